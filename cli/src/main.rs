@@ -1,0 +1,2 @@
+//! stub
+fn main() { standin_cli::main() }

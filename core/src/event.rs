@@ -1,0 +1,140 @@
+//! Everything that happens, as typed events. The command line prints them, the window draws them, the history
+//! stores them; nobody parses text. With `--json` each stands on a line of its own.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use standin_state::error::Error;
+use standin_state::model::{Aspect, AspectReport, MirrorId, MirrorStatus, RepositoryId, RunId};
+use standin_state::store::{Change, ChangeOutcome, RunTotals};
+use ts_rs::TS;
+
+/// An event with its moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Stamped {
+    /// When it happened.
+    #[ts(type = "string")]
+    pub at_iso: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happens during a sync, in the order in which it happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[ts(export)]
+pub enum Event {
+    /// A sync of one repository begins.
+    SyncStarted {
+        /// The repository.
+        repository: RepositoryId,
+        /// The mirrors that it will try.
+        mirrors: Vec<MirrorId>,
+    },
+    /// A run waits for another process that holds the mirror.
+    RunWaiting {
+        /// The mirror.
+        mirror: MirrorId,
+        /// Who holds it, for a person.
+        holder: String,
+    },
+    /// A run holds its mirror and begins.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The repository.
+        repository: RepositoryId,
+        /// The mirror.
+        mirror: MirrorId,
+        /// Where the mirror is, as it may be shown.
+        repo: String,
+    },
+    /// An aspect is being applied.
+    AspectStarted {
+        /// The run.
+        run: RunId,
+        /// The mirror.
+        mirror: MirrorId,
+        /// The aspect.
+        aspect: Aspect,
+    },
+    /// How far something long has come.
+    Progress {
+        /// The mirror; `None` while the source is fetched for all.
+        mirror: Option<MirrorId>,
+        /// The aspect.
+        aspect: Aspect,
+        /// What is being done, such as `fetching objects`, `writing objects`, `setting secrets`.
+        phase: String,
+        /// How many are done.
+        #[ts(type = "number")]
+        done: u64,
+        /// Of how many, where known.
+        #[ts(type = "number | null")]
+        total: Option<u64>,
+    },
+    /// A change was made, or failed.
+    Change {
+        /// The run.
+        run: RunId,
+        /// The mirror.
+        mirror: MirrorId,
+        /// What.
+        change: Change,
+        /// How it ended.
+        outcome: ChangeOutcome,
+    },
+    /// Something that the user should know and that is no failure.
+    Notice {
+        /// The mirror; `None` for the repository.
+        mirror: Option<MirrorId>,
+        /// The notice.
+        notice: Notice,
+    },
+    /// An aspect is through.
+    AspectFinished {
+        /// The run.
+        run: RunId,
+        /// The mirror.
+        mirror: MirrorId,
+        /// The aspect.
+        aspect: Aspect,
+        /// Its result.
+        report: AspectReport,
+    },
+    /// A run is through.
+    RunFinished {
+        /// The run.
+        run: RunId,
+        /// The mirror.
+        mirror: MirrorId,
+        /// Its result.
+        status: MirrorStatus,
+        /// Why it ended before its aspects, where it did.
+        error: Option<Error>,
+        /// What it cost.
+        totals: RunTotals,
+    },
+    /// A sync is through.
+    SyncFinished {
+        /// The repository.
+        repository: RepositoryId,
+        /// How many mirrors are in step.
+        synced: usize,
+        /// How many failed.
+        failed: usize,
+        /// How many wait for a decision.
+        blocked: usize,
+    },
+}
+
+/// Something to know: a weaker promise, a token about to expire, objects left behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Notice {
+    /// What is so.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub hint: String,
+}

@@ -1,0 +1,4 @@
+//! git.
+/// The git program.
+#[derive(Clone)]
+pub struct GitProgram;

@@ -1,0 +1,33 @@
+//! Standin's verbs: **plan → apply → record**.
+//!
+//! [`Engine`] is the door: each command of the command line and of the window is one call of it. Behind it, a sync
+//! is computed first as a [`plan::Plan`] that changes nothing, then applied change by change, each reported as a
+//! typed [`event::Event`], then recorded through `standin-state`.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`plan`], [`event`] | what will happen, what happens: plain data for every face |
+//! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
+//! | [`git`] | running the git program, credentials over a socket, the repository's cache, refs |
+//! | [`fence`] | who is master: the chain of commits on `refs/standin/fence` |
+//! | [`code`] | branches and tags: plan, guard, push, refusals, rescue, resolve |
+//! | [`github`] | the REST client: limits, conditional requests, typed endpoints |
+//! | [`secrets`], [`variables`], [`workflows`] | the other aspects |
+//! | [`tokens`] | where a token comes from, and what it can do |
+//! | [`run`], [`jobs`] | one run of one mirror; many side by side |
+//! | [`status`], [`health`] | what is known, what is found by looking |
+//! | [`crash`] | named points at which tests end the process |
+//!
+//! No Tauri, no terminal, no window, no global state.
+
+pub mod crash;
+pub mod event;
+pub mod git;
+pub mod github;
+pub mod outside;
+pub mod plan;
+pub mod run;
+pub mod tokens;
+
+pub use standin_state as state;
+pub use standin_state::error::{Code, Error, Result};

@@ -1,0 +1,131 @@
+//! The four traits through which the outside is asked, and what stands behind them in the real program.
+//!
+//! Files, SQLite, git and HTTP are used directly. Tests use the real implementations too.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::event::Event;
+use crate::{Code, Error, Result};
+
+/// The outside, as one run sees it.
+#[derive(Clone)]
+pub struct Outside {
+    /// Runs the gh program.
+    pub gh: Arc<dyn Gh>,
+    /// The operating system's keychain.
+    pub keychain: Arc<dyn Keychain>,
+    /// Hears what happens.
+    pub progress: Arc<dyn Progress>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The program to be started as git's credential helper: this very program, which must call
+    /// `git::credential::answer_if_asked` first thing in `main`.
+    pub credential_helper: PathBuf,
+    /// The environment that this program was started with, for the few variables that children may see.
+    pub environment: Arc<BTreeMap<String, String>>,
+}
+
+/// One call of the gh program.
+#[derive(Debug)]
+pub struct GhCall {
+    /// Arguments; never a secret.
+    pub arguments: Vec<String>,
+    /// What gh reads on standard input; the only way for a value to reach it.
+    pub input: Option<SecretString>,
+    /// Variables for gh on top of a cleared environment; `GH_TOKEN` is the only secret among them.
+    pub environment: BTreeMap<String, SecretString>,
+    /// How long it may take; then it is ended.
+    pub time_limit: std::time::Duration,
+}
+
+/// How a call of gh ended.
+#[derive(Debug)]
+pub struct GhOutput {
+    /// Exit status; `None` when a signal ended it.
+    pub status: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs the gh program: by `tokio::process` here, by tauri-plugin-shell on the desktop.
+#[async_trait]
+pub trait Gh: Send + Sync {
+    /// Runs gh once.
+    ///
+    /// # Errors
+    /// [`Code::GhMissing`] when it cannot be started, [`Code::TimedOut`] when it was ended at the limit. A call
+    /// that gh itself reports as failed is no error here.
+    async fn run(&self, call: GhCall) -> Result<GhOutput>;
+}
+
+/// Keeps tokens. Entries are found by service `standin` and an account such as `orchestrator/source`.
+#[async_trait]
+pub trait Keychain: Send + Sync {
+    /// The value of an entry, `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Code::KeychainUnavailable`] without a usable keychain.
+    async fn get(&self, account: &str) -> Result<Option<SecretString>>;
+    /// Stores a value.
+    ///
+    /// # Errors
+    /// [`Code::KeychainUnavailable`] without a usable keychain; then nothing was written.
+    async fn set(&self, account: &str, value: &SecretString) -> Result<()>;
+    /// Removes an entry; `false` where there was none.
+    ///
+    /// # Errors
+    /// [`Code::KeychainUnavailable`] without a usable keychain.
+    async fn remove(&self, account: &str) -> Result<bool>;
+}
+
+/// Hears what happens. Implementations return at once.
+pub trait Progress: Send + Sync {
+    /// Hears one event.
+    fn event(&self, event: &Event);
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _event: &Event) {}
+}
+
+impl GhOutput {
+    /// The output of a call that worked.
+    ///
+    /// # Errors
+    /// [`Code::GhFailed`] with gh's own words otherwise.
+    pub fn succeeded(self, what: &str) -> Result<Self> {
+        if self.status == Some(0) {
+            return Ok(self);
+        }
+        let words = self.stderr.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("gh gave no reason");
+        Err(Error::new(Code::GhFailed, format!("{what}: {words}"), "Run `gh` by hand with the same token to see more."))
+    }
+}

@@ -1,0 +1,74 @@
+//! What a sync would do: computed without changing anything, read by preview, dry run, dialogs and tests alike.
+
+mod code;
+mod values;
+
+pub use code::{CodePlan, Divergence, FencePlan, GuardReason, LeftAlone, LfsReport, RefChange, RefsPlan};
+pub use values::{ActionsGuardPlan, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState, WorkflowsPlan};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use standin_state::error::Error;
+use standin_state::model::{MirrorId, RepositoryId};
+use standin_state::store::Change;
+use ts_rs::TS;
+
+use crate::event::Notice;
+
+/// The full list of changes that a sync of one mirror would make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Plan {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The mirror.
+    pub mirror: MirrorId,
+    /// Where the mirror is, as it may be shown.
+    pub repo: String,
+    /// Where the source is, as it may be shown.
+    pub source: String,
+    /// When it was computed.
+    #[ts(type = "string")]
+    pub at_iso: Timestamp,
+    /// Branches and tags; `None` where not configured or not asked for.
+    pub code: Option<Planned<CodePlan>>,
+    /// Actions secrets.
+    pub secrets: Option<Planned<SecretsPlan>>,
+    /// Actions variables.
+    pub variables: Option<Planned<VariablesPlan>>,
+    /// Workflow states.
+    pub workflows: Option<Planned<WorkflowsPlan>>,
+    /// What the user should know before.
+    pub notices: Vec<Notice>,
+}
+
+/// The plan of one aspect, or why there is none. One aspect that cannot be planned does not stop the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Planned<P: TS> {
+    /// The plan.
+    Ready(P),
+    /// Why it could not be computed.
+    Failed(Error),
+}
+
+impl Plan {
+    /// Every change, in the order in which it would be made.
+    pub fn changes(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if let Some(Planned::Ready(code)) = &self.code {
+            changes.extend(code.changes());
+        }
+        if let Some(Planned::Ready(secrets)) = &self.secrets {
+            changes.extend(secrets.changes());
+        }
+        if let Some(Planned::Ready(variables)) = &self.variables {
+            changes.extend(variables.changes());
+        }
+        if let Some(Planned::Ready(workflows)) = &self.workflows {
+            changes.extend(workflows.changes());
+        }
+        changes
+    }
+}

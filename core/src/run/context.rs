@@ -1,0 +1,160 @@
+//! What every step of a run needs, put together once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
+use standin_state::model::{Aspect, RunId};
+use standin_state::store::{Change, ChangeOutcome, RunTotals, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Event, Notice};
+use crate::git::GitProgram;
+use crate::github::Client;
+use crate::outside::Outside;
+use crate::tokens::Token;
+
+/// The source of one repository, shared by all mirrors of one sync.
+pub struct SourceContext {
+    /// The repository.
+    pub repository: Arc<RepositoryConfig>,
+    /// Hosts and limits.
+    pub config: Arc<Config>,
+    /// The memory.
+    pub store: Store,
+    /// `<state-dir>/<repository>`: the cache, locks and JSON of this repository.
+    pub folder: PathBuf,
+    /// The outside.
+    pub outside: Outside,
+    /// The git program.
+    pub git: GitProgram,
+    /// The source's token, where one was found.
+    pub token: Option<Token>,
+    /// REST access to the source, where it is on GitHub and a token was found.
+    pub github: Option<Client>,
+    /// Ends everything when the user stops it or the time is up.
+    pub cancel: CancellationToken,
+    /// What reading the source cost; added to the first run.
+    pub totals: Arc<Totals>,
+}
+
+/// One mirror in one run.
+pub struct MirrorContext {
+    /// The source.
+    pub source: Arc<SourceContext>,
+    /// The run.
+    pub run: RunId,
+    /// The mirror.
+    pub mirror: Arc<MirrorConfig>,
+    /// The mirror's token, where one was found.
+    pub token: Option<Token>,
+    /// REST access to the mirror, for `github` mirrors with a token.
+    pub github: Option<Client>,
+    /// Ends this run: the user, or the run's time limit.
+    pub cancel: CancellationToken,
+    /// What this run cost so far.
+    pub totals: Arc<Totals>,
+    /// Whether the user confirmed guards and new secret names.
+    pub yes: bool,
+}
+
+impl MirrorContext {
+    /// The repository that the mirror belongs to.
+    pub fn repository(&self) -> &RepositoryConfig {
+        &self.source.repository
+    }
+
+    /// The memory.
+    pub fn store(&self) -> &Store {
+        &self.source.store
+    }
+
+    /// The outside.
+    pub fn outside(&self) -> &Outside {
+        &self.source.outside
+    }
+
+    /// Tells everyone.
+    pub fn event(&self, event: &Event) {
+        self.source.outside.progress.event(event);
+    }
+
+    /// Tells that a change was made or failed, and records it in the history.
+    ///
+    /// # Errors
+    /// [`crate::Code::Storage`] when it could not be recorded.
+    pub fn changed(&self, change: Change, outcome: ChangeOutcome) -> crate::Result<()> {
+        if outcome == ChangeOutcome::Done {
+            self.totals.changes.add(1);
+        }
+        self.store().record_change(&self.run, &change, &outcome, self.outside().clock.now())?;
+        self.event(&Event::Change { run: self.run.clone(), mirror: self.mirror.id.clone(), change, outcome });
+        Ok(())
+    }
+
+    /// Tells how far something long has come.
+    pub fn progress(&self, aspect: Aspect, phase: &str, done: u64, total: Option<u64>) {
+        self.event(&Event::Progress {
+            mirror: Some(self.mirror.id.clone()),
+            aspect,
+            phase: phase.to_owned(),
+            done,
+            total,
+        });
+    }
+
+    /// Tells something that is no failure.
+    pub fn notice(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.event(&Event::Notice {
+            mirror: Some(self.mirror.id.clone()),
+            notice: Notice { message: message.into(), hint: hint.into() },
+        });
+    }
+}
+
+/// Counts what a run costs. Shared by everything that asks the outside for it.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Changes made.
+    pub changes: Counter,
+    /// REST requests sent.
+    pub api_requests: Counter,
+    /// Calls of gh.
+    pub gh_calls: Counter,
+    /// Calls of git that talked to a remote.
+    pub git_calls: Counter,
+    /// Bytes of packs sent.
+    pub bytes_sent: Counter,
+    /// Bytes of packs received.
+    pub bytes_received: Counter,
+}
+
+/// One count.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts `amount` more.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Totals {
+    /// The counts as they are now.
+    pub fn snapshot(&self) -> RunTotals {
+        RunTotals {
+            changes: self.changes.get(),
+            api_requests: self.api_requests.get(),
+            gh_calls: self.gh_calls.get(),
+            git_calls: self.git_calls.get(),
+            bytes_sent: self.bytes_sent.get(),
+            bytes_received: self.bytes_received.get(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A repository and its settings; its objects and refs are in the bare git repository at `path`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use crypto_box::SecretKey;
+use jiff::Timestamp;
+
+use super::account::Role;
+use super::actions::{
+    ActionsPermissions, Listing, Run, Secret, SelectedActions, Variable, Workflow,
+    WorkflowPermissions,
+};
+
+/// What a new repository shall be.
+#[derive(Debug, Clone)]
+pub struct RepositorySpec {
+    /// Only its owner, its collaborators and its organization's members see it.
+    pub private: bool,
+    /// Name of the default branch; it has no commit yet.
+    pub default_branch: String,
+}
+
+impl Default for RepositorySpec {
+    fn default() -> Self {
+        Self {
+            private: true,
+            default_branch: "main".to_owned(),
+        }
+    }
+}
+
+/// Whether the host serves a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepositoryState {
+    /// It does.
+    Live,
+    /// Blocked by the host's staff: 403.
+    Blocked,
+    /// Taken down for legal reasons: 451.
+    TakenDown,
+    /// The owner's account was suspended: as if it did not exist, 404.
+    Hidden,
+}
+
+/// What a protected branch refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// Force pushes and deletion.
+    NoRewrite,
+    /// Every push: changes come by pull request.
+    PullRequestOnly,
+}
+
+/// A rule that makes the host refuse pushes to some refs in words of the test's choice.
+#[derive(Debug, Clone)]
+pub struct PushRefusal {
+    /// Glob over full ref names.
+    pub refs: String,
+    /// The reason beside the ref, such as `push declined due to repository rule violations`.
+    pub reason: String,
+    /// Lines that the client shows after `remote:`.
+    pub remote_lines: Vec<String>,
+}
+
+/// A pull request; its head is also `refs/pull/<number>/head`.
+#[derive(Debug, Clone)]
+pub struct PullRequest {
+    /// Number of the pull request across the host.
+    pub id: u64,
+    /// Number within the repository.
+    pub number: u64,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub body: Option<String>,
+    /// Branch that has the changes.
+    pub head_ref: String,
+    /// Commit of the head when it was opened.
+    pub head_sha: String,
+    /// Branch that shall get them.
+    pub base_ref: String,
+    /// Commit of the base when it was opened.
+    pub base_sha: String,
+    /// Login of the author.
+    pub author: String,
+    /// `open` or `closed`.
+    pub open: bool,
+    /// A draft cannot be merged.
+    pub draft: bool,
+    /// When it was opened.
+    pub created_at: Timestamp,
+}
+
+/// A repository.
+#[derive(Debug)]
+pub struct Repository {
+    /// Number of the repository; it survives renames.
+    pub id: u64,
+    /// Login of the owner.
+    pub owner: String,
+    /// Name.
+    pub name: String,
+    /// The bare git repository.
+    pub path: PathBuf,
+    /// Seen by its collaborators alone.
+    pub private: bool,
+    /// One line about it.
+    pub description: Option<String>,
+    /// Default branch; `HEAD` on disk says the same.
+    pub default_branch: String,
+    /// Read-only.
+    pub archived: bool,
+    /// Whether the host serves it.
+    pub state: RepositoryState,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its settings last changed.
+    pub updated_at: Timestamp,
+    /// When its refs last changed.
+    pub pushed_at: Timestamp,
+    /// Other accounts and what they may do, by lower-case login.
+    pub collaborators: BTreeMap<String, Role>,
+    /// Protected branches: glob over branch names, and what is refused.
+    pub protections: Vec<(String, Protection)>,
+    /// Refusals of the test's choice.
+    pub refusals: Vec<PushRefusal>,
+    /// The key that secrets are sealed for.
+    pub sealing_key: SecretKey,
+    /// Name of the key.
+    pub sealing_key_id: String,
+    /// Secrets by upper-case name.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Variables by upper-case name.
+    pub variables: BTreeMap<String, Variable>,
+    /// Workflows by path; their ids never change.
+    pub workflows: BTreeMap<String, Workflow>,
+    /// Runs, oldest first.
+    pub runs: Vec<Run>,
+    /// Pull requests, oldest first.
+    pub pulls: Vec<PullRequest>,
+    /// Whether Actions are on, and for which actions.
+    pub permissions: ActionsPermissions,
+    /// Which actions `selected` means.
+    pub selected_actions: SelectedActions,
+    /// What the workflows' own token may do.
+    pub workflow_permissions: WorkflowPermissions,
+    /// When new workflow files are listed.
+    pub listing: Listing,
+    /// Held while workflow files are read from git and written here, so that two pushes do not mix; never across an await.
+    pub workflow_scan: Arc<Mutex<()>>,
+}
+
+impl Repository {
+    /// An empty repository whose bare git repository is at `path`.
+    pub(crate) fn new(id: u64, owner: &str, name: &str, path: PathBuf, spec: RepositorySpec) -> Self {
+        let now = Timestamp::now();
+        Self {
+            id,
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            path,
+            private: spec.private,
+            description: None,
+            default_branch: spec.default_branch,
+            archived: false,
+            state: RepositoryState::Live,
+            created_at: now,
+            updated_at: now,
+            pushed_at: now,
+            collaborators: BTreeMap::new(),
+            protections: Vec::new(),
+            refusals: Vec::new(),
+            sealing_key: SecretKey::generate(&mut crypto_box::aead::OsRng),
+            sealing_key_id: format!("5680{:014}", id),
+            secrets: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            workflows: BTreeMap::new(),
+            runs: Vec::new(),
+            pulls: Vec::new(),
+            permissions: ActionsPermissions::default(),
+            selected_actions: SelectedActions::default(),
+            workflow_permissions: WorkflowPermissions::default(),
+            listing: Listing::default(),
+            workflow_scan: Arc::default(),
+        }
+    }
+
+    /// `owner/name`.
+    pub fn slug(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+}

@@ -1,0 +1,2 @@
+//! stub
+fn main() { tauri_build::build() }

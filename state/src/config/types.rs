@@ -1,0 +1,200 @@
+//! The merged configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Slug};
+
+/// Everything that is configured, after merging.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// When syncs run by themselves.
+    pub schedule: Schedule,
+    /// How much may happen at once, and for how long.
+    pub limits: Limits,
+    /// Hosts with addresses of their own; the empty list means github.com as it is.
+    pub hosts: Vec<GitHubHost>,
+    /// What is looked after. The repository at hand, if there is one, comes first.
+    pub repositories: Vec<RepositoryConfig>,
+    /// The repository around the current folder (or `--repo`), if it is one of `repositories`.
+    pub at_hand: Option<RepositoryId>,
+}
+
+/// When syncs run by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Whether the schedule runs at all.
+    pub enabled: bool,
+    /// Time between syncs; the first is at the start.
+    pub interval: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { enabled: true, interval: Duration::from_secs(60 * 60) }
+    }
+}
+
+/// How much may happen at once, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many mirrors are synced at once (`[limits] parallel`).
+    pub parallel: usize,
+    /// How long one run of one mirror may take (`[limits] run`).
+    pub run: Duration,
+    /// How long one request or one silent stretch of git may take (`[limits] request`).
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { parallel: 8, run: Duration::from_secs(30 * 60), request: Duration::from_secs(60) }
+    }
+}
+
+/// A GitHub host whose addresses are not the usual ones (`[[host]]`, or `STANDIN_GITHUB_*` for github.com).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitHubHost {
+    /// The name in slugs; `github.com` for slugs without one.
+    pub name: String,
+    /// Where REST requests go (`api_url`), such as `https://ghe.example.com/api/v3`.
+    pub api_url: String,
+    /// Where git goes (`server_url`): `{server_url}/{owner}/{name}.git`.
+    pub server_url: String,
+    /// `GH_CONFIG_DIR` for gh against this host (`gh_config_dir`).
+    pub gh_config_dir: Option<PathBuf>,
+}
+
+/// One repository that the user looks after.
+#[derive(Clone, Debug)]
+pub struct RepositoryConfig {
+    /// The user's name of it.
+    pub id: RepositoryId,
+    /// `MIRROR_ENABLED`: `false` stops every sync of it, by hand too.
+    pub enabled: bool,
+    /// Where the code comes from.
+    pub source: Source,
+    /// `MIRROR_SOURCE_TOKEN`, from the environment or `.env`.
+    pub source_token: Option<SecretString>,
+    /// The clone that Standin was started in or that the file names; none where the source is remote only.
+    pub clone: Option<PathBuf>,
+    /// The `.env` file, where there is one.
+    pub env_file: Option<PathBuf>,
+    /// Values that may be sent as secrets.
+    pub secrets: SecretValues,
+    /// Values that may be sent as variables.
+    pub variables: VariableValues,
+    /// Workflow file names (`test.yml`) that a `SLAVE` may keep running.
+    pub keep_active: BTreeSet<String>,
+    /// Whether `refs/notes/*` travel too.
+    pub notes: bool,
+    /// How the master shows that it is alive.
+    pub heartbeat: Option<Heartbeat>,
+    /// The mirrors, in the order of the configuration.
+    pub mirrors: Vec<MirrorConfig>,
+}
+
+impl RepositoryConfig {
+    /// The mirror with this id.
+    pub fn mirror(&self, id: &MirrorId) -> Option<&MirrorConfig> {
+        self.mirrors.iter().find(|mirror| mirror.id == *id)
+    }
+}
+
+/// Where the code of a repository comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A repository on GitHub.
+    GitHub(Slug),
+    /// Any other git URL (never with credentials in it).
+    Url(String),
+    /// A clone on this machine.
+    Path(PathBuf),
+}
+
+/// Which secrets travel, and their values.
+#[derive(Clone, Debug, Default)]
+pub struct SecretValues {
+    /// `true` where the user listed names (`secrets = […]`, `MIRROR_SECRETS`); `false` means that `values` are
+    /// candidates, each of which needs a yes once for each mirror.
+    pub listed: bool,
+    /// Names and globs as the user listed them.
+    pub patterns: Vec<String>,
+    /// Plain names in `patterns` for which no value was found here.
+    pub missing: BTreeSet<String>,
+    /// The values, by name.
+    pub values: BTreeMap<String, SecretString>,
+}
+
+/// Which variables travel, and the values known here.
+#[derive(Clone, Debug, Default)]
+pub struct VariableValues {
+    /// Names and globs as the user listed them (`variables = […]`, `MIRROR_VARS`); with none, all of the
+    /// source's own Actions variables travel.
+    pub patterns: Vec<String>,
+    /// Values from `.env` of listed names; the source's own Actions variables fill the rest.
+    pub values: BTreeMap<String, String>,
+}
+
+/// How the master shows that it is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// A JSON file in the repository.
+    pub path: String,
+    /// The field that holds the time, with dots.
+    pub field: String,
+    /// How old it may be.
+    pub max_age: Duration,
+}
+
+/// One mirror.
+#[derive(Clone, Debug)]
+pub struct MirrorConfig {
+    /// The user's name of it.
+    pub id: MirrorId,
+    /// What it is.
+    pub kind: MirrorType,
+    /// Where it is.
+    pub target: Target,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// What is kept in step.
+    pub sync: BTreeSet<Aspect>,
+    /// `MIRROR_<n>_TOKEN`, from the environment or `.env`.
+    pub token: Option<SecretString>,
+    /// The private key for ssh URLs; the default is what ssh itself would use.
+    pub ssh_key: Option<PathBuf>,
+}
+
+/// Where a mirror is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A repository on GitHub.
+    GitHub(Slug),
+    /// Any git URL or path (never with credentials in it).
+    Git(String),
+}
+
+impl Target {
+    /// The target as it may be shown.
+    pub fn display(&self) -> String {
+        match self {
+            Self::GitHub(slug) => slug.to_string(),
+            Self::Git(url) => url.clone(),
+        }
+    }
+}
+
+impl Source {
+    /// The source as it may be shown.
+    pub fn display(&self) -> String {
+        match self {
+            Self::GitHub(slug) => slug.to_string(),
+            Self::Url(url) => url.clone(),
+            Self::Path(path) => path.display().to_string(),
+        }
+    }
+}

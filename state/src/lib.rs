@@ -1,0 +1,12 @@
+//! Standin's nouns and their memory.
+//!
+//! Here live the words that everything else speaks ([`model`]), the one error contract ([`error`]), the
+//! configuration from `.env` and `standin.toml` ([`config`]), and what is remembered between runs
+//! ([`store`], one SQLite file; [`lock`], one operating-system lock per mirror; [`files`], the JSON that
+//! others may read). Nothing here talks to git, GitHub, a keychain or a terminal: that is `standin-core`,
+//! the only crate that may import this one.
+
+pub mod config;
+pub mod error;
+pub mod model;
+pub mod store;

@@ -1,0 +1,11 @@
+//! The words of Standin as types: names that cannot be malformed, and an enum for each set of states.
+//!
+//! Wire values (JSON, TOML, database) are the serde names and do not change. Only plain data lives here.
+
+mod names;
+mod status;
+mod words;
+
+pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use status::{AspectReport, MirrorReport, OpenChangeReport, RepositoryReport};
+pub use words::{Aspect, AspectStatus, Health, MirrorStatus, MirrorType, Role, RunStatus, Trigger};

@@ -1,0 +1,153 @@
+//! What `status` shows and `mirror_status.json` holds. The field names are part of the wire format.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::{AspectStatus, Health, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role};
+use crate::error::Error;
+
+/// One repository and its mirrors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RepositoryReport {
+    /// The user's name of it.
+    pub repository: RepositoryId,
+    /// Whether syncs may run at all (`MIRROR_ENABLED`).
+    pub enabled: bool,
+    /// The role of the source.
+    pub self_role: Role,
+    /// The current master: a slug, a URL without credentials, or a path.
+    pub master: String,
+    /// The highest epoch seen in the fences; `None` before the first sync.
+    #[ts(type = "number | null")]
+    pub epoch: Option<u64>,
+    /// The last moment when all enabled mirrors were in step in all their aspects.
+    #[ts(type = "string | null")]
+    pub last_full_sync_iso: Option<Timestamp>,
+    /// A change that was begun and not ended, on this machine or another.
+    pub open_change: Option<OpenChangeReport>,
+    /// The mirrors, in the order of the configuration.
+    pub mirrors: Vec<MirrorReport>,
+}
+
+/// A change that was begun and not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct OpenChangeReport {
+    /// What kind: `actions_off` while Actions are switched off around a push.
+    pub kind: String,
+    /// The mirror that it is on.
+    pub mirror: MirrorId,
+    /// Who began it: the writer named in the fence.
+    pub writer: String,
+    /// When it began.
+    #[ts(type = "string")]
+    pub since_iso: Timestamp,
+    /// What it is and how it ends, for a person.
+    pub detail: String,
+}
+
+/// One mirror.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MirrorReport {
+    /// The user's name of it.
+    pub id: MirrorId,
+    /// Where it is: a slug, a URL without credentials, or a path.
+    pub repo: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: MirrorType,
+    /// Its role; `None` for types that have none.
+    pub role: Option<Role>,
+    /// Whether this mirror is switched on.
+    pub enabled: bool,
+    /// The state of its last run, or `syncing` while one holds it.
+    pub status: MirrorStatus,
+    /// Branches and tags.
+    pub code: AspectReport,
+    /// Actions secrets.
+    pub secrets: AspectReport,
+    /// Actions variables.
+    pub variables: AspectReport,
+    /// Which workflows are enabled.
+    pub workflows: AspectReport,
+    /// What the last health check found.
+    pub health: Health,
+    /// Why, where it is not `ok`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub health_detail: Option<String>,
+    /// When health was last checked.
+    #[ts(type = "string | null")]
+    pub last_health_check_iso: Option<Timestamp>,
+    /// When the schedule will sync it next; `None` without a schedule running.
+    #[ts(type = "string | null")]
+    pub next_sync_iso: Option<Timestamp>,
+    /// The error of the last run as a whole, where it ended before its aspects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub error: Option<Error>,
+}
+
+/// The last result of one aspect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct AspectReport {
+    /// The result.
+    pub status: AspectStatus,
+    /// When it was last tried.
+    #[ts(type = "string | null")]
+    pub last_sync_iso: Option<Timestamp>,
+    /// Figures for a person, such as `093f7683e987`, `3/3`, `1 active, 3 held`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub detail: Option<String>,
+    /// What went wrong or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub error: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub hint: Option<String>,
+    /// Code: the commit of the default branch on the mirror.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub last_commit: Option<String>,
+    /// Code: how many commits of the default branch the mirror lacks, as of the last look at the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub behind: Option<u64>,
+    /// Secrets, variables: how many are in step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub synced_count: Option<u64>,
+    /// Secrets, variables: how many there should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub total: Option<u64>,
+}
+
+impl AspectReport {
+    /// A report with a status and nothing else.
+    pub fn new(status: AspectStatus) -> Self {
+        Self {
+            status,
+            last_sync_iso: None,
+            detail: None,
+            error: None,
+            hint: None,
+            last_commit: None,
+            behind: None,
+            synced_count: None,
+            total: None,
+        }
+    }
+
+    /// A report of a failure, or of a wait for a decision.
+    pub fn from_error(status: AspectStatus, error: &Error) -> Self {
+        Self { error: Some(error.message.clone()), hint: Some(error.hint.clone()), ..Self::new(status) }
+    }
+}
