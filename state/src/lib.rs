@@ -7,6 +7,9 @@
 //! the only crate that may import this one.
 
 pub mod config;
+pub mod crash_hook;
 pub mod error;
+pub mod files;
+pub mod lock;
 pub mod model;
 pub mod store;

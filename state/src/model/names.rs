@@ -229,10 +229,34 @@ mod tests {
 
     #[test]
     fn ref_names_follow_gits_rules() {
-        for good in ["refs/heads/main", "refs/heads/a/b", "refs/tags/v1.0", "refs/heads/ümläut-日本", "refs/heads/-x", "refs/heads/@", "refs/heads/a@b", "refs/standin/fence"] {
+        for good in [
+            "refs/heads/main",
+            "refs/heads/a/b",
+            "refs/tags/v1.0",
+            "refs/heads/ümläut-日本",
+            "refs/heads/-x",
+            "refs/heads/@",
+            "refs/heads/a@b",
+            "refs/standin/fence",
+        ] {
             assert!(good.parse::<RefName>().is_ok(), "{good}");
         }
-        for bad in ["main", "refs/", "refs/heads/", "refs/heads/a..b", "refs/heads/a b", "refs/heads/.a", "refs/heads/a.lock", "refs/heads/a.lock/b", "refs/heads/a:b", "refs/heads/a@{b", "refs/heads/a\\b", "refs/heads//a", "refs/heads/a.", "refs/heads/a\nb"] {
+        for bad in [
+            "main",
+            "refs/",
+            "refs/heads/",
+            "refs/heads/a..b",
+            "refs/heads/a b",
+            "refs/heads/.a",
+            "refs/heads/a.lock",
+            "refs/heads/a.lock/b",
+            "refs/heads/a:b",
+            "refs/heads/a@{b",
+            "refs/heads/a\\b",
+            "refs/heads//a",
+            "refs/heads/a.",
+            "refs/heads/a\nb",
+        ] {
             assert!(bad.parse::<RefName>().is_err(), "{bad}");
         }
     }
@@ -240,7 +264,10 @@ mod tests {
     #[test]
     fn slugs_keep_only_hosts_other_than_github_com() {
         assert_eq!("github.com/o/n.git".parse::<Slug>().map(|slug| slug.to_string()), Ok("o/n".to_owned()));
-        assert_eq!("GHE.example.com/o/n".parse::<Slug>().map(|slug| slug.to_string()), Ok("ghe.example.com/o/n".to_owned()));
+        assert_eq!(
+            "GHE.example.com/o/n".parse::<Slug>().map(|slug| slug.to_string()),
+            Ok("ghe.example.com/o/n".to_owned())
+        );
         for bad in ["o", "o/", "/n", "a/b/c", "o/n/x/y", "o o/n", "-o/n", "o/..", "https://github.com/o/n"] {
             assert!(bad.parse::<Slug>().is_err(), "{bad}");
         }

@@ -3,11 +3,152 @@
 //! WAL, `synchronous=FULL`, numbered migrations in `state/migrations/`. Everything is keyed by repository, then
 //! mirror. A [`Store`] may be cloned and used from several threads; each call is one transaction and short. Values
 //! of secrets and tokens never come here: of secrets only keyed fingerprints.
+//!
+//! Each method of [`Store`] stands in the file of its topic. Unless it says more, it fails only with
+//! [`crate::error::Code::Storage`].
 
+mod audit;
+mod columns;
+mod decisions;
+mod facts;
+mod failure;
+mod fence;
+mod journal;
+mod migrations;
 mod records;
+mod reports;
+mod rescues;
+mod runs;
+mod secrets;
+mod workflows;
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+pub use audit::AuditFilter;
 pub use records::{
     AuditEntry, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow, JournalEntry,
-    RecordedChange,
-    JournalKind, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
+    JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
 };
+pub use reports::MirrorMemory;
+
+use crate::crash_hook;
+use crate::error::{Code, Error, Result};
+use crate::files;
+use failure::Failure;
+
+/// The name of the database in the state folder.
+pub const DATABASE: &str = "standin.db";
+
+/// How long a call waits for another process that is writing.
+const BUSY_LIMIT: Duration = Duration::from_secs(20);
+
+/// The memory. Clones share one connection.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the memory in `state_dir`, making the folder (for its owner only) and the database where they are
+    /// missing, and bringing an older database up to this version.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when the folder or file cannot be used, is damaged, or was written by a newer Standin.
+    pub fn open(state_dir: &Path) -> Result<Self> {
+        files::create_private_folder(state_dir)?;
+        let path = state_dir.join(DATABASE);
+        let connection = connect(&path).map_err(|failure| failure.into_error(&path))?;
+        Ok(Self { inner: Arc::new(Inner { folder: state_dir.to_owned(), connection: Mutex::new(connection) }) })
+    }
+
+    /// The state folder.
+    pub fn folder(&self) -> &Path {
+        &self.inner.folder
+    }
+
+    fn path(&self) -> PathBuf {
+        self.inner.folder.join(DATABASE)
+    }
+
+    /// Does `work` in one transaction that is on the disk when this returns. `step` names its crash points.
+    fn write<T>(&self, step: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T> {
+        crash_hook::point("store", step, "before");
+        let value = self.transact(TransactionBehavior::Immediate, work)?;
+        crash_hook::point("store", step, "after");
+        Ok(value)
+    }
+
+    /// Reads in one transaction, so that all of it is of one moment.
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T> {
+        self.transact(TransactionBehavior::Deferred, work)
+    }
+
+    fn transact<T>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T> {
+        // A thread that panicked while it held the connection left a transaction that its drop rolled back.
+        let mut connection = self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = connection.transaction_with_behavior(behavior).map_err(Failure::from).and_then(|transaction| {
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        });
+        result.map_err(|failure| failure.into_error(&self.path()))
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, Failure> {
+    // SQLite gives its side files the mode of the database, so the file is made before SQLite sees it.
+    let file = files::open_private(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    drop(file);
+    let deadline = Instant::now() + BUSY_LIMIT;
+    loop {
+        match prepare(path) {
+            // Two processes that open a new database at once cannot both switch it to WAL; SQLite does not wait there.
+            Err(failure) if failure.is_busy() && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn prepare(path: &Path) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_LIMIT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    migrations::check_version(&connection)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Failure::Refused(Error::new(
+            Code::Storage,
+            format!("{} cannot be kept safely there: SQLite offers journal mode `{mode}`, not WAL", path.display()),
+            "Keep the state folder on a local disk; name one with `--state-dir`.",
+        )));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrations::apply(&mut connection)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,135 @@
+//! One operating-system lock per mirror, so that two runs never work on one mirror at once.
+//!
+//! The lock is on the file `<folder>/locks/<mirror>.lock`, where `folder` is the repository's folder under the state
+//! folder. The system frees it when the process ends, however it ends; a file that merely lies there means nothing.
+//! Inside stands who holds it, for people. The file is never removed: a lock on a removed file would exclude nobody.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::{Code, Error};
+use crate::files;
+use crate::model::MirrorId;
+
+/// How often, and with which pause, a lock is asked for before it counts as held: [`is_held`] takes it for an instant.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// A held lock; dropping it frees it.
+#[derive(Debug)]
+pub struct MirrorLock {
+    file: File,
+}
+
+/// Why a lock was not given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Somebody has it, in this process or another.
+    Held {
+        /// Who, as they wrote it; see [`holder`].
+        holder: String,
+    },
+    /// The lock file could not be used.
+    Failed(Error),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Held { holder } => Self::passing(
+                Code::Busy,
+                format!("another run holds this mirror: {holder}"),
+                "Wait until it has finished, or stop it there.",
+            ),
+            Refusal::Failed(error) => error,
+        }
+    }
+}
+
+/// The text that a holder leaves for others: `ann@laptop pid 4711, since 2026-02-07T18:01:07Z`.
+pub fn holder(who: &str, since: Timestamp) -> String {
+    format!("{who} pid {}, since {since:.0}", std::process::id())
+}
+
+impl MirrorLock {
+    /// Takes the lock of a mirror without waiting. `holder` is what others are told meanwhile.
+    ///
+    /// # Errors
+    /// [`Refusal::Held`] while somebody has it (this process too), [`Refusal::Failed`] when the file cannot be used.
+    pub fn try_acquire(folder: &Path, mirror: &MirrorId, holder: &str) -> Result<Self, Refusal> {
+        let path = path(folder, mirror);
+        files::create_private_folder(&folder.join("locks")).map_err(Refusal::Failed)?;
+        let failed = |error: io::Error| Refusal::Failed(unusable(&path, &error));
+        let mut file = files::open_private(&path).map_err(failed)?;
+        for attempt in 1..=TRIES {
+            match file.try_lock() {
+                Ok(()) => {
+                    file.set_len(0)
+                        .and_then(|()| file.seek(SeekFrom::Start(0)).map(drop))
+                        .and_then(|()| file.write_all(holder.as_bytes()))
+                        .map_err(failed)?;
+                    return Ok(Self { file });
+                }
+                Err(TryLockError::WouldBlock) if attempt < TRIES => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+        Err(Refusal::Held { holder: read_holder(&mut file) })
+    }
+}
+
+impl Drop for MirrorLock {
+    fn drop(&mut self) {
+        // Closing the file frees the lock even where these fail; the text is only for people.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+/// Who holds a mirror now, in this process or another; `None` when nobody does.
+///
+/// # Errors
+/// [`Code::Storage`] when the lock file cannot be used.
+pub fn is_held(folder: &Path, mirror: &MirrorId) -> Result<Option<String>, Error> {
+    let path = path(folder, mirror);
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(&path, &error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => {
+            file.unlock().map_err(|error| unusable(&path, &error))?;
+            Ok(None)
+        }
+        Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
+        Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
+    }
+}
+
+fn path(folder: &Path, mirror: &MirrorId) -> PathBuf {
+    folder.join("locks").join(format!("{mirror}.lock"))
+}
+
+/// Where the system does not let others read a locked file (Windows), or the holder has not written yet, the answer
+/// is a general one.
+fn read_holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text)) {
+        Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
+        _ => "another run on this machine".to_owned(),
+    }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> Error {
+    Error::new(
+        Code::Storage,
+        format!("the lock {} could not be used: {error}", path.display()),
+        "Check that you may write in the state folder, and that it is on a disk that supports file locks.",
+    )
+}

@@ -1,0 +1,163 @@
+//! The last result of each aspect, health, and the last moment when all was in step.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use super::columns::At;
+use super::{RunRecord, Store, runs};
+use crate::error::Result;
+use crate::model::{Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId};
+
+/// All that is remembered of one mirror's state, of one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MirrorMemory {
+    /// Its newest run, without changes; `running` may mean interrupted (see [`RunRecord::interrupted`]).
+    pub last_run: Option<RunRecord>,
+    /// The last result of each aspect that was ever tried.
+    pub aspects: BTreeMap<Aspect, AspectReport>,
+    /// What the last health check found.
+    pub health: Health,
+    /// Why, where it is not `ok`.
+    pub health_detail: Option<String>,
+    /// When health was last checked.
+    pub last_health_check: Option<Timestamp>,
+}
+
+const REPORT_COLUMNS: &str =
+    "aspect, status, last_sync_ns, detail, error, hint, last_commit, behind, synced_count, total";
+
+impl Store {
+    /// Records the result of one aspect of a run as the last one of this mirror.
+    pub fn finish_aspect(
+        &self,
+        run: &RunId,
+        repository: &RepositoryId,
+        mirror: &MirrorId,
+        aspect: Aspect,
+        report: &AspectReport,
+    ) -> Result<()> {
+        self.write("finish_aspect", |transaction| {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO aspect_results (repository, mirror, aspect, run, status, last_sync_ns,
+                         detail, error, hint, last_commit, behind, synced_count, total)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                )?
+                .execute(params![
+                    repository,
+                    mirror,
+                    aspect,
+                    run,
+                    report.status,
+                    report.last_sync_iso.map(At),
+                    report.detail,
+                    report.error,
+                    report.hint,
+                    report.last_commit,
+                    report.behind,
+                    report.synced_count,
+                    report.total,
+                ])?;
+            Ok(())
+        })
+    }
+
+    /// The last result of one aspect; `None` where it was never tried.
+    pub fn aspect_report(
+        &self,
+        repository: &RepositoryId,
+        mirror: &MirrorId,
+        aspect: Aspect,
+    ) -> Result<Option<AspectReport>> {
+        self.read(|transaction| {
+            let report = transaction
+                .prepare_cached(&format!(
+                    "SELECT {REPORT_COLUMNS} FROM aspect_results WHERE repository = ?1 AND mirror = ?2 AND aspect = ?3"
+                ))?
+                .query_row(params![repository, mirror, aspect], report_from)
+                .optional()?;
+            Ok(report.map(|(_, report)| report))
+        })
+    }
+
+    /// All that is remembered of one mirror's state. A mirror never seen has an empty memory.
+    pub fn mirror_memory(&self, repository: &RepositoryId, mirror: &MirrorId) -> Result<MirrorMemory> {
+        self.read(|transaction| {
+            let aspects = transaction
+                .prepare_cached(&format!(
+                    "SELECT {REPORT_COLUMNS} FROM aspect_results WHERE repository = ?1 AND mirror = ?2"
+                ))?
+                .query_map(params![repository, mirror], report_from)?
+                .collect::<rusqlite::Result<_>>()?;
+            let health = transaction
+                .prepare_cached(
+                    "SELECT health, detail, checked_ns FROM mirror_health WHERE repository = ?1 AND mirror = ?2",
+                )?
+                .query_row(params![repository, mirror], |row| {
+                    Ok((row.get(0)?, row.get(1)?, Some(row.get::<_, At>(2)?.0)))
+                })
+                .optional()?;
+            let (health, health_detail, last_health_check) = health.unwrap_or((Health::Unknown, None, None));
+            let last_run = runs::last_run(transaction, repository, mirror)?;
+            Ok(MirrorMemory { last_run, aspects, health, health_detail, last_health_check })
+        })
+    }
+
+    /// Records what a health check found; `detail` says why, where it is not `ok`.
+    pub fn set_health(
+        &self,
+        repository: &RepositoryId,
+        mirror: &MirrorId,
+        health: Health,
+        detail: Option<&str>,
+        checked: Timestamp,
+    ) -> Result<()> {
+        self.write("set_health", |transaction| {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO mirror_health (repository, mirror, health, detail, checked_ns)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![repository, mirror, health, detail, At(checked)])?;
+            Ok(())
+        })
+    }
+
+    /// Records a moment when all enabled mirrors were in step in all their aspects.
+    pub fn set_last_full_sync(&self, repository: &RepositoryId, at: Timestamp) -> Result<()> {
+        self.write("set_last_full_sync", |transaction| {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO full_syncs (repository, at_ns) VALUES (?1, ?2)")?
+                .execute(params![repository, At(at)])?;
+            Ok(())
+        })
+    }
+
+    /// The last moment when all enabled mirrors were in step in all their aspects.
+    pub fn last_full_sync(&self, repository: &RepositoryId) -> Result<Option<Timestamp>> {
+        self.read(|transaction| {
+            let at = transaction
+                .prepare_cached("SELECT at_ns FROM full_syncs WHERE repository = ?1")?
+                .query_row([repository], |row| row.get::<_, At>(0))
+                .optional()?;
+            Ok(at.map(|at| at.0))
+        })
+    }
+}
+
+fn report_from(row: &Row<'_>) -> rusqlite::Result<(Aspect, AspectReport)> {
+    let report = AspectReport {
+        status: row.get("status")?,
+        last_sync_iso: row.get::<_, Option<At>>("last_sync_ns")?.map(|at| at.0),
+        detail: row.get("detail")?,
+        error: row.get("error")?,
+        hint: row.get("hint")?,
+        last_commit: row.get("last_commit")?,
+        behind: row.get("behind")?,
+        synced_count: row.get("synced_count")?,
+        total: row.get("total")?,
+    };
+    Ok((row.get("aspect")?, report))
+}
