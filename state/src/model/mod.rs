@@ -4,6 +4,7 @@
 
 mod names;
 mod status;
+pub(crate) mod time;
 mod words;
 
 pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{AspectStatus, Health, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role};
+use super::{AspectStatus, Health, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role, time};
 use crate::error::Error;
 
 /// One repository and its mirrors.
@@ -23,6 +23,7 @@ pub struct RepositoryReport {
     #[ts(type = "number | null")]
     pub epoch: Option<u64>,
     /// The last moment when all enabled mirrors were in step in all their aspects.
+    #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_full_sync_iso: Option<Timestamp>,
     /// A change that was begun and not ended, on this machine or another.
@@ -42,6 +43,7 @@ pub struct OpenChangeReport {
     /// Who began it: the writer named in the fence.
     pub writer: String,
     /// When it began.
+    #[serde(serialize_with = "time::seconds")]
     #[ts(type = "string")]
     pub since_iso: Timestamp,
     /// What it is and how it ends, for a person.
@@ -80,9 +82,11 @@ pub struct MirrorReport {
     #[ts(optional)]
     pub health_detail: Option<String>,
     /// When health was last checked.
+    #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_health_check_iso: Option<Timestamp>,
     /// When the schedule will sync it next; `None` without a schedule running.
+    #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub next_sync_iso: Option<Timestamp>,
     /// The error of the last run as a whole, where it ended before its aspects.
@@ -98,6 +102,7 @@ pub struct AspectReport {
     /// The result.
     pub status: AspectStatus,
     /// When it was last tried.
+    #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_sync_iso: Option<Timestamp>,
     /// Figures for a person, such as `093f7683e987`, `3/3`, `1 active, 3 held`.

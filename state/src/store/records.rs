@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::error::Error;
-use crate::model::{Aspect, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger};
+use crate::model::{Aspect, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger, time};
 
 /// One change of one aspect, planned or made. Never holds the value of a secret or variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -109,9 +109,11 @@ pub struct RunRecord {
     /// How it ended.
     pub status: RunStatus,
     /// When it began.
+    #[serde(serialize_with = "time::milliseconds")]
     #[ts(type = "string")]
     pub started_iso: Timestamp,
     /// When it ended.
+    #[serde(serialize_with = "time::optional_milliseconds")]
     #[ts(type = "string | null")]
     pub finished_iso: Option<Timestamp>,
     /// Why it failed as a whole, where it did.
@@ -134,6 +136,7 @@ pub struct RecordedChange {
     #[serde(flatten)]
     pub outcome: ChangeOutcome,
     /// When.
+    #[serde(serialize_with = "time::milliseconds")]
     #[ts(type = "string")]
     pub at_iso: Timestamp,
 }
@@ -147,7 +150,7 @@ pub struct RunFilter {
     pub mirror: Option<MirrorId>,
     /// Only in this state.
     pub status: Option<RunStatus>,
-    /// At most so many.
+    /// At most so many; 0 is no limit.
     pub limit: usize,
 }
 
@@ -156,6 +159,7 @@ pub struct RunFilter {
 #[ts(export)]
 pub struct AuditEntry {
     /// When.
+    #[serde(serialize_with = "time::seconds")]
     #[ts(type = "string")]
     pub at_iso: Timestamp,
     /// Who: `user@host` and the face (`cli`, `desktop`, `schedule`).
@@ -211,6 +215,7 @@ pub struct Rescue {
     /// Why it was saved.
     pub reason: RescueReason,
     /// When.
+    #[serde(serialize_with = "time::seconds")]
     #[ts(type = "string")]
     pub created_iso: Timestamp,
     /// The run that saved it.
@@ -243,6 +248,7 @@ pub struct Decision {
     /// The choice.
     pub choice: DecisionChoice,
     /// When.
+    #[serde(serialize_with = "time::seconds")]
     #[ts(type = "string")]
     pub decided_iso: Timestamp,
 }
