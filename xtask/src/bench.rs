@@ -1,0 +1,30 @@
+//! `cargo xtask bench …`: measuring. The measuring program itself is in the tests' package.
+
+use std::process::ExitCode;
+
+use crate::place::Place;
+use crate::process::Program;
+use crate::report::{Failure, Report};
+use crate::setup::{self, For};
+
+/// Builds both in release and measures; the options go to the measuring program.
+pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
+    let Some(("sync", options)) = arguments.split_first().map(|(what, options)| (what.as_str(), options)) else {
+        return Err(Failure::usage("`bench` wants to know what to measure: `cargo xtask bench sync`."));
+    };
+    let mut report = Report::start();
+    let tools = report.must("Setup", || setup::prepare(place, For::Terminal))?;
+    report.must("Build", || {
+        // Apart from each other: what is measured is built as it is shipped, without the tests' features.
+        Program::cargo(place).args(["build", "--locked", "--release", "-p", "standin-cli"]).run()?;
+        let bench = ["-p", "standin-tests", "--bin", "bench-sync"];
+        Program::cargo(place).args(["build", "--locked", "--release"]).args(bench).run()
+    })?;
+    let status = Program::named(place, place.built("release/bench-sync"))
+        .arg("--standin")
+        .arg(place.built("release/standin"))
+        .args(options)
+        .envs(&tools.environment())
+        .status()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

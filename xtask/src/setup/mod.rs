@@ -1,0 +1,81 @@
+//! Finding out what is missing on this machine, and installing it.
+//!
+//! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
+//! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
+//! cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+
+mod gh;
+mod node;
+mod rust;
+mod system;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::place::Place;
+use crate::report::{Failure, Report, say, seconds};
+
+/// What the command that asks is about to do; each needs all that the ones before it need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum For {
+    /// Build and use the command line.
+    Terminal,
+    /// Also build the desktop application.
+    Window,
+    /// Also run every test.
+    Test,
+}
+
+/// What [`prepare`] found or installed, for the programs that need it.
+pub struct Tools {
+    gh: PathBuf,
+}
+
+impl Tools {
+    /// Tells Standin which gh to use.
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        vec![("STANDIN_GH", self.gh.clone().into_os_string())]
+    }
+}
+
+/// Sees to it that everything needed is there.
+pub fn prepare(place: &Place, purpose: For) -> Result<Tools, Failure> {
+    let mut report = Report::start();
+    report.must("Rust", || rust::check(place, purpose == For::Test))?;
+    report.must("System packages", || system::install(place, purpose))?;
+    let gh = report.must("gh", || gh::provide(place))?;
+    if purpose != For::Terminal {
+        report.must("Node packages", || {
+            node::check(place)?;
+            node::install(place, "ui")?;
+            if purpose == For::Test { node::install(place, "sandbox/openapi") } else { Ok(()) }
+        })?;
+    }
+    if purpose == For::Test {
+        report.must("cargo-nextest", || rust::nextest(place))?;
+    }
+    say(&format!("\nEverything needed is there ({}).", seconds(report.elapsed())));
+    Ok(Tools { gh })
+}
+
+/// A version such as `2.103.3`, found anywhere in a program's answer to `--version`.
+fn version_in(text: &str) -> Option<Vec<u64>> {
+    text.split(|character: char| !(character.is_ascii_digit() || character == '.'))
+        .map(|word| word.trim_matches('.'))
+        .filter(|word| word.contains('.'))
+        .find_map(|word| word.split('.').map(|part| part.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        assert_eq!(version_in("gh version 2.103.3 (2026-10-26)\nhttps://…"), Some(vec![2, 103, 3]));
+        assert_eq!(version_in("v20.20.2"), Some(vec![20, 20, 2]));
+        assert_eq!(version_in("git version 2.47.3"), Some(vec![2, 47, 3]));
+        assert_eq!(version_in("nothing"), None);
+        assert!(version_in("2.9.1") < version_in("2.23.0"));
+    }
+}
