@@ -1,0 +1,224 @@
+//! The rules of the house: who may know whom, how large a file may grow, and what the tree must and must not hold.
+//!
+//! These read the tree itself. A failure names the file and the rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines a file may have; the house says "about 500".
+const LINES_AT_MOST: usize = 520;
+
+/// Which of our own packages each of them may use directly.
+const MAY_USE: [(&str, &[&str]); 7] = [
+    ("standin-state", &[]),
+    ("standin-core", &["standin-state"]),
+    ("standin-sandbox", &[]),
+    ("standin-cli", &["standin-core", "standin-state", "standin-sandbox"]),
+    ("standin-desktop", &["standin-core", "standin-state"]),
+    ("standin-tests", &["standin-cli", "standin-core", "standin-state", "standin-sandbox"]),
+    ("xtask", &["standin-sandbox"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file that is, or is about to be, in the repository.
+fn files() -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    let files: Vec<_> =
+        names.split_terminator('\0').map(PathBuf::from).filter(|file| root().join(file).is_file()).collect();
+    assert!(files.len() > 50, "git listed only {} files", files.len());
+    files
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().and_then(|extension| extension.to_str()).is_some_and(|found| extensions.contains(&found))
+}
+
+/// Cargo.lock as a graph: package name to the names that it uses, whatever the platform or the kind of dependency.
+fn lock() -> BTreeMap<String, BTreeSet<String>> {
+    let lock: toml::Table = read("Cargo.lock").parse().unwrap();
+    let mut graph = BTreeMap::<String, BTreeSet<String>>::new();
+    for package in lock["package"].as_array().unwrap() {
+        let uses = package.get("dependencies").and_then(|list| list.as_array()).into_iter().flatten();
+        let uses = uses.filter_map(|name| name.as_str()?.split(' ').next().map(str::to_owned));
+        graph.entry(package["name"].as_str().unwrap().to_owned()).or_default().extend(uses);
+    }
+    graph
+}
+
+/// Everything below a package.
+fn below(graph: &BTreeMap<String, BTreeSet<String>>, package: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![package];
+    while let Some(next) = open.pop() {
+        for name in graph.get(next).into_iter().flatten() {
+            if found.insert(name.clone()) {
+                open.push(name);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_between_our_packages_run_one_way() {
+    let graph = lock();
+    let ours: BTreeSet<_> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let members: BTreeSet<_> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| package["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(members, ours, "a package joined or left the workspace: say here whom it may use");
+
+    for (package, allowed) in MAY_USE {
+        let allowed: BTreeSet<_> = allowed.iter().map(|name| (*name).to_owned()).collect();
+        let used: BTreeSet<_> = graph[package].intersection(&ours).cloned().collect();
+        let forbidden: Vec<_> = used.difference(&allowed).collect();
+        assert!(forbidden.is_empty(), "{package} must not use {forbidden:?}");
+    }
+}
+
+#[test]
+fn nothing_of_tauri_is_below_anything_but_the_desktop() {
+    let graph = lock();
+    let is_of_tauri = |name: &str| name.starts_with("tauri") || ["wry", "tao", "webkit2gtk", "gtk"].contains(&name);
+    assert!(below(&graph, "standin-desktop").iter().any(|name| is_of_tauri(name)), "the check itself is blind");
+    for package in ["standin-state", "standin-core", "standin-sandbox", "standin-cli", "xtask"] {
+        let found: Vec<_> = below(&graph, package).into_iter().filter(|name| is_of_tauri(name)).collect();
+        assert!(found.is_empty(), "{package} has {found:?} below it");
+    }
+}
+
+#[test]
+fn crash_points_are_in_the_tests_alone() {
+    for manifest in files().iter().filter(|file| file.ends_with("Cargo.toml")) {
+        let text = read(manifest);
+        let manifest = manifest.to_str().unwrap();
+        let table: toml::Table = text.parse().unwrap();
+        match manifest {
+            "tests/Cargo.toml" => {}
+            "core/Cargo.toml" => {
+                let features = table["features"].as_table().unwrap();
+                let empty = features["crash-points"].as_array().unwrap().is_empty();
+                assert!(empty && !features.contains_key("default"), "crash-points must stay off by default");
+            }
+            other => assert!(!text.contains("crash-points"), "{other} switches crash points on"),
+        }
+    }
+}
+
+#[test]
+fn the_frontend_meets_tauri_in_one_file_only() {
+    let sources =
+        files().into_iter().filter(|file| file.starts_with("ui/src") && has_extension(file, &["ts", "js", "svelte"]));
+    let importing: Vec<_> = sources.filter(|file| read(file).contains("@tauri-apps/")).collect();
+    assert_eq!(importing, [Path::new("ui/src/lib/backend.ts")]);
+}
+
+#[test]
+fn files_stay_short() {
+    let code = ["rs", "ts", "js", "svelte", "css", "sql", "toml", "md"];
+    let long: Vec<_> = files()
+        .into_iter()
+        .filter(|file| has_extension(file, &code))
+        .map(|file| (read(&file).lines().count(), file))
+        .filter(|(lines, _)| *lines > LINES_AT_MOST)
+        .collect();
+    assert!(long.is_empty(), "split these by topic: {long:?}");
+}
+
+#[test]
+fn every_room_says_what_lives_in_it() {
+    let doors = ["lib.rs", "main.rs", "mod.rs", "build.rs"];
+    for file in files() {
+        let is_door = file.file_name().and_then(|name| name.to_str()).is_some_and(|name| doors.contains(&name));
+        if !is_door {
+            continue;
+        }
+        let text = read(&file);
+        let header: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        assert!(header.len() > 30, "{} has no header that says what lives there", file.display());
+    }
+}
+
+#[test]
+fn no_file_knows_the_machine_that_it_was_written_on() {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let mut places = vec![root().display().to_string(), ["/ro", "ot/"].concat()];
+    places.extend((home.matches('/').count() > 1).then_some(home));
+    // A checkout right below `/` has a name that may stand anywhere.
+    places.retain(|place| place.matches('/').count() > 1);
+    for file in files() {
+        let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
+        for place in &places {
+            assert!(!text.contains(place.as_str()), "{} speaks of {place}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_package_names_the_licences_that_are_here() {
+    let workspace: toml::Table = read("Cargo.toml").parse().unwrap();
+    assert_eq!(workspace["workspace"]["package"]["license"].as_str(), Some("MIT OR Apache-2.0"));
+    assert!(read("LICENSE-MIT").contains("Permission is hereby granted, free of charge"));
+    assert!(read("LICENSE-APACHE").contains("Version 2.0, January 2004"));
+    for manifest in files().iter().filter(|file| file.ends_with("Cargo.toml")) {
+        let table: toml::Table = read(manifest).parse().unwrap();
+        let inherited = table["package"]["license"].get("workspace").and_then(toml::Value::as_bool);
+        assert_eq!(inherited, Some(true), "{} names no licence", manifest.display());
+    }
+}
+
+#[test]
+fn pictures_and_files_that_the_readme_shows_are_there() {
+    for document in ["README.md", "CONTRIBUTING.md"] {
+        let text = read(document);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let local: Vec<_> = targets.filter(|target| !target.is_empty() && !target.contains("://")).collect();
+        assert!(!local.is_empty(), "{document} has no links, or the check is blind");
+        for target in local {
+            assert!(root().join(target).exists(), "{document} leads to {target}, which is not there");
+        }
+    }
+}
+
+#[test]
+fn development_commands_in_the_documents_exist() {
+    let usage = read("xtask/src/main.rs");
+    for document in ["README.md", "CONTRIBUTING.md", ".ci/run"] {
+        let text = read(document);
+        let commands: BTreeSet<_> = text
+            .split("cargo xtask ")
+            .skip(1)
+            .filter_map(|rest| rest.split(|character: char| !character.is_ascii_lowercase()).next())
+            .filter(|command| !command.is_empty())
+            .collect();
+        assert!(!commands.is_empty(), "{document} names no command, or the check is blind");
+        for command in commands {
+            assert!(usage.contains(&format!("\n  {command} ")), "{document} names `cargo xtask {command}`");
+        }
+    }
+}
