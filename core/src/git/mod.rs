@@ -1,4 +1,41 @@
-//! git.
-/// The git program.
-#[derive(Clone)]
-pub struct GitProgram;
+//! Git: running the `git` program, remotes, credentials, and the repository's own cache.
+//!
+//! Packs travel by the `git` program ([`Remote`]), which is several times faster at it than libgit2; everything that
+//! only looks (refs, ancestry, trees) and the few small writes of our own (rescues, fence commits) go through libgit2
+//! ([`Cache`]). What a ref means, which of them may move and what is rescued first is decided in `code` and `fence`,
+//! never here.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `program` | finding git, its minimum version, the command line and environment of every call |
+//! | `environment` | which variables children see, which of the user's network settings are kept |
+//! | `child` | one running program: its process group, silent-time limit, cancellation |
+//! | [`address`] | what a remote's URL says: transport, host, port |
+//! | [`credential`] | answering git's question for a token over an owner-only socket |
+//! | [`ssh`] | the ssh command line, host keys |
+//! | `remote`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
+//! | `failure` | what git's words mean as a [`crate::Code`] |
+//! | `cache`, `upkeep`, `history` | the cache: creating and cleaning it, packing it, reading and writing it |
+
+pub mod address;
+mod cache;
+mod child;
+pub mod credential;
+mod environment;
+mod failure;
+mod history;
+mod listing;
+mod program;
+mod progress;
+mod push;
+mod remote;
+pub mod ssh;
+mod upkeep;
+
+pub use address::Address;
+pub use cache::Cache;
+pub use history::TreeFile;
+pub use listing::Listing;
+pub use program::{GitProgram, MINIMUM_VERSION, Version};
+pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update, split_updates};
+pub use remote::{Capabilities, Progress, Remote, RemoteOptions};

@@ -1,0 +1,312 @@
+//! One running program: started in a process group of its own, heard while it runs, and ended with all its
+//! children when it is cancelled or says nothing for too long.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Code, Error, Result};
+
+/// How much of standard output is kept at most; beyond it the other side is not sane.
+const MAX_OUTPUT: usize = 512 * 1024 * 1024;
+/// How many lines of standard error are kept at most, the last ones.
+const MAX_LINES: usize = 4_000;
+/// How long a line of standard error may be, in bytes; the rest is dropped.
+const MAX_LINE: usize = 8 * 1024;
+/// How long a program has to clean up after being asked to end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What standard input is.
+pub(super) enum Input {
+    /// Empty.
+    Nothing,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// An empty file that the child holds open as long as it lives: a lock of ours, so that it outlives us if we
+    /// die before the child does.
+    Held(std::fs::File),
+}
+
+/// How a program ended by itself.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: Vec<u8>,
+    /// Lines of standard error, without progress.
+    pub(super) lines: Vec<String>,
+}
+
+/// One call of a program.
+pub(super) struct Call<'a> {
+    /// What the program is doing, for messages: `listing the refs of …`.
+    pub(super) what: &'a str,
+    pub(super) command: Command,
+    pub(super) input: Input,
+    /// How long it may go without a word.
+    pub(super) silent_limit: Duration,
+    pub(super) cancel: &'a CancellationToken,
+    /// Hears each line of standard error; `true` when it was progress and need not be kept.
+    pub(super) on_line: &'a mut (dyn FnMut(&str) -> bool + Send),
+}
+
+impl Call<'_> {
+    /// Runs the program to its end.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`], [`Code::TimedOut`], or [`Code::GitFailed`] when it could not be started. Then none of its
+    /// processes is left.
+    pub(super) async fn run(self) -> Result<Ended> {
+        let Call { what, mut command, input, silent_limit, cancel, on_line } = self;
+        if cancel.is_cancelled() {
+            return Err(cancelled(what));
+        }
+        let (stdin, bytes) = match input {
+            Input::Nothing => (Stdio::null(), None),
+            Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
+            Input::Held(file) => (Stdio::from(file), None),
+        };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        platform::own_group(&mut command);
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        let mut child = command.spawn().map_err(|error| {
+            Error::new(
+                Code::GitFailed,
+                format!("{what}: cannot start `{program}`: {error}"),
+                "Check that the program is installed and may be run.",
+            )
+        })?;
+        drop(command);
+        let mut group = platform::Group::of(&child);
+
+        let writing = child.stdin.take().zip(bytes).map(|(mut stdin, bytes)| {
+            tokio::spawn(async move {
+                // A program that ends without reading all of it says why on standard error.
+                let _ = stdin.write_all(&bytes).await;
+            })
+        });
+        let heard = hear(&mut child, silent_limit, cancel, on_line).await;
+        if let Some(writing) = writing {
+            writing.abort();
+        }
+        match heard {
+            Ok(Some(ended)) => {
+                group.leave();
+                Ok(ended)
+            }
+            Ok(None) | Err(Stopped::Broken(_)) => {
+                group.end(&mut child).await;
+                Err(Error::passing(
+                    Code::GitFailed,
+                    format!("{what}: the connection to `{program}` broke"),
+                    "Try again; if it happens again, run the same with more memory free.",
+                ))
+            }
+            Err(stopped) => {
+                group.end(&mut child).await;
+                Err(match stopped {
+                    Stopped::Cancelled => cancelled(what),
+                    Stopped::Silent | Stopped::Broken(_) => Error::passing(
+                        Code::TimedOut,
+                        format!("{what}: no sign of life for {} s", silent_limit.as_secs()),
+                        "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
+                    ),
+                    Stopped::TooMuch => Error::new(
+                        Code::UnexpectedAnswer,
+                        format!("{what}: the answer is longer than {} MiB", MAX_OUTPUT >> 20),
+                        "Check that the address belongs to a git repository.",
+                    ),
+                })
+            }
+        }
+    }
+}
+
+fn cancelled(what: &str) -> Error {
+    Error::new(Code::Cancelled, format!("{what}: stopped"), "Run it again when you like; nothing is lost.")
+}
+
+enum Stopped {
+    Cancelled,
+    Silent,
+    TooMuch,
+    Broken(std::io::Error),
+}
+
+impl From<std::io::Error> for Stopped {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+async fn hear(
+    child: &mut Child,
+    silent_limit: Duration,
+    cancel: &CancellationToken,
+    on_line: &mut (dyn FnMut(&str) -> bool + Send),
+) -> Result<Option<Ended>, Stopped> {
+    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else { return Ok(None) };
+    let (mut out_open, mut err_open) = (true, true);
+    let mut out = Vec::new();
+    let mut lines = Lines::default();
+    let mut status = None;
+    let (mut out_buffer, mut err_buffer) = (vec![0; 64 * 1024], vec![0; 16 * 1024]);
+    let mut deadline = Instant::now() + silent_limit;
+    while out_open || err_open || status.is_none() {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Stopped::Cancelled),
+            read = stdout.read(&mut out_buffer), if out_open => {
+                let read = read?;
+                out_open = read > 0;
+                if out.len() + read > MAX_OUTPUT {
+                    return Err(Stopped::TooMuch);
+                }
+                out.extend_from_slice(&out_buffer[..read]);
+                if status.is_none() { deadline = Instant::now() + silent_limit; }
+            }
+            read = stderr.read(&mut err_buffer), if err_open => {
+                let read = read?;
+                err_open = read > 0;
+                lines.hear(&err_buffer[..read], on_line);
+                if status.is_none() { deadline = Instant::now() + silent_limit; }
+            }
+            ended = child.wait(), if status.is_none() => {
+                status = Some(ended?);
+                // What it wrote is in the pipes by now; only a grandchild that lives on could hold them open.
+                deadline = Instant::now() + FAREWELL;
+            }
+            () = tokio::time::sleep_until(deadline) => {
+                if status.is_none() { return Err(Stopped::Silent); }
+                break;
+            }
+        }
+    }
+    lines.end(on_line);
+    Ok(status.map(|status| Ended { status, stdout: out, lines: lines.kept.into() }))
+}
+
+/// Cuts standard error into lines, at carriage returns too since progress is written with them.
+#[derive(Default)]
+struct Lines {
+    partial: Vec<u8>,
+    kept: std::collections::VecDeque<String>,
+}
+
+impl Lines {
+    fn hear(&mut self, bytes: &[u8], on_line: &mut (dyn FnMut(&str) -> bool + Send)) {
+        for &byte in bytes {
+            if matches!(byte, b'\n' | b'\r') {
+                self.end(on_line);
+            } else if self.partial.len() < MAX_LINE {
+                self.partial.push(byte);
+            }
+        }
+    }
+
+    fn end(&mut self, on_line: &mut (dyn FnMut(&str) -> bool + Send)) {
+        let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).replace("\u{1b}[K", "");
+        let line = line.trim_end();
+        if line.is_empty() || on_line(line) {
+            return;
+        }
+        if self.kept.len() == MAX_LINES {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(line.to_owned());
+    }
+}
+
+#[cfg(unix)]
+mod platform {
+    use nix::sys::signal::{Signal, killpg};
+    use nix::unistd::Pid;
+    use tokio::process::{Child, Command};
+
+    /// Puts the child at the head of a new process group.
+    pub(super) fn own_group(command: &mut Command) {
+        command.process_group(0);
+    }
+
+    /// The process group of a child; ended when dropped.
+    pub(super) struct Group(Option<Pid>);
+
+    impl Group {
+        pub(super) fn of(child: &Child) -> Self {
+            Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+        }
+
+        /// The child ended by itself: the group is nobody's concern any more.
+        pub(super) fn leave(&mut self) {
+            self.0 = None;
+        }
+
+        /// Asks the whole group to end, which lets git remove its temporary files, and then makes it.
+        pub(super) async fn end(&mut self, child: &mut Child) {
+            let Some(group) = self.0 else { return };
+            // A group that is gone already needs no signal.
+            let _ = killpg(group, Signal::SIGTERM);
+            let _ = tokio::time::timeout(super::FAREWELL, child.wait()).await;
+            self.kill();
+            let _ = child.wait().await;
+        }
+
+        fn kill(&mut self) {
+            if let Some(group) = self.0.take() {
+                let _ = killpg(group, Signal::SIGKILL);
+            }
+        }
+    }
+
+    impl Drop for Group {
+        fn drop(&mut self) {
+            self.kill();
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod platform {
+    use tokio::process::{Child, Command};
+
+    /// Keeps a console window from flashing up beside the application.
+    pub(super) fn own_group(command: &mut Command) {
+        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+        command.creation_flags(CREATE_NO_WINDOW);
+    }
+
+    /// The child with all its descendants; ended when dropped.
+    pub(super) struct Group(Option<u32>);
+
+    impl Group {
+        pub(super) fn of(child: &Child) -> Self {
+            Self(child.id())
+        }
+
+        /// The child ended by itself: its descendants are nobody's concern any more.
+        pub(super) fn leave(&mut self) {
+            self.0 = None;
+        }
+
+        /// Ends the whole tree.
+        pub(super) async fn end(&mut self, child: &mut Child) {
+            self.kill();
+            let _ = child.wait().await;
+        }
+
+        fn kill(&mut self) {
+            if let Some(id) = self.0.take() {
+                // Where taskkill is missing, `kill_on_drop` still ends the child itself.
+                let _ = std::process::Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]).output();
+            }
+        }
+    }
+
+    impl Drop for Group {
+        fn drop(&mut self) {
+            self.kill();
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What git's words mean. Git has one exit status for everything, so its messages (in English, by `LC_ALL=C`) are all there
+//! is. What is not recognised stays [`Code::GitFailed`], in git's own words.
+
+use super::address::{Address, Transport};
+use crate::{Code, Error};
+
+/// How a failure is recognised: any of these pieces in git's lines, all in lower case.
+type Signs = &'static [&'static str];
+
+const HOST_KEY_CHANGED: Signs = &["remote host identification has changed"];
+const HOST_KEY_UNKNOWN: Signs = &["host key verification failed", "no matching host key type found"];
+const SSH_REFUSED: Signs = &["permission denied (", "too many authentication failures", "load key \"", "no such identity"];
+const NO_CREDENTIALS: Signs = &["terminal prompts disabled", "could not read username", "could not read password"];
+const WRONG_TOKEN: Signs =
+    &["authentication failed", "returned error: 401", "http 401", "invalid username or password", "invalid username or token"];
+const FORBIDDEN: Signs = &["returned error: 403", "http 403", "write access to repository not granted", "you don't have push access"];
+const NOT_FOUND: Signs = &[
+    "returned error: 404",
+    "http 404",
+    "returned error: 410",
+    "repository not found",
+    "does not appear to be a git repository",
+    "does not exist",
+    "not found: did you run git update-server-info",
+    "the project you were looking for could not be found",
+];
+const MOVED: Signs = &["returned error: 301", "returned error: 302", "returned error: 307", "returned error: 308", "http 301", "http 302", "http 307", "http 308", "update url base from redirection"];
+const LIMITED: Signs = &["returned error: 429", "http 429", "rate limit"];
+const HOST_FAILED: Signs = &["returned error: 5", "http 5", "internal server error", "remote: internal error"];
+const UNREACHABLE: Signs = &[
+    "could not resolve host",
+    "could not resolve hostname",
+    "name or service not known",
+    "temporary failure in name resolution",
+    "failed to connect",
+    "couldn't connect",
+    "connection refused",
+    "connection timed out",
+    "operation timed out",
+    "no route to host",
+    "network is unreachable",
+];
+const BROKEN: Signs = &[
+    "connection reset",
+    "connection closed",
+    "connection to ",
+    "broken pipe",
+    "remote end hung up",
+    "early eof",
+    "unexpected disconnect",
+    "empty reply from server",
+    "recv failure",
+    "send failure",
+    "rpc failed",
+    "transfer closed",
+    "gnutls",
+    "bad line length",
+    "invalid index-pack output",
+    "timeout, server",
+    "http/2 stream",
+    "expected flush",
+    "unexpected flush packet",
+    "remote helper",
+];
+const CERTIFICATE: Signs = &["ssl certificate problem", "certificate verification failed", "server certificate verification", "no alternative certificate subject name"];
+const DISK_FULL: Signs = &["no space left on device", "disk quota exceeded"];
+const SHALLOW: Signs = &["shallow update not allowed"];
+const OTHER_HASH: Signs = &["mismatched algorithms"];
+const OTHER_OWNER: Signs = &["dubious ownership"];
+
+/// Signs that the cache itself is damaged.
+const DAMAGED: Signs = &[
+    "object file",
+    "is corrupt",
+    "bad object",
+    "broken link",
+    "did not send all necessary objects",
+    "unable to read tree",
+    "unable to read sha1 file",
+    "unable to resolve reference",
+    "unexpected line in",
+    "unterminated line in",
+    "packfile ",
+    "missing blob",
+    "missing tree",
+    "missing commit",
+    "unable to parse object",
+];
+
+/// Whether git's lines say that the local repository is damaged.
+pub(super) fn is_damage(lines: &[String]) -> bool {
+    let text = lines.iter().filter(|line| !line.starts_with("remote:")).fold(String::new(), |mut text, line| {
+        text.push_str(&line.to_lowercase());
+        text.push('\n');
+        text
+    });
+    has(&text, DAMAGED) && !is_not_found(&text)
+}
+
+fn is_not_found(text: &str) -> bool {
+    has(text, NOT_FOUND) || text.split_once("repository '").is_some_and(|(_, rest)| rest.contains("' not found"))
+}
+
+fn has(text: &str, signs: Signs) -> bool {
+    signs.iter().any(|sign| text.contains(sign))
+}
+
+/// The error that git's lines tell, for `what` was being done with the remote at `address`.
+pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_token: bool) -> Error {
+    let text = lines.join("\n").to_lowercase();
+    let is_ssh = address.transport == Transport::Ssh;
+    let host = address.host_shown();
+    let words = words(lines);
+    let message = format!("{what}: {words}");
+    let new = |code, hint: String| Error::new(code, &*message, hint);
+    let passing = |code, hint: String| Error::passing(code, &*message, hint);
+    let host_key_hint = "Run `standin mirror test MIRROR` to see the key's fingerprint; compare it with the one that the host's \
+                         owner publishes, then run it with `--accept-host-key`.";
+    if has(&text, HOST_KEY_CHANGED) {
+        let message = format!("{what}: the key of {host} is not the one that was accepted before");
+        let hint = format!("Somebody may be listening in. Ask the host's owner whether its key was changed. If so: {host_key_hint}");
+        Error::new(Code::Network, message, hint)
+    } else if has(&text, HOST_KEY_UNKNOWN) {
+        Error::new(Code::Network, format!("{what}: the key of {host} is not known yet"), host_key_hint)
+    } else if has(&text, OTHER_OWNER) {
+        new(Code::Forbidden, "The folder belongs to another user. Allow it by `git config --global --add safe.directory PATH`.".to_owned())
+    } else if is_ssh && has(&text, SSH_REFUSED) {
+        new(Code::Unauthorized, format!("{host} does not take the ssh key. Check that it is the right one, that it needs no passphrase (or is in ssh-agent), and that it was added on the host with write access."))
+    } else if has(&text, LIMITED) {
+        passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
+    } else if has(&text, NO_CREDENTIALS) && !has_token {
+        new(Code::TokenMissing, format!("{host} wants a token. Give one by `standin token set`."))
+    } else if has(&text, WRONG_TOKEN) || has(&text, NO_CREDENTIALS) {
+        new(Code::Unauthorized, format!("{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set`."))
+    } else if has(&text, FORBIDDEN) {
+        new(Code::Forbidden, "The token may not do that. Check that it may read and write the contents of this repository.".to_owned())
+    } else if has(&text, MOVED) {
+        new(Code::RepositoryNotFound, "The repository has moved, and a push never follows to another address by itself. Set the new address.".to_owned())
+    } else if has(&text, SHALLOW) {
+        new(Code::GitFailed, "The repository is a shallow clone, without its older history. Complete it by `git fetch --unshallow`.".to_owned())
+    } else if has(&text, OTHER_HASH) {
+        new(Code::GitFailed, "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.".to_owned())
+    } else if has(&text, DISK_FULL) {
+        let where_ = if text.contains("remote: ") { &*host } else { "this machine" };
+        passing(Code::Storage, format!("The disk of {where_} is full. Make room and try again."))
+    } else if is_not_found(&text) {
+        new(Code::RepositoryNotFound, if address.transport == Transport::File {
+            "Check the path, and that the disk it is on is mounted.".to_owned()
+        } else {
+            "Check the address. The repository does not exist, or the token or key cannot see it.".to_owned()
+        })
+    } else if has(&text, CERTIFICATE) {
+        new(Code::Network, format!("The certificate of {host} cannot be trusted. For a certificate of your own, set `http.sslCAInfo` in your git configuration."))
+    } else if has(&text, UNREACHABLE) {
+        passing(Code::Network, format!("{host} cannot be reached. Check the network and the address."))
+    } else if has(&text, HOST_FAILED) {
+        passing(Code::HostFailed, format!("{host} has a fault of its own. Try again later."))
+    } else if has(&text, BROKEN) {
+        passing(Code::Network, format!("The connection to {host} broke. Try again."))
+    } else {
+        new(Code::GitFailed, "Run the same with git by hand to see more.".to_owned())
+    }
+}
+
+/// The words worth showing: what the host told and git's own complaint, in one line.
+fn words(lines: &[String]) -> String {
+    let said = |line: &&String| line.starts_with("remote: ");
+    let complained = |line: &&String| {
+        ["fatal: ", "error: ", "ssh: "].iter().any(|mark| line.starts_with(mark))
+            && !line.contains("failed to push some refs")
+            && !line.contains("Could not read from remote repository")
+    };
+    let strip = |line: &String| {
+        let line = line.trim();
+        let line = line.strip_prefix("remote:").unwrap_or(line).trim();
+        line.trim_start_matches("fatal: ").trim_start_matches("error: ").trim_start_matches("ERROR: ").to_owned()
+    };
+    let mut words: Vec<String> = Vec::new();
+    for line in lines.iter().filter(said).take(4).chain(lines.iter().filter(complained).take(3)).map(strip) {
+        if !line.is_empty() && !words.contains(&line) {
+            words.push(line);
+        }
+    }
+    if words.is_empty() {
+        words.extend(lines.iter().rev().find(|line| !line.trim().is_empty()).map(strip));
+    }
+    if words.is_empty() { "git gave no reason".to_owned() } else { words.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(url: &str, lines: &[&str]) -> (Code, bool) {
+        let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        let error = classify("listing the refs", &Address::parse(url, None).unwrap(), &lines, true);
+        (error.code, error.retryable)
+    }
+
+    #[test]
+    fn what_git_says_has_its_code() {
+        let web = "https://host.example/o/n.git";
+        let ssh = "git@host.example:o/n.git";
+        let access = "fatal: unable to access 'https://host.example/o/n.git/': ";
+        for (url, line, expected) in [
+            (web, "fatal: Authentication failed for 'https://host.example/o/n.git/'", (Code::Unauthorized, false)),
+            (web, &format!("{access}The requested URL returned error: 403"), (Code::Forbidden, false)),
+            (web, "fatal: repository 'https://host.example/o/n.git/' not found", (Code::RepositoryNotFound, false)),
+            (web, &format!("{access}The requested URL returned error: 503"), (Code::HostFailed, true)),
+            (web, &format!("{access}The requested URL returned error: 429"), (Code::RateLimited, true)),
+            (web, &format!("{access}The requested URL returned error: 301"), (Code::RepositoryNotFound, false)),
+            (web, &format!("{access}Could not resolve host: host.example"), (Code::Network, true)),
+            (web, &format!("{access}Failed to connect to host.example port 443"), (Code::Network, true)),
+            (web, &format!("{access}SSL certificate problem: self-signed certificate"), (Code::Network, false)),
+            (web, "error: RPC failed; curl 18 transfer closed with outstanding read data remaining", (Code::Network, true)),
+            (ssh, "git@host.example: Permission denied (publickey).", (Code::Unauthorized, false)),
+            (ssh, "Host key verification failed.", (Code::Network, false)),
+            (ssh, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", (Code::Network, false)),
+            (ssh, "ERROR: Repository not found.", (Code::RepositoryNotFound, false)),
+            (ssh, "ssh: connect to host host.example port 22: Connection refused", (Code::Network, true)),
+            ("/srv/n", "fatal: '/srv/n' does not appear to be a git repository", (Code::RepositoryNotFound, false)),
+            ("/srv/n", "fatal: write error: No space left on device", (Code::Storage, true)),
+            ("/srv/n", "fatal: something new", (Code::GitFailed, false)),
+        ] {
+            assert_eq!(code(url, &[line]), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_own_words_stand_in_the_message() {
+        let lines = [
+            "remote: Repository not found.",
+            "fatal: repository 'https://host/o/n.git/' not found",
+            "error: failed to push some refs to 'https://host/o/n.git'",
+        ]
+        .map(str::to_owned);
+        let error = classify("pushing to mirror", &Address::parse("https://host/o/n.git", None).unwrap(), &lines, true);
+        assert_eq!(
+            error.message,
+            "pushing to mirror: Repository not found.; repository 'https://host/o/n.git/' not found"
+        );
+    }
+}

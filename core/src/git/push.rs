@@ -1,0 +1,311 @@
+//! Pushing: what is asked for, how it is cut into pieces, and what git's porcelain answer says of each ref.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use standin_state::model::{Oid, RefName};
+
+/// How many updates one push may carry. Each one stands twice on git's command line, as a lease and as a refspec;
+/// [`split_updates`] also counts bytes.
+pub const MAX_UPDATES_PER_PUSH: usize = 2_500;
+
+/// How many bytes of command line one push may take: well below the limits of the systems (macOS 1 MiB, Linux 2 MiB or
+/// more, Windows 32 Ki characters), since the environment counts as well.
+#[cfg(not(windows))]
+const MAX_ARGUMENT_BYTES: usize = 600_000;
+/// How many bytes of command line one push may take.
+#[cfg(windows)]
+const MAX_ARGUMENT_BYTES: usize = 24_000;
+
+/// One ref to be created, moved or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The ref.
+    pub name: RefName,
+    /// Where it must stand on the remote; `None`: it must not exist.
+    pub old: Option<Oid>,
+    /// Where it shall stand; `None`: it is deleted.
+    pub new: Option<Oid>,
+}
+
+/// How to push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushOptions {
+    /// All updates or none.
+    pub atomic: bool,
+    /// Everything but the last step.
+    pub dry_run: bool,
+}
+
+/// What became of one update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushResult {
+    /// The ref stands where it shall.
+    Done,
+    /// The remote, or git itself, did not take it.
+    Refused {
+        /// In the remote's or git's own words.
+        reason: String,
+    },
+    /// The ref does not stand where it must: somebody moved it.
+    Stale,
+    /// It was sunk by another update of the same atomic push.
+    NotTried,
+}
+
+/// What became of a push.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushReport {
+    /// Each update's result.
+    pub results: BTreeMap<RefName, PushResult>,
+    /// What the remote told (`remote:` lines), without progress.
+    pub messages: Vec<String>,
+    /// An atomic push was asked for and the remote has no such thing; nothing was changed.
+    pub atomic_unsupported: bool,
+}
+
+impl PushReport {
+    /// Whether every update was done.
+    pub fn is_done(&self) -> bool {
+        !self.atomic_unsupported && self.results.values().all(|result| *result == PushResult::Done)
+    }
+}
+
+impl Update {
+    pub(super) fn arguments(&self) -> (String, String) {
+        let (old, new) = (self.old.as_ref().map_or("", Oid::as_str), self.new.as_ref().map_or("", Oid::as_str));
+        (format!("--force-with-lease={}:{old}", self.name), format!("{new}:{}", self.name))
+    }
+
+    /// What it takes on the command line: two names, two ids, words, ends and pointers.
+    fn argument_bytes(&self) -> usize {
+        2 * self.name.as_str().len() + 2 * 64 + 48
+    }
+}
+
+/// Cuts updates into pieces that one push can carry each, when `reserved` (the fence) goes along with every piece.
+pub fn split_updates(updates: &[Update], reserved: &[Update]) -> Vec<Range<usize>> {
+    let always: usize = reserved.iter().map(Update::argument_bytes).sum();
+    let most = MAX_UPDATES_PER_PUSH.saturating_sub(reserved.len()).max(1);
+    let mut pieces = Vec::new();
+    let (mut start, mut bytes) = (0, always);
+    for (index, update) in updates.iter().enumerate() {
+        let more = update.argument_bytes();
+        if index > start && (index - start == most || bytes + more > MAX_ARGUMENT_BYTES) {
+            pieces.push(start..index);
+            (start, bytes) = (index, always);
+        }
+        bytes += more;
+    }
+    if start < updates.len() {
+        pieces.push(start..updates.len());
+    }
+    pieces
+}
+
+/// Whether updates can go in one push.
+pub(super) fn fits(updates: &[Update]) -> bool {
+    split_updates(updates, &[]).len() <= 1
+}
+
+/// What git's answer says.
+pub(super) enum Answer {
+    /// Each update's result is known.
+    Known(PushReport),
+    /// What became of these is unknown: the remote's answer is missing.
+    Unknown,
+}
+
+/// Reads the answer of `git push --porcelain` and the lines of standard error.
+pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -> Answer {
+    let mut report = PushReport { messages: messages(lines), ..PushReport::default() };
+    if lines.iter().any(|line| line.contains("does not support --atomic push")) {
+        report.atomic_unsupported = true;
+        report.results = updates.iter().map(|update| (update.name.clone(), PushResult::NotTried)).collect();
+        return Answer::Known(report);
+    }
+    let asked: BTreeSet<&str> = updates.iter().map(|update| update.name.as_str()).collect();
+    let mut unnamed = Vec::new();
+    for line in String::from_utf8_lossy(stdout).lines() {
+        let mut fields = line.splitn(3, '\t');
+        let (Some(flag), Some(refs), Some(summary)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        // The name cannot hold a colon; an id before it neither.
+        let Some(name) = refs.rsplit_once(':').map(|(_, name)| name).filter(|name| asked.contains(name)) else { continue };
+        let Ok(name) = name.parse::<RefName>() else { continue };
+        let result = match flag {
+            "!" => match refusal(summary) {
+                Refusal::NoAnswer => return Answer::Unknown,
+                Refusal::Result(result) => result,
+                Refusal::WholeTransaction(reason) => {
+                    unnamed.push((name.clone(), reason));
+                    PushResult::NotTried
+                }
+            },
+            _ => PushResult::Done,
+        };
+        report.results.insert(name, result);
+    }
+    if report.results.len() < asked.len() {
+        return Answer::Unknown;
+    }
+    blame(&mut report, unnamed);
+    Answer::Known(report)
+}
+
+enum Refusal {
+    Result(PushResult),
+    /// The remote's transaction failed, and the line does not say for which ref.
+    WholeTransaction(String),
+    NoAnswer,
+}
+
+/// What a refused ref's summary means, such as `[remote rejected] (pre-receive hook declined)`.
+fn refusal(summary: &str) -> Refusal {
+    let (kind, reason) = match summary.split_once("] ") {
+        Some((kind, reason)) => (kind.trim_start_matches('['), in_parentheses(reason.trim())),
+        None => (summary.trim_matches(['[', ']']), ""),
+    };
+    match (kind, reason) {
+        ("remote failure", _) | (_, "remote failed to report status") => Refusal::NoAnswer,
+        (_, "stale info") => Refusal::Result(PushResult::Stale),
+        (_, "atomic push failed" | "atomic push failure") => Refusal::Result(PushResult::NotTried),
+        ("remote rejected", "atomic transaction failed" | "failed to update ref" | "failed to lock" | "transaction failed to start") => {
+            Refusal::WholeTransaction(reason.to_owned())
+        }
+        (_, "") => Refusal::Result(PushResult::Refused { reason: kind.to_owned() }),
+        _ => Refusal::Result(PushResult::Refused { reason: reason.to_owned() }),
+    }
+}
+
+fn in_parentheses(text: &str) -> &str {
+    text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text)
+}
+
+/// Finds out from the remote's messages which refs made a transaction fail: those that moved meanwhile are stale, others
+/// refused. Where the messages name none, every one of them is refused in the words given.
+fn blame(report: &mut PushReport, unnamed: Vec<(RefName, String)>) {
+    if unnamed.is_empty() {
+        return;
+    }
+    let mut found = false;
+    for message in &report.messages {
+        let Some((_, rest)) = message.split_once("cannot lock ref '") else { continue };
+        let Some((name, why)) = rest.split_once("': ") else { continue };
+        let Some((name, _)) = unnamed.iter().find(|(candidate, _)| candidate.as_str() == name) else { continue };
+        let moved = (why.contains("is at ") && why.contains("but expected ")) || why.contains("reference already exists")
+            || why.contains("unable to resolve reference");
+        let result = if moved { PushResult::Stale } else { PushResult::Refused { reason: why.to_owned() } };
+        report.results.insert(name.clone(), result);
+        found = true;
+    }
+    if !found {
+        for (name, reason) in unnamed {
+            report.results.insert(name, PushResult::Refused { reason });
+        }
+    }
+}
+
+/// What the remote told: the `remote:` lines without their mark, empty ones left out.
+pub(super) fn messages(lines: &[String]) -> Vec<String> {
+    lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("remote:"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(name: &str) -> Update {
+        Update { name: name.parse().unwrap(), old: None, new: "1".repeat(40).parse().ok() }
+    }
+
+    fn read(stdout: &str, lines: &[&str], names: &[&str]) -> Option<Vec<(String, PushResult)>> {
+        let updates: Vec<Update> = names.iter().map(|name| update(name)).collect();
+        let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        match read_answer(stdout.as_bytes(), &lines, &updates) {
+            Answer::Known(report) => Some(report.results.into_iter().map(|(name, result)| (name.to_string(), result)).collect()),
+            Answer::Unknown => None,
+        }
+    }
+
+    fn refused(reason: &str) -> PushResult {
+        PushResult::Refused { reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn every_kind_of_porcelain_line_has_its_result() {
+        let stdout = "To https://host/o/n.git\n*\t11:refs/heads/new\t[new branch]\n \t11:refs/heads/ff\t1..2\n\
+                      +\t11:refs/heads/forced\t1...2 (forced update)\n-\t:refs/heads/gone\t[deleted]\n\
+                      =\t11:refs/heads/same\t[up to date]\n!\t11:refs/heads/stale\t[rejected] (stale info)\n\
+                      !\t11:refs/heads/sunk\t[rejected] (atomic push failed)\n\
+                      !\t11:refs/heads/hook\t[remote rejected] (pre-receive hook declined)\n\
+                      !\t11:refs/heads/paren\t[remote rejected] (refusing (see below))\n\
+                      !\t11:refs/heads/first\t[rejected] (fetch first)\nDone\n";
+        let names = ["new", "ff", "forced", "gone", "same", "stale", "sunk", "hook", "paren", "first"]
+            .map(|short| format!("refs/heads/{short}"));
+        let results = read(stdout, &[], &names.each_ref().map(String::as_str)).unwrap();
+        let of = |short: &str| &results.iter().find(|(name, _)| name == &format!("refs/heads/{short}")).unwrap().1;
+        for done in ["new", "ff", "forced", "gone", "same"] {
+            assert_eq!(of(done), &PushResult::Done, "{done}");
+        }
+        assert_eq!(of("stale"), &PushResult::Stale);
+        assert_eq!(of("sunk"), &PushResult::NotTried);
+        assert_eq!(of("hook"), &refused("pre-receive hook declined"));
+        assert_eq!(of("paren"), &refused("refusing (see below)"));
+        assert_eq!(of("first"), &refused("fetch first"));
+    }
+
+    #[test]
+    fn a_failed_transaction_is_blamed_on_the_ref_that_the_remote_names() {
+        let stdout = "!\t1:refs/heads/a\t[remote rejected] (atomic transaction failed)\n\
+                      !\t1:refs/heads/b\t[remote rejected] (atomic transaction failed)\n";
+        let names = ["refs/heads/a", "refs/heads/b"];
+        let results = |line: &str| {
+            read(stdout, &[line], &names).map(|results| results.into_iter().map(|(_, result)| result).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            results("remote: error: cannot lock ref 'refs/heads/a': is at 11 but expected 22        "),
+            Some(vec![PushResult::Stale, PushResult::NotTried])
+        );
+        assert_eq!(
+            results("remote: error: cannot lock ref 'refs/heads/b': 'refs/heads/b/c' exists; cannot create 'refs/heads/b'"),
+            Some(vec![PushResult::NotTried, refused("'refs/heads/b/c' exists; cannot create 'refs/heads/b'")])
+        );
+        let all = refused("atomic transaction failed");
+        assert_eq!(results("remote: sorry"), Some(vec![all.clone(), all]));
+    }
+
+    #[test]
+    fn a_missing_answer_is_an_unknown_outcome() {
+        assert_eq!(read("", &[], &["refs/heads/a"]), None);
+        assert_eq!(
+            read("!\t1:refs/heads/a\t[remote failure] (remote failed to report status)\n", &[], &["refs/heads/a"]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_remote_without_atomic_is_told_apart() {
+        let lines = ["fatal: the receiving end does not support --atomic push".to_owned()];
+        let Answer::Known(report) = read_answer(b"", &lines, &[update("refs/heads/a")]) else { panic!("unknown") };
+        assert!(report.atomic_unsupported && !report.is_done());
+    }
+
+    #[test]
+    fn many_updates_are_cut_into_pieces_that_lose_none() {
+        let updates: Vec<Update> = (0..6_000).map(|number| update(&format!("refs/heads/b{number}"))).collect();
+        let fence = [update("refs/standin/fence")];
+        let pieces = split_updates(&updates, &fence);
+        assert!(pieces.iter().all(|piece| piece.len() < MAX_UPDATES_PER_PUSH));
+        assert_eq!(pieces.iter().map(ExactSizeIterator::len).sum::<usize>(), updates.len());
+        assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
+        let long: Vec<Update> = (0..2_000).map(|number| update(&format!("refs/heads/{number}{}", "x".repeat(240)))).collect();
+        assert!(split_updates(&long, &fence).len() > 1);
+        assert!(split_updates(&[], &fence).is_empty());
+    }
+}

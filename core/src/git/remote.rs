@@ -1,0 +1,366 @@
+//! Talking to one remote: listing, fetching, pushing. Every call is one git of its own, with its credential desk and a
+//! private folder that are gone when it ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+use super::address::{Address, Transport};
+use super::child::{Call, Ended, Input};
+use super::credential::{self, Desk};
+use super::push::{self, Answer, PushOptions, PushReport, Update};
+use super::{Cache, GitProgram, Listing, failure, progress, ssh};
+use crate::run::Totals;
+use crate::{Code, Error, Result, crash};
+
+/// Hears how far git has come: what it is doing, how many are done, of how many.
+pub type Progress = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
+
+/// The longest folder in which a Unix socket can be made: its whole path has about a hundred bytes.
+#[cfg(unix)]
+const MAX_SOCKET_FOLDER: usize = 70;
+/// How many bytes of refspecs one fetch may have on its command line.
+const MAX_REFSPEC_BYTES: usize = if cfg!(windows) { 20_000 } else { 400_000 };
+/// The ref that a dry run pretends to create.
+const PROBE: &str = "refs/standin/probe";
+
+/// How to reach a remote, and who hears about it.
+#[derive(Clone)]
+pub struct RemoteOptions {
+    /// The token for `https`; given to the remote's exact scheme, host and port only.
+    pub credential: Option<SecretString>,
+    /// The key for `ssh`; `None` leaves the choice to ssh (agent, `~/.ssh/config`).
+    pub ssh_key: Option<PathBuf>,
+    /// Standin's own file of host keys; those of the user's ssh count as well.
+    pub known_hosts: PathBuf,
+    /// How long git may go without a word.
+    pub silent_limit: Duration,
+    /// Ends the call at once, with all its processes.
+    pub cancel: CancellationToken,
+    /// Counts calls and bytes.
+    pub totals: Arc<Totals>,
+    /// Hears how far git has come.
+    pub progress: Progress,
+    /// What the crash points of these calls start with, such as `git.mirror`.
+    pub point: &'static str,
+}
+
+/// What a remote can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It takes several updates as one: all or none.
+    pub atomic: bool,
+}
+
+/// One remote. Cheap to clone.
+#[derive(Clone)]
+pub struct Remote {
+    git: GitProgram,
+    address: Address,
+    options: RemoteOptions,
+}
+
+/// A call of git that is ready to be run, with what must live as long as it does.
+struct Prepared {
+    command: Command,
+    _desk: Option<Desk>,
+    _folder: TempDir,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    sent: u64,
+    received: u64,
+}
+
+impl Remote {
+    /// A remote at `url`; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`Code::Configuration`] for an address that is not allowed, and for a token that would travel over plain `http` to
+    /// another machine.
+    pub fn new(git: &GitProgram, url: &str, options: RemoteOptions) -> Result<Self> {
+        let address = Address::parse(url, git.home())?;
+        if options.credential.is_some() && !address.is_private() {
+            return Err(Error::new(
+                Code::Configuration,
+                format!("a token cannot go to `{address}`: everybody on the way could read it"),
+                "Use an https address.",
+            ));
+        }
+        Ok(Self { git: git.clone(), address, options })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Lists the remote's refs that start with one of `prefixes`, and its `HEAD`.
+    ///
+    /// # Errors
+    /// As the remote's failure is understood: see [`Code`].
+    pub async fn list(&self, prefixes: &[&str]) -> Result<Listing> {
+        let what = format!("listing the refs of {}", self.address);
+        let folder = self.private_folder()?;
+        // Outside of any repository: no configuration there can redirect the call.
+        let nowhere = folder.path().join("none");
+        let mut prepared = self.prepare(folder, &nowhere)?;
+        prepared.command.args(["ls-remote", "--symref", "--", self.address.as_str()]);
+        let ended = self.run(&what, "list", prepared, Input::Nothing).await?;
+        if !ended.status.success() {
+            return Err(self.failure(&what, &ended.lines));
+        }
+        Ok(Listing::parse(&ended.stdout, prefixes))
+    }
+
+    /// Fetches `refspecs` (such as `+refs/heads/*:refs/heads/*`) into the cache: all refs of one call or none. With `prune`, refs
+    /// of the refspecs' right sides that the remote has no more are removed.
+    ///
+    /// Only one pruning fetch runs at a time on a cache, since it rewrites the source's refs there. A cache that turns
+    /// out to be damaged is remade once, unless it holds rescues.
+    ///
+    /// # Errors
+    /// As the remote's failure is understood: see [`Code`]. [`Code::Storage`] for a damaged cache that cannot be remade.
+    pub async fn fetch(&self, cache: &Cache, refspecs: &[String], prune: bool) -> Result<()> {
+        let what = format!("fetching from {}", self.address);
+        let _alone = if prune { Some(cache.lock_source(&self.options.cancel, self.options.silent_limit).await?) } else { None };
+        let mut start = 0;
+        while start < refspecs.len() {
+            let mut bytes = 0;
+            let fitting = refspecs[start..].iter().take_while(|refspec| {
+                bytes += refspec.len() + 16;
+                bytes <= MAX_REFSPEC_BYTES
+            });
+            let end = start + fitting.count().max(1);
+            self.fetch_piece(&what, cache, &refspecs[start..end], prune).await?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    async fn fetch_piece(&self, what: &str, cache: &Cache, refspecs: &[String], prune: bool) -> Result<()> {
+        let mut remade = false;
+        let mut atomic = true;
+        loop {
+            let held = cache.hold(&self.options.cancel).await?;
+            let mut prepared = self.prepare(self.private_folder()?, cache.path())?;
+            prepared.command.args(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]);
+            if prune {
+                prepared.command.arg("--prune");
+            }
+            if atomic {
+                prepared.command.arg("--atomic");
+            }
+            prepared.command.args(["--", self.address.as_str()]).args(refspecs);
+            let ended = self.run(what, "fetch", prepared, Input::Held(held)).await?;
+            if ended.status.success() {
+                return Ok(());
+            }
+            // A branch `a` that became `a/b` cannot be replaced in one transaction; in two steps it can.
+            if atomic && prune && ended.lines.iter().any(|line| line.contains("cannot lock ref") || line.contains("cannot process")) {
+                atomic = false;
+                continue;
+            }
+            if failure::is_damage(&ended.lines) && cache.has_damage() && !remade {
+                cache.remake(&self.options.cancel).await?;
+                remade = true;
+                continue;
+            }
+            return Err(self.failure(what, &ended.lines));
+        }
+    }
+
+    /// Pushes `updates`, each with an exact lease on where it must stand now. See [`push::split_updates`] for many.
+    ///
+    /// # Errors
+    /// [`Code::TimedOut`], [`Code::Network`] and [`Code::Cancelled`]: what the remote did is unknown, read it back by
+    /// [`Remote::list`]. Other codes: nothing was pushed. A refused ref is no error but a [`push::PushResult`].
+    pub async fn push(&self, cache: &Cache, updates: &[Update], options: PushOptions) -> Result<PushReport> {
+        if updates.is_empty() {
+            return Ok(PushReport::default());
+        }
+        if !push::fits(updates) {
+            return Err(Error::new(
+                Code::Internal,
+                format!("{} updates do not fit in one push", updates.len()),
+                "Please report this.",
+            ));
+        }
+        let what = format!("pushing to {}", self.address);
+        let mut prepared = self.prepare(self.private_folder()?, cache.path())?;
+        let command = &mut prepared.command;
+        command.args(["push", "--porcelain", "--progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
+        command.arg("--recurse-submodules=no");
+        command.arg(if options.atomic { "--atomic" } else { "--no-atomic" });
+        if options.dry_run {
+            command.arg("--dry-run");
+        }
+        let (leases, refspecs): (Vec<String>, Vec<String>) = updates.iter().map(Update::arguments).unzip();
+        command.args(leases).args(["--", self.address.as_str()]).args(refspecs);
+        let ended = self.run(&what, if options.dry_run { "probe" } else { "push" }, prepared, Input::Nothing).await?;
+        match push::read_answer(&ended.stdout, &ended.lines, updates) {
+            Answer::Known(report) => Ok(report),
+            Answer::Unknown => Err(self.unknown_outcome(&what, &ended.lines)),
+        }
+    }
+
+    /// Finds out whether the remote takes pushes from us, and what it can do, without changing anything there.
+    ///
+    /// # Errors
+    /// As the remote's failure is understood: see [`Code`].
+    pub async fn probe_push(&self, cache: &Cache) -> Result<Capabilities> {
+        let update = Update {
+            name: PROBE.parse().map_err(|_| internal("the probe's name"))?,
+            old: None,
+            new: Some(cache.write_blob(b"")?),
+        };
+        let report = self.push(cache, &[update], PushOptions { atomic: true, dry_run: true }).await?;
+        Ok(Capabilities { atomic: !report.atomic_unsupported })
+    }
+
+    /// A git that knows this remote's credentials and nothing of the user's configuration.
+    fn prepare(&self, folder: TempDir, git_dir: &std::path::Path) -> Result<Prepared> {
+        let settings = self.settings_file(&folder)?;
+        let mut command = self.git.command(git_dir, settings.as_deref());
+        command
+            .current_dir(folder.path())
+            .env("GIT_CEILING_DIRECTORIES", folder.path())
+            .env("GIT_ALLOW_PROTOCOL", self.address.transport.word());
+        let mut desk = None;
+        match self.address.transport {
+            Transport::Https | Transport::Http => {
+                if let Some(token) = &self.options.credential
+                    && let Some((open, path)) = Desk::open(&folder, &self.address, token)?
+                {
+                    command.env(credential::SOCKET_VARIABLE, path);
+                    command.arg("-c").arg(credential::helper_setting(self.git.credential_helper()));
+                    command.args(["-c", "http.proactiveAuth=basic"]);
+                    desk = Some(open);
+                }
+            }
+            Transport::Ssh => {
+                command
+                    .env("GIT_SSH_COMMAND", ssh::command(&self.options.known_hosts, self.options.ssh_key.as_deref())?)
+                    .env("GIT_SSH_VARIANT", "ssh");
+            }
+            Transport::Git | Transport::File => {}
+        }
+        Ok(Prepared { command, _desk: desk, _folder: folder })
+    }
+
+    /// A folder that only we can enter, for the socket and as git's current folder.
+    fn private_folder(&self) -> Result<TempDir> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("standin-");
+        #[cfg(unix)]
+        let (builder, place) = {
+            use std::os::unix::fs::PermissionsExt as _;
+            let usual = std::env::temp_dir();
+            let place = if usual.as_os_str().len() > MAX_SOCKET_FOLDER { PathBuf::from("/tmp") } else { usual };
+            (builder.permissions(std::fs::Permissions::from_mode(0o700)), place)
+        };
+        #[cfg(not(unix))]
+        let (builder, place) = (&mut builder, std::env::temp_dir());
+        builder.tempdir_in(&place).map_err(|error| {
+            Error::new(
+                Code::Storage,
+                format!("cannot make a temporary folder in `{}`: {error}", place.display()),
+                "Check the folder for temporary files (TMPDIR).",
+            )
+        })
+    }
+
+    /// The user's proxies and certificates, where there are any, in a file: a proxy's address may hold a password, which
+    /// must not stand in an argument.
+    fn settings_file(&self, folder: &TempDir) -> Result<Option<PathBuf>> {
+        let settings = self.git.user_settings();
+        if settings.is_empty() {
+            return Ok(None);
+        }
+        let path = folder.path().join("gitconfig");
+        std::fs::write(&path, settings).map_err(|error| {
+            Error::new(
+                Code::Storage,
+                format!("cannot write `{}`: {error}", path.display()),
+                "Check the folder for temporary files (TMPDIR).",
+            )
+        })?;
+        Ok(Some(path))
+    }
+
+    async fn run(&self, what: &str, point: &str, prepared: Prepared, input: Input) -> Result<Ended> {
+        let Prepared { command, _desk, _folder } = prepared;
+        let mut bytes = Bytes::default();
+        let heard = &self.options.progress;
+        let mut on_line = |line: &str| {
+            let Some(progress) = progress::parse(line) else { return false };
+            match (progress.phase, progress.bytes) {
+                ("Writing objects", Some(sent)) => bytes.sent = sent,
+                ("Receiving objects" | "Unpacking objects", Some(received)) => bytes.received = received,
+                _ => {}
+            }
+            heard(progress.phase, progress.done, progress.total);
+            true
+        };
+        self.options.totals.git_calls.add(1);
+        crash::point(&format!("{}.{point}.before", self.options.point));
+        let call = Call {
+            what,
+            command,
+            input,
+            silent_limit: self.options.silent_limit,
+            cancel: &self.options.cancel,
+            on_line: &mut on_line,
+        };
+        let ended = call.run().await;
+        crash::point(&format!("{}.{point}.after", self.options.point));
+        self.options.totals.bytes_sent.add(bytes.sent);
+        self.options.totals.bytes_received.add(bytes.received);
+        let mut ended = ended?;
+        for line in &mut ended.lines {
+            self.redact(line);
+        }
+        Ok(ended)
+    }
+
+    /// No host should repeat a token; should one do, it goes no further.
+    fn redact(&self, line: &mut String) {
+        if let Some(token) = self.options.credential.as_ref().map(ExposeSecret::expose_secret)
+            && !token.is_empty()
+            && line.contains(token)
+        {
+            *line = line.replace(token, "***");
+        }
+    }
+
+    fn failure(&self, what: &str, lines: &[String]) -> Error {
+        failure::classify(what, &self.address, lines, self.options.credential.is_some())
+    }
+
+    /// The error of a push whose answer is missing. A failure that is not understood counts as a broken connection, since
+    /// the remote may have done it.
+    fn unknown_outcome(&self, what: &str, lines: &[String]) -> Error {
+        let mut error = self.failure(what, lines);
+        if error.code == Code::GitFailed {
+            error.code = Code::Network;
+            error.retryable = true;
+        }
+        error
+    }
+}
+
+fn internal(what: &str) -> Error {
+    Error::new(Code::Internal, format!("{what} is not well formed"), "Please report this.")
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Remote").field("address", &self.address).finish_non_exhaustive()
+    }
+}
