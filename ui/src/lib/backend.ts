@@ -1,0 +1,87 @@
+// The one door between the page and the application: every command with its types. Nothing else imports Tauri.
+// Tokens go in through `tokenSet` and never come back; no other command carries a secret.
+
+import { Channel, invoke } from '@tauri-apps/api/core';
+
+import type { AuditEntry } from './bindings/AuditEntry';
+import type { DecisionChoice } from './bindings/DecisionChoice';
+import type { Error as Failure } from './bindings/Error';
+import type { Keep } from './bindings/Keep';
+import type { Message } from './bindings/Message';
+import type { Overview } from './bindings/Overview';
+import type { Plan } from './bindings/Plan';
+import type { Rescue } from './bindings/Rescue';
+import type { RunRecord } from './bindings/RunRecord';
+import type { SyncChoice } from './bindings/SyncChoice';
+import type { TokenReport } from './bindings/TokenReport';
+
+export interface Backend {
+  /** Everything that the card shows: quick, without the network. */
+  overview(): Promise<Overview>;
+  /** Reads the configuration again. */
+  reload(): Promise<Overview>;
+  /** What a sync would do; changes nothing. */
+  plan(choice: SyncChoice): Promise<Plan[]>;
+  /** Starts a sync and answers at once with the job's id; what happens comes through `subscribe`. */
+  sync(choice: SyncChoice): Promise<string>;
+  /** Asks a job to stop; false where it has ended already. */
+  cancel(job: string): Promise<boolean>;
+  /** Looks at the mirrors without changing them. */
+  health(repository: string): Promise<void>;
+  /** Decides about a diverged ref; answers what was done. */
+  resolve(repository: string, mirror: string, refName: string, choice: DecisionChoice): Promise<string>;
+  /** The latest runs, newest first, without their changes. */
+  history(repository: string): Promise<RunRecord[]>;
+  /** One run with its changes. */
+  run(id: string): Promise<RunRecord | null>;
+  /** The latest lines of the audit trail, newest first. */
+  audit(repository: string): Promise<AuditEntry[]>;
+  /** Tips that were saved before they were moved or deleted. */
+  rescues(repository: string): Promise<Rescue[]>;
+  /** Puts a rescued tip back where it was; answers what was done. */
+  rescueRestore(id: string): Promise<string>;
+  /** Where the token of the source (`null`) or a mirror comes from and what it can do. Asks the host. */
+  tokenCheck(repository: string, mirror: string | null): Promise<TokenReport | null>;
+  /** Keeps a token for the source (`null`) or a mirror. */
+  tokenSet(repository: string, mirror: string | null, token: string, keep: Keep): Promise<void>;
+  /** Removes a kept token; false where there was none. */
+  tokenRemove(repository: string, mirror: string | null): Promise<boolean>;
+  /** Hears what happens from now on. */
+  subscribe(hear: (message: Message) => void): Promise<void>;
+}
+
+/** What a command was refused with: always the error contract, whatever was thrown. */
+export function asFailure(thrown: unknown): Failure {
+  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'hint' in thrown && 'code' in thrown) {
+    return thrown as Failure;
+  }
+  return {
+    code: 'internal',
+    message: thrown instanceof Error ? thrown.message : String(thrown),
+    hint: 'This is a mistake in Standin. Restart it; if it comes back, please report it.',
+    retryable: false,
+  };
+}
+
+export const tauri: Backend = {
+  overview: () => invoke('overview'),
+  reload: () => invoke('reload'),
+  plan: (choice) => invoke('plan', { choice }),
+  sync: (choice) => invoke('sync', { choice }),
+  cancel: (job) => invoke('cancel', { job }),
+  health: (repository) => invoke('health', { repository }),
+  resolve: (repository, mirror, refName, choice) => invoke('resolve', { repository, mirror, refName, choice }),
+  history: (repository) => invoke('history', { repository }),
+  run: (id) => invoke('run', { id }),
+  audit: (repository) => invoke('audit', { repository }),
+  rescues: (repository) => invoke('rescues', { repository }),
+  rescueRestore: (id) => invoke('rescue_restore', { id }),
+  tokenCheck: (repository, mirror) => invoke('token_check', { repository, mirror }),
+  tokenSet: (repository, mirror, token, keep) => invoke('token_set', { repository, mirror, token, keep }),
+  tokenRemove: (repository, mirror) => invoke('token_remove', { repository, mirror }),
+  subscribe: (hear) => {
+    const channel = new Channel<Message>();
+    channel.onmessage = hear;
+    return invoke('subscribe', { channel });
+  },
+};

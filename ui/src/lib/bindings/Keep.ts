@@ -1,0 +1,1 @@
+export type Keep = 'keychain' | 'session';

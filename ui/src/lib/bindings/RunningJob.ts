@@ -1,0 +1,1 @@
+export type RunningJob = { job: string; repository: string; mirrors: Array<string> };

@@ -1,0 +1,1 @@
+export type SyncChoice = { repository: string; mirrors: Array<string>; yes: boolean };

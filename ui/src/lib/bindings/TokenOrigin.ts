@@ -1,0 +1,1 @@
+export type TokenOrigin = 'environment' | 'keychain' | 'session' | 'gh';

@@ -1,0 +1,162 @@
+// The live output of one mirror: what the events of a sync become on screen. Kept until it is dismissed.
+
+import { SvelteMap } from 'svelte/reactivity';
+
+import type { Aspect } from '../bindings/Aspect';
+import type { Error as Failure } from '../bindings/Error';
+import type { Stamped } from '../bindings/Stamped';
+import { aspectDeed, changeTips, changeWords, type Tone } from '../words/words';
+import { bytes, counted, duration } from '../words/time';
+
+export interface Line {
+  key: number;
+  at: string;
+  tone: Tone | 'plain';
+  /** Lines that belong to an aspect stand indented below its line. */
+  depth: 0 | 1;
+  text: string;
+  /** After the text, in a fixed-width font. */
+  figure: string;
+  hint: string;
+}
+
+export interface Bar {
+  phase: string;
+  done: number;
+  total: number | null;
+}
+
+/** A first sync may make thousands of changes; the history has them all, the page keeps the latest. */
+const KEPT_LINES = 400;
+
+export class LiveRun {
+  lines = $state<Line[]>([]);
+  /** How many lines were dropped at the top. */
+  dropped = $state(0);
+  bars = new SvelteMap<Aspect, Bar>();
+  active = $state(true);
+  startedIso = $state<string | null>(null);
+  #key = 0;
+  #aspectLines = new Map<Aspect, number>();
+  #changes = new Map<Aspect, number>();
+
+  constructor(readonly mirror: string) {}
+
+  #add(
+    at: string,
+    tone: Line['tone'],
+    text: string,
+    more: Partial<Pick<Line, 'depth' | 'figure' | 'hint'>> = {},
+  ): number {
+    this.#key += 1;
+    this.lines.push({ key: this.#key, at, tone, text, depth: 0, figure: '', hint: '', ...more });
+    if (this.lines.length > KEPT_LINES) {
+      const surplus = this.lines.length - KEPT_LINES;
+      this.lines.splice(0, surplus);
+      this.dropped += surplus;
+    }
+    return this.#key;
+  }
+
+  /** Draws one event that belongs to this mirror. */
+  hear(event: Stamped): void {
+    switch (event.event) {
+      case 'sync_started':
+        this.#add(event.at_iso, 'running', `Syncing ${counted(event.mirrors.length, 'mirror')}…`);
+        break;
+      case 'run_waiting':
+        this.#add(event.at_iso, 'waiting', `Waiting for ${event.holder}`);
+        break;
+      case 'run_started':
+        this.startedIso = event.at_iso;
+        this.#add(event.at_iso, 'plain', event.repo);
+        break;
+      case 'aspect_started':
+        this.#changes.set(event.aspect, 0);
+        this.#aspectLines.set(event.aspect, this.#add(event.at_iso, 'running', `${aspectDeed[event.aspect]}…`));
+        break;
+      case 'progress':
+        this.bars.set(event.aspect, { phase: event.phase, done: event.done, total: event.total });
+        break;
+      case 'change': {
+        const done = event.outcome.outcome === 'done';
+        this.#changes.set(event.change.aspect, (this.#changes.get(event.change.aspect) ?? 0) + 1);
+        const text = changeWords(event.change, done);
+        if (event.outcome.outcome === 'done') {
+          this.#add(event.at_iso, 'plain', text, { depth: 1, figure: changeTips(event.change) });
+        } else {
+          const { message, hint } = event.outcome.error;
+          this.#add(event.at_iso, 'failed', `${text}: ${message}`, { depth: 1, hint });
+        }
+        break;
+      }
+      case 'notice':
+        this.#add(event.at_iso, 'waiting', event.notice.message, { depth: 1, hint: event.notice.hint });
+        break;
+      case 'aspect_finished':
+        this.#finishAspect(event);
+        break;
+      case 'run_finished': {
+        this.bars.clear();
+        const { changes, api_requests, gh_calls, git_calls, bytes_sent } = event.totals;
+        const cost = [
+          counted(changes, 'change'),
+          counted(api_requests, 'request'),
+          counted(git_calls, 'git call'),
+          ...(gh_calls > 0 ? [counted(gh_calls, 'gh call')] : []),
+          ...(bytes_sent > 0 ? [`${bytes(bytes_sent)} sent`] : []),
+        ].join(' · ');
+        const time = this.startedIso ? ` in ${duration(this.startedIso, event.at_iso)}` : '';
+        if (event.status === 'success') this.#add(event.at_iso, 'ok', `Done${time}`, { figure: cost });
+        else if (event.status === 'blocked')
+          this.#add(event.at_iso, 'waiting', `Waits for a decision${time}`, { figure: cost });
+        else if (event.error) this.fail(event.at_iso, event.error);
+        else this.#add(event.at_iso, 'failed', `Failed${time}`, { figure: cost });
+        this.active = false;
+        break;
+      }
+      case 'sync_finished':
+        this.end();
+        break;
+    }
+  }
+
+  #finishAspect(event: Extract<Stamped, { event: 'aspect_finished' }>): void {
+    this.bars.delete(event.aspect);
+    const { report } = event;
+    const deed = aspectDeed[event.aspect];
+    const detail = report.detail ?? '';
+    const tone: Tone =
+      report.status === 'ok'
+        ? 'ok'
+        : report.status === 'failed'
+          ? 'failed'
+          : report.status === 'blocked'
+            ? 'waiting'
+            : 'unknown';
+    const nothing = report.status === 'ok' && !this.#changes.get(event.aspect);
+    const words = nothing ? `${deed}: nothing to change` : report.error ? `${deed}: ${report.error}` : deed;
+    const place = this.lines.find((line) => line.key === this.#aspectLines.get(event.aspect));
+    if (place) {
+      place.tone = tone;
+      place.text = words;
+      place.figure = detail;
+      place.hint = report.hint ?? '';
+    } else {
+      this.#add(event.at_iso, tone, words, { figure: detail, hint: report.hint ?? '' });
+    }
+  }
+
+  /** The sync ended before or outside its aspects. */
+  fail(at: string, error: Failure): void {
+    this.#add(at, error.code === 'cancelled' ? 'unknown' : 'failed', error.message, { hint: error.hint });
+    this.end();
+  }
+
+  /** Nothing more will come. */
+  end(): void {
+    this.active = false;
+    this.bars.clear();
+    for (const line of this.lines) if (line.tone === 'running') line.tone = 'plain';
+  }
+}

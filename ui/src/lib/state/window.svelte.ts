@@ -1,0 +1,279 @@
+// What the window knows: the last overview, the jobs that it started, and the output of each mirror. Data comes in
+// through the backend and goes out through the components; nothing else is remembered.
+
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+
+import { asFailure, type Backend } from '../backend';
+import type { Error as Failure } from '../bindings/Error';
+import type { Message } from '../bindings/Message';
+import type { MirrorReport } from '../bindings/MirrorReport';
+import type { MirrorStatus } from '../bindings/MirrorStatus';
+import type { Overview } from '../bindings/Overview';
+import type { RepositoryReport } from '../bindings/RepositoryReport';
+import type { RunningJob } from '../bindings/RunningJob';
+import type { Stamped } from '../bindings/Stamped';
+import { LiveRun } from './live.svelte';
+
+/** How long a success is shown before the new time. */
+export const FLASH = 3000;
+/** How often the words for times are made anew, and status is read again while another process syncs. */
+const TICK = 5000;
+/** How often status is read again when nothing seems to happen. */
+const IDLE_REFRESH = 30_000;
+
+const key = (repository: string, mirror: string) => `${repository}/${mirror}`;
+
+function announce(mirror: string, status: MirrorStatus): string {
+  if (status === 'success') return `${mirror} synced`;
+  if (status === 'blocked') return `${mirror} needs a decision`;
+  return `${mirror}: the sync did not succeed`;
+}
+
+export class WindowState {
+  overview = $state<Overview | null>(null);
+  /** Why the overview could not be read. */
+  failure = $state<Failure | null>(null);
+  /** What the last command was refused with, by mirror (or by repository alone). */
+  refusals = new SvelteMap<string, Failure>();
+  live = new SvelteMap<string, LiveRun>();
+  flashes = new SvelteSet<string>();
+  jobs = new SvelteMap<string, RunningJob>();
+  now = $state(Date.now());
+  /** The last thing worth saying aloud to who does not see the page. */
+  announcement = $state('');
+  reloading = $state(false);
+  #chosen = $state<string | null>(null);
+  #runs = new Map<string, string>();
+  #ended = new Set<string>();
+  #read = 0;
+  #asked = 0;
+  #shown = 0;
+
+  repositories = $derived(this.overview?.repositories ?? []);
+  selected: RepositoryReport | null = $derived(
+    this.repositories.find((report) => report.repository === this.#chosen) ?? this.repositories[0] ?? null,
+  );
+
+  constructor(readonly backend: Backend) {}
+
+  /** Begins to listen and reads everything once. Answers how to stop. */
+  start(): () => void {
+    const onFocus = () => void this.refresh();
+    this.backend
+      .subscribe((message) => this.hear(message))
+      .catch((thrown: unknown) => (this.failure = asFailure(thrown)));
+    void this.refresh();
+    const timer = setInterval(() => {
+      this.now = Date.now();
+      const elsewhere = this.repositories.some((report) =>
+        report.mirrors.some((mirror) => mirror.status === 'syncing' && !this.jobOf(report.repository, mirror.id)),
+      );
+      if (elsewhere || this.now - this.#read >= IDLE_REFRESH) void this.refresh();
+    }, TICK);
+    window.addEventListener('focus', onFocus);
+    return () => {
+      clearInterval(timer);
+      window.removeEventListener('focus', onFocus);
+    };
+  }
+
+  select(repository: string): void {
+    this.#chosen = repository;
+  }
+
+  async refresh(): Promise<void> {
+    await this.#take(() => this.backend.overview());
+  }
+
+  /** Reads the configuration again. */
+  async reload(): Promise<void> {
+    this.reloading = true;
+    await this.#take(() => this.backend.reload());
+    this.reloading = false;
+  }
+
+  async #take(ask: () => Promise<Overview>): Promise<void> {
+    this.#read = Date.now();
+    const asked = (this.#asked += 1);
+    try {
+      const overview = await ask();
+      // An older answer that arrives late must not replace a newer one.
+      if (asked < this.#shown) return;
+      this.#shown = asked;
+      this.overview = overview;
+      this.failure = null;
+      for (const job of overview.running) if (!this.#ended.has(job.job)) this.jobs.set(job.job, job);
+    } catch (thrown) {
+      this.failure = asFailure(thrown);
+    }
+    this.now = Date.now();
+  }
+
+  liveOf(repository: string, mirror: string): LiveRun | undefined {
+    return this.live.get(key(repository, mirror));
+  }
+
+  isFlashing(repository: string, mirror: string): boolean {
+    return this.flashes.has(key(repository, mirror));
+  }
+
+  refusalOf(repository: string, mirror: string): Failure | undefined {
+    return this.refusals.get(key(repository, mirror));
+  }
+
+  /** The job of this window that works on a mirror. */
+  jobOf(repository: string, mirror: string): RunningJob | undefined {
+    const mine = [...this.jobs.values()].filter(
+      (job) => job.repository === repository && (job.mirrors.length === 0 || job.mirrors.includes(mirror)),
+    );
+    return mine.find((job) => job.mirrors.length > 0) ?? mine[0];
+  }
+
+  /** The job of this window that syncs all mirrors of a repository. */
+  jobOfAll(repository: string): RunningJob | undefined {
+    return [...this.jobs.values()].find((job) => job.repository === repository && job.mirrors.length === 0);
+  }
+
+  /** Starts a sync of one mirror, or of all with `null`. */
+  async sync(repository: string, mirror: string | null, yes = false): Promise<void> {
+    const mirrors = mirror === null ? [] : [mirror];
+    const place = mirror === null ? repository : key(repository, mirror);
+    this.refusals.delete(place);
+    try {
+      const job = await this.backend.sync({ repository, mirrors, yes });
+      // A short job may have ended before its id arrived.
+      if (!this.#ended.has(job)) this.jobs.set(job, { job, repository, mirrors });
+    } catch (thrown) {
+      this.refusals.set(place, asFailure(thrown));
+    }
+  }
+
+  async cancel(job: RunningJob): Promise<void> {
+    try {
+      await this.backend.cancel(job.job);
+    } catch (thrown) {
+      const [mirror] = job.mirrors;
+      this.refusals.set(mirror ? key(job.repository, mirror) : job.repository, asFailure(thrown));
+    }
+  }
+
+  /** Looks at the mirrors of a repository; what was found shows in the overview. */
+  async checkHealth(repository: string): Promise<void> {
+    this.refusals.delete(repository);
+    try {
+      await this.backend.health(repository);
+    } catch (thrown) {
+      this.refusals.set(repository, asFailure(thrown));
+    }
+    await this.refresh();
+  }
+
+  dismiss(repository: string, mirror: string): void {
+    this.live.delete(key(repository, mirror));
+  }
+
+  dismissRefusal(place: string): void {
+    this.refusals.delete(place);
+  }
+
+  hear(message: Message): void {
+    if (message.kind === 'events') {
+      for (const event of message.events) this.#hearEvent(event);
+      return;
+    }
+    this.#ended.add(message.job);
+    this.jobs.delete(message.job);
+    for (const [place, live] of this.live) {
+      const mine = message.mirrors.length === 0 || message.mirrors.includes(live.mirror);
+      if (mine && live.active && place.startsWith(`${message.repository}/`)) {
+        if (message.error) live.fail(new Date().toISOString(), message.error);
+        else live.end();
+      }
+    }
+    if (message.error && message.error.code !== 'cancelled') {
+      const [mirror] = message.mirrors;
+      this.refusals.set(mirror ? key(message.repository, mirror) : message.repository, message.error);
+    }
+    void this.refresh();
+  }
+
+  #hearEvent(event: Stamped): void {
+    switch (event.event) {
+      case 'sync_started':
+        for (const mirror of event.mirrors) {
+          const live = new LiveRun(mirror);
+          live.hear(event);
+          this.live.set(key(event.repository, mirror), live);
+          this.refusals.delete(key(event.repository, mirror));
+        }
+        this.refusals.delete(event.repository);
+        break;
+      case 'sync_finished':
+        for (const [place, live] of this.live) {
+          if (live.active && place.startsWith(`${event.repository}/`) && !this.jobOf(event.repository, live.mirror)) {
+            live.hear(event);
+          }
+        }
+        void this.refresh();
+        break;
+      case 'run_started': {
+        const place = key(event.repository, event.mirror);
+        this.#runs.set(event.run, place);
+        this.live.get(place)?.hear(event);
+        this.announcement = `Syncing ${event.mirror}`;
+        this.#change(place, (mirror) => (mirror.status = 'syncing'));
+        break;
+      }
+      case 'progress':
+      case 'notice':
+      case 'run_waiting':
+        for (const live of this.#listeners(event.mirror)) live.hear(event);
+        break;
+      case 'aspect_finished': {
+        const place = this.#runs.get(event.run);
+        if (!place) break;
+        this.live.get(place)?.hear(event);
+        this.#change(place, (mirror) => (mirror[event.aspect] = event.report));
+        break;
+      }
+      case 'run_finished': {
+        const place = this.#runs.get(event.run);
+        if (!place) break;
+        this.live.get(place)?.hear(event);
+        this.#runs.delete(event.run);
+        this.#change(place, (mirror) => {
+          mirror.status = event.status;
+          mirror.error = event.error ?? undefined;
+        });
+        this.announcement = announce(event.mirror, event.status);
+        if (event.status === 'success') this.#flash(place);
+        void this.refresh();
+        break;
+      }
+      case 'aspect_started':
+      case 'change': {
+        const place = this.#runs.get(event.run);
+        if (place) this.live.get(place)?.hear(event);
+        break;
+      }
+    }
+  }
+
+  /** The active outputs that an event without a run belongs to. */
+  #listeners(mirror: string | null): LiveRun[] {
+    return [...this.live.values()].filter((live) => live.active && (mirror === null || live.mirror === mirror));
+  }
+
+  #change(place: string, change: (mirror: MirrorReport) => void): void {
+    for (const report of this.repositories) {
+      for (const mirror of report.mirrors) {
+        if (key(report.repository, mirror.id) === place) change(mirror);
+      }
+    }
+  }
+
+  #flash(place: string): void {
+    this.flashes.add(place);
+    setTimeout(() => this.flashes.delete(place), FLASH);
+  }
+}

@@ -1,0 +1,247 @@
+// What each state of the wire is called on screen. One place, so that a state has one name everywhere.
+
+import type { ActionsGuardPlan } from '../bindings/ActionsGuardPlan';
+import type { Aspect } from '../bindings/Aspect';
+import type { AspectReport } from '../bindings/AspectReport';
+import type { Change } from '../bindings/Change';
+import type { DecisionChoice } from '../bindings/DecisionChoice';
+import type { GuardReason } from '../bindings/GuardReason';
+import type { Health } from '../bindings/Health';
+import type { MirrorReport } from '../bindings/MirrorReport';
+import type { MirrorStatus } from '../bindings/MirrorStatus';
+import type { MirrorType } from '../bindings/MirrorType';
+import type { RescueReason } from '../bindings/RescueReason';
+import type { RunStatus } from '../bindings/RunStatus';
+import type { Trigger } from '../bindings/Trigger';
+import { counted } from './time';
+
+export type Tone = 'ok' | 'waiting' | 'failed' | 'running' | 'unknown';
+
+export interface StateWord {
+  tone: Tone;
+  word: string;
+}
+
+export const ASPECTS: readonly Aspect[] = ['code', 'secrets', 'variables', 'workflows'];
+
+export const aspectWord: Record<Aspect, string> = {
+  code: 'Code',
+  secrets: 'Secrets',
+  variables: 'Variables',
+  workflows: 'Workflows',
+};
+
+/** What is done to an aspect, as the lines of a sync name it. */
+export const aspectDeed: Record<Aspect, string> = {
+  code: 'Code push',
+  secrets: 'Secrets sync',
+  variables: 'Variables sync',
+  workflows: 'Workflows sync',
+};
+
+export function aspectState(report: AspectReport): StateWord {
+  switch (report.status) {
+    case 'ok':
+      return report.behind ? { tone: 'waiting', word: 'Behind' } : { tone: 'ok', word: 'In step' };
+    case 'failed':
+      return { tone: 'failed', word: 'Failed' };
+    case 'blocked':
+      return { tone: 'waiting', word: 'Needs a decision' };
+    case 'skipped':
+      return { tone: 'unknown', word: 'Not kept in step' };
+    case 'unknown':
+      return { tone: 'unknown', word: 'Never synced' };
+  }
+}
+
+const mirrorStatusWord: Record<MirrorStatus, StateWord> = {
+  idle: { tone: 'unknown', word: 'Never synced' },
+  syncing: { tone: 'running', word: 'Syncing' },
+  success: { tone: 'ok', word: 'In step' },
+  failed: { tone: 'failed', word: 'Failed' },
+  blocked: { tone: 'waiting', word: 'Needs a decision' },
+};
+
+export function mirrorState(mirror: MirrorReport): StateWord {
+  if (!mirror.enabled) return { tone: 'unknown', word: 'Switched off' };
+  if (mirror.status === 'success' && mirror.code.behind) return { tone: 'waiting', word: 'Behind' };
+  return mirrorStatusWord[mirror.status];
+}
+
+/** The state of a repository: the one of its mirrors that needs the user most. */
+export function repositoryState(mirrors: readonly MirrorReport[], enabled: boolean): StateWord {
+  if (!enabled) return { tone: 'unknown', word: 'Switched off' };
+  const order: Tone[] = ['running', 'failed', 'waiting', 'unknown', 'ok'];
+  const states = mirrors.filter((mirror) => mirror.enabled).map(mirrorState);
+  for (const tone of order) {
+    const found = states.find((state) => state.tone === tone);
+    if (found) return found;
+  }
+  return { tone: 'unknown', word: 'No mirrors' };
+}
+
+export const healthWord: Record<Health, StateWord> = {
+  unknown: { tone: 'unknown', word: 'Health not checked' },
+  ok: { tone: 'ok', word: 'Healthy' },
+  warning: { tone: 'waiting', word: 'Needs attention' },
+  failed: { tone: 'failed', word: 'Not usable' },
+};
+
+export const runWord: Record<RunStatus, StateWord> = {
+  running: { tone: 'running', word: 'Running' },
+  success: { tone: 'ok', word: 'In step' },
+  failed: { tone: 'failed', word: 'Failed' },
+  blocked: { tone: 'waiting', word: 'Needs a decision' },
+  cancelled: { tone: 'unknown', word: 'Cancelled' },
+};
+
+export const triggerWord: Record<Trigger, string> = {
+  manual: 'by hand',
+  schedule: 'on schedule',
+  env_file: '.env changed',
+  source_refs: 'source changed',
+  hook: 'git hook',
+};
+
+export const typeWord: Record<MirrorType, string> = {
+  github: 'GitHub standby',
+  git: 'Git archive',
+  pull: 'Pull mirror',
+  follow: 'Follower clone',
+  workspace: 'Workspace folder',
+};
+
+export const rescueReasonWord: Record<RescueReason, string> = {
+  rewrite: 'the source rewrote it',
+  delete: 'the source deleted it',
+  overwrite: 'you chose Overwrite',
+  take: 'you chose Take',
+};
+
+/** A ref as a person names it: `branch main`, `tag v1.0`. */
+export function refWords(name: string): string {
+  if (name.startsWith('refs/heads/')) return `branch ${name.slice('refs/heads/'.length)}`;
+  if (name.startsWith('refs/tags/')) return `tag ${name.slice('refs/tags/'.length)}`;
+  return name;
+}
+
+export function shortOid(oid: string): string {
+  return /^[0-9a-f]{40,64}$/.test(oid) ? oid.slice(0, 12) : oid;
+}
+
+function subject(change: Change): string {
+  switch (change.aspect) {
+    case 'code':
+      return change.action === 'default_branch' ? `default branch ${change.name}` : refWords(change.name);
+    case 'secrets':
+      return `secret ${change.name}`;
+    case 'variables':
+      return `variable ${change.name}`;
+    case 'workflows':
+      return change.name.replace(/^\.github\/workflows\//, '');
+  }
+}
+
+const deeds: Record<Change['action'], [will: string, did: string]> = {
+  create: ['Create', 'Created'],
+  fast_forward: ['Advance', 'Advanced'],
+  rewrite: ['Rewrite', 'Rewrote'],
+  delete: ['Delete', 'Deleted'],
+  update: ['Update', 'Updated'],
+  hold: ['Hold', 'Held'],
+  release: ['Switch on', 'Switched on'],
+  default_branch: ['Set', 'Set'],
+  actions_off: ['Switch Actions off around the push', 'Switched Actions off around the push'],
+  actions_restored: ['Restore the Actions settings', 'Restored the Actions settings'],
+  fence: ['Move the fence', 'Moved the fence'],
+};
+
+/** A change in words: `Advance branch main`, or `Advanced branch main` once it is made. */
+export function changeWords(change: Change, done: boolean): string {
+  const deed = deeds[change.action][done ? 1 : 0];
+  const alone = change.action === 'actions_off' || change.action === 'actions_restored' || change.action === 'fence';
+  return alone ? deed : `${deed} ${subject(change)}`;
+}
+
+/** The tips of a change: `093f7683e987 → 5c1d…`. */
+export function changeTips(change: Change): string {
+  if (change.aspect !== 'code') return '';
+  const before = change.before ? shortOid(change.before) : '';
+  const after = change.after ? shortOid(change.after) : '';
+  if (before && after) return `${before} → ${after}`;
+  return after || (before && `was ${before}`);
+}
+
+export function guardWords(guard: GuardReason): string {
+  switch (guard.reason) {
+    case 'many_refs':
+      return `${guard.affected} of ${guard.total} branches and tags would be rewritten or deleted.`;
+    case 'all_branches':
+      return guard.branches === 1
+        ? 'The only branch would be rewritten or deleted.'
+        : `All ${guard.branches} branches would be rewritten or deleted.`;
+    case 'default_branch':
+      return `The default ${refWords(guard.name)} would be rewritten or deleted.`;
+    case 'source_empty':
+      return 'The source has no branches any more; the mirror would be emptied.';
+    case 'source_replaced':
+      return `The source is another repository than before (id ${guard.before}, now ${guard.now}).`;
+    case 'private_to_public':
+      return 'The source is private and this mirror is public: everyone could read the code.';
+  }
+}
+
+export const actionsGuardWord: Record<ActionsGuardPlan, string> = {
+  not_needed: '',
+  switch_off:
+    'Actions are switched off on the mirror for the moment of the push, so that no workflow starts there, and restored after.',
+  already_off: 'Actions are off on the mirror already and stay off.',
+  not_allowed:
+    'The token may not switch Actions off (it lacks Administration rights). Workflows are held right after the push; one may start before.',
+};
+
+export interface ChoiceWords {
+  choice: DecisionChoice;
+  label: string;
+  explanation: (mirror: string, name: string) => string;
+}
+
+export const choices: readonly ChoiceWords[] = [
+  {
+    choice: 'overwrite',
+    label: 'Overwrite',
+    explanation: () => 'Put the source’s tip there. The mirror’s tip is rescued first and can be restored.',
+  },
+  {
+    choice: 'take',
+    label: 'Take',
+    explanation: (mirror, name) =>
+      `Rescue the mirror’s tip and bring it to the source as branch rescue/${mirror}/${name.replace(/^refs\/(heads|tags)\//, '')}.`,
+  },
+  {
+    choice: 'leave',
+    label: 'Leave',
+    explanation: () => 'Change nothing there until that tip moves again. The other branches go on.',
+  },
+];
+
+export const decisionWord: Record<DecisionChoice, string> = {
+  overwrite: 'Overwrite chosen',
+  take: 'Take chosen',
+  leave: 'Left as it is',
+};
+
+/** The figures of an aspect: `commit 093f7683e987 · 0 commits behind`, `5/5`. */
+export function figures(aspect: Aspect, report: AspectReport): string[] {
+  const found: string[] = [];
+  if (aspect === 'code') {
+    const commit = report.last_commit ?? report.detail;
+    if (commit) found.push(/^[0-9a-f]{12,64}$/.test(commit) ? `commit ${commit.slice(0, 12)}` : commit);
+    if (report.behind !== undefined) found.push(`${counted(report.behind, 'commit')} behind`);
+  } else if (report.synced_count !== undefined && report.total !== undefined) {
+    found.push(`${report.synced_count}/${report.total}`);
+  } else if (report.detail) {
+    found.push(report.detail);
+  }
+  return found;
+}

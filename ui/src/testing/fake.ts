@@ -1,0 +1,287 @@
+// A backend without an application: it answers from memory and says what it is told to say.
+
+import type { Backend } from '../lib/backend';
+import type { AspectReport } from '../lib/bindings/AspectReport';
+import type { CodePlan } from '../lib/bindings/CodePlan';
+import type { Error as Failure } from '../lib/bindings/Error';
+import type { Message } from '../lib/bindings/Message';
+import type { MirrorReport } from '../lib/bindings/MirrorReport';
+import type { Overview } from '../lib/bindings/Overview';
+import type { Plan } from '../lib/bindings/Plan';
+import type { RepositoryReport } from '../lib/bindings/RepositoryReport';
+import type { Stamped } from '../lib/bindings/Stamped';
+
+export const NOW = Date.parse('2026-02-07T18:03:10Z');
+export const OID = '093f7683e987c0ffee00112233445566778899aa';
+export const OTHER_OID = '5c1d8f00aa11bb22cc33dd44ee55ff6677889900';
+
+export function ago(seconds: number): string {
+  return new Date(NOW - seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+export const unknown: AspectReport = { status: 'unknown', last_sync_iso: null };
+export const skipped: AspectReport = { status: 'skipped', last_sync_iso: null };
+
+export function mirror(over: Partial<MirrorReport> = {}): MirrorReport {
+  return {
+    id: 'mirror-1',
+    repo: 'backup-account/orchestrator',
+    type: 'github',
+    role: 'SLAVE',
+    enabled: true,
+    status: 'success',
+    code: { status: 'ok', last_sync_iso: ago(125), detail: '093f7683e987', last_commit: OID, behind: 0 },
+    secrets: { status: 'ok', last_sync_iso: ago(125), detail: '5/5', synced_count: 5, total: 5 },
+    variables: { status: 'ok', last_sync_iso: ago(125), detail: '3/3', synced_count: 3, total: 3 },
+    workflows: { status: 'ok', last_sync_iso: ago(125), detail: '1 active, 3 held' },
+    health: 'ok',
+    last_health_check_iso: ago(3700),
+    next_sync_iso: null,
+    ...over,
+  };
+}
+
+export function neverSynced(over: Partial<MirrorReport> = {}): MirrorReport {
+  return mirror({
+    status: 'idle',
+    code: unknown,
+    secrets: unknown,
+    variables: unknown,
+    workflows: unknown,
+    health: 'unknown',
+    last_health_check_iso: null,
+    ...over,
+  });
+}
+
+export function archive(over: Partial<MirrorReport> = {}): MirrorReport {
+  return mirror({
+    id: 'mirror-2',
+    repo: 'ssh://git@backup.example.com/orchestrator.git',
+    type: 'git',
+    role: null,
+    secrets: skipped,
+    variables: skipped,
+    workflows: skipped,
+    ...over,
+  });
+}
+
+export function repository(mirrors: MirrorReport[], over: Partial<RepositoryReport> = {}): RepositoryReport {
+  return {
+    repository: 'orchestrator',
+    enabled: true,
+    self_role: 'MASTER',
+    master: 'you/orchestrator',
+    epoch: 1,
+    last_full_sync_iso: ago(125),
+    open_change: null,
+    mirrors,
+    ...over,
+  };
+}
+
+export function overview(repositories: RepositoryReport[], over: Partial<Overview> = {}): Overview {
+  return {
+    version: '0.1.0',
+    repositories,
+    mistakes: [],
+    notices: [],
+    running: [],
+    places: {
+      folder: '/home/you/orchestrator',
+      env_file: '/home/you/orchestrator/.env',
+      config_file: '/home/you/.config/standin/standin.toml',
+      state_dir: '/home/you/.local/share/standin',
+    },
+    ...over,
+  };
+}
+
+export function codePlan(over: Partial<CodePlan> = {}): CodePlan {
+  return {
+    default_branch: 'refs/heads/main',
+    source_tip: OID,
+    behind: 0,
+    refs: { changes: [], diverged: [], left_alone: [], unchanged: 4 },
+    fence: { current: OTHER_OID, epoch: 1, sequence: 3, moves: false, supported: true, atomic: true },
+    guard: [],
+    set_default_branch: false,
+    workflow_files: [],
+    lfs: null,
+    notices: [],
+    ...over,
+  };
+}
+
+export function plan(over: Partial<Plan> = {}): Plan {
+  return {
+    repository: 'orchestrator',
+    mirror: 'mirror-1',
+    repo: 'backup-account/orchestrator',
+    source: 'you/orchestrator',
+    at_iso: ago(0),
+    code: { ready: codePlan() },
+    secrets: { ready: { names: [['RESEND_API_KEY', 'in_step']], notices: [] } },
+    variables: { ready: { names: [['DEPLOY_MODE', 'in_step']], notices: [] } },
+    workflows: {
+      ready: {
+        listed: [['.github/workflows/cron.yml', 'held']],
+        expected: [],
+        guard: 'not_needed',
+        notices: [],
+      },
+    },
+    notices: [],
+    ...over,
+  };
+}
+
+export function failure(over: Partial<Failure> = {}): Failure {
+  return {
+    code: 'network',
+    message: 'backup-account/orchestrator could not be reached',
+    hint: 'Check the connection and sync again.',
+    retryable: true,
+    ...over,
+  };
+}
+
+export const totals = { changes: 2, api_requests: 9, gh_calls: 1, git_calls: 2, bytes_sent: 1234, bytes_received: 900 };
+
+export class FakeBackend implements Backend {
+  calls: unknown[][] = [];
+  plans: Plan[] = [plan()];
+  #hear: ((message: Message) => void) | null = null;
+  #jobs = 0;
+
+  constructor(public answer: Overview) {}
+
+  /** Says that something happened. */
+  say(...events: Stamped[]): void {
+    this.#hear?.({ kind: 'events', events });
+  }
+
+  /** Says that a job is through. */
+  endJob(job: string, mirrors: string[], error: Failure | null = null): void {
+    this.#hear?.({ kind: 'job_ended', job, repository: 'orchestrator', mirrors, error });
+  }
+
+  #called(name: string, ...values: unknown[]): void {
+    this.calls.push([name, ...values]);
+  }
+
+  overview: Backend['overview'] = async () => structuredClone(this.answer);
+  reload: Backend['reload'] = async () => {
+    this.#called('reload');
+    return structuredClone(this.answer);
+  };
+  plan: Backend['plan'] = async (choice) => {
+    this.#called('plan', choice);
+    return structuredClone(this.plans);
+  };
+  sync: Backend['sync'] = async (choice) => {
+    this.#called('sync', choice);
+    this.#jobs += 1;
+    return `job-${this.#jobs}`;
+  };
+  cancel: Backend['cancel'] = async (job) => {
+    this.#called('cancel', job);
+    return true;
+  };
+  health: Backend['health'] = async (repository) => this.#called('health', repository);
+  resolve: Backend['resolve'] = async (...values) => {
+    this.#called('resolve', ...values);
+    return 'Decided; the next sync does it.';
+  };
+  history: Backend['history'] = async () => [
+    {
+      id: 'run-2',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      trigger: 'manual',
+      status: 'success',
+      started_iso: ago(130),
+      finished_iso: ago(125),
+      error: null,
+      totals,
+      changes: [],
+    },
+    {
+      id: 'run-1',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      trigger: 'schedule',
+      status: 'failed',
+      started_iso: ago(7200),
+      finished_iso: ago(7180),
+      error: failure(),
+      totals,
+      changes: [],
+    },
+  ];
+  run: Backend['run'] = async (id) => ({
+    ...(await this.history('orchestrator'))[0]!,
+    id,
+    changes: [
+      {
+        aspect: 'code',
+        action: 'fast_forward',
+        name: 'refs/heads/main',
+        before: OTHER_OID,
+        after: OID,
+        outcome: 'done',
+        at_iso: ago(127),
+      },
+      { aspect: 'secrets', action: 'update', name: 'RESEND_API_KEY', outcome: 'done', at_iso: ago(126) },
+    ],
+  });
+  audit: Backend['audit'] = async () => [
+    {
+      at_iso: ago(125),
+      actor: 'you@desk (desktop)',
+      action: 'sync',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      detail: '2 changes',
+      outcome: 'ok',
+    },
+  ];
+  rescues: Backend['rescues'] = async () => [
+    {
+      id: 'r1',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      ref_name: 'refs/heads/topic',
+      oid: OTHER_OID,
+      reason: 'overwrite',
+      created_iso: ago(90_000),
+      run: 'run-1',
+    },
+  ];
+  rescueRestore: Backend['rescueRestore'] = async (id) => {
+    this.#called('rescueRestore', id);
+    return 'Restored branch topic on mirror-1.';
+  };
+  tokenCheck: Backend['tokenCheck'] = async (_repository, mirror) => ({
+    place: mirror ?? 'source',
+    host: 'github.com',
+    repository: mirror ? 'backup-account/orchestrator' : 'you/orchestrator',
+    origin: 'keychain',
+    login: mirror ? 'backup-account' : 'you',
+    kind: 'classic',
+    scopes: ['repo', 'workflow'],
+    expires_iso: null,
+    days_left: null,
+    rights: [],
+    notices: [],
+  });
+  tokenSet: Backend['tokenSet'] = async (...values) => this.#called('tokenSet', ...values);
+  tokenRemove: Backend['tokenRemove'] = async (...values) => {
+    this.#called('tokenRemove', ...values);
+    return true;
+  };
+  subscribe: Backend['subscribe'] = async (hear) => {
+    this.#hear = hear;
+  };
+}
