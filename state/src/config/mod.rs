@@ -3,10 +3,301 @@
 //! Three sources, merged per field, the stronger first: process environment, the `.env` file of the repository
 //! at hand, `standin.toml`. Mirrors named in more than one are matched by their target, then by id. Loading reads
 //! files and nothing else; the environment is passed in, so that the same input gives the same configuration.
+//!
+//! Data flows from the layers ([`env`], [`variables`], [`file`]) as drafts through [`merge`] to [`validate`]; all
+//! mistakes are collected before any is shown.
 
+mod draft;
+mod env;
+mod file;
+mod location;
+mod merge;
+mod mistakes;
+mod origin;
+mod settings;
+mod travel;
 mod types;
+mod validate;
+mod values;
+mod variables;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+pub use mistakes::ConfigError;
 pub use types::{
     Config, GitHubHost, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues, Source, Target,
     VariableValues,
 };
+
+use draft::{Named, RepositoryDraft};
+use env::EnvFile;
+use location::{Location, Surroundings};
+use mistakes::{Complaint, Mistakes};
+use origin::Clone as LocalClone;
+use validate::Room;
+use variables::Variables;
+
+/// The name of the configuration file in the OS's configuration folder.
+pub const CONFIG_FILE: &str = "standin.toml";
+
+/// Where the configuration is read from.
+#[derive(Clone, Debug, Default)]
+pub struct LoadRequest {
+    /// The process environment.
+    pub environment: BTreeMap<String, String>,
+    /// `--repo`: the clone at hand, or a folder in it; default: the one around `current_dir`, where there is one.
+    pub repo: Option<PathBuf>,
+    /// `--config`; default: `$STANDIN_CONFIG`, else `standin.toml` in `default_config_dir`, where it exists.
+    pub config_file: Option<PathBuf>,
+    /// What relative paths on the command line and in the environment are relative to.
+    pub current_dir: PathBuf,
+    /// Standin's folder below the OS's configuration folder.
+    pub default_config_dir: PathBuf,
+}
+
+/// A configuration without mistakes.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What the user should know though it is no mistake: message and hint.
+    pub notices: Vec<(String, String)>,
+}
+
+/// Reads the configuration.
+///
+/// The repository at hand counts where it has `MIRROR_*` in its `.env`, where `MIRROR_<n>_*` stands in the
+/// environment, or where `standin.toml` names it by `path` or `source`. Without a clone at hand, the environment
+/// speaks of the repository that its `MIRROR_SOURCE` names, or of the only one in the file. `MIRROR_ENABLED=false`
+/// in the environment stops all of them.
+///
+/// # Errors
+/// Every mistake, in the order in which they were found.
+pub fn load(request: &LoadRequest) -> Result<Loaded, Vec<ConfigError>> {
+    let mut mistakes = Mistakes::default();
+    let config = Loader::new(request, &mut mistakes).load(&mut mistakes);
+    if mistakes.errors.is_empty() { Ok(Loaded { config, notices: mistakes.notices }) } else { Err(mistakes.errors) }
+}
+
+struct Loader<'a> {
+    request: &'a LoadRequest,
+    home: Option<PathBuf>,
+    at_hand: Option<LocalClone>,
+}
+
+/// A repository of the file or of the variables, with what belongs to it.
+struct Entry {
+    draft: RepositoryDraft,
+    clone: Option<LocalClone>,
+    is_at_hand: bool,
+}
+
+impl<'a> Loader<'a> {
+    fn new(request: &'a LoadRequest, mistakes: &mut Mistakes) -> Self {
+        let home = ["HOME", "USERPROFILE"].iter().find_map(|key| request.environment.get(*key)).map(PathBuf::from);
+        let at_hand = match &request.repo {
+            None => LocalClone::around(&request.current_dir),
+            Some(path) => {
+                let folder = values::lexical(&request.current_dir.join(path));
+                let found = LocalClone::around(&folder);
+                if found.is_none() {
+                    let message = format!("{} is not in a git repository", folder.display());
+                    mistakes
+                        .add("--repo", Complaint::new(message, "Name the folder of a clone, or of a bare repository."));
+                }
+                found
+            }
+        };
+        Self { request, home: home.filter(|home| home.is_absolute()), at_hand }
+    }
+
+    fn load(self, mistakes: &mut Mistakes) -> Config {
+        let file = match self.config_file() {
+            Some(path) => file::read(&path, self.home.as_deref(), mistakes),
+            None => file::FileDraft::default(),
+        };
+        // Hosts must be known before targets and sources can be compared. An `env_file` that the TOML file names for
+        // the repository at hand is not known before that, so these come from the `.env` in the clone.
+        let env_at_hand = self.env_at_hand(mistakes);
+        let variables = self.variables(env_at_hand.as_ref(), self.at_hand.as_ref(), true);
+        let (schedule, limits, hosts) = settings::settle(variables.settings(mistakes), file.settings);
+        let surroundings = Surroundings { hosts: &hosts, home: self.home.as_deref() };
+
+        let entries = self.entries(file.repositories, env_at_hand.as_ref(), &variables, &surroundings);
+        refuse_same_ids(&entries, mistakes);
+        let stopped = self.variables(None, None, true).enabled(mistakes) == Some(false);
+        let mut repositories = Vec::new();
+        let mut at_hand = None;
+        for entry in entries {
+            let is_at_hand = entry.is_at_hand;
+            let Some(mut repository) = self.repository(entry, &hosts, mistakes) else { continue };
+            repository.enabled &= !stopped;
+            if is_at_hand {
+                at_hand = Some(repository.id.clone());
+                repositories.insert(0, repository);
+            } else {
+                repositories.push(repository);
+            }
+        }
+        Config { schedule, limits, hosts, repositories, at_hand }
+    }
+
+    fn config_file(&self) -> Option<PathBuf> {
+        let named = self.request.config_file.clone().or_else(|| {
+            self.request.environment.get("STANDIN_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+        });
+        match named {
+            Some(path) => Some(self.request.current_dir.join(path)),
+            None => Some(self.request.default_config_dir.join(CONFIG_FILE)).filter(|path| path.exists()),
+        }
+    }
+
+    /// The `.env` at hand before it is known whether it is meant for us: what is wrong in it is not reported, and a
+    /// file that cannot be read at all is left out with a notice.
+    fn env_at_hand(&self, mistakes: &mut Mistakes) -> Option<EnvFile> {
+        let path = self.at_hand.as_ref()?.root.join(".env");
+        EnvFile::read(&path).unwrap_or_else(|complaint| {
+            mistakes.notice(format!("{} is left out: {}", path.display(), complaint.message), complaint.hint);
+            None
+        })
+    }
+
+    fn env_file(&self, path: &Path, mistakes: &mut Mistakes) -> Option<EnvFile> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        mistakes.take(&format!("`{name}`"), EnvFile::read(path)).flatten()
+    }
+
+    fn variables(&self, file: Option<&EnvFile>, clone: Option<&LocalClone>, with_environment: bool) -> Variables {
+        let environment = with_environment.then_some((&self.request.environment, self.request.current_dir.as_path()));
+        let file = file.map(|file| {
+            let folder = clone.map(|clone| clone.root.as_path()).or(file.path.parent());
+            (file, folder.unwrap_or(Path::new(".")))
+        });
+        Variables::new(environment, file, self.home.as_deref())
+    }
+
+    /// The repositories of the file, and the one at hand where the file does not have it.
+    fn entries(
+        &self,
+        drafts: Vec<RepositoryDraft>,
+        env_at_hand: Option<&EnvFile>,
+        variables: &Variables,
+        surroundings: &Surroundings<'_>,
+    ) -> Vec<Entry> {
+        let position = self.position_at_hand(&drafts, variables, surroundings);
+        let mut entries: Vec<Entry> = drafts
+            .into_iter()
+            .enumerate()
+            .map(|(index, draft)| {
+                let is_at_hand = position == Some(index);
+                let named = draft.path.as_ref().map(|path| path.value.clone()).or_else(|| {
+                    let source = &draft.source.as_ref()?.value;
+                    match surroundings.locate(&source.text, &source.base) {
+                        Ok(Location::Path(path)) => Some(path),
+                        _ => None,
+                    }
+                });
+                let clone = match (&self.at_hand, named) {
+                    (Some(clone), _) if is_at_hand => Some(clone.clone()),
+                    (_, Some(path)) => LocalClone::at(&path),
+                    (_, None) => None,
+                };
+                Entry { draft, clone, is_at_hand }
+            })
+            .collect();
+        let is_ours = variables.number_mirrors() || env_at_hand.is_some_and(EnvFile::names_mirrors);
+        if position.is_none() && is_ours {
+            let place = match &self.at_hand {
+                Some(clone) => format!("the repository at {}", clone.root.display()),
+                None => "environment, MIRROR_*".to_owned(),
+            };
+            let draft = RepositoryDraft { place, ..RepositoryDraft::default() };
+            entries.push(Entry { draft, clone: self.at_hand.clone(), is_at_hand: true });
+        }
+        entries
+    }
+
+    /// Which repository of the file is the one at hand: by its path, else by its source.
+    fn position_at_hand(
+        &self,
+        drafts: &[RepositoryDraft],
+        variables: &Variables,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<usize> {
+        let locate = |named: &Named| surroundings.locate(&named.text, &named.base).ok();
+        if let Some(clone) = &self.at_hand {
+            let by_path = drafts.iter().position(|draft| {
+                let path = draft.path.as_ref().map(|path| path.value.clone()).or_else(|| {
+                    match locate(&draft.source.as_ref()?.value)? {
+                        Location::Path(path) => Some(path),
+                        _ => None,
+                    }
+                });
+                path.is_some_and(|path| validate::is_folder_of(clone, &path))
+            });
+            if by_path.is_some() {
+                return by_path;
+            }
+        }
+        let named = variables.source().and_then(|given| locate(&given.value));
+        let own = named.or_else(|| validate::origin_of(self.at_hand.as_ref()?, surroundings, &mut Mistakes::default()));
+        match own.map(|own| own.identity(surroundings)) {
+            Some(own) => drafts.iter().position(|draft| {
+                let source = draft.source.as_ref().and_then(|source| locate(&source.value));
+                source.is_some_and(|source| source.identity(surroundings) == own)
+            }),
+            None if self.at_hand.is_none() && drafts.len() == 1 && variables.speak_of_mirrors() => Some(0),
+            None => None,
+        }
+    }
+
+    fn repository(&self, entry: Entry, hosts: &[GitHubHost], mistakes: &mut Mistakes) -> Option<RepositoryConfig> {
+        let Entry { draft, clone, is_at_hand } = entry;
+        let mut file = match (&draft.env_file, &clone) {
+            (Some(path), _) => {
+                let file = self.env_file(&path.value, mistakes);
+                if !path.value.exists() {
+                    let message = format!("there is no file {}", path.value.display());
+                    let complaint =
+                        Complaint::new(message, "Name the `.env` file; a relative path starts at the TOML file.");
+                    mistakes.add(&path.place, complaint);
+                }
+                file
+            }
+            (None, Some(clone)) => self.env_file(&clone.root.join(".env"), mistakes),
+            (None, None) => None,
+        };
+        if let Some(file) = &mut file {
+            file.report(mistakes);
+        }
+        if clone.is_none()
+            && let Some(path) = &draft.path
+        {
+            let message = format!("{} is no git repository", path.value.display());
+            mistakes.add(
+                &path.place,
+                Complaint::new(message, "Name the folder of a clone, or remove `path` and give `source`."),
+            );
+        }
+        let surroundings = Surroundings { hosts, home: self.home.as_deref() };
+        let variables = self.variables(file.as_ref(), clone.as_ref(), is_at_hand);
+        let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
+        validate::repository(merged, &Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() }, mistakes)
+    }
+}
+
+fn refuse_same_ids(entries: &[Entry], mistakes: &mut Mistakes) {
+    let mut seen = BTreeSet::new();
+    for Entry { draft, .. } in entries {
+        if let Some(id) = &draft.id
+            && !seen.insert(id.as_str().to_ascii_lowercase())
+        {
+            let message = format!("there is another repository with the id `{id}`");
+            mistakes.add(
+                &draft.place,
+                Complaint::new(message, "Give each repository an id of its own; case does not count."),
+            );
+        }
+    }
+}

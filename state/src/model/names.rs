@@ -74,11 +74,11 @@ macro_rules! name {
 
 name!(
     /// The user's name of a repository; a folder name under the state folder.
-    RepositoryId, is_id, "an id: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -"
+    RepositoryId, is_id, "an id: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -, not ending with . or .lock"
 );
 name!(
     /// The user's name of a mirror, unique in its repository; `mirror-<n>` from `MIRROR_<n>_*`.
-    MirrorId, is_id, "an id: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -"
+    MirrorId, is_id, "an id: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -, not ending with . or .lock"
 );
 name!(
     /// The id of one run in the history.
@@ -93,9 +93,13 @@ name!(
     Oid, is_oid, "an object id of 40 or 64 lower-case hexadecimal digits"
 );
 
+/// Ids are folder names, file names and parts of ref names at once.
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && !text.starts_with(['.', '-'])
+        && !text.ends_with('.')
+        && !text.contains("..")
+        && !text.ends_with(".lock")
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 

@@ -1,0 +1,62 @@
+//! Putting a repository's layers together: the variables over the file.
+
+use super::draft::{MirrorDraft, RepositoryDraft};
+use super::location::Surroundings;
+
+/// `stronger` over `weaker`, field by field. Mirrors are matched by target, then by id; those that only the stronger
+/// layer has come last.
+pub(super) fn over(
+    stronger: RepositoryDraft,
+    weaker: RepositoryDraft,
+    surroundings: &Surroundings<'_>,
+) -> RepositoryDraft {
+    RepositoryDraft {
+        place: weaker.place,
+        id: weaker.id,
+        source: stronger.source.or(weaker.source),
+        path: weaker.path,
+        source_token: stronger.source_token,
+        enabled: stronger.enabled.or(weaker.enabled),
+        env_file: weaker.env_file,
+        secrets: stronger.secrets.or(weaker.secrets),
+        variables: stronger.variables.or(weaker.variables),
+        keep_active: weaker.keep_active,
+        notes: weaker.notes,
+        heartbeat: weaker.heartbeat,
+        mirrors: mirrors(stronger.mirrors, weaker.mirrors, surroundings),
+    }
+}
+
+fn mirrors(stronger: Vec<MirrorDraft>, weaker: Vec<MirrorDraft>, surroundings: &Surroundings<'_>) -> Vec<MirrorDraft> {
+    let targets: Vec<_> = weaker.iter().map(|mirror| target(mirror, surroundings)).collect();
+    let mut over: Vec<Option<MirrorDraft>> = weaker.iter().map(|_| None).collect();
+    let mut unmatched = Vec::new();
+    let mut place = |mirror: MirrorDraft, position: Option<usize>| match position {
+        Some(position) if over[position].is_none() => {
+            over[position] = Some(mirror);
+            None
+        }
+        _ => Some(mirror),
+    };
+    for mirror in stronger {
+        let own = target(&mirror, surroundings);
+        let position = own.and_then(|own| targets.iter().position(|target| target.as_ref() == Some(&own)));
+        unmatched.extend(place(mirror, position));
+    }
+    let mut added = Vec::new();
+    for mirror in unmatched {
+        let position = weaker.iter().position(|known| known.id.is_some() && known.id == mirror.id);
+        added.extend(place(mirror, position));
+    }
+    let merged = weaker.into_iter().zip(over).map(|(weaker, stronger)| match stronger {
+        Some(stronger) => stronger.over(weaker),
+        None => weaker,
+    });
+    merged.chain(added).collect()
+}
+
+/// The same text for the same place; `None` where none is named, or not well.
+fn target(mirror: &MirrorDraft, surroundings: &Surroundings<'_>) -> Option<String> {
+    let named = &mirror.repo.as_ref().or(mirror.url.as_ref())?.value;
+    surroundings.locate(&named.text, &named.base).ok().map(|location| location.identity(surroundings))
+}

@@ -1,0 +1,181 @@
+//! Which keys of `.env` may travel as secrets or variables. Nothing is ever taken from the process environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{GlobBuilder, GlobMatcher};
+use secrecy::SecretString;
+
+use super::env::EnvFile;
+use super::mistakes::{Complaint, Given, Mistakes, shown};
+use super::{SecretValues, VariableValues};
+
+/// GitHub's limit for one value, in bytes.
+const VALUE_LIMIT: usize = 48 * 1024;
+
+/// Names as the user listed them.
+struct Patterns {
+    plain: BTreeSet<String>,
+    globs: Vec<GlobMatcher>,
+}
+
+/// Selects the secrets: the listed ones, or, without a list, every key that may be meant to travel.
+pub(super) fn secrets(
+    listed: Option<&Given<Vec<String>>>,
+    variables: &VariableValues,
+    file: Option<&EnvFile>,
+    mistakes: &mut Mistakes,
+) -> SecretValues {
+    let mut selected = SecretValues { listed: listed.is_some(), ..SecretValues::default() };
+    let Some(listed) = listed else {
+        for (key, value, line) in entries(file) {
+            if is_local_only(key)
+                || variables.values.contains_key(key)
+                || variables.patterns.iter().any(|name| name == key)
+            {
+                continue;
+            }
+            match check_name(key).and_then(|()| check_size(key, value)) {
+                Ok(()) => drop(selected.values.insert(key.to_owned(), SecretString::from(value))),
+                Err(complaint) => mistakes.notice(
+                    format!("{line}: {}, so it does not travel", complaint.message),
+                    format!("{} A list of names (`MIRROR_SECRETS`) ends this notice.", complaint.hint),
+                ),
+            }
+        }
+        return selected;
+    };
+    selected.patterns = listed.value.clone();
+    let patterns = Patterns::read(listed, mistakes);
+    selected.missing = patterns.plain.clone();
+    for (key, value, line) in entries(file) {
+        let by_glob = || !is_local_only(key) && !variables.values.contains_key(key) && patterns.globs_match(key);
+        if !patterns.plain.contains(key) && !by_glob() {
+            continue;
+        }
+        if mistakes.take(&line, check_name(key).and_then(|()| check_size(key, value))).is_some() {
+            selected.values.insert(key.to_owned(), SecretString::from(value));
+        }
+        selected.missing.remove(key);
+    }
+    refuse_twins(&listed.place, selected.values.keys().chain(&selected.missing), mistakes);
+    selected
+}
+
+/// Selects the values of variables that stand in `.env`. A pattern of nothing but wildcards means the source's own
+/// variables: it takes nothing from `.env`, whose other keys may be secrets.
+pub(super) fn variables(
+    listed: Option<&Given<Vec<String>>>,
+    secrets: Option<&Given<Vec<String>>>,
+    file: Option<&EnvFile>,
+    mistakes: &mut Mistakes,
+) -> VariableValues {
+    let Some(listed) = listed else { return VariableValues::default() };
+    let mut patterns = Patterns::read(listed, mistakes);
+    patterns.globs.retain(|glob| glob.glob().glob().contains(|character: char| character.is_ascii_alphanumeric()));
+    let is_secret = |key: &str| secrets.is_some_and(|names| names.value.iter().any(|name| name == key));
+    let mut selected = VariableValues { patterns: listed.value.clone(), values: BTreeMap::new() };
+    for (key, value, line) in entries(file) {
+        let by_glob = || !is_local_only(key) && !is_secret(key) && patterns.globs_match(key);
+        if (patterns.plain.contains(key) || by_glob())
+            && mistakes.take(&line, check_name(key).and_then(|()| check_size(key, value))).is_some()
+        {
+            selected.values.insert(key.to_owned(), value.to_owned());
+        }
+    }
+    refuse_twins(&listed.place, selected.values.keys().chain(&patterns.plain), mistakes);
+    selected
+}
+
+impl Patterns {
+    fn read(listed: &Given<Vec<String>>, mistakes: &mut Mistakes) -> Self {
+        let mut patterns = Self { plain: BTreeSet::new(), globs: Vec::new() };
+        for text in &listed.value {
+            if stays_home(text) {
+                let message = format!("{} is Standin's own and never travels", shown(text));
+                mistakes.add(&listed.place, Complaint::new(message, "Take it out of the list."));
+            } else if !text.contains(['*', '?', '[', '{', '!']) {
+                if mistakes.take(&listed.place, check_name(text)).is_some() {
+                    patterns.plain.insert(text.clone());
+                }
+            } else {
+                let glob = GlobBuilder::new(text).build().map_err(|_| {
+                    Complaint::new(
+                        format!("{} is no pattern", shown(text)),
+                        "Write a name, or a pattern such as `TWILIO_*` or `{A,B}_KEY`.",
+                    )
+                });
+                patterns.globs.extend(mistakes.take(&listed.place, glob).map(|glob| glob.compile_matcher()));
+            }
+        }
+        patterns
+    }
+
+    fn globs_match(&self, name: &str) -> bool {
+        self.globs.iter().any(|glob| glob.is_match(name))
+    }
+}
+
+/// Keys with a value (GitHub refuses empty ones), and where each stands.
+fn entries(file: Option<&EnvFile>) -> impl Iterator<Item = (&str, &str, String)> {
+    file.into_iter().flat_map(|file| {
+        let given = file.entries.iter().filter(|(_, entry)| !entry.value.is_empty());
+        given.map(|(key, entry)| {
+            (key.as_str(), entry.value.as_str(), format!("{} line {}, {key}", file.name(), entry.line))
+        })
+    })
+}
+
+/// Settings of this machine, which are never taken by a pattern or as a candidate.
+fn is_local_only(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    stays_home(&name) || name.starts_with("GIT_SYNC_") || name.starts_with("GITHUB_")
+}
+
+/// What is never sent, even when listed: Standin's settings and the sentinel's own secrets.
+fn stays_home(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["MIRROR_", "SENTINEL_", "STANDIN_"].iter().any(|prefix| name.starts_with(prefix)) || name == "MASTER_TOKEN"
+}
+
+/// GitHub's rules for names of secrets and variables.
+fn check_name(name: &str) -> Result<(), Complaint> {
+    let complaint = |why: &str| {
+        Complaint::new(
+            format!("{} cannot be a name on GitHub: {why}", shown(name)),
+            "Names are made of letters, digits and `_`, do not begin with a digit, nor with `GITHUB_`.",
+        )
+    };
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Err(complaint("it has other characters than letters, digits and `_`"));
+    }
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(complaint("it begins with a digit"));
+    }
+    if name.to_ascii_uppercase().starts_with("GITHUB_") {
+        return Err(complaint("GitHub keeps `GITHUB_…` for itself"));
+    }
+    Ok(())
+}
+
+fn check_size(name: &str, value: &str) -> Result<(), Complaint> {
+    if value.len() <= VALUE_LIMIT {
+        return Ok(());
+    }
+    Err(Complaint::new(
+        format!("{name} has {} bytes, and GitHub takes at most {VALUE_LIMIT}", value.len()),
+        "Keep large values encrypted in a file of the repository, and only their key as a secret.",
+    ))
+}
+
+/// Names that differ only in their case are one name on GitHub.
+fn refuse_twins<'a>(place: &str, names: impl Iterator<Item = &'a String>, mistakes: &mut Mistakes) {
+    let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+    for name in names {
+        if let Some(twin) = seen.insert(name.to_ascii_uppercase(), name)
+            && twin != name
+        {
+            let message = format!("`{twin}` and `{name}` are one name on GitHub, which ignores case");
+            mistakes.add(place, Complaint::new(message, "Keep one of them."));
+        }
+    }
+}
