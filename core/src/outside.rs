@@ -84,6 +84,10 @@ pub trait Keychain: Send + Sync {
     /// # Errors
     /// [`Code::KeychainUnavailable`] without a usable keychain.
     async fn remove(&self, account: &str) -> Result<bool>;
+    /// Whether the value of this account is kept in memory only, until the program quits.
+    fn in_session(&self, _account: &str) -> bool {
+        false
+    }
 }
 
 /// Hears what happens. Implementations return at once.

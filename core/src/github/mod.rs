@@ -1,4 +1,229 @@
-//! REST access to GitHub.
-/// REST access to one GitHub host with one token.
+//! REST access to GitHub: limits, conditional requests, careful repetition, typed endpoints.
+//!
+//! [`Client`] speaks to one host with one token for one run. What it promises to its callers:
+//!
+//! - A request is repeated only where that cannot do harm: reads for passing faults; writes only after their effect
+//!   was read back ([`Client::write`]), since a broken connection says nothing about what the host did.
+//! - The host's limits are honoured: `retry-after`, else `x-ratelimit-reset`, as long as the run has the time; writes
+//!   are paced for each token across the process ([`pace`]).
+//! - An unchanged list costs a conditional request, which the host does not count ([`remember`]).
+//! - The token goes to the configured host only: no redirect leads it elsewhere, no plain HTTP carries it off this
+//!   machine, and nothing here prints it.
+//!
+//! reqwest and not octocrab: nearly all endpoints that Standin needs are untyped in octocrab, and each answer's
+//! headers (ETag, scopes, expiry, limits) and the exact number of requests matter here. TLS is rustls with ring.
+//!
+//! What to do with secrets, variables and workflows is not decided here but in the rooms of these names.
+
+mod answer;
+mod call;
+mod endpoints;
+mod once;
+mod pace;
+mod pool;
+mod remember;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use secrecy::SecretString;
+use standin_state::config::Config;
+use standin_state::model::Slug;
+use tokio_util::sync::CancellationToken;
+
+use crate::outside::Clock;
+use crate::run::Totals;
+use crate::tokens::Token;
+use crate::{Code, Error, Result};
+
+pub use answer::Answer;
+pub use call::{Call, Wrote};
+pub use endpoints::{
+    ActionsSettings, Limit, RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow,
+    WorkflowStateWord,
+};
+pub use remember::Memory;
+
+use pace::TokenHash;
+
+pub(crate) use pace::BURST;
+
+/// The host of slugs that name none.
+pub const GITHUB_COM: &str = "github.com";
+
+/// REST access to one GitHub host with one token, for one run.
 #[derive(Clone)]
-pub struct Client;
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    host: String,
+    base: Url,
+    token: SecretString,
+    token_hash: TokenHash,
+    pace: Arc<pace::Pace>,
+    request_limit: Duration,
+    deadline: Instant,
+    clock: Arc<dyn Clock>,
+    cancel: CancellationToken,
+    totals: Arc<Totals>,
+    memory: Memory,
+    reads: Arc<once::Reads>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Client").field("base", &self.shared.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client for the host of `slug`, for one run; waits for limits never last beyond `[limits] run` from now.
+    ///
+    /// # Errors
+    /// [`Code::Configuration`] for an address that is no URL, has credentials in it, or would carry the token in
+    /// plain text to another machine.
+    pub fn new(
+        config: &Config,
+        slug: &Slug,
+        token: &Token,
+        memory: Memory,
+        clock: Arc<dyn Clock>,
+        totals: Arc<Totals>,
+        cancel: CancellationToken,
+    ) -> Result<Self> {
+        let host = slug.host.as_deref().unwrap_or(GITHUB_COM).to_ascii_lowercase();
+        let base = base_url(config, &host)?;
+        let token_hash = TokenHash::of(&base, &token.value);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                host,
+                base,
+                token: token.value.clone(),
+                pace: pace::of(&token_hash),
+                token_hash,
+                request_limit: config.limits.request,
+                deadline: Instant::now() + config.limits.run,
+                clock,
+                cancel,
+                totals,
+                memory,
+                reads: Arc::default(),
+            }),
+        })
+    }
+
+    /// The same client for work that goes on after the run was stopped: it listens to another cancel, and has at least
+    /// a minute.
+    #[must_use]
+    pub fn with_cancel(&self, cancel: CancellationToken) -> Self {
+        let shared = &*self.shared;
+        Self {
+            shared: Arc::new(Shared {
+                host: shared.host.clone(),
+                base: shared.base.clone(),
+                token: shared.token.clone(),
+                token_hash: shared.token_hash.clone(),
+                pace: Arc::clone(&shared.pace),
+                request_limit: shared.request_limit,
+                deadline: shared.deadline.max(Instant::now() + Duration::from_secs(60)),
+                clock: Arc::clone(&shared.clock),
+                cancel,
+                totals: Arc::clone(&shared.totals),
+                memory: shared.memory.clone(),
+                reads: Arc::clone(&shared.reads),
+            }),
+        }
+    }
+
+    /// The host as slugs name it, such as `github.com`.
+    pub fn host(&self) -> &str {
+        &self.shared.host
+    }
+
+    /// Waits until `count` content-making requests may be sent with this client's token, and counts them as sent. For
+    /// requests that somebody else (gh) makes; those of this client are counted by themselves.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`] when that would take longer than the run may, [`Code::Cancelled`].
+    pub async fn pace(&self, count: usize) -> Result<()> {
+        self.shared.pace.writes(count, self.shared.deadline, &self.shared.cancel).await
+    }
+}
+
+/// Where REST requests for this host go: as configured, else as GitHub and GitHub Enterprise have it.
+fn base_url(config: &Config, host: &str) -> Result<Url> {
+    let configured = config.hosts.iter().find(|known| known.name.eq_ignore_ascii_case(host));
+    let text = match configured {
+        Some(known) => known.api_url.clone(),
+        None if host == GITHUB_COM => "https://api.github.com".to_owned(),
+        None => format!("https://{host}/api/v3"),
+    };
+    let refuse = |why: &str, hint: &str| Error::new(Code::Configuration, format!("api_url of {host}: {why}"), hint);
+    let mut base = Url::parse(&text)
+        .map_err(|_| refuse("not a URL", "Give a full address such as `https://github.example.com/api/v3`."))?;
+    if !base.username().is_empty() || base.password().is_some() || base.query().is_some() || base.fragment().is_some() {
+        return Err(refuse(
+            "has more than a host and a path",
+            "Remove user, password and query; the token has its own place.",
+        ));
+    }
+    match base.scheme() {
+        "https" => {}
+        "http" if pool::is_loopback(&base) => {}
+        _ => {
+            return Err(refuse(
+                &format!("`{text}` would send the token unencrypted"),
+                "Use `https://`; plain `http://` is allowed for this machine only.",
+            ));
+        }
+    }
+    if !base.path().ends_with('/') {
+        let path = format!("{}/", base.path());
+        base.set_path(&path);
+    }
+    Ok(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use standin_state::config::GitHubHost;
+
+    use super::*;
+
+    fn configured(api_url: &str) -> Result<Url> {
+        let host = GitHubHost {
+            name: "ghe.example.com".to_owned(),
+            api_url: api_url.to_owned(),
+            server_url: String::new(),
+            gh_config_dir: None,
+        };
+        base_url(&Config { hosts: vec![host], ..Config::default() }, "ghe.example.com")
+    }
+
+    #[test]
+    fn each_host_has_its_own_address() {
+        let address = |host| base_url(&Config::default(), host).unwrap().to_string();
+        assert_eq!(address("github.com"), "https://api.github.com/");
+        assert_eq!(address("ghe.example.com"), "https://ghe.example.com/api/v3/");
+        assert_eq!(configured("https://proxy.example.com/gh").unwrap().as_str(), "https://proxy.example.com/gh/");
+    }
+
+    #[test]
+    fn a_token_leaves_this_machine_only_encrypted() {
+        for address in ["http://127.0.0.1:8080", "http://[::1]:8080/api", "http://localhost:1"] {
+            assert!(configured(address).is_ok(), "{address}");
+        }
+        for address in [
+            "http://ghe.example.com",
+            "ftp://127.0.0.1",
+            "http://127.0.0.1.example.com",
+            "ghe",
+            "https://u:p@ghe.example.com",
+        ] {
+            assert_eq!(configured(address).unwrap_err().code, Code::Configuration, "{address}");
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! The plans of secrets, variables and workflow states. Names and states only, never values.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::model::Aspect;
 use standin_state::store::{Change, ChangeAction};
@@ -15,6 +18,10 @@ pub struct SecretsPlan {
     pub names: Vec<(String, SecretState)>,
     /// What to know: names that differ only in case, limits nearly reached.
     pub notices: Vec<Notice>,
+    /// When the host says that each name was last written.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub written: BTreeMap<String, Timestamp>,
 }
 
 /// Where one secret stands.
@@ -32,6 +39,8 @@ pub enum SecretState {
     NeedsYes,
     /// Wanted, but there is no value for it here.
     MissingHere,
+    /// The host would not take it: its name, its size, or one too many. The notices say why.
+    Unusable,
     /// On the mirror, not ours: left alone.
     OnlyOnMirror,
 }
@@ -44,6 +53,10 @@ pub struct VariablesPlan {
     pub names: Vec<(String, VariableState)>,
     /// What to know.
     pub notices: Vec<Notice>,
+    /// The values that the changes would write, by name; variables are no secrets, yet plans are shown and stored.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub values: BTreeMap<String, String>,
 }
 
 /// Where one variable stands.
@@ -59,6 +72,8 @@ pub enum VariableState {
     Update,
     /// Listed, but there is no value for it here or at the source.
     MissingHere,
+    /// The host would not take it: its name, its size, or one too many. The notices say why.
+    Unusable,
     /// On the mirror, not ours: left alone.
     OnlyOnMirror,
 }
@@ -121,7 +136,11 @@ impl SecretsPlan {
             .filter_map(|(name, state)| match state {
                 SecretState::Create => Some(change(Aspect::Secrets, ChangeAction::Create, name)),
                 SecretState::Update => Some(change(Aspect::Secrets, ChangeAction::Update, name)),
-                SecretState::InStep | SecretState::NeedsYes | SecretState::MissingHere | SecretState::OnlyOnMirror => None,
+                SecretState::InStep
+                | SecretState::NeedsYes
+                | SecretState::MissingHere
+                | SecretState::Unusable
+                | SecretState::OnlyOnMirror => None,
             })
             .collect()
     }
@@ -135,7 +154,10 @@ impl VariablesPlan {
             .filter_map(|(name, state)| match state {
                 VariableState::Create => Some(change(Aspect::Variables, ChangeAction::Create, name)),
                 VariableState::Update => Some(change(Aspect::Variables, ChangeAction::Update, name)),
-                VariableState::InStep | VariableState::MissingHere | VariableState::OnlyOnMirror => None,
+                VariableState::InStep
+                | VariableState::MissingHere
+                | VariableState::Unusable
+                | VariableState::OnlyOnMirror => None,
             })
             .collect()
     }

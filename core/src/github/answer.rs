@@ -1,0 +1,236 @@
+//! What the host answered, and what a refusal means.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{Code, Error, Result};
+
+/// An answer of the host, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// What the client knows about a refused request, to explain it.
+pub(super) struct Refused<'a> {
+    /// What was being done, such as `reading the secrets of owner/name`.
+    pub what: &'a str,
+    /// The host as slugs name it.
+    pub host: &'a str,
+    /// When the token expires, as far as the host ever said.
+    pub token_expires: Option<String>,
+}
+
+impl Answer {
+    /// The body as a typed value.
+    ///
+    /// # Errors
+    /// [`Code::UnexpectedAnswer`] when it does not fit.
+    pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Error::new(
+                Code::UnexpectedAnswer,
+                format!("{what}: the host's answer does not fit its documentation: {error}"),
+                "Check that `api_url` leads to GitHub's REST API and not to a web page or proxy.",
+            )
+        })
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The moment in `GitHub-Authentication-Token-Expiration`.
+    pub(super) fn token_expires(&self) -> Option<&str> {
+        self.header("github-authentication-token-expiration")
+    }
+
+    /// The host's own words.
+    fn message(&self) -> String {
+        let Ok(body) = serde_json::from_slice::<Value>(&self.body) else {
+            return self.status.canonical_reason().unwrap_or("no reason given").to_owned();
+        };
+        let mut text = body["message"].as_str().unwrap_or("no reason given").to_owned();
+        let details: Vec<String> =
+            body["errors"].as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(detail).collect();
+        if !details.is_empty() {
+            text = format!("{text} ({})", details.join("; "));
+        }
+        text
+    }
+
+    /// How long to be silent, where the answer says that a limit was hit. The request had no effect then.
+    pub(super) fn limit_wait(&self, now: Timestamp) -> Option<Duration> {
+        let status = self.status.as_u16();
+        if status != 429 && status != 403 {
+            return None;
+        }
+        if let Some(seconds) = self.header("retry-after").and_then(|text| text.trim().parse::<u64>().ok()) {
+            return Some(Duration::from_secs(seconds));
+        }
+        if self.header("x-ratelimit-remaining") == Some("0") {
+            let reset = self.header("x-ratelimit-reset").and_then(|text| text.trim().parse::<i64>().ok());
+            // One second more, since the header has no fractions and clocks differ.
+            let seconds = reset.map_or(60, |reset| reset.saturating_sub(now.as_second()).saturating_add(1).max(1));
+            return Some(Duration::from_secs(seconds.unsigned_abs()));
+        }
+        let limited = status == 429 || self.message().to_ascii_lowercase().contains("rate limit");
+        limited.then_some(Duration::from_secs(60))
+    }
+
+    /// The refusal as an error with what to do about it.
+    pub(super) fn refusal(&self, refused: &Refused<'_>) -> Error {
+        let status = self.status.as_u16();
+        let Refused { what, host, .. } = refused;
+        let message = format!("{what}: {} ({status})", self.message());
+        match status {
+            401 => {
+                let when = refused.token_expires.as_deref().map_or_else(
+                    || "It has expired or was revoked.".to_owned(),
+                    |end| format!("It was to expire at {end}; else it was revoked."),
+                );
+                let hint = format!(
+                    "{host} does not accept the token. {when} Make a new one and store it with `standin token set`."
+                );
+                Error::new(Code::Unauthorized, message, hint)
+            }
+            403 => Error::new(Code::Forbidden, message, self.missing_right()),
+            404 => Error::new(
+                Code::RepositoryNotFound,
+                message,
+                "It does not exist, or the token cannot see it: check the name, and that the token covers this repository.",
+            ),
+            451 => Error::new(
+                Code::Forbidden,
+                message,
+                format!(
+                    "{host} has taken the repository down for legal reasons; only its owner and {host} can change that."
+                ),
+            ),
+            422 | 409 => Error::new(Code::UnexpectedAnswer, message, "Change what the message names, then sync again."),
+            500..=599 => Error::passing(Code::HostFailed, message, format!("{host} has trouble; sync again later.")),
+            300..=399 => Error::new(
+                Code::UnexpectedAnswer,
+                message,
+                "The host wants to send the token elsewhere, which Standin does not do: correct `api_url`.",
+            ),
+            _ => Error::new(Code::UnexpectedAnswer, message, "Check `api_url` and the host's status page."),
+        }
+    }
+
+    /// What a 403 says about rights: the ones the endpoint wants, and the scopes the token has.
+    fn missing_right(&self) -> String {
+        let accepted = self.header("x-accepted-github-permissions").filter(|text| !text.is_empty());
+        let scopes = self.header("x-oauth-scopes");
+        let wanted = self.header("x-accepted-oauth-scopes").filter(|text| !text.is_empty());
+        match (accepted, scopes, wanted) {
+            (_, Some(scopes), Some(wanted)) => {
+                let scopes = if scopes.is_empty() { "none" } else { scopes };
+                format!(
+                    "The token has the scopes: {scopes}. This needs one of: {wanted}; and the account needs the right in that repository."
+                )
+            }
+            (Some(accepted), _, _) => {
+                format!("The token lacks a permission: this needs `{accepted}` on that repository.")
+            }
+            _ => "The account or its token lacks the right for this in that repository.".to_owned(),
+        }
+    }
+}
+
+fn detail(error: &Value) -> Option<String> {
+    if let Some(text) = error.as_str() {
+        return Some(text.to_owned());
+    }
+    if let Some(text) = error["message"].as_str() {
+        return Some(text.to_owned());
+    }
+    Some(format!("{} {}", error["field"].as_str()?, error["code"].as_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(reqwest::header::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, body: body.as_bytes().to_vec() }
+    }
+
+    fn refusal(answer: &Answer) -> Error {
+        answer.refusal(&Refused { what: "reading the secrets of o/n", host: "github.com", token_expires: None })
+    }
+
+    #[test]
+    fn a_refusal_has_the_hosts_own_words_and_names_the_missing_right() {
+        let error = refusal(&answer(
+            403,
+            &[("x-accepted-github-permissions", "secrets=read")],
+            r#"{"message": "Resource not accessible by personal access token"}"#,
+        ));
+        assert_eq!(error.code, Code::Forbidden);
+        assert_eq!(error.message, "reading the secrets of o/n: Resource not accessible by personal access token (403)");
+        assert_eq!(error.hint, "The token lacks a permission: this needs `secrets=read` on that repository.");
+        let error = refusal(&answer(
+            403,
+            &[("x-oauth-scopes", "public_repo"), ("x-accepted-oauth-scopes", "repo")],
+            r#"{"message": "Must have admin rights to Repository."}"#,
+        ));
+        assert!(error.hint.contains("scopes: public_repo. This needs one of: repo;"), "{}", error.hint);
+    }
+
+    #[test]
+    fn a_validation_error_lists_what_is_wrong() {
+        let error = refusal(&answer(
+            422,
+            &[],
+            r#"{"message": "Validation Failed", "errors": [{"field": "name", "code": "invalid"}, "too long"]}"#,
+        ));
+        assert_eq!(error.message, "reading the secrets of o/n: Validation Failed (name invalid; too long) (422)");
+    }
+
+    #[test]
+    fn limits_are_told_from_missing_rights() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let wait = |status, headers: &[(&str, &str)], body: &str| answer(status, headers, body).limit_wait(now);
+        assert_eq!(wait(429, &[("retry-after", "7")], ""), Some(Duration::from_secs(7)));
+        assert_eq!(
+            wait(403, &[("retry-after", "7"), ("x-ratelimit-remaining", "0")], ""),
+            Some(Duration::from_secs(7))
+        );
+        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1030")];
+        assert_eq!(wait(403, &spent, "{}"), Some(Duration::from_secs(31)));
+        let secondary = r#"{"message": "You have exceeded a secondary rate limit."}"#;
+        assert_eq!(wait(403, &[], secondary), Some(Duration::from_secs(60)));
+        assert_eq!(wait(403, &[], r#"{"message": "Forbidden"}"#), None);
+        assert_eq!(wait(500, &[("retry-after", "7")], ""), None);
+    }
+
+    #[test]
+    fn only_what_may_pass_is_retryable() {
+        for (status, code, retryable) in [
+            (401, Code::Unauthorized, false),
+            (404, Code::RepositoryNotFound, false),
+            (451, Code::Forbidden, false),
+            (500, Code::HostFailed, true),
+            (503, Code::HostFailed, true),
+            (301, Code::UnexpectedAnswer, false),
+        ] {
+            let error = refusal(&answer(status, &[], "{}"));
+            assert_eq!((error.code, error.retryable), (code, retryable), "{status}");
+        }
+    }
+}

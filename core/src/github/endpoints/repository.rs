@@ -1,0 +1,157 @@
+//! Who asks, and what repository it is.
+
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+use standin_state::model::Slug;
+
+use super::repo;
+use crate::Result;
+use crate::github::{Answer, Call, Client};
+
+/// A repository as the host describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RepositoryInfo {
+    /// Number of the repository; it survives renames.
+    pub id: u64,
+    /// `owner/name` as it is now; another name than asked for means that it was renamed.
+    pub full_name: String,
+    /// Seen by its collaborators alone.
+    pub private: bool,
+    /// Read-only.
+    #[serde(default)]
+    pub archived: bool,
+    /// Switched off by the host.
+    #[serde(default)]
+    pub disabled: bool,
+    /// The default branch; there may be no commit on it yet.
+    pub default_branch: String,
+    /// What the token's account may do here.
+    #[serde(default)]
+    pub permissions: RepositoryRights,
+}
+
+/// What an account may do in a repository, whatever its token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RepositoryRights {
+    /// Everything.
+    pub admin: bool,
+    /// Push, and manage secrets, variables and workflows.
+    pub push: bool,
+    /// Read.
+    pub pull: bool,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct User {
+    /// Its number.
+    pub id: u64,
+    /// Its login.
+    pub login: String,
+}
+
+/// What the host says about the token with an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Scopes of a classic token; `None` for a fine-grained one, whose rights cannot be listed.
+    pub scopes: Option<Vec<String>>,
+    /// When it expires; `None` for never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The hourly limit of the token's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Limit {
+    /// Requests an hour.
+    pub limit: u64,
+    /// Requests left.
+    pub remaining: u64,
+    /// When it starts anew, in seconds since 1970.
+    pub reset: i64,
+}
+
+impl TokenFacts {
+    fn of(answer: &Answer) -> Self {
+        let scopes = answer
+            .header("x-oauth-scopes")
+            .map(|text| text.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect());
+        Self { scopes, expires_at: answer.token_expires().and_then(expiry) }
+    }
+}
+
+/// `2026-12-31 23:59:59 UTC`, or with an offset such as `-0800`.
+fn expiry(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Some(plain) = text.strip_suffix(" UTC") {
+        return format!("{}Z", plain.replacen(' ', "T", 1)).parse().ok();
+    }
+    jiff::fmt::strtime::parse("%Y-%m-%d %H:%M:%S %z", text).ok()?.to_timestamp().ok().or_else(|| text.parse().ok())
+}
+
+impl Client {
+    /// The repository.
+    ///
+    /// # Errors
+    /// [`crate::Code::RepositoryNotFound`] where it does not exist or the token cannot see it; else as
+    /// [`Client::get`].
+    pub async fn repository(&self, slug: &Slug) -> Result<RepositoryInfo> {
+        let what = format!("reading the repository {slug}");
+        self.get(&Call::get("get_repository", &what, repo(slug, ""))).await?.json(&what)
+    }
+
+    /// The account that the token stands for, and what the host says about the token.
+    ///
+    /// # Errors
+    /// [`crate::Code::Unauthorized`] for a token that is not accepted; else as [`Client::get`].
+    pub async fn user(&self) -> Result<(User, TokenFacts)> {
+        let what = format!("asking {} whom the token stands for", self.host());
+        let answer = self.get(&Call::get("get_user", &what, "user")).await?;
+        Ok((answer.json(&what)?, TokenFacts::of(&answer)))
+    }
+
+    /// How many requests the token's account has left; the question itself is free.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn rate_limit(&self) -> Result<Limit> {
+        #[derive(Deserialize)]
+        struct Body {
+            resources: Resources,
+        }
+        #[derive(Deserialize)]
+        struct Resources {
+            core: Limit,
+        }
+        let what = format!("reading the limits of {}", self.host());
+        let body: Body = self.get(&Call::get("get_rate_limit", &what, "rate_limit")).await?.json(&what)?;
+        Ok(body.resources.core)
+    }
+
+    /// Makes `branch` the default branch.
+    ///
+    /// # Errors
+    /// The host's refusal; an unknown outcome was read back.
+    pub async fn set_default_branch(&self, slug: &Slug, branch: &str) -> Result<()> {
+        let what = format!("making {branch} the default branch of {slug}");
+        let body = json!({ "default_branch": branch });
+        let call = Call::write("patch_repository", what, Method::PATCH, repo(slug, ""), Some(body));
+        self.write(&call, async || Ok(self.repository(slug).await?.default_branch == branch)).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_expiry_header_are_read() {
+        let moment = "2026-12-31T23:59:59Z".parse::<Timestamp>().unwrap();
+        assert_eq!(expiry("2026-12-31 23:59:59 UTC"), Some(moment));
+        assert_eq!(expiry("2026-12-31 15:59:59 -0800"), Some(moment));
+        assert_eq!(expiry("soon"), None);
+    }
+}

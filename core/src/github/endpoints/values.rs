@@ -1,0 +1,94 @@
+//! Actions secrets (names only: the host never gives values back) and Actions variables.
+
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+use standin_state::model::Slug;
+
+use super::repo;
+use crate::github::{Call, Client};
+use crate::{Code, Result};
+
+/// A secret as the host lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SecretEntry {
+    /// Upper-case name.
+    pub name: String,
+    /// Last written, to the second.
+    pub updated_at: Timestamp,
+}
+
+/// A variable.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Variable {
+    /// Upper-case name.
+    pub name: String,
+    /// Value.
+    pub value: String,
+}
+
+impl Client {
+    /// The names of all Actions secrets, with the moment of their last writing.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn secrets(&self, slug: &Slug) -> Result<Vec<SecretEntry>> {
+        let what = format!("reading the secrets' names of {slug}");
+        let call = Call::get("list_secrets", what, repo(slug, "/actions/secrets?per_page=100"));
+        self.list(&call, "secrets", true).await
+    }
+
+    /// All Actions variables.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn variables(&self, slug: &Slug) -> Result<Vec<Variable>> {
+        let what = format!("reading the variables of {slug}");
+        let call = Call::get("list_variables", what, repo(slug, "/actions/variables?per_page=100"));
+        self.list(&call, "variables", false).await
+    }
+
+    /// One Actions variable; `None` where there is none of this name.
+    ///
+    /// # Errors
+    /// As [`Client::get`]; a repository that cannot be seen is told from a variable that is not there by the caller's
+    /// earlier reads.
+    pub async fn variable(&self, slug: &Slug, name: &str) -> Result<Option<Variable>> {
+        let what = format!("reading the variable {name} of {slug}");
+        match self.get(&Call::get("get_variable", &what, repo(slug, &format!("/actions/variables/{name}")))).await {
+            Ok(answer) => answer.json(&what).map(Some),
+            Err(error) if error.code == Code::RepositoryNotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a variable that is not there yet.
+    ///
+    /// # Errors
+    /// The host's refusal, also where it is there already; an unknown outcome was read back.
+    pub async fn create_variable(&self, slug: &Slug, name: &str, value: &str) -> Result<()> {
+        let what = format!("creating the variable {name} of {slug}");
+        let body = json!({ "name": name, "value": value });
+        let call = Call::write("post_variable", what, Method::POST, repo(slug, "/actions/variables"), Some(body));
+        self.write(&call, async || self.variable_is(slug, name, value).await).await?;
+        Ok(())
+    }
+
+    /// Gives a variable that is there another value.
+    ///
+    /// # Errors
+    /// The host's refusal, also where it is not there; an unknown outcome was read back.
+    pub async fn update_variable(&self, slug: &Slug, name: &str, value: &str) -> Result<()> {
+        let what = format!("updating the variable {name} of {slug}");
+        let body = json!({ "name": name, "value": value });
+        let path = repo(slug, &format!("/actions/variables/{name}"));
+        let call = Call::write("patch_variable", what, Method::PATCH, path, Some(body));
+        self.write(&call, async || self.variable_is(slug, name, value).await).await?;
+        Ok(())
+    }
+
+    async fn variable_is(&self, slug: &Slug, name: &str, value: &str) -> Result<bool> {
+        Ok(self.variable(slug, name).await?.is_some_and(|variable| variable.value == value))
+    }
+}

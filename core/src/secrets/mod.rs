@@ -1,0 +1,83 @@
+//! Actions secrets of a `github` mirror: which are to be sent, and sending them through gh.
+//!
+//! The host never gives a value back. What we know is which names it has, when each was last written, and a keyed
+//! fingerprint of the value that we sent last: together they say what to send, and an unchanged secret costs nothing
+//! but its line in one list. Values go to gh on standard input and nowhere else. Nothing is ever removed.
+
+mod apply;
+mod carry;
+mod fingerprint;
+mod plan;
+mod send;
+
+pub use apply::apply;
+pub use plan::plan;
+
+use standin_state::config::Target;
+use standin_state::model::Slug;
+
+use crate::github::Client;
+use crate::run::MirrorContext;
+use crate::tokens::{self, Place};
+use crate::{Code, Error, Result};
+
+/// Largest value, in bytes.
+pub const VALUE_LIMIT: usize = 48 * 1024;
+/// Secrets a repository may have.
+pub const COUNT_LIMIT: usize = 100;
+
+/// The mirror's repository on GitHub, and the client for it.
+pub(crate) fn reach(ctx: &MirrorContext) -> Result<(&Slug, &Client)> {
+    let Target::GitHub(slug) = &ctx.mirror.target else {
+        return Err(Error::new(
+            Code::Usage,
+            format!("mirror {} is no repository on GitHub", ctx.mirror.id),
+            "Only mirrors of type `github` have secrets, variables and workflows.",
+        ));
+    };
+    let client =
+        ctx.github.as_ref().ok_or_else(|| tokens::missing(ctx.repository(), &Place::Mirror(ctx.mirror.id.clone())))?;
+    Ok((slug, client))
+}
+
+/// Whether GitHub takes this name for a secret or variable.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !has_prefix(name, "GITHUB_")
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Whether a secret of this name belongs to one machine or one repository and never travels.
+fn stays_here(name: &str) -> bool {
+    ["MIRROR_", "GIT_SYNC_", "STANDIN_", "SENTINEL_"].iter().any(|prefix| has_prefix(name, prefix))
+        || name.eq_ignore_ascii_case("MASTER_TOKEN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_github_takes() {
+        for good in ["A", "_x", "RESEND_API_KEY", "a1"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "1A", "A-B", "A B", "GITHUB_X", "github_x", "Ä"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_the_sentinel_never_travel() {
+        for name in ["STANDIN_TOKEN", "MASTER_TOKEN", "master_token", "MIRROR_1_TOKEN", "SENTINEL_X", "GIT_SYNC_ALPHA"]
+        {
+            assert!(stays_here(name), "{name}");
+        }
+        assert!(!stays_here("MIRRORED") && !stays_here("API_KEY"));
+    }
+}

@@ -1,0 +1,142 @@
+//! Comparing what should be on the mirror with what is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::fingerprint::fingerprint;
+use super::{COUNT_LIMIT, VALUE_LIMIT, is_name, reach, stays_here};
+use crate::Result;
+use crate::event::Notice;
+use crate::github::SecretEntry;
+use crate::plan::{SecretState, SecretsPlan};
+use crate::run::MirrorContext;
+
+/// Plans the secrets: one list request.
+///
+/// # Errors
+/// What keeps the list from being read.
+pub async fn plan(ctx: &MirrorContext) -> Result<SecretsPlan> {
+    let (slug, client) = reach(ctx)?;
+    let listed = client.secrets(slug).await?;
+    compare(ctx, &listed)
+}
+
+/// The values that are to be on the mirror, by upper-case name.
+pub(super) fn wanted(ctx: &MirrorContext) -> BTreeMap<String, &SecretString> {
+    let mut wanted = BTreeMap::new();
+    for (name, value) in &ctx.repository().secrets.values {
+        if stays_here(name) {
+            continue;
+        }
+        let upper = name.to_ascii_uppercase();
+        // Of names that differ only in case, the one that is written as the host writes it.
+        if *name == upper || !wanted.contains_key(&upper) {
+            wanted.insert(upper, value);
+        }
+    }
+    wanted
+}
+
+fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
+    let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
+    let values = &ctx.repository().secrets;
+    let on_mirror: BTreeMap<String, &SecretEntry> =
+        listed.iter().map(|entry| (entry.name.to_ascii_uppercase(), entry)).collect();
+    let sent = ctx.store().sent_secrets(repository, mirror)?;
+    let approved = ctx.store().approved_secrets(repository, mirror)?;
+    let wanted = wanted(ctx);
+    let key = if wanted.is_empty() { None } else { Some(ctx.store().fingerprint_key()?) };
+
+    let mut names: BTreeMap<String, SecretState> =
+        on_mirror.keys().map(|name| (name.clone(), SecretState::OnlyOnMirror)).collect();
+    for name in &values.missing {
+        if !stays_here(name) {
+            names.insert(name.to_ascii_uppercase(), SecretState::MissingHere);
+        }
+    }
+    let mut notices = same_names(values.values.keys());
+    for (name, value) in &wanted {
+        let remembered = sent.get(name);
+        let unchanged = || {
+            let key = key.as_ref()?;
+            let (remembered, entry) = (remembered?, on_mirror.get(name)?);
+            let same_value = remembered.fingerprint == fingerprint(key, repository, mirror, name, value);
+            (same_value && remembered.remote_updated_at == Some(entry.updated_at)).then_some(())
+        };
+        let state = if let Some(notice) = unusable(name, value) {
+            notices.push(notice);
+            SecretState::Unusable
+        } else if unchanged().is_some() {
+            SecretState::InStep
+        } else if !values.listed && remembered.is_none() && !approved.contains(name) && !ctx.yes {
+            SecretState::NeedsYes
+        } else if on_mirror.contains_key(name) {
+            SecretState::Update
+        } else {
+            SecretState::Create
+        };
+        names.insert(name.clone(), state);
+    }
+    limit_count(&mut names, on_mirror.len(), &mut notices);
+    let written = on_mirror.into_iter().map(|(name, entry)| (name, entry.updated_at)).collect();
+    Ok(SecretsPlan { names: names.into_iter().collect(), notices, written })
+}
+
+/// Why the host would not take this secret.
+fn unusable(name: &str, value: &SecretString) -> Option<Notice> {
+    if !is_name(name) {
+        return Some(Notice {
+            message: format!("{name} cannot be the name of a secret"),
+            hint: "Names are made of A-Z, 0-9 and _, do not begin with a digit or `GITHUB_`: rename it.".to_owned(),
+        });
+    }
+    let size = value.expose_secret().len();
+    (size > VALUE_LIMIT).then(|| Notice {
+        message: format!("{name} has {size} bytes; a secret may have {VALUE_LIMIT}"),
+        hint: "Keep the large value elsewhere, and its key as the secret.".to_owned(),
+    })
+}
+
+/// Marks those that would be too many for the host.
+fn limit_count(names: &mut BTreeMap<String, SecretState>, there: usize, notices: &mut Vec<Notice>) {
+    let mut free = COUNT_LIMIT.saturating_sub(there);
+    let mut refused = Vec::new();
+    for (name, state) in names.iter_mut().filter(|(_, state)| **state == SecretState::Create) {
+        match free.checked_sub(1) {
+            Some(left) => free = left,
+            None => {
+                *state = SecretState::Unusable;
+                refused.push(name.as_str());
+            }
+        }
+    }
+    if !refused.is_empty() {
+        notices.push(Notice {
+            message: format!(
+                "a repository may have {COUNT_LIMIT} secrets; there is no room for {}",
+                refused.join(", ")
+            ),
+            hint: "Remove secrets that are not needed from the mirror, or list fewer.".to_owned(),
+        });
+    }
+}
+
+/// A notice for each group of names that differ only in case, since the host takes them for one.
+fn same_names<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Notice> {
+    let mut groups: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for name in names {
+        groups.entry(name.to_ascii_uppercase()).or_default().insert(name);
+    }
+    groups
+        .into_iter()
+        .filter(|(_, group)| group.len() > 1)
+        .map(|(upper, group)| Notice {
+            message: format!(
+                "{} are one secret to the host, which ignores case",
+                group.into_iter().collect::<Vec<_>>().join(" and ")
+            ),
+            hint: format!("Only one value can travel; keep the one named {upper}."),
+        })
+        .collect()
+}

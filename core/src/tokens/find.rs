@@ -1,0 +1,140 @@
+//! Looking a token up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use standin_state::config::{Config, RepositoryConfig};
+use standin_state::model::{MirrorId, Slug};
+use standin_state::store::Store;
+use tokio_util::sync::CancellationToken;
+
+use super::{Place, Token, TokenOrigin, account, mirror_of, slug_of};
+use crate::github::{Client, GITHUB_COM, Memory};
+use crate::outside::{GhCall, Outside};
+use crate::run::Totals;
+use crate::{Code, Result};
+
+/// How long gh may take to tell its token; it may have to ask a keychain.
+const GH_LIMIT: Duration = Duration::from_secs(20);
+
+/// What gh needs from the user's environment to find its own configuration and keychain.
+const GH_ENVIRONMENT: [&str; 12] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "USERPROFILE",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GH_CONFIG_DIR",
+    "GH_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+];
+
+/// The token of a place, or `None` where there is none.
+///
+/// # Errors
+/// [`Code::NotFound`] for a mirror that is not configured; [`Code::KeychainUnavailable`] never: without a keychain
+/// the other places are looked at.
+pub async fn find(
+    outside: &Outside,
+    config: &Config,
+    store: &Store,
+    repository: &RepositoryConfig,
+    place: &Place,
+) -> Result<Option<Token>> {
+    if let Some(value) = configured(repository, place)? {
+        return Ok(Some(Token { value: value.clone(), origin: TokenOrigin::Environment }));
+    }
+    let account = account(repository, place);
+    match outside.keychain.get(&account).await {
+        Ok(Some(value)) => {
+            let session = outside.keychain.in_session(&account);
+            let origin = if session { TokenOrigin::Session } else { TokenOrigin::Keychain };
+            return Ok(Some(Token { value, origin }));
+        }
+        Ok(None) => {}
+        Err(error) if error.code == Code::KeychainUnavailable => {
+            tracing::debug!(%account, reason = %error.message, "no keychain");
+        }
+        Err(error) => return Err(error),
+    }
+    match slug_of(repository, place)? {
+        Some(slug) => of_gh(outside, config, store, repository, place, slug).await,
+        None => Ok(None),
+    }
+}
+
+fn configured<'a>(repository: &'a RepositoryConfig, place: &Place) -> Result<Option<&'a SecretString>> {
+    Ok(match place {
+        Place::Source => repository.source_token.as_ref(),
+        Place::Mirror(id) => mirror_of(repository, id)?.token.as_ref(),
+    })
+}
+
+/// The token that gh is signed in with, if its account may push to that very repository.
+async fn of_gh(
+    outside: &Outside,
+    config: &Config,
+    store: &Store,
+    repository: &RepositoryConfig,
+    place: &Place,
+    slug: &Slug,
+) -> Result<Option<Token>> {
+    let host = slug.host.as_deref().unwrap_or(GITHUB_COM);
+    let Some(value) = ask_gh(outside, host).await else { return Ok(None) };
+    let token = Token { value, origin: TokenOrigin::Gh };
+    let mirror: Option<&MirrorId> = match place {
+        Place::Source => None,
+        Place::Mirror(id) => Some(id),
+    };
+    let client = Client::new(
+        config,
+        slug,
+        &token,
+        Memory::new(store, &repository.id, mirror),
+        outside.clock.clone(),
+        Arc::new(Totals::default()),
+        CancellationToken::new(),
+    )?;
+    let checks = tokio::try_join!(client.user(), client.repository(slug));
+    match checks {
+        Ok(((user, _), info)) if info.permissions.push => {
+            tracing::debug!(login = %user.login, repository = %slug, "using the token of gh");
+            Ok(Some(token))
+        }
+        Ok(((user, _), _)) => {
+            tracing::info!(login = %user.login, repository = %slug, "gh's account may not push here: not used");
+            Ok(None)
+        }
+        Err(error) if error.retryable => Err(error),
+        Err(error) => {
+            tracing::info!(repository = %slug, reason = %error.message, "gh's token is not used");
+            Ok(None)
+        }
+    }
+}
+
+/// What `gh auth token` prints; nothing where gh is missing or not signed in.
+async fn ask_gh(outside: &Outside, host: &str) -> Option<SecretString> {
+    let environment: BTreeMap<String, SecretString> = GH_ENVIRONMENT
+        .iter()
+        .filter_map(|name| {
+            let value = outside.environment.get(*name).filter(|value| !value.is_empty())?;
+            Some(((*name).to_owned(), SecretString::from(value.clone())))
+        })
+        .collect();
+    let call = GhCall {
+        arguments: ["auth", "token", "--hostname", host].map(str::to_owned).to_vec(),
+        input: None,
+        environment,
+        time_limit: GH_LIMIT,
+    };
+    let output = outside.gh.run(call).await.ok()?;
+    let text = output.stdout.trim();
+    (output.status == Some(0) && !text.is_empty()).then(|| SecretString::from(text))
+}

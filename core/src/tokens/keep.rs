@@ -1,0 +1,75 @@
+//! Keeping tokens in the keychain.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use standin_state::config::RepositoryConfig;
+
+use super::{Place, account, mirror_of, variable_name};
+use crate::outside::Outside;
+use crate::{Code, Error, Result, crash};
+
+/// Stores the token of a place in the keychain.
+///
+/// # Errors
+/// [`Code::KeychainUnavailable`], naming the environment variable to use instead: then nothing was written anywhere.
+/// [`Code::Usage`] for what cannot be a token.
+pub async fn set(outside: &Outside, repository: &RepositoryConfig, place: &Place, value: &SecretString) -> Result<()> {
+    if let Place::Mirror(id) = place {
+        mirror_of(repository, id)?;
+    }
+    let value = checked(value)?;
+    let account = account(repository, place);
+    crash::point("keychain.set.before");
+    let stored = outside.keychain.set(&account, &value).await;
+    crash::point("keychain.set.after");
+    stored.map_err(|error| with_variable(error, repository, place))
+}
+
+/// Removes the token of a place from the keychain; `false` where there was none.
+///
+/// # Errors
+/// [`Code::KeychainUnavailable`].
+pub async fn remove(outside: &Outside, repository: &RepositoryConfig, place: &Place) -> Result<bool> {
+    crash::point("keychain.remove.before");
+    let removed = outside.keychain.remove(&account(repository, place)).await;
+    crash::point("keychain.remove.after");
+    removed.map_err(|error| with_variable(error, repository, place))
+}
+
+/// The token without the line end that comes with standard input.
+fn checked(value: &SecretString) -> Result<SecretString> {
+    let text = value.expose_secret().trim();
+    let usage = |why: &str| {
+        Error::new(Code::Usage, format!("the token {why}"), "Give it on standard input, as the host shows it.")
+    };
+    if text.is_empty() {
+        return Err(usage("is empty"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(usage("has spaces, line breaks or characters that no token has"));
+    }
+    Ok(SecretString::from(text))
+}
+
+fn with_variable(error: Error, repository: &RepositoryConfig, place: &Place) -> Error {
+    if error.code != Code::KeychainUnavailable {
+        return error;
+    }
+    let hint = format!(
+        "Nothing was written. Put the token into {} in the environment or in `.env`, or unlock the keychain and try again.",
+        variable_name(repository, place)
+    );
+    Error { hint, ..error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_without_its_line_end_and_refused_with_spaces() {
+        assert_eq!(checked(&SecretString::from("ghp_x\r\n")).unwrap().expose_secret(), "ghp_x");
+        for bad in ["", "\n", "a b", "a\nb", "ä"] {
+            assert_eq!(checked(&SecretString::from(bad)).unwrap_err().code, Code::Usage, "{bad:?}");
+        }
+    }
+}

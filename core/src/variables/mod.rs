@@ -1,0 +1,17 @@
+//! Actions variables of a `github` mirror: read, compare, send the difference.
+//!
+//! Values come from `.env` for the names that the user lists, else from the source's own Actions variables, which are
+//! read once for all mirrors of a sync. `MIRROR_ROLE` on the mirror says what it is and is kept by this room; all
+//! other `MIRROR_*` and `SENTINEL_*` belong to one repository and never travel. Nothing is ever removed.
+
+mod apply;
+mod plan;
+
+pub use apply::{apply, ensure_role};
+pub use plan::plan;
+
+/// The variable on the mirror that says its role.
+pub const ROLE: &str = "MIRROR_ROLE";
+
+/// Largest value, in bytes.
+pub const VALUE_LIMIT: usize = 48 * 1024;

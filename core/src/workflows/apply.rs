@@ -1,0 +1,30 @@
+//! Carrying the plan out where Actions are not switched off around a push.
+
+use standin_state::model::{AspectReport, AspectStatus};
+
+use super::{hold, switch};
+use crate::Result;
+use crate::code::MirrorView;
+use crate::plan::{ActionsGuardPlan, WorkflowState, WorkflowsPlan};
+use crate::run::MirrorContext;
+
+/// Holds and releases what the plan says, after the push.
+///
+/// # Errors
+/// What stops all of it. Single workflows that fail are in the report.
+pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorView) -> Result<AspectReport> {
+    if let Some(error) = switch::left_off(ctx, view)? {
+        return Ok(AspectReport::from_error(AspectStatus::Failed, &error));
+    }
+    let nothing_to_do = plan.expected.is_empty()
+        && plan.listed.iter().all(|(_, state)| !matches!(state, WorkflowState::ToHold | WorkflowState::ToRelease));
+    let round = if nothing_to_do {
+        hold::Round { states: plan.listed.iter().cloned().collect(), ..hold::Round::default() }
+    } else if plan.guard == ActionsGuardPlan::NotAllowed || plan.guard == ActionsGuardPlan::AlreadyOff {
+        switch::settle_all(ctx, plan.guard).await?
+    } else {
+        hold::settle(ctx).await?
+    };
+    hold::tell_fence(ctx, view, &round, false).await?;
+    Ok(hold::report(&round))
+}

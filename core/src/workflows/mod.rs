@@ -1,0 +1,67 @@
+//! Which workflows run on a standby: only the sentinel and what the user allows.
+//!
+//! Everything else is **held**: switched off by us, and recorded here and in the fence with its state before, so that
+//! what a person or GitHub switched off stays off. A push can start workflows before they can be held; around a push
+//! that brings such files, Actions are off for the whole repository ([`switch`]).
+
+mod apply;
+mod hold;
+mod plan;
+mod read;
+pub mod switch;
+
+pub use apply::apply;
+pub use plan::plan;
+pub use read::{States, read};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fence;
+use crate::run::MirrorContext;
+use crate::{Result, secrets};
+
+pub(crate) use secrets::reach;
+
+/// The file name of the sentinel's workflow, the one that runs on a standby.
+pub const SENTINEL: &str = "sentinel.yml";
+
+/// The folder of workflow files.
+const FOLDER: &str = ".github/workflows/";
+
+/// The files that we hold on the mirror, with their states before: what we remember, and what the fence says.
+///
+/// # Errors
+/// What the store reports.
+pub fn held(ctx: &MirrorContext) -> Result<BTreeMap<String, String>> {
+    let mut held = fence::memory(ctx)?.map(|fence| fence.document.held).unwrap_or_default();
+    for workflow in ctx.store().held_workflows(&ctx.repository().id, &ctx.mirror.id)? {
+        held.insert(workflow.path, workflow.state_before);
+    }
+    Ok(held)
+}
+
+/// Whether a workflow file may run on a standby.
+fn is_allowed(keep_active: &BTreeSet<String>, path: &str) -> bool {
+    let name = path.strip_prefix(FOLDER).unwrap_or(path);
+    name == SENTINEL || keep_active.contains(name) || keep_active.contains(path)
+}
+
+/// Whether it is a file of the repository; GitHub lists workflows of its own too, below `dynamic/`.
+fn is_file(path: &str) -> bool {
+    path.starts_with(FOLDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentinel_and_what_the_user_names_may_run() {
+        let keep_active = BTreeSet::from(["test.yml".to_owned()]);
+        assert!(is_allowed(&keep_active, ".github/workflows/sentinel.yml"));
+        assert!(is_allowed(&keep_active, ".github/workflows/test.yml"));
+        assert!(!is_allowed(&keep_active, ".github/workflows/cron.yml"));
+        assert!(!is_allowed(&keep_active, "other/sentinel.yml"));
+        assert!(!is_file("dynamic/pages/pages-build-deployment"));
+    }
+}
