@@ -41,26 +41,14 @@ pub(crate) fn sign_in(world: &World, headers: &HeaderMap) -> Result<Caller, Sign
     let Some(header) = headers.get(AUTHORIZATION) else {
         return Ok(Caller::default());
     };
-    let value = header
-        .to_str()
-        .ok()
-        .and_then(token_value)
-        .ok_or(SignInFailure::BadCredentials)?;
-    let token = world
-        .token(&value)
-        .filter(|token| !token.is_expired(Timestamp::now()))
-        .ok_or(SignInFailure::BadCredentials)?;
-    let account = world
-        .account(&token.login)
-        .ok_or(SignInFailure::BadCredentials)?;
+    let value = header.to_str().ok().and_then(token_value).ok_or(SignInFailure::BadCredentials)?;
+    let token =
+        world.token(&value).filter(|token| !token.is_expired(Timestamp::now())).ok_or(SignInFailure::BadCredentials)?;
+    let account = world.account(&token.login).ok_or(SignInFailure::BadCredentials)?;
     if account.suspended {
         return Err(SignInFailure::Suspended);
     }
-    Ok(Caller {
-        account_id: Some(account.id),
-        login: Some(account.login.clone()),
-        token: Some(Arc::clone(token)),
-    })
+    Ok(Caller { account_id: Some(account.id), login: Some(account.login.clone()), token: Some(Arc::clone(token)) })
 }
 
 /// `token X`, `Bearer X`, or `Basic` with the token as password (as user where there is no password).
@@ -93,20 +81,12 @@ pub(crate) struct Need {
 impl Need {
     /// Reading that everybody who sees the repository may do.
     pub(crate) const fn read(permission: &'static str) -> Self {
-        Self {
-            permission,
-            level: Level::Read,
-            role: Role::Read,
-        }
+        Self { permission, level: Level::Read, role: Role::Read }
     }
 
     /// Writing that those who may push may do.
     pub(crate) const fn write(permission: &'static str) -> Self {
-        Self {
-            permission,
-            level: Level::Write,
-            role: Role::Write,
-        }
+        Self { permission, level: Level::Write, role: Role::Write }
     }
 
     /// The same, for those who have at least this role.
@@ -153,12 +133,7 @@ pub(crate) fn role_of(world: &World, repository: &Repository, login: Option<&str
 }
 
 /// Decides whether the caller may do what `need` says in this repository.
-pub(crate) fn check(
-    world: &World,
-    repository: &Repository,
-    caller: &Caller,
-    need: &Need,
-) -> Result<(), Denied> {
+pub(crate) fn check(world: &World, repository: &Repository, caller: &Caller, need: &Need) -> Result<(), Denied> {
     let role = role_of(world, repository, caller.login.as_deref());
     if repository.private && !(role >= Role::Read && token_sees_private(repository, caller)) {
         return Err(Denied::NotFound);
@@ -181,8 +156,8 @@ pub(crate) fn check(
             }
         }
         TokenKind::FineGrained { .. } => {
-            let permitted = token.covers(&repository.owner, &repository.name)
-                && token.level(need.permission) >= Some(need.level);
+            let permitted =
+                token.covers(&repository.owner, &repository.name) && token.level(need.permission) >= Some(need.level);
             if !permitted || role < need.role {
                 return Err(Denied::Permission);
             }

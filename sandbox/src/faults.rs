@@ -27,28 +27,17 @@ pub struct Fault {
 impl Fault {
     /// Hits every matching request.
     pub fn always(matcher: FaultMatcher, effect: Effect) -> Self {
-        Self {
-            matcher,
-            effect,
-            skip: 0,
-            times: None,
-        }
+        Self { matcher, effect, skip: 0, times: None }
     }
 
     /// Hits the next matching request only.
     pub fn once(matcher: FaultMatcher, effect: Effect) -> Self {
-        Self {
-            times: Some(1),
-            ..Self::always(matcher, effect)
-        }
+        Self { times: Some(1), ..Self::always(matcher, effect) }
     }
 
     /// Hits only the `nth` matching request, counted from 1.
     pub fn nth(matcher: FaultMatcher, nth: u32, effect: Effect) -> Self {
-        Self {
-            skip: nth.saturating_sub(1),
-            ..Self::once(matcher, effect)
-        }
+        Self { skip: nth.saturating_sub(1), ..Self::once(matcher, effect) }
     }
 }
 
@@ -74,22 +63,12 @@ impl FaultMatcher {
 
     /// Every REST request of this method and path.
     pub fn rest(method: &str, path: &str) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            path: Some(path.to_owned()),
-            kind: Some(Kind::Rest),
-            account: None,
-        }
+        Self { method: Some(method.to_owned()), path: Some(path.to_owned()), kind: Some(Kind::Rest), account: None }
     }
 
     /// Every git request whose path matches, such as `/owner/name.git/git-receive-pack`.
     pub fn git(path: &str) -> Self {
-        Self {
-            method: None,
-            path: Some(path.to_owned()),
-            kind: Some(Kind::Git),
-            account: None,
-        }
+        Self { method: None, path: Some(path.to_owned()), kind: Some(Kind::Git), account: None }
     }
 }
 
@@ -162,13 +141,7 @@ impl Faults {
         let mut table = self.table();
         table.last_id += 1;
         let id = FaultId(table.last_id);
-        table.rules.push(Rule {
-            id,
-            fault,
-            path,
-            seen: 0,
-            hits: 0,
-        });
+        table.rules.push(Rule { id, fault, path, seen: 0, hits: 0 });
         id
     }
 
@@ -184,11 +157,7 @@ impl Faults {
     }
 
     pub(crate) fn hits(&self, id: FaultId) -> u32 {
-        self.table()
-            .rules
-            .iter()
-            .find(|rule| rule.id == id)
-            .map_or(0, |rule| rule.hits)
+        self.table().rules.iter().find(|rule| rule.id == id).map_or(0, |rule| rule.hits)
     }
 
     /// Counts this request against every rule. Latencies add up; of the other effects the oldest rule's wins.
@@ -228,20 +197,13 @@ pub(crate) struct Judged<'a> {
 impl Rule {
     fn matches(&self, request: &Judged<'_>) -> bool {
         let matcher = &self.fault.matcher;
-        matcher
-            .method
-            .as_deref()
-            .is_none_or(|method| method.eq_ignore_ascii_case(request.method))
+        matcher.method.as_deref().is_none_or(|method| method.eq_ignore_ascii_case(request.method))
             && matcher.kind.is_none_or(|kind| kind == request.kind)
-            && matcher.account.as_deref().is_none_or(|login| {
-                request
-                    .account
-                    .is_some_and(|account| account.eq_ignore_ascii_case(login))
-            })
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|pattern| pattern.is_match(request.path))
+            && matcher
+                .account
+                .as_deref()
+                .is_none_or(|login| request.account.is_some_and(|account| account.eq_ignore_ascii_case(login)))
+            && self.path.as_ref().is_none_or(|pattern| pattern.is_match(request.path))
     }
 }
 
@@ -273,22 +235,13 @@ mod tests {
     use super::*;
 
     fn judged(path: &str) -> Judged<'_> {
-        Judged {
-            method: "PUT",
-            path,
-            kind: Kind::Rest,
-            account: Some("alice"),
-        }
+        Judged { method: "PUT", path, kind: Kind::Rest, account: Some("alice") }
     }
 
     #[test]
     fn nth_hits_one_request_only() {
         let faults = Faults::default();
-        let id = faults.add(Fault::nth(
-            FaultMatcher::rest("put", "/repos/*/*/actions/secrets/*"),
-            2,
-            Effect::CutAfter,
-        ));
+        let id = faults.add(Fault::nth(FaultMatcher::rest("put", "/repos/*/*/actions/secrets/*"), 2, Effect::CutAfter));
         let hit = |path| faults.judge(&judged(path)).effect.is_some();
         assert!(!hit("/repos/a/b/actions/secrets/X"));
         assert!(!hit("/repos/a/b/actions/variables/X"));

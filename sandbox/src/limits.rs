@@ -34,11 +34,7 @@ struct Window {
 
 impl Window {
     fn new() -> Self {
-        Self {
-            used: 0,
-            started: Instant::now(),
-            reset_at: Timestamp::now() + HOUR,
-        }
+        Self { used: 0, started: Instant::now(), reset_at: Timestamp::now() + HOUR }
     }
 
     fn roll(&mut self) {
@@ -48,12 +44,7 @@ impl Window {
     }
 
     fn quota(&self, limit: u64, resource: &'static str) -> Quota {
-        Quota {
-            resource,
-            limit,
-            used: self.used,
-            reset: self.reset_at.as_second(),
-        }
+        Quota { resource, limit, used: self.used, reset: self.reset_at.as_second() }
     }
 }
 
@@ -82,10 +73,7 @@ pub(crate) enum Budget {
 
 impl Limits {
     fn usage<T>(&self, account: u64, use_it: impl FnOnce(&mut Usage) -> T) -> T {
-        let mut accounts: MutexGuard<'_, _> = self
-            .by_account
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut accounts: MutexGuard<'_, _> = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
         let usage = accounts.entry(account).or_insert_with(|| Usage {
             core: Window::new(),
             graphql: Window::new(),
@@ -98,11 +86,7 @@ impl Limits {
 
     /// The state of a budget; with `count`, after this request was counted.
     pub(crate) fn quota(&self, account: u64, budget: Budget, per_hour: u64, count: bool) -> Quota {
-        let limit = if account == 0 {
-            per_hour.min(ANONYMOUS_PER_HOUR)
-        } else {
-            per_hour
-        };
+        let limit = if account == 0 { per_hour.min(ANONYMOUS_PER_HOUR) } else { per_hour };
         self.usage(account, |usage| {
             let (window, resource) = match budget {
                 Budget::Core => (&mut usage.core, "core"),
@@ -124,11 +108,7 @@ impl Limits {
     pub(crate) fn make_content(&self, account: u64, limit: &SecondaryLimit) -> Result<(), Duration> {
         let now = Instant::now();
         self.usage(account, |usage| {
-            while usage
-                .made
-                .front()
-                .is_some_and(|first| now.duration_since(*first) >= HOUR)
-            {
+            while usage.made.front().is_some_and(|first| now.duration_since(*first) >= HOUR) {
                 usage.made.pop_front();
             }
             let wait_for = |count: usize, span: Duration| {
@@ -155,11 +135,7 @@ mod tests {
     #[test]
     fn content_is_refused_beyond_the_limit_and_each_account_has_its_own() {
         let limits = Limits::default();
-        let limit = SecondaryLimit {
-            per_minute: 2,
-            per_hour: 10,
-            status: 403,
-        };
+        let limit = SecondaryLimit { per_minute: 2, per_hour: 10, status: 403 };
         assert!(limits.make_content(1, &limit).is_ok());
         assert!(limits.make_content(1, &limit).is_ok());
         let wait = limits.make_content(1, &limit).unwrap_err();

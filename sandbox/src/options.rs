@@ -61,11 +61,7 @@ pub struct SecondaryLimit {
 
 impl Default for SecondaryLimit {
     fn default() -> Self {
-        Self {
-            per_minute: 80,
-            per_hour: 500,
-            status: 403,
-        }
+        Self { per_minute: 80, per_hour: 500, status: 403 }
     }
 }
 

@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::faults::Faults;
 use crate::limits::Limits;
-use crate::options::Options;
+use crate::options::{Options, SandboxError};
 use crate::traffic::Traffic;
-use crate::world::World;
+use crate::world::{Repository, RepositorySpec, World};
 
 pub(crate) struct Shared {
     pub options: Options,
@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub root_url: String,
     /// Bare repositories, `<id>.git`.
     pub repositories_dir: PathBuf,
+    /// The program `git-http-backend`.
+    pub http_backend: PathBuf,
     /// One folder per push under way, with its hooks.
     pub pushes_dir: PathBuf,
     pub traffic: Traffic,
@@ -40,6 +42,7 @@ impl Shared {
         root_url: String,
         repositories_dir: PathBuf,
         pushes_dir: PathBuf,
+        http_backend: PathBuf,
     ) -> Self {
         Self {
             latency: Mutex::new(options.latency),
@@ -47,6 +50,7 @@ impl Shared {
             root_url,
             repositories_dir,
             pushes_dir,
+            http_backend,
             traffic: Traffic::default(),
             faults: Faults::default(),
             limits: Limits::default(),
@@ -73,5 +77,49 @@ impl Shared {
     /// Base of git URLs.
     pub(crate) fn server_url(&self) -> String {
         format!("{}/git", self.root_url)
+    }
+}
+
+impl Shared {
+    /// Makes an empty repository on disk and in the world. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the owner is unknown, the name is taken or not allowed, or the disk refuses.
+    pub(crate) fn create_repository(&self, owner: &str, name: &str, spec: RepositorySpec) -> Result<u64, SandboxError> {
+        let slug = format!("{owner}/{name}");
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() || name.len() > 100 || !name.bytes().all(allowed) || name.ends_with(".git") {
+            return Err(SandboxError::InvalidName(name.to_owned()));
+        }
+        let (id, owner) = {
+            let mut world = self.world();
+            let owner = world.account(owner).ok_or_else(|| SandboxError::NoAccount(owner.to_owned()))?.login.clone();
+            (world.next_id(), owner)
+        };
+        let path = self.repositories_dir.join(format!("{id}.git"));
+        crate::git::create_bare(&path, &spec.default_branch)
+            .map_err(|source| SandboxError::Repository { repository: slug.clone(), source })?;
+        let mut world = self.world();
+        if world.repository_named(&owner, name).is_some() {
+            drop(world);
+            remove_folder(&path);
+            return Err(SandboxError::RepositoryExists(slug));
+        }
+        world.insert_repository(Repository::new(id, &owner, name, path, spec));
+        Ok(id)
+    }
+
+    /// Forgets a repository and removes its folder. Blocks on the disk.
+    pub(crate) fn delete_repository(&self, id: u64) {
+        let removed = self.world().remove_repository(id);
+        if let Some(repository) = removed {
+            remove_folder(&repository.path);
+        }
+    }
+}
+
+fn remove_folder(path: &std::path::Path) {
+    if let Err(error) = std::fs::remove_dir_all(path) {
+        tracing::warn!(%error, path = %path.display(), "cannot remove a repository's folder");
     }
 }

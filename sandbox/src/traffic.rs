@@ -126,11 +126,7 @@ impl Traffic {
     }
 
     pub(crate) fn records(&self) -> Vec<RequestRecord> {
-        self.log()
-            .records
-            .values()
-            .map(|(record, _)| record.clone())
-            .collect()
+        self.log().records.values().map(|(record, _)| record.clone()).collect()
     }
 
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {

@@ -19,10 +19,7 @@ pub struct Secret {
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Secret")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Secret").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -119,11 +116,7 @@ pub struct Listing {
 
 impl Default for Listing {
     fn default() -> Self {
-        Self {
-            delay_calls: 0,
-            delay: Duration::ZERO,
-            listed_while_actions_off: true,
-        }
+        Self { delay_calls: 0, delay: Duration::ZERO, listed_while_actions_off: true }
     }
 }
 
@@ -192,11 +185,7 @@ pub struct ActionsPermissions {
 
 impl Default for ActionsPermissions {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            allowed_actions: "all".to_owned(),
-            sha_pinning_required: false,
-        }
+        Self { enabled: true, allowed_actions: "all".to_owned(), sha_pinning_required: false }
     }
 }
 
@@ -222,9 +211,6 @@ pub struct WorkflowPermissions {
 
 impl Default for WorkflowPermissions {
     fn default() -> Self {
-        Self {
-            default_workflow_permissions: "read".to_owned(),
-            can_approve_pull_request_reviews: false,
-        }
+        Self { default_workflow_permissions: "read".to_owned(), can_approve_pull_request_reviews: false }
     }
 }

@@ -15,12 +15,10 @@ use rand::Rng;
 
 pub use account::{Account, AccountKind, Role};
 pub use actions::{
-    ActionsPermissions, Listing, Run, RunStatus, Secret, SelectedActions, Variable, Workflow,
-    WorkflowPermissions, WorkflowState,
+    ActionsPermissions, Listing, Run, RunStatus, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions,
+    WorkflowState,
 };
-pub use repository::{
-    Protection, PullRequest, PushRefusal, Repository, RepositorySpec, RepositoryState,
-};
+pub use repository::{Protection, PullRequest, PushRefusal, Repository, RepositorySpec, RepositoryState};
 pub use token::{Level, Token, TokenKind, TokenSpec};
 
 /// Everything that the sandbox remembers.
@@ -51,12 +49,15 @@ impl World {
         self.accounts.get_mut(&login.to_lowercase())
     }
 
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
     /// Makes an account, or gives the one that has this login.
     pub fn create_account(&mut self, login: &str, kind: AccountKind) -> &mut Account {
         let id = self.next_id();
-        self.accounts
-            .entry(login.to_lowercase())
-            .or_insert_with(|| Account::new(id, login, kind))
+        self.accounts.entry(login.to_lowercase()).or_insert_with(|| Account::new(id, login, kind))
     }
 
     /// The token with this value.
@@ -70,12 +71,7 @@ impl World {
         let value = token::random_value(&spec.kind);
         self.tokens.insert(
             value.clone(),
-            std::sync::Arc::new(Token {
-                id,
-                login: login.to_owned(),
-                kind: spec.kind,
-                expires_at: spec.expires_at,
-            }),
+            std::sync::Arc::new(Token { id, login: login.to_owned(), kind: spec.kind, expires_at: spec.expires_at }),
         );
         value
     }
@@ -101,8 +97,7 @@ impl World {
 
     /// The repository of this name, to be changed.
     pub fn repository_named_mut(&mut self, owner: &str, name: &str) -> Option<&mut Repository> {
-        self.repositories
-            .get_mut(self.slugs.get(&slug_key(owner, name))?)
+        self.repositories.get_mut(self.slugs.get(&slug_key(owner, name))?)
     }
 
     /// The repository with this id.
@@ -174,9 +169,7 @@ fn slug_key(owner: &str, name: &str) -> (String, String) {
 /// A random string of letters and digits.
 pub(crate) fn random_text(length: usize) -> String {
     let mut generator = rand::rng();
-    (0..length)
-        .map(|_| char::from(generator.sample(rand::distr::Alphanumeric)))
-        .collect()
+    (0..length).map(|_| char::from(generator.sample(rand::distr::Alphanumeric))).collect()
 }
 
 /// An opaque id such as GitHub's `node_id`.

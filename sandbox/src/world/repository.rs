@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use super::account::Role;
 use super::actions::{
-    ActionsPermissions, Listing, Run, Secret, SelectedActions, Variable, Workflow,
-    WorkflowPermissions,
+    ActionsPermissions, Listing, Run, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions,
 };
 
 /// What a new repository shall be.
@@ -24,10 +23,7 @@ pub struct RepositorySpec {
 
 impl Default for RepositorySpec {
     fn default() -> Self {
-        Self {
-            private: true,
-            default_branch: "main".to_owned(),
-        }
+        Self { private: true, default_branch: "main".to_owned() }
     }
 }
 
@@ -190,5 +186,19 @@ impl Repository {
     /// `owner/name`.
     pub fn slug(&self) -> String {
         format!("{}/{}", self.owner, self.name)
+    }
+
+    /// Actions were switched on: files that waited for it may be listed.
+    pub(crate) fn actions_switched_on(&mut self) {
+        for workflow in self.workflows.values_mut() {
+            workflow.listed.waits_for_actions = false;
+        }
+    }
+
+    /// A list of workflows was given: files that wait for so many lists wait for one less.
+    pub(crate) fn count_listing(&mut self) {
+        for workflow in self.workflows.values_mut().filter(|workflow| workflow.present) {
+            workflow.listed.calls_left = workflow.listed.calls_left.saturating_sub(1);
+        }
     }
 }

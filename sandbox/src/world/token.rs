@@ -20,27 +20,18 @@ impl TokenSpec {
     /// A classic token with these scopes that does not expire.
     pub fn classic(scopes: &[&str]) -> Self {
         Self {
-            kind: TokenKind::Classic {
-                scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            },
+            kind: TokenKind::Classic { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect() },
             expires_at: None,
         }
     }
 
     /// A fine-grained token for these repositories of this owner (an empty list: all of them) with these permissions.
-    pub fn fine_grained(
-        owner: &str,
-        repositories: &[&str],
-        permissions: &[(&str, Level)],
-    ) -> Self {
+    pub fn fine_grained(owner: &str, repositories: &[&str], permissions: &[(&str, Level)]) -> Self {
         Self {
             kind: TokenKind::FineGrained {
                 owner: owner.to_owned(),
                 repositories: repositories.iter().map(|name| (*name).to_owned()).collect(),
-                permissions: permissions
-                    .iter()
-                    .map(|(name, level)| ((*name).to_owned(), *level))
-                    .collect(),
+                permissions: permissions.iter().map(|(name, level)| ((*name).to_owned(), *level)).collect(),
             },
             expires_at: None,
         }
@@ -113,9 +104,9 @@ impl Token {
     /// True if a classic token has this scope, itself or through a wider one.
     pub fn has_scope(&self, wanted: &str) -> bool {
         match &self.kind {
-            TokenKind::Classic { scopes } => scopes
-                .iter()
-                .any(|scope| scope == wanted || (scope == "repo" && wanted == "public_repo")),
+            TokenKind::Classic { scopes } => {
+                scopes.iter().any(|scope| scope == wanted || (scope == "repo" && wanted == "public_repo"))
+            }
             TokenKind::FineGrained { .. } => false,
         }
     }
@@ -124,16 +115,10 @@ impl Token {
     pub fn covers(&self, owner: &str, name: &str) -> bool {
         match &self.kind {
             TokenKind::Classic { .. } => true,
-            TokenKind::FineGrained {
-                owner: resource_owner,
-                repositories,
-                ..
-            } => {
+            TokenKind::FineGrained { owner: resource_owner, repositories, .. } => {
                 resource_owner.eq_ignore_ascii_case(owner)
                     && (repositories.is_empty()
-                        || repositories
-                            .iter()
-                            .any(|covered| covered.eq_ignore_ascii_case(name)))
+                        || repositories.iter().any(|covered| covered.eq_ignore_ascii_case(name)))
             }
         }
     }

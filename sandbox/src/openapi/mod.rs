@@ -1,0 +1,1 @@
+//! The check against GitHub's own description.

@@ -1,0 +1,7 @@
+//! The sandbox from outside: real git, real gh, plain HTTP.
+
+mod support;
+
+mod gh;
+mod push;
+mod secrets;
