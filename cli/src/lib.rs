@@ -1,2 +1,44 @@
-//! stub
-pub fn main() {}
+//! Standin on the command line: for terminals, cron and containers.
+//!
+//! An adapter and nothing more. [`arguments`] says what can be typed; each file in [`commands`] is one command, a few
+//! lines around one call of `standin_core::Engine`; [`output`] turns results and events into text or JSON. Exit
+//! status: 0 all well; 1 something failed; 2 usage or configuration; 3 a decision is needed.
+//!
+//! [`demo`] is the one thing with a story of its own: the main job, run against `standin-sandbox`.
+
+mod arguments;
+mod commands;
+mod demo;
+mod output;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::Arguments;
+use output::Exit;
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn main() -> ExitCode {
+    if let Some(code) = standin_core::git::credential::answer_if_asked() {
+        return code;
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors; clap knows, and prints each where it belongs.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Well.into() };
+        }
+    };
+    start::log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("standin: the operating system gave no threads: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    runtime.block_on(commands::run(arguments)).into()
+}

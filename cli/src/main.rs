@@ -1,2 +1,5 @@
-//! stub
-fn main() { standin_cli::main() }
+//! The program `standin`.
+
+fn main() -> std::process::ExitCode {
+    standin_cli::main()
+}

@@ -1,6 +1,6 @@
 //! Standin's verbs: **plan → apply → record**.
 //!
-//! [`Engine`] is the door: each command of the command line and of the window is one call of it. Behind it, a sync
+//! [`engine::Engine`] is the door: each command of the command line and of the window is one call of it. Behind it, a sync
 //! is computed first as a [`plan::Plan`] that changes nothing, then applied change by change, each reported as a
 //! typed [`event::Event`], then recorded through `standin-state`.
 //!
@@ -13,21 +13,35 @@
 //! | [`code`] | branches and tags: plan, guard, push, refusals, rescue, resolve |
 //! | [`github`] | the REST client: limits, conditional requests, typed endpoints |
 //! | [`secrets`], [`variables`], [`workflows`] | the other aspects |
+//! | [`gh`], [`keychain`] | the gh program, the operating system's keychain |
 //! | [`tokens`] | where a token comes from, and what it can do |
 //! | [`run`], [`jobs`] | one run of one mirror; many side by side |
+//! | [`engine`], [`start`] | the door, and how a program opens it |
 //! | [`status`], [`health`] | what is known, what is found by looking |
 //! | [`crash`] | named points at which tests end the process |
 //!
 //! No Tauri, no terminal, no window, no global state.
 
+pub mod code;
 pub mod crash;
+pub mod engine;
 pub mod event;
+pub mod fence;
+pub mod gh;
 pub mod git;
 pub mod github;
+pub mod health;
+pub mod jobs;
+pub mod keychain;
 pub mod outside;
 pub mod plan;
 pub mod run;
+pub mod secrets;
+pub mod start;
+pub mod status;
 pub mod tokens;
+pub mod variables;
+pub mod workflows;
 
 pub use standin_state as state;
 pub use standin_state::error::{Code, Error, Result};

@@ -44,6 +44,8 @@ pub struct RefsPlan {
     pub diverged: Vec<Divergence>,
     /// Refs that only the mirror has and that we never pushed: left alone.
     pub left_alone: Vec<LeftAlone>,
+    /// Refs that cannot be made, since a ref that stays on the mirror is in the way of their name.
+    pub conflicts: Vec<NameConflict>,
     /// How many refs are the same on both sides.
     #[ts(type = "number")]
     pub unchanged: usize,
@@ -93,6 +95,18 @@ pub struct LeftAlone {
     pub name: RefName,
     /// Its tip.
     pub oid: Oid,
+}
+
+/// A ref that cannot be made on the mirror: git keeps refs like files, so `a` and `a/b` exclude each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct NameConflict {
+    /// The ref of the source.
+    pub name: RefName,
+    /// Its tip at the source.
+    pub source_tip: Oid,
+    /// The refs on the mirror that are in its way.
+    pub in_the_way: Vec<RefName>,
 }
 
 /// The fence before and after.
@@ -177,6 +191,15 @@ impl CodePlan {
                 after: change.new.as_ref().map(ToString::to_string),
             })
             .collect();
+        if changes.is_empty() && self.fence.moves {
+            changes.push(Change {
+                aspect: Aspect::Code,
+                action: ChangeAction::Fence,
+                name: RefName::fence().to_string(),
+                before: self.fence.current.as_ref().map(ToString::to_string),
+                after: None,
+            });
+        }
         if self.set_default_branch {
             changes.push(Change {
                 aspect: Aspect::Code,

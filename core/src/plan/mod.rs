@@ -3,13 +3,13 @@
 mod code;
 mod values;
 
-pub use code::{CodePlan, Divergence, FencePlan, GuardReason, LeftAlone, LfsReport, RefChange, RefsPlan};
+pub use code::{CodePlan, Divergence, FencePlan, GuardReason, LeftAlone, LfsReport, NameConflict, RefChange, RefsPlan};
 pub use values::{ActionsGuardPlan, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState, WorkflowsPlan};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::error::Error;
-use standin_state::model::{MirrorId, RepositoryId};
+use standin_state::model::{Aspect, MirrorId, RepositoryId};
 use standin_state::store::Change;
 use ts_rs::TS;
 
@@ -46,7 +46,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
-pub enum Planned<P: TS> {
+pub enum Planned<P> {
     /// The plan.
     Ready(P),
     /// Why it could not be computed.
@@ -70,5 +70,35 @@ impl Plan {
             changes.extend(workflows.changes());
         }
         changes
+    }
+
+    /// The aspects that could not be planned, with why.
+    pub fn failures(&self) -> impl Iterator<Item = (Aspect, &Error)> {
+        [
+            self.code.as_ref().and_then(Planned::error).map(|error| (Aspect::Code, error)),
+            self.secrets.as_ref().and_then(Planned::error).map(|error| (Aspect::Secrets, error)),
+            self.variables.as_ref().and_then(Planned::error).map(|error| (Aspect::Variables, error)),
+            self.workflows.as_ref().and_then(Planned::error).map(|error| (Aspect::Workflows, error)),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether something in it waits for the user: a divergence, a guard, a new secret name.
+    pub fn needs_decision(&self) -> bool {
+        let code = matches!(&self.code, Some(Planned::Ready(code)) if !code.guard.is_empty() || code.undecided().next().is_some());
+        let secrets = matches!(&self.secrets, Some(Planned::Ready(secrets))
+            if secrets.names.iter().any(|(_, state)| *state == SecretState::NeedsYes));
+        code || secrets
+    }
+}
+
+impl<P> Planned<P> {
+    /// Why it could not be computed.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Ready(_) => None,
+            Self::Failed(error) => Some(error),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
 use standin_state::model::{Aspect, RunId};
@@ -60,6 +61,27 @@ pub struct MirrorContext {
 }
 
 impl MirrorContext {
+    /// The same run with a cancel of its own that comes after `limit`: to leave the mirror in order when the run was
+    /// stopped. Needs a tokio runtime.
+    pub fn for_clean_up(&self, limit: Duration) -> Self {
+        let cancel = CancellationToken::new();
+        let timer = cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            timer.cancel();
+        });
+        Self {
+            source: self.source.clone(),
+            run: self.run.clone(),
+            mirror: self.mirror.clone(),
+            token: self.token.clone(),
+            github: self.github.as_ref().map(|client| client.with_cancel(cancel.clone())),
+            cancel,
+            totals: self.totals.clone(),
+            yes: self.yes,
+        }
+    }
+
     /// The repository that the mirror belongs to.
     pub fn repository(&self) -> &RepositoryConfig {
         &self.source.repository

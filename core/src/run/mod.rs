@@ -1,5 +1,181 @@
 //! One run of one mirror: look, plan, apply, record.
+//!
+//! [`attempt`] holds the order of things; [`record`] what is written down about it; [`context`] what every step
+//! needs. Who may run when, and how many at once, is decided in [`crate::jobs`].
 
+mod attempt;
 mod context;
+mod record;
+mod source;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use standin_state::config::MirrorConfig;
+use standin_state::lock::{self, MirrorLock, Refusal};
+use standin_state::model::{Aspect, MirrorId, MirrorStatus, RunId, Trigger};
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+
+use crate::code::{self, MirrorView};
+use crate::event::Event;
+use crate::plan::Plan;
+use crate::{Code, Error, Result};
 
 pub use context::{MirrorContext, SourceContext, Totals};
+pub(crate) use record::{mirror_status, new_run_id, not_begun};
+pub use source::SharedSource;
+
+/// How often a run is tried before a passing fault counts as a failure.
+pub const ATTEMPTS: usize = 3;
+
+/// How long a run waits before its second and third attempt, unless the host says more.
+const BACKOFF: [Duration; ATTEMPTS - 1] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// How long a run that was stopped may take to leave the mirror in order (Actions switched on again).
+const CLEAN_UP: Duration = Duration::from_secs(45);
+
+/// What a run is asked to do.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    /// What to keep in step; aspects that the mirror does not have are left out.
+    pub aspects: BTreeSet<Aspect>,
+    /// Whether guards and new secret names are confirmed.
+    pub yes: bool,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// Whether to wait while another process holds the mirror, instead of being refused.
+    pub wait: bool,
+    /// Who asks: `user@host`, for the lock and the audit trail.
+    pub actor: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MirrorOutcome {
+    /// The mirror.
+    pub mirror: MirrorId,
+    /// Its status after the run.
+    pub status: MirrorStatus,
+    /// Why it ended before its aspects, where it did.
+    pub error: Option<Error>,
+}
+
+impl MirrorOutcome {
+    fn failed(mirror: MirrorId, error: Error) -> Self {
+        Self { mirror, status: MirrorStatus::Failed, error: Some(error) }
+    }
+
+    /// The outcome of a run whose task ended by a bug.
+    pub(crate) fn panicked(mirror: MirrorId, panic: &tokio::task::JoinError) -> Self {
+        let error = Error::new(
+            Code::Internal,
+            format!("the run ended by a bug in Standin: {panic}"),
+            "Please report it with what `standin history` shows. Running the sync again is safe.",
+        );
+        Self::failed(mirror, error)
+    }
+}
+
+/// Runs one mirror: takes its lock, tries, records. Never returns before the lock is free again.
+pub async fn execute(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: RunRequest) -> MirrorOutcome {
+    let cancel = source.context.cancel.child_token();
+    let lock = match take_lock(&source.context, &mirror.id, &request, &cancel).await {
+        Ok(lock) => lock,
+        Err(error) => return record::refused(&source.context, &mirror, &request, error),
+    };
+    let outcome = match record::begin(&source.context, &mirror, &request) {
+        Ok(run) => execute_locked(source, mirror.clone(), request, run, cancel).await,
+        Err(error) => MirrorOutcome::failed(mirror.id.clone(), error),
+    };
+    drop(lock);
+    outcome
+}
+
+async fn execute_locked(
+    source: Arc<SharedSource>,
+    mirror: Arc<MirrorConfig>,
+    request: RunRequest,
+    run: RunId,
+    cancel: CancellationToken,
+) -> MirrorOutcome {
+    let limit = source.context.config.limits.run;
+    let totals = Arc::new(Totals::default());
+    let timed_out = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let timer = {
+        let (cancel, timed_out) = (cancel.clone(), timed_out.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            timed_out.store(true, std::sync::atomic::Ordering::SeqCst);
+            cancel.cancel();
+        })
+    };
+    let mut tried = attempt::with_retries(&source, &mirror, &request, &run, &cancel, &totals).await;
+    timer.abort();
+    if timed_out.load(std::sync::atomic::Ordering::SeqCst) {
+        tried.timed_out(limit);
+    }
+    record::finish(&source, &mirror, &request, &run, tried, &totals)
+}
+
+/// Computes the plan of one mirror without the lock and without changing anything on the mirror.
+///
+/// # Errors
+/// Whatever stops the look at the mirror: no token, not reachable, fenced off.
+pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<Plan> {
+    let cancel = source.context.cancel.child_token();
+    let run = record::new_run_id();
+    let context = source.mirror_context(mirror, run, cancel, Arc::new(Totals::default()), request.yes).await?;
+    let view = code::look(&context).await?;
+    plan_from(&source, &context, view, &request.aspects).await
+}
+
+/// Computes the plan from what was seen of the mirror.
+pub(crate) async fn plan_from(
+    source: &SharedSource,
+    context: &MirrorContext,
+    view: MirrorView,
+    aspects: &BTreeSet<Aspect>,
+) -> Result<Plan> {
+    Ok(attempt::plan_with(source, context, aspects, 0, view).await?.plan)
+}
+
+async fn take_lock(
+    source: &SourceContext,
+    mirror: &MirrorId,
+    request: &RunRequest,
+    cancel: &CancellationToken,
+) -> Result<MirrorLock> {
+    let mut told = false;
+    let deadline = tokio::time::Instant::now() + source.config.limits.run;
+    loop {
+        let text = lock::holder(&request.actor, source.outside.clock.now());
+        let holder = match MirrorLock::try_acquire(&source.folder, mirror, &text) {
+            Ok(lock) => return Ok(lock),
+            Err(Refusal::Failed(error)) => return Err(error),
+            Err(Refusal::Held { holder }) => holder,
+        };
+        if !request.wait || tokio::time::Instant::now() >= deadline {
+            return Err(Error::passing(
+                Code::Busy,
+                format!("mirror {mirror} is being synced by {holder}"),
+                "Wait until that run is through (`standin status` shows it), or sync without `--no-wait`.",
+            ));
+        }
+        if !told {
+            told = true;
+            source.outside.progress.event(&Event::RunWaiting { mirror: mirror.clone(), holder });
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Err(cancelled()),
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "the run was stopped before it began", "Start it again when you want it.")
+}

@@ -1,0 +1,265 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use standin_core::state::model::{Aspect, MirrorId, RefName, RunStatus};
+use standin_core::state::store::DecisionChoice;
+
+/// Keeps standbys of a GitHub repository ready to take over.
+#[derive(Debug, Parser)]
+#[command(name = "standin", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit status: 0 all well, 1 something failed, 2 usage or configuration, 3 a decision is needed."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The clone to work on [default: the git repository around the current folder]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub repo: Option<PathBuf>,
+    /// The configuration file [default: $STANDIN_CONFIG, else standin.toml in the OS config folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where Standin keeps its memory [default: $STANDIN_STATE_DIR, else the OS data folder]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    /// Print JSON: results as one document, events one a line
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is known: who is master, how old each standby is, what went wrong
+    Status(StatusArguments),
+    /// Show what a sync would do, and change nothing
+    Plan(PlanArguments),
+    /// Bring the mirrors in step
+    Sync(SyncArguments),
+    /// Decide about a ref that has diverged on a mirror
+    Resolve(ResolveArguments),
+    /// Look at each mirror: reachable, token good, in step?
+    Health(HealthArguments),
+    /// Show the runs, one run, or the audit trail
+    History(HistoryArguments),
+    /// List, restore or drop tips that were saved before they were moved
+    Rescue {
+        #[command(subcommand)]
+        command: RescueCommand,
+    },
+    /// List the mirrors, or test one without changing anything
+    Mirror {
+        #[command(subcommand)]
+        command: MirrorCommand,
+    },
+    /// Keep tokens in the keychain, and see what they can do
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Run a GitHub on this machine, to try things on
+    Sandbox(SandboxArguments),
+    /// Show the main job in the sandbox, step by step, and check it
+    Demo(DemoArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// All configured repositories
+    #[arg(long)]
+    pub all: bool,
+    /// Only this mirror
+    #[arg(long, value_name = "ID")]
+    pub mirror: Option<MirrorId>,
+}
+
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Only this mirror (may be given several times)
+    #[arg(long = "mirror", value_name = "ID")]
+    pub mirrors: Vec<MirrorId>,
+    /// Only these aspects: code, secrets, variables, workflows
+    #[arg(long, value_name = "ASPECT", value_delimiter = ',')]
+    pub only: Vec<Aspect>,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+#[derive(Debug, Args)]
+pub struct SyncArguments {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Only branches and tags
+    #[arg(long, conflicts_with_all = ["only", "secrets_only", "vars_only", "workflows_only"])]
+    pub code_only: bool,
+    /// Only Actions secrets
+    #[arg(long, conflicts_with_all = ["only", "vars_only", "workflows_only"])]
+    pub secrets_only: bool,
+    /// Only Actions variables
+    #[arg(long, conflicts_with_all = ["only", "workflows_only"])]
+    pub vars_only: bool,
+    /// Only workflow states
+    #[arg(long, conflicts_with = "only")]
+    pub workflows_only: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Confirm guards and new secret names (never a divergence)
+    #[arg(long)]
+    pub yes: bool,
+    /// Fail at once when another process syncs the mirror, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ResolveArguments {
+    /// The mirror
+    pub mirror: MirrorId,
+    /// The ref: `refs/heads/main`, or `main` for a branch
+    #[arg(value_name = "REF", value_parser = parse_ref)]
+    pub ref_name: RefName,
+    /// What to do with the mirror's commits
+    pub choice: Choice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Choice {
+    /// Save the mirror's tip, then put the source's there
+    Overwrite,
+    /// Bring the mirror's tip to the source as branch rescue/<mirror>/<ref>
+    Take,
+    /// Leave that tip as it is until it moves again
+    Leave,
+}
+
+impl From<Choice> for DecisionChoice {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Overwrite => Self::Overwrite,
+            Choice::Take => Self::Take,
+            Choice::Leave => Self::Leave,
+        }
+    }
+}
+
+fn parse_ref(text: &str) -> Result<RefName, String> {
+    let full = if text.starts_with("refs/") { text.to_owned() } else { format!("refs/heads/{text}") };
+    full.parse().map_err(|error: standin_core::state::model::NameError| error.to_string())
+}
+
+#[derive(Debug, Args)]
+pub struct HealthArguments {
+    /// Only this mirror
+    #[arg(long, value_name = "ID")]
+    pub mirror: Option<MirrorId>,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// One run in full, by its id
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Only this mirror
+    #[arg(long, value_name = "ID")]
+    pub mirror: Option<MirrorId>,
+    /// Only runs in this state: running, success, failed, blocked, cancelled
+    #[arg(long, value_name = "STATE")]
+    pub status: Option<RunStatus>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// The audit trail instead of the runs: who did what, when, with which outcome
+    #[arg(long, conflicts_with_all = ["run", "status"])]
+    pub audit: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RescueCommand {
+    /// List the saved tips
+    List {
+        /// Only of this mirror
+        #[arg(long, value_name = "ID")]
+        mirror: Option<MirrorId>,
+    },
+    /// Put a saved tip back on its mirror
+    Restore {
+        /// The rescue's id, as `rescue list` shows it
+        id: String,
+        /// Under this name [default: its old name, if that is free]
+        #[arg(long, value_name = "REF", value_parser = parse_ref)]
+        to: Option<RefName>,
+    },
+    /// Remove a saved tip for good
+    Drop {
+        /// The rescue's id, as `rescue list` shows it
+        id: String,
+        /// Also when it is the only copy
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MirrorCommand {
+    /// List the configured mirrors
+    List,
+    /// Try a mirror's address, token and rights, and change nothing
+    Test {
+        /// The mirror
+        mirror: MirrorId,
+        /// Accept the ssh host key that is shown, and remember it
+        #[arg(long)]
+        accept_host_key: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Store a token, read from standard input
+    Set {
+        /// `source`, or a mirror's id
+        place: String,
+    },
+    /// Remove a token from the keychain
+    Remove {
+        /// `source`, or a mirror's id
+        place: String,
+    },
+    /// Say whose a token is, what it may do, and when it ends
+    Check {
+        /// `source`, or a mirror's id [default: all of them]
+        place: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SandboxArguments {
+    /// How long each request is held back, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub latency: u64,
+    /// Where its repositories are kept [default: a temporary folder, removed at the end]
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Open this program (the Standin window) on the sandbox, and keep it until the window is closed
+    #[arg(long, value_name = "PROGRAM")]
+    pub window: Option<PathBuf>,
+    /// The latency of the sandbox, in milliseconds a request
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub latency: u64,
+}

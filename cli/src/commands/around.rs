@@ -1,0 +1,110 @@
+//! `resolve`, `rescue`, `mirror`: what a person does around the main job.
+
+use jiff::Timestamp;
+use standin_core::Result;
+use standin_core::engine::MirrorTest;
+use standin_core::state::store::DecisionChoice;
+
+use super::{quiet_engine, sync};
+use crate::arguments::{Global, MirrorCommand, RescueCommand, ResolveArguments};
+use crate::output::{self, Exit, lines, live, tables};
+use crate::start;
+
+/// `standin resolve`: decides, and for `overwrite` syncs at once.
+pub async fn resolve(global: &Global, arguments: &ResolveArguments) -> Result<Exit> {
+    let engine = start::engine(global, live::listener(global.json))?;
+    let choice = DecisionChoice::from(arguments.choice);
+    let resolved = engine.resolve(None, &arguments.mirror, &arguments.ref_name, choice).await?;
+    if global.json {
+        output::json(&resolved);
+    } else {
+        lines::print(&format!("[{}] {}", arguments.mirror, resolved.detail));
+    }
+    match choice {
+        DecisionChoice::Overwrite => sync::sync_code(&engine, &arguments.mirror).await,
+        DecisionChoice::Take | DecisionChoice::Leave => Ok(Exit::Well),
+    }
+}
+
+/// `standin rescue`
+pub async fn rescue(global: &Global, command: &RescueCommand) -> Result<Exit> {
+    let engine = quiet_engine(global)?;
+    match command {
+        RescueCommand::List { mirror } => {
+            let repository = engine.repository(None)?;
+            let rescues = engine.rescues(Some(&repository.id), mirror.as_ref())?;
+            if global.json {
+                return Ok(output::json(&rescues));
+            }
+            tables::rescues(&rescues, Timestamp::now()).iter().for_each(|line| lines::print(line));
+        }
+        RescueCommand::Restore { id, to } => {
+            let restored = engine.rescue_restore(id, to.as_ref()).await?;
+            if global.json {
+                return Ok(output::json(&restored));
+            }
+            lines::print(&format!("{} is {} again", restored.name, restored.oid));
+        }
+        RescueCommand::Drop { id, yes } => {
+            let rescue = engine.rescue_drop(id, *yes).await?;
+            if global.json {
+                return Ok(output::json(&rescue));
+            }
+            lines::print(&format!("dropped {id}: {} {}", rescue.ref_name, rescue.oid));
+        }
+    }
+    Ok(Exit::Well)
+}
+
+/// `standin mirror`
+pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
+    let engine = quiet_engine(global)?;
+    match command {
+        MirrorCommand::List => {
+            let repository = engine.repository(None)?;
+            let reports = engine.status(Some(&repository.id))?;
+            let mirrors: Vec<_> = reports.into_iter().flat_map(|report| report.mirrors).collect();
+            if global.json {
+                return Ok(output::json(&mirrors));
+            }
+            for mirror in &mirrors {
+                let state = if mirror.enabled { mirror.status.as_str() } else { "switched off" };
+                lines::print(&format!("{:<20} {:<10} {state:<12} {}", mirror.id, mirror.kind.as_str(), mirror.repo));
+            }
+            Ok(Exit::Well)
+        }
+        MirrorCommand::Test { mirror, accept_host_key } => {
+            let mut test = engine.mirror_test(None, mirror).await?;
+            if let Some(key) = test.host_key.clone().filter(|_| *accept_host_key) {
+                engine.accept_host_key(None, &key)?;
+                test = engine.mirror_test(None, mirror).await?;
+            }
+            if global.json {
+                output::json(&test);
+            } else {
+                test_lines(&test).iter().for_each(|line| lines::print(line));
+            }
+            Ok(if test.passed() { Exit::Well } else { Exit::Failed })
+        }
+    }
+}
+
+fn test_lines(test: &MirrorTest) -> Vec<String> {
+    let mut text = vec![format!("[{}] {}", test.mirror, test.repo)];
+    for check in &test.checks {
+        let icon = match check.works {
+            Some(true) => "✅",
+            Some(false) => "❌",
+            None => "·",
+        };
+        text.push(format!("  {icon} {}: {}", check.what, check.detail));
+    }
+    if let Some(key) = &test.host_key {
+        text.push(format!("  {} shows the {} key {}", key.host, key.kind, key.fingerprint));
+        text.push(
+            "     → Compare it with what the host's owner publishes, then run this again with --accept-host-key."
+                .to_owned(),
+        );
+    }
+    text
+}

@@ -1,0 +1,50 @@
+//! The main job, told in steps against a sandbox, each run with the real program and checked at the other side.
+//!
+//! Everything lives in one temporary folder: a primary with a clone, a standby on the sandbox's GitHub, an archive
+//! in a bare git repository. Nothing outside it is read or written, the user's keychain and gh login included.
+
+mod program;
+mod story;
+mod world;
+
+pub use world::{World, WorldOptions};
+
+use std::time::{Duration, Instant};
+
+use standin_core::{Code, Error, Result};
+
+use crate::arguments::DemoArguments;
+use crate::output::Exit;
+use crate::output::lines::print;
+
+/// `standin demo`
+pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
+    let started = Instant::now();
+    print("Standin's demo: a primary and two mirrors in a sandbox on this machine.");
+    let world = World::make(&WorldOptions { latency: Duration::from_millis(arguments.latency), data: None }).await?;
+    let told = story::tell(&world).await;
+    let shown = match (&told, &arguments.window) {
+        (Ok(()), Some(window)) => program::window(&world, window).await,
+        _ => Ok(()),
+    };
+    world.stop().await;
+    told?;
+    shown?;
+    print("");
+    print(&format!("Demo passed in {:.1} s: every claim above was checked.", started.elapsed().as_secs_f64()));
+    Ok(Exit::Well)
+}
+
+/// The error of a claim that turned out false.
+fn broken(claim: &str, found: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the demo expected that {claim}, but {found}"),
+        "This is a bug in Standin: please report it with the lines above.",
+    )
+}
+
+/// The error of something around the demo that failed.
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(Code::Storage, format!("{what}: {error}"), "Mend that and start the demo again.")
+}

@@ -1,0 +1,176 @@
+//! The lines of a sync, as text. Each mirror's lines come together, when its run is through, so that mirrors that
+//! run side by side do not mix.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use standin_core::Error;
+use standin_core::event::{Event, Notice};
+use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus};
+use standin_core::state::store::{Change, ChangeAction, ChangeOutcome};
+
+/// Prints a line on standard output. A reader that went away ends nothing.
+pub fn print(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Turns events into lines.
+#[derive(Default)]
+pub struct Lines {
+    mirrors: BTreeMap<MirrorId, Block>,
+}
+
+#[derive(Default)]
+struct Block {
+    repo: String,
+    made: BTreeMap<Aspect, usize>,
+    refused: Vec<(String, Error)>,
+    notices: Vec<Notice>,
+    reports: BTreeMap<Aspect, AspectReport>,
+}
+
+impl Lines {
+    /// Hears an event; gives the lines that are ready now.
+    pub fn hear(&mut self, event: &Event) -> Vec<String> {
+        match event {
+            Event::SyncStarted { mirrors, .. } => vec![format!("[mirror] Syncing {} mirror(s)...", mirrors.len())],
+            Event::RunWaiting { mirror, holder } => vec![format!("[{mirror}] waiting for {holder}")],
+            Event::RunStarted { mirror, repo, .. } => {
+                self.mirrors.insert(mirror.clone(), Block { repo: repo.clone(), ..Block::default() });
+                Vec::new()
+            }
+            Event::AspectStarted { .. } | Event::Progress { .. } => Vec::new(),
+            Event::Change { mirror, change, outcome, .. } => {
+                self.block(mirror).change(change, outcome);
+                Vec::new()
+            }
+            Event::Notice { mirror: Some(mirror), notice } => {
+                self.block(mirror).notices.push(notice.clone());
+                Vec::new()
+            }
+            Event::Notice { mirror: None, notice } => notice_lines("", notice),
+            Event::AspectFinished { mirror, aspect, report, .. } => {
+                self.block(mirror).reports.insert(*aspect, report.clone());
+                Vec::new()
+            }
+            Event::RunFinished { mirror, status, error, .. } => {
+                self.mirrors.remove(mirror).unwrap_or_default().lines(mirror, *status, error.as_ref())
+            }
+            Event::SyncFinished { synced, failed, blocked, .. } => vec![done(*synced, *failed, *blocked)],
+        }
+    }
+
+    fn block(&mut self, mirror: &MirrorId) -> &mut Block {
+        self.mirrors.entry(mirror.clone()).or_default()
+    }
+}
+
+fn done(synced: usize, failed: usize, blocked: usize) -> String {
+    let mut text = format!("[mirror] Done. {synced} mirror(s) synced.");
+    if failed > 0 {
+        text.push_str(&format!(" {failed} failed."));
+    }
+    if blocked > 0 {
+        text.push_str(&format!(" {blocked} waiting for your decision."));
+    }
+    text
+}
+
+impl Block {
+    fn change(&mut self, change: &Change, outcome: &ChangeOutcome) {
+        match outcome {
+            ChangeOutcome::Done => *self.made.entry(change.aspect).or_default() += 1,
+            ChangeOutcome::Failed { error } => self.refused.push((change.name.clone(), error.clone())),
+        }
+    }
+
+    fn lines(self, mirror: &MirrorId, status: MirrorStatus, error: Option<&Error>) -> Vec<String> {
+        let mut lines = vec![format!("[{mirror}] {}", self.repo)];
+        for aspect in Aspect::ALL {
+            let Some(report) = self.reports.get(aspect) else { continue };
+            lines.push(aspect_line(*aspect, report, self.made.get(aspect).copied().unwrap_or(0)));
+            lines.extend(hint_lines(report));
+        }
+        for (name, error) in &self.refused {
+            lines.push(format!("     {name}: {}", error.message));
+            lines.push(format!("       → {}", error.hint));
+        }
+        for notice in &self.notices {
+            lines.extend(notice_lines("  ", notice));
+        }
+        if let Some(error) = error {
+            let icon = if status == MirrorStatus::Blocked { "⏸" } else { "❌" };
+            lines.push(format!("  {icon} {}", error.message));
+            lines.push(format!("     → {}", error.hint));
+        }
+        lines
+    }
+}
+
+fn notice_lines(indent: &str, notice: &Notice) -> Vec<String> {
+    let mut lines = vec![format!("{indent}⚠️  {}", notice.message)];
+    if !notice.hint.is_empty() {
+        lines.push(format!("{indent}     → {}", notice.hint));
+    }
+    lines
+}
+
+/// The words for an aspect while it is synced.
+pub fn aspect_words(aspect: Aspect) -> &'static str {
+    match aspect {
+        Aspect::Code => "📦 Code push",
+        Aspect::Secrets => "🔐 Secrets sync",
+        Aspect::Variables => "📋 Variables sync",
+        Aspect::Workflows => "🚦 Workflows",
+    }
+}
+
+fn aspect_line(aspect: Aspect, report: &AspectReport, made: usize) -> String {
+    let words = aspect_words(aspect);
+    let detail = report.detail.as_deref().unwrap_or("");
+    match report.status {
+        AspectStatus::Ok => format!("  {words}... ✅ {}", well(aspect, detail, made)),
+        AspectStatus::Blocked => {
+            format!("  {words}... ⏸  {}", report.error.as_deref().unwrap_or("waits for a decision"))
+        }
+        AspectStatus::Skipped => format!("  {words}... skipped"),
+        AspectStatus::Failed | AspectStatus::Unknown => {
+            format!("  {words}... ❌ {}", report.error.as_deref().unwrap_or("failed without a reason"))
+        }
+    }
+}
+
+fn well(aspect: Aspect, detail: &str, made: usize) -> String {
+    match (aspect, made) {
+        (Aspect::Code, 0) if detail.is_empty() => "nothing to push".to_owned(),
+        (Aspect::Code, 0) => format!("up to date {detail}"),
+        (Aspect::Code, _) => format!("pushed {detail}"),
+        (Aspect::Workflows, _) => detail.to_owned(),
+        (_, 0) => format!("{detail} unchanged"),
+        (_, _) => format!("{detail} synced"),
+    }
+}
+
+fn hint_lines(report: &AspectReport) -> Vec<String> {
+    match &report.hint {
+        Some(hint) if !hint.is_empty() => hint.lines().map(|line| format!("     → {line}")).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a change does, in words.
+pub fn action_words(action: ChangeAction) -> &'static str {
+    match action {
+        ChangeAction::Create => "create",
+        ChangeAction::FastForward => "fast-forward",
+        ChangeAction::Rewrite => "rewrite",
+        ChangeAction::Delete => "delete",
+        ChangeAction::Update => "update",
+        ChangeAction::Hold => "hold",
+        ChangeAction::Release => "release",
+        ChangeAction::DefaultBranch => "make the default branch",
+        ChangeAction::ActionsOff => "switch off",
+        ChangeAction::ActionsRestored => "restore",
+        ChangeAction::Fence => "move the fence",
+    }
+}

@@ -1,0 +1,117 @@
+//! Progress as it happens: bars on a terminal, plain lines when piped, one JSON event a line with `--json`.
+
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use standin_core::event::{Event, Stamped};
+use standin_core::outside::{Clock as _, Progress, SystemClock};
+use standin_core::state::model::MirrorId;
+
+use super::lines::{self, Lines, aspect_words};
+
+/// The listener that suits where the output goes.
+pub fn listener(as_json: bool) -> Arc<dyn Progress> {
+    if as_json {
+        Arc::new(JsonLines)
+    } else if std::io::stdout().is_terminal() {
+        Arc::new(Bars::default())
+    } else {
+        Arc::new(Plain::default())
+    }
+}
+
+/// One event a line.
+struct JsonLines;
+
+impl Progress for JsonLines {
+    fn event(&self, event: &Event) {
+        let stamped = Stamped { at_iso: SystemClock.now(), event: event.clone() };
+        if let Ok(line) = serde_json::to_string(&stamped) {
+            lines::print(&line);
+        }
+    }
+}
+
+/// Lines only.
+#[derive(Default)]
+struct Plain(Mutex<Lines>);
+
+impl Progress for Plain {
+    fn event(&self, event: &Event) {
+        let ready = self.0.lock().unwrap_or_else(PoisonError::into_inner).hear(event);
+        ready.iter().for_each(|line| lines::print(line));
+    }
+}
+
+/// A bar for each mirror that runs, and its lines above when it is through.
+struct Bars {
+    all: MultiProgress,
+    state: Mutex<(Lines, HashMap<MirrorId, ProgressBar>)>,
+}
+
+impl Default for Bars {
+    fn default() -> Self {
+        Self { all: MultiProgress::new(), state: Mutex::default() }
+    }
+}
+
+impl Bars {
+    fn bar(&self, mirror: &MirrorId) -> ProgressBar {
+        let bar = self.all.add(ProgressBar::new_spinner());
+        bar.set_style(spinner());
+        bar.set_prefix(mirror.to_string());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::with_template("  {spinner} {prefix}  {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn counted() -> ProgressStyle {
+    ProgressStyle::with_template("  {spinner} {prefix}  {msg} [{bar:24}] {pos}/{len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+impl Progress for Bars {
+    fn event(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (text, bars) = &mut *state;
+        match event {
+            Event::RunStarted { mirror, repo, .. } => {
+                let bar = self.bar(mirror);
+                bar.set_message(repo.clone());
+                bars.insert(mirror.clone(), bar);
+            }
+            Event::AspectStarted { mirror, aspect, .. } => {
+                if let Some(bar) = bars.get(mirror) {
+                    bar.set_style(spinner());
+                    bar.set_message(aspect_words(*aspect));
+                }
+            }
+            Event::Progress { mirror: Some(mirror), phase, done, total, .. } => {
+                if let Some(bar) = bars.get(mirror) {
+                    bar.set_message(phase.clone());
+                    bar.set_style(if total.is_some() { counted() } else { spinner() });
+                    bar.set_length(total.unwrap_or(0));
+                    bar.set_position(*done);
+                }
+            }
+            Event::RunFinished { mirror, .. } => {
+                if let Some(bar) = bars.remove(mirror) {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+        for line in text.hear(event) {
+            if self.all.println(&line).is_err() {
+                lines::print(&line);
+            }
+        }
+    }
+}

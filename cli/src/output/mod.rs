@@ -1,0 +1,89 @@
+//! How results and events look: text for people, JSON for programs.
+
+pub mod lines;
+pub mod live;
+pub mod plan;
+pub mod tables;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use standin_core::engine::SyncOutcome;
+use standin_core::state::model::MirrorStatus;
+use standin_core::{Code, Error};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// All well.
+    Well,
+    /// A decision is needed.
+    Decision,
+    /// Something failed.
+    Failed,
+    /// Usage or configuration.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Well => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Decision => 3,
+        })
+    }
+}
+
+impl Exit {
+    /// What an error that ended the command means.
+    pub fn of_error(error: &Error) -> Self {
+        match error.code {
+            Code::Configuration | Code::Usage | Code::NotFound | Code::Disabled => Self::Usage,
+            Code::Diverged | Code::GuardHeld | Code::SecretNamesHeld | Code::FenceLost => Self::Decision,
+            _ => Self::Failed,
+        }
+    }
+
+    /// What the outcome of a sync means: a failure weighs more than a decision.
+    pub fn of_sync(outcome: &SyncOutcome) -> Self {
+        outcome
+            .mirrors
+            .iter()
+            .map(|mirror| match mirror.status {
+                MirrorStatus::Failed => Self::Failed,
+                MirrorStatus::Blocked => Self::Decision,
+                MirrorStatus::Idle | MirrorStatus::Syncing | MirrorStatus::Success => Self::Well,
+            })
+            .max()
+            .unwrap_or(Self::Failed)
+    }
+}
+
+/// Prints a value as one JSON document.
+pub fn json<T: Serialize>(value: &T) -> Exit {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => {
+            lines::print(&text);
+            Exit::Well
+        }
+        Err(error) => {
+            eprintln!("standin: the result cannot be written as JSON: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+/// Prints an error that ended the command, as text or as JSON, and says what it means for the exit status.
+pub fn error(error: &Error, as_json: bool) -> Exit {
+    if as_json {
+        json(&serde_json::json!({ "error": error }));
+    } else {
+        eprintln!("error: {}", error.message.replace('\n', "\n       "));
+        if !error.hint.is_empty() {
+            eprintln!("  fix: {}", error.hint.replace('\n', "\n       "));
+        }
+    }
+    Exit::of_error(error)
+}

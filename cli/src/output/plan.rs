@@ -1,0 +1,156 @@
+//! A plan, as text.
+
+use standin_core::event::Notice;
+use standin_core::plan::{
+    ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretState, SecretsPlan, VariableState, VariablesPlan,
+    WorkflowState, WorkflowsPlan,
+};
+use standin_core::state::store::DecisionChoice;
+
+use super::lines::action_words;
+
+/// The lines of one mirror's plan.
+pub fn lines(plan: &Plan) -> Vec<String> {
+    let mut text = vec![format!("[{}] {} → {}", plan.mirror, plan.source, plan.repo)];
+    aspect(&mut text, "📦 Code", plan.code.as_ref(), code);
+    aspect(&mut text, "🔐 Secrets", plan.secrets.as_ref(), secrets);
+    aspect(&mut text, "📋 Variables", plan.variables.as_ref(), variables);
+    aspect(&mut text, "🚦 Workflows", plan.workflows.as_ref(), workflows);
+    notices(&mut text, &plan.notices);
+    text
+}
+
+fn aspect<P>(text: &mut Vec<String>, title: &str, planned: Option<&Planned<P>>, show: impl Fn(&mut Vec<String>, &P)) {
+    match planned {
+        None => {}
+        Some(Planned::Failed(error)) => {
+            text.push(format!("  {title}: ❌ {}", error.message));
+            text.push(format!("     → {}", error.hint));
+        }
+        Some(Planned::Ready(plan)) => {
+            text.push(format!("  {title}"));
+            let before = text.len();
+            show(text, plan);
+            if text.len() == before {
+                text.push("     in step".to_owned());
+            }
+        }
+    }
+}
+
+fn notices(text: &mut Vec<String>, notices: &[Notice]) {
+    for notice in notices {
+        text.push(format!("     ⚠️  {}", notice.message));
+        if !notice.hint.is_empty() {
+            text.push(format!("        → {}", notice.hint));
+        }
+    }
+}
+
+fn code(text: &mut Vec<String>, plan: &CodePlan) {
+    for change in &plan.refs.changes {
+        let tips = match (&change.old, &change.new) {
+            (Some(old), Some(new)) => format!("{} → {}", old.short(), new.short()),
+            (None, Some(new)) => new.short().to_owned(),
+            (Some(old), None) => format!("{} (saved first)", old.short()),
+            (None, None) => String::new(),
+        };
+        text.push(format!("     {} {} {tips}", action_words(change.action), change.name));
+    }
+    if plan.set_default_branch
+        && let Some(branch) = &plan.default_branch
+    {
+        text.push(format!("     make {} the default branch", branch.short()));
+    }
+    for divergence in &plan.refs.diverged {
+        let state = match divergence.decision.as_ref().map(|decision| decision.choice) {
+            Some(DecisionChoice::Leave) => "left as it is, as you decided",
+            Some(DecisionChoice::Take) => "taken to the source, as you decided",
+            Some(DecisionChoice::Overwrite) => "overwritten by the next sync, as you decided",
+            None => "diverged: waits for `standin resolve`",
+        };
+        text.push(format!("     ⏸  {} {}: {state}", divergence.name, divergence.mirror_tip.short()));
+    }
+    for left in &plan.refs.left_alone {
+        text.push(format!("     leave alone {} {} (only on the mirror)", left.name, left.oid.short()));
+    }
+    for reason in &plan.guard {
+        text.push(format!("     ⏸  {}: needs --yes", guard_words(reason)));
+    }
+    if let Some(lfs) = &plan.lfs {
+        text.push(format!("     ⚠️  {} LFS objects ({} bytes) stay behind", lfs.objects, lfs.bytes));
+    }
+    notices(text, &plan.notices);
+}
+
+/// Why a plan waits for confirmation, in words.
+fn guard_words(reason: &GuardReason) -> String {
+    match reason {
+        GuardReason::ManyRefs { affected, total } => format!("rewrites or deletes {affected} of {total} refs"),
+        GuardReason::AllBranches { branches } => format!("rewrites or deletes all {branches} branches"),
+        GuardReason::DefaultBranch { name } => format!("rewrites or deletes the default branch {}", name.short()),
+        GuardReason::SourceEmpty => "the source is empty".to_owned(),
+        GuardReason::SourceReplaced { before, now } => {
+            format!("the source is another repository than before (id {now}, was {before})")
+        }
+        GuardReason::PrivateToPublic => "the source is private and the mirror is public".to_owned(),
+    }
+}
+
+fn secrets(text: &mut Vec<String>, plan: &SecretsPlan) {
+    for (name, state) in &plan.names {
+        let words = match state {
+            SecretState::InStep => continue,
+            SecretState::Create => "create",
+            SecretState::Update => "update",
+            SecretState::NeedsYes => "⏸  new name: needs --yes once for",
+            SecretState::MissingHere => "⚠️  no value here for",
+            SecretState::Unusable => "⚠️  cannot be sent:",
+            SecretState::OnlyOnMirror => "leave alone (only on the mirror)",
+        };
+        text.push(format!("     {words} {name}"));
+    }
+    notices(text, &plan.notices);
+}
+
+fn variables(text: &mut Vec<String>, plan: &VariablesPlan) {
+    for (name, state) in &plan.names {
+        let words = match state {
+            VariableState::InStep => continue,
+            VariableState::Create => "create",
+            VariableState::Update => "update",
+            VariableState::MissingHere => "⚠️  no value here or at the source for",
+            VariableState::Unusable => "⚠️  cannot be sent:",
+            VariableState::OnlyOnMirror => "leave alone (only on the mirror)",
+        };
+        text.push(format!("     {words} {name}"));
+    }
+    notices(text, &plan.notices);
+}
+
+fn workflows(text: &mut Vec<String>, plan: &WorkflowsPlan) {
+    match plan.guard {
+        ActionsGuardPlan::NotNeeded => {}
+        ActionsGuardPlan::SwitchOff => {
+            text.push("     switch Actions off around the push, restore them after".to_owned())
+        }
+        ActionsGuardPlan::AlreadyOff => text.push("     Actions are off and stay off".to_owned()),
+        ActionsGuardPlan::NotAllowed => {
+            text.push(
+                "     ⚠️  Actions cannot be switched off with this token: a workflow may start before it is held"
+                    .to_owned(),
+            );
+        }
+    }
+    for (path, state) in &plan.listed {
+        match state {
+            WorkflowState::ToHold => text.push(format!("     hold {path}")),
+            WorkflowState::ToRelease => text.push(format!("     release {path}")),
+            WorkflowState::Active | WorkflowState::Held | WorkflowState::DisabledByOthers => {}
+        }
+    }
+    for path in &plan.expected {
+        text.push(format!("     hold {path} when it has arrived"));
+    }
+    notices(text, &plan.notices);
+}

@@ -1,0 +1,259 @@
+//! Status, history, rescues, health and tokens, as text.
+
+use jiff::{Timestamp, Unit};
+use standin_core::health::HealthReport;
+use standin_core::state::model::{
+    Aspect, AspectReport, AspectStatus, Health, MirrorReport, MirrorStatus, RepositoryReport,
+};
+use standin_core::state::store::{AuditEntry, ChangeOutcome, Rescue, RunRecord};
+
+use super::lines::action_words;
+
+/// How long ago, in the largest whole unit: `just now`, `2 minutes ago`, `3 days ago`.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs();
+    let (count, unit) = match seconds {
+        ..5 => return "just now".to_owned(),
+        5..60 => (seconds, "second"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+/// The lines of one repository's status.
+pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
+    let epoch = report.epoch.map_or_else(|| "not synced yet".to_owned(), |epoch| format!("epoch {epoch}"));
+    let mut lines = vec![
+        format!("{}  {}", report.repository, report.self_role),
+        format!("  master {}  ({epoch})", report.master),
+        format!(
+            "  all in step {}",
+            report.last_full_sync_iso.map_or_else(|| "never".to_owned(), |then| ago(then, now))
+        ),
+    ];
+    if !report.enabled {
+        lines.push("  mirroring is switched off (MIRROR_ENABLED=false)".to_owned());
+    }
+    if let Some(change) = &report.open_change {
+        lines.push(format!("  ⚠️  open since {} by {}: {}", ago(change.since_iso, now), change.writer, change.detail));
+    }
+    for mirror in &report.mirrors {
+        lines.push(String::new());
+        lines.extend(mirror_lines(mirror, now));
+    }
+    if report.mirrors.is_empty() {
+        lines.push("  no mirror is configured".to_owned());
+    }
+    lines
+}
+
+fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
+    let role = mirror.role.map_or_else(|| mirror.kind.to_string(), |role| role.to_string());
+    let state = if mirror.enabled { status_words(mirror.status) } else { "switched off" };
+    let mut lines = vec![format!("[{}] {}  {role}  {state}", mirror.id, mirror.repo)];
+    for (aspect, report) in [
+        (Aspect::Code, &mirror.code),
+        (Aspect::Secrets, &mirror.secrets),
+        (Aspect::Variables, &mirror.variables),
+        (Aspect::Workflows, &mirror.workflows),
+    ] {
+        lines.extend(aspect_lines(aspect, report, now));
+    }
+    if mirror.health != Health::Unknown {
+        let when = mirror.last_health_check_iso.map_or_else(String::new, |then| format!(", {}", ago(then, now)));
+        let why = mirror.health_detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+        lines.push(format!("  {:<10} {}{why}{when}", "health", mirror.health));
+    }
+    if let Some(error) = &mirror.error {
+        lines.push(format!("  ❌ {}", error.message));
+        lines.push(format!("     → {}", error.hint));
+    }
+    lines
+}
+
+fn status_words(status: MirrorStatus) -> &'static str {
+    match status {
+        MirrorStatus::Idle => "never synced",
+        MirrorStatus::Syncing => "⏳ syncing",
+        MirrorStatus::Success => "✅ in step",
+        MirrorStatus::Failed => "❌ failed",
+        MirrorStatus::Blocked => "⏸  waits for your decision",
+    }
+}
+
+fn aspect_lines(aspect: Aspect, report: &AspectReport, now: Timestamp) -> Vec<String> {
+    let icon = match report.status {
+        AspectStatus::Unknown => "·",
+        AspectStatus::Ok => "✅",
+        AspectStatus::Failed => "❌",
+        AspectStatus::Skipped => return Vec::new(),
+        AspectStatus::Blocked => "⏸ ",
+    };
+    let when = report.last_sync_iso.map_or_else(|| "never".to_owned(), |then| ago(then, now));
+    let behind = match report.behind {
+        Some(0) => ", 0 commits behind".to_owned(),
+        Some(1) => ", 1 commit behind".to_owned(),
+        Some(count) => format!(", {count} commits behind"),
+        None => String::new(),
+    };
+    let detail = report.detail.as_deref().unwrap_or("");
+    let mut lines = vec![format!("  {:<10} {icon} {when:<16} {detail}{behind}", aspect.as_str()).trim_end().to_owned()];
+    if let Some(error) = &report.error {
+        lines.extend(error.lines().map(|line| format!("             {line}")));
+    }
+    if let Some(hint) = report.hint.as_ref().filter(|hint| !hint.is_empty()) {
+        lines.extend(hint.lines().map(|line| format!("             → {line}")));
+    }
+    lines
+}
+
+/// One line for each run.
+pub fn runs(runs: &[RunRecord], now: Timestamp) -> Vec<String> {
+    if runs.is_empty() {
+        return vec!["no runs yet".to_owned()];
+    }
+    runs.iter()
+        .map(|run| {
+            let took = run.finished_iso.map_or_else(|| "-".to_owned(), |end| duration(run.started_iso, end));
+            let why = run.error.as_ref().map_or_else(String::new, |error| format!("  {}", error.message));
+            format!(
+                "{}  {:<16} {:<9} {:>8}  {:>3} changes  {} / {}{why}",
+                run.id,
+                ago(run.started_iso, now),
+                run.status.as_str(),
+                took,
+                run.totals.changes,
+                run.repository,
+                run.mirror,
+            )
+        })
+        .collect()
+}
+
+fn duration(start: Timestamp, end: Timestamp) -> String {
+    let seconds = end.duration_since(start).as_secs_f64();
+    format!("{seconds:.1} s")
+}
+
+/// One run in full.
+pub fn run(run: &RunRecord) -> Vec<String> {
+    let second = |time: Timestamp| time.round(Unit::Second).unwrap_or(time);
+    let mut lines = vec![
+        format!("run       {}", run.id),
+        format!("mirror    {} / {}", run.repository, run.mirror),
+        format!("trigger   {}", run.trigger),
+        format!("started   {}", second(run.started_iso)),
+        format!("ended     {}", run.finished_iso.map_or_else(|| "-".to_owned(), |end| second(end).to_string())),
+        format!("result    {}", run.status),
+        format!(
+            "cost      {} REST requests, {} gh calls, {} git calls, {} bytes sent, {} bytes received",
+            run.totals.api_requests,
+            run.totals.gh_calls,
+            run.totals.git_calls,
+            run.totals.bytes_sent,
+            run.totals.bytes_received
+        ),
+    ];
+    if let Some(error) = &run.error {
+        lines.push(format!("error     {}", error.message));
+        lines.push(format!("          → {}", error.hint));
+    }
+    for change in &run.changes {
+        let mark = match &change.outcome {
+            ChangeOutcome::Done => "✅".to_owned(),
+            ChangeOutcome::Failed { error } => format!("❌ {}", error.message),
+        };
+        let what = &change.change;
+        lines.push(format!(
+            "  {}  {:<9} {} {} {mark}",
+            second(change.at_iso),
+            what.aspect.as_str(),
+            action_words(what.action),
+            what.name
+        ));
+    }
+    lines
+}
+
+/// One line for each entry of the audit trail.
+pub fn audit(entries: &[AuditEntry]) -> Vec<String> {
+    if entries.is_empty() {
+        return vec!["nothing yet".to_owned()];
+    }
+    entries
+        .iter()
+        .map(|entry| {
+            let place = match (&entry.repository, &entry.mirror) {
+                (Some(repository), Some(mirror)) => format!("{repository} / {mirror}"),
+                (Some(repository), None) => repository.to_string(),
+                (None, _) => "-".to_owned(),
+            };
+            let at = entry.at_iso.round(Unit::Second).unwrap_or(entry.at_iso);
+            format!("{at}  {}  {} {place}: {} ({})", entry.actor, entry.action, entry.detail, entry.outcome)
+        })
+        .collect()
+}
+
+/// One line for each rescue.
+pub fn rescues(rescues: &[Rescue], now: Timestamp) -> Vec<String> {
+    if rescues.is_empty() {
+        return vec!["nothing was ever in danger".to_owned()];
+    }
+    rescues
+        .iter()
+        .map(|rescue| {
+            format!(
+                "{}  {:<16} {} / {}  {}  {}",
+                rescue.id,
+                ago(rescue.created_iso, now),
+                rescue.repository,
+                rescue.mirror,
+                rescue.ref_name,
+                rescue.oid.short()
+            )
+        })
+        .collect()
+}
+
+/// The lines of one health report.
+pub fn health(report: &HealthReport) -> Vec<String> {
+    let icon = match report.health {
+        Health::Ok => "✅",
+        Health::Warning => "⚠️ ",
+        Health::Failed => "❌",
+        Health::Unknown => "·",
+    };
+    let mut lines = vec![format!("[{}] {}  {icon} {}", report.mirror, report.repo, report.health)];
+    if let (Some(behind), Some(pending)) = (report.behind, report.pending) {
+        lines.push(format!("  {behind} commits behind, {pending} changes to sync"));
+    }
+    for finding in &report.findings {
+        lines.push(format!("  {}", finding.message));
+        if !finding.hint.is_empty() {
+            lines.push(format!("     → {}", finding.hint));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_in_the_largest_whole_unit() {
+        let now: Timestamp = "2026-02-07T18:00:00Z".parse().expect("a time");
+        for (then, words) in [
+            ("2026-02-07T17:59:58Z", "just now"),
+            ("2026-02-07T18:03:00Z", "just now"),
+            ("2026-02-07T17:59:40Z", "20 seconds ago"),
+            ("2026-02-07T17:59:00Z", "1 minute ago"),
+            ("2026-02-07T16:00:00Z", "2 hours ago"),
+            ("2026-02-01T18:00:00Z", "6 days ago"),
+        ] {
+            assert_eq!(ago(then.parse().expect("a time"), now), words);
+        }
+    }
+}

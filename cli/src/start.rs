@@ -1,0 +1,51 @@
+//! Opening the engine for the command line.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use standin_core::engine::Engine;
+use standin_core::gh::TokioGh;
+use standin_core::keychain::OsKeychain;
+use standin_core::outside::{Outside, Progress, SystemClock};
+use standin_core::start::{self, StartOptions};
+use standin_core::{Code, Error, Result};
+
+use crate::arguments::Global;
+
+/// Opens the engine as the global options and the environment say. Notices about the configuration go to standard
+/// error, so that standard output stays what was asked for.
+pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
+    let environment = start::environment();
+    let outside = Outside {
+        gh: Arc::new(TokioGh::new(environment.clone())),
+        keychain: Arc::new(OsKeychain),
+        progress,
+        clock: Arc::new(SystemClock),
+        credential_helper: this_program()?,
+        environment,
+    };
+    let options =
+        StartOptions { repo: global.repo.clone(), config: global.config.clone(), state_dir: global.state_dir.clone() };
+    let (engine, notices) = start::open(&options, "cli", outside)?;
+    for notice in notices {
+        eprintln!("note: {}", notice.message);
+        if !notice.hint.is_empty() {
+            eprintln!("      {}", notice.hint);
+        }
+    }
+    Ok(engine)
+}
+
+/// The path of this program, which git starts again as its credential helper.
+pub fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| {
+        Error::new(Code::Storage, format!("this program cannot find itself: {error}"), "Start it by its full path.")
+    })
+}
+
+/// Diagnostics for developers on standard error, off unless `STANDIN_LOG` asks (`STANDIN_LOG=standin_core=debug`).
+pub fn log() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("STANDIN_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    }
+}

@@ -1,0 +1,315 @@
+//! What a person does around the main job: decide, restore, check, keep tokens.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use standin_state::lock::{self, MirrorLock};
+use standin_state::model::{MirrorId, MirrorType, RefName, RepositoryId};
+use standin_state::store::{AuditEntry, DecisionChoice, Rescue};
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+
+use super::Engine;
+use super::sync::{SyncRequest, named};
+use crate::code::{self, Resolved, rescue::Restored};
+use crate::git::ssh::{self, HostKey};
+use crate::health::{self, HealthReport};
+use crate::run::{MirrorContext, Totals, new_run_id};
+use crate::tokens::{self, Place, RightState, TokenReport};
+use crate::{Code, Error, Result};
+
+/// What a test of a mirror found. Nothing was changed by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MirrorTest {
+    /// The mirror.
+    pub mirror: MirrorId,
+    /// Where it is, as it may be shown.
+    pub repo: String,
+    /// The checks, in the order in which they were made.
+    pub checks: Vec<Check>,
+    /// The ssh host key that the mirror's host shows and that is not accepted yet.
+    pub host_key: Option<HostKey>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Check {
+    /// What was tried.
+    pub what: String,
+    /// Whether it works; `None` where it can only be known by writing.
+    pub works: Option<bool>,
+    /// What was found, or what to do.
+    pub detail: String,
+}
+
+impl MirrorTest {
+    /// Whether nothing failed.
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.works != Some(false))
+    }
+}
+
+impl Engine {
+    /// Decides about a diverged ref (or a lost fence). What the decision allows is done by the next sync.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for a ref that has not diverged; whatever stops the look at the mirror.
+    pub async fn resolve(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        name: &RefName,
+        choice: DecisionChoice,
+    ) -> Result<Resolved> {
+        let detail = format!("{name}: {choice:?}").to_lowercase();
+        let decided = async {
+            let (context, _lock) = self.locked_context(repository, mirror).await?;
+            code::resolve(&context, name, choice).await
+        }
+        .await;
+        self.audited("resolve", repository, Some(mirror), detail, decided)
+    }
+
+    /// Looks at each mirror that is switched on, or at one.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for an unknown mirror, [`Code::Storage`] when the verdict cannot be kept. A mirror that is
+    /// not well is no error.
+    pub async fn health(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: Option<&MirrorId>,
+    ) -> Result<Vec<HealthReport>> {
+        let repository = self.repository(repository)?;
+        let mirrors = match mirror {
+            Some(id) => vec![named(&repository, id)?],
+            None => repository.mirrors.iter().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect(),
+        };
+        let source = self.source(&repository, CancellationToken::new()).await?;
+        let request = self.run_request(&SyncRequest::default());
+        let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
+        join_all(checks).await.into_iter().collect()
+    }
+
+    /// The saved tips of a repository, newest first.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when the memory cannot be read.
+    pub fn rescues(&self, repository: Option<&RepositoryId>, mirror: Option<&MirrorId>) -> Result<Vec<Rescue>> {
+        self.shared.store.rescues(repository, mirror)
+    }
+
+    /// Puts a saved tip back on its mirror, under `to` or its old name.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for an unknown id, [`Code::RefRefused`] where the name is taken or the host refuses.
+    pub async fn rescue_restore(&self, id: &str, to: Option<&RefName>) -> Result<Restored> {
+        let rescue = self.rescue(id)?;
+        let restored = async {
+            let (context, _lock) = self.locked_context(Some(&rescue.repository), &rescue.mirror).await?;
+            code::rescue::restore(&context, id, to).await
+        }
+        .await;
+        let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
+        self.audited("rescue_restore", Some(&rescue.repository), Some(&rescue.mirror), detail, restored)
+    }
+
+    /// Removes a saved tip for good.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for an unknown id; [`Code::GuardHeld`] without `yes`, since it may be the only copy.
+    pub async fn rescue_drop(&self, id: &str, yes: bool) -> Result<Rescue> {
+        let rescue = self.rescue(id)?;
+        if !yes {
+            return Err(Error::new(
+                Code::GuardHeld,
+                format!("{id} may be the only copy of {} {}, and dropping it is for good", rescue.ref_name, rescue.oid),
+                format!("Restore it first with `standin rescue restore {id}`, or drop it with `--yes`."),
+            ));
+        }
+        let repository = self.repository(Some(&rescue.repository))?;
+        let source = self.source(&repository, CancellationToken::new()).await?;
+        let dropped = code::rescue::drop(&source.context, id);
+        let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
+        self.audited("rescue_drop", Some(&rescue.repository), Some(&rescue.mirror), detail, dropped)
+    }
+
+    fn rescue(&self, id: &str) -> Result<Rescue> {
+        code::rescue::find(&self.shared.store, id)
+    }
+
+    /// Stores a token in the keychain.
+    ///
+    /// # Errors
+    /// [`Code::KeychainUnavailable`]: nothing was written; the hint names the variable to use instead.
+    pub async fn token_set(
+        &self,
+        repository: Option<&RepositoryId>,
+        place: &Place,
+        value: &SecretString,
+    ) -> Result<()> {
+        let known = self.repository(repository)?;
+        let set = tokens::set(&self.shared.outside, &known, place, value).await;
+        self.audited("token_set", Some(&known.id), mirror_of(place), place.to_string(), set)
+    }
+
+    /// Removes a token from the keychain; `false` where there was none.
+    ///
+    /// # Errors
+    /// [`Code::KeychainUnavailable`] without a usable keychain.
+    pub async fn token_remove(&self, repository: Option<&RepositoryId>, place: &Place) -> Result<bool> {
+        let known = self.repository(repository)?;
+        let removed = tokens::remove(&self.shared.outside, &known, place).await;
+        self.audited("token_remove", Some(&known.id), mirror_of(place), place.to_string(), removed)
+    }
+
+    /// Whose a token is, what it may do, when it ends; `None` where there is no token or none is needed.
+    ///
+    /// # Errors
+    /// Whatever the host answers to the questions.
+    pub async fn token_check(&self, repository: Option<&RepositoryId>, place: &Place) -> Result<Option<TokenReport>> {
+        let known = self.repository(repository)?;
+        tokens::check(&self.shared.outside, &self.config(), &self.shared.store, &known, place).await
+    }
+
+    /// Tries a mirror's address, token and rights, and changes nothing there.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for an unknown mirror. What does not work is in the result.
+    pub async fn mirror_test(&self, repository: Option<&RepositoryId>, mirror: &MirrorId) -> Result<MirrorTest> {
+        let known = self.repository(repository)?;
+        let mirror = named(&known, mirror)?;
+        let mut test =
+            MirrorTest { mirror: mirror.id.clone(), repo: mirror.target.display(), checks: Vec::new(), host_key: None };
+        let source = self.source(&known, CancellationToken::new()).await?;
+        let totals = Arc::new(Totals::default());
+        let context =
+            source.mirror_context(mirror.clone(), new_run_id(), CancellationToken::new(), totals, false).await;
+        let context = match context {
+            Ok(context) => context,
+            Err(error) => {
+                test.checks.push(Check::failed("find a token", &error));
+                return Ok(test);
+            }
+        };
+        self.test_git(&context, &mut test).await?;
+        if mirror.kind == MirrorType::GitHub {
+            let place = Place::Mirror(mirror.id.clone());
+            match self.token_check(Some(&known.id), &place).await {
+                Ok(Some(report)) => test.checks.extend(Check::of_token(&report)),
+                Ok(None) => {}
+                Err(error) => test.checks.push(Check::failed("ask the host about the token", &error)),
+            }
+        }
+        Ok(test)
+    }
+
+    async fn test_git(&self, context: &MirrorContext, test: &mut MirrorTest) -> Result<()> {
+        match code::look(context).await {
+            Ok(view) => {
+                test.checks.push(Check::works("read its branches", format!("{} refs", view.refs.len())));
+                test.checks.push(match code::probe(context).await {
+                    Ok(true) => Check::works("push to it", "accepted in a dry run, all refs at once".to_owned()),
+                    Ok(false) => Check::works(
+                        "push to it",
+                        "accepted in a dry run, but the host takes refs one by one: a broken push may arrive in part"
+                            .to_owned(),
+                    ),
+                    Err(error) => Check::failed("push to it", &error),
+                });
+            }
+            Err(error) => {
+                test.host_key = code::unknown_host_key(context, &error).await;
+                test.checks.push(Check::failed("read its branches", &error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers an ssh host key that the user has looked at.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when it cannot be written.
+    pub fn accept_host_key(&self, repository: Option<&RepositoryId>, key: &HostKey) -> Result<()> {
+        let known = self.repository(repository)?;
+        self.make_folder(&known.id)?;
+        let accepted = ssh::accept(&self.shared.state_dir.join("known_hosts"), key);
+        self.audited("accept_host_key", Some(&known.id), None, format!("{} {}", key.host, key.fingerprint), accepted)
+    }
+
+    /// A mirror's context with its lock held, for what is done by hand.
+    async fn locked_context(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+    ) -> Result<(MirrorContext, MirrorLock)> {
+        let known = self.repository(repository)?;
+        let mirror = named(&known, mirror)?;
+        let source = self.source(&known, CancellationToken::new()).await?;
+        let text = lock::holder(&self.shared.actor, self.shared.outside.clock.now());
+        let lock = MirrorLock::try_acquire(&source.context.folder, &mirror.id, &text).map_err(Error::from)?;
+        let totals = Arc::new(Totals::default());
+        let context = source.mirror_context(mirror, new_run_id(), CancellationToken::new(), totals, false).await?;
+        Ok((context, lock))
+    }
+
+    /// Writes down what was done and how it ended, then gives the result on.
+    fn audited<T>(
+        &self,
+        action: &str,
+        repository: Option<&RepositoryId>,
+        mirror: Option<&MirrorId>,
+        detail: String,
+        result: Result<T>,
+    ) -> Result<T> {
+        let repository = match repository {
+            Some(id) => Some(id.clone()),
+            None => self.repository(None).ok().map(|known| known.id.clone()),
+        };
+        self.shared.store.append_audit(&AuditEntry {
+            at_iso: self.shared.outside.clock.now(),
+            actor: self.shared.actor.clone(),
+            action: action.to_owned(),
+            repository,
+            mirror: mirror.cloned(),
+            detail,
+            outcome: result.as_ref().err().map_or_else(|| "ok".to_owned(), |error| error.message.clone()),
+        })?;
+        result
+    }
+}
+
+fn mirror_of(place: &Place) -> Option<&MirrorId> {
+    match place {
+        Place::Source => None,
+        Place::Mirror(id) => Some(id),
+    }
+}
+
+impl Check {
+    fn works(what: &str, detail: String) -> Self {
+        Self { what: what.to_owned(), works: Some(true), detail }
+    }
+
+    fn failed(what: &str, error: &Error) -> Self {
+        Self { what: what.to_owned(), works: Some(false), detail: format!("{} → {}", error.message, error.hint) }
+    }
+
+    fn of_token(report: &TokenReport) -> Vec<Self> {
+        let mut checks = vec![Self::works("know whose token it is", report.login.clone())];
+        checks.extend(report.rights.iter().map(|right| Self {
+            what: format!("{} ({})", right.right, right.aspect),
+            works: match right.state {
+                RightState::Proven => Some(true),
+                RightState::Missing => Some(false),
+                RightState::Unproven => None,
+            },
+            detail: right.detail.clone(),
+        }));
+        checks
+    }
+}

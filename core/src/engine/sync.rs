@@ -1,0 +1,288 @@
+//! Syncs and plans of a repository's mirrors, side by side.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
+use standin_state::model::{Aspect, MirrorId, MirrorStatus, RepositoryId, Trigger};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+
+use super::Engine;
+use crate::event::Event;
+use crate::github::{Client, Memory};
+use crate::jobs::JobKey;
+use crate::plan::Plan;
+use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
+use crate::tokens::{self, Place};
+use crate::{Code, Error, Result};
+
+/// What to sync or plan.
+#[derive(Clone, Debug)]
+pub struct SyncRequest {
+    /// Which repository; `None` is the one at hand.
+    pub repository: Option<RepositoryId>,
+    /// Which mirrors; none named means all that are switched on.
+    pub mirrors: Vec<MirrorId>,
+    /// Which aspects; `None` means all.
+    pub aspects: Option<BTreeSet<Aspect>>,
+    /// Whether guards and new secret names are confirmed.
+    pub yes: bool,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// Whether to wait while another process holds a mirror, instead of being refused.
+    pub wait: bool,
+}
+
+impl Default for SyncRequest {
+    fn default() -> Self {
+        Self { repository: None, mirrors: Vec::new(), aspects: None, yes: false, trigger: Trigger::Manual, wait: true }
+    }
+}
+
+/// The id of one sync, for [`Engine::cancel`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(transparent)]
+#[ts(export)]
+pub struct JobId(String);
+
+/// How a sync ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SyncOutcome {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// Each mirror that was tried.
+    pub mirrors: Vec<MirrorOutcome>,
+}
+
+/// A sync that was started.
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    task: JoinHandle<SyncOutcome>,
+    repository: RepositoryId,
+}
+
+impl Job {
+    /// Waits for its end.
+    pub async fn finished(self) -> SyncOutcome {
+        match self.task.await {
+            Ok(outcome) => outcome,
+            // Each run reports its own panic; this is the frame around them, which has nothing that could.
+            Err(_) => SyncOutcome { repository: self.repository, mirrors: Vec::new() },
+        }
+    }
+}
+
+/// The syncs that are going on.
+#[derive(Clone, Default)]
+pub(super) struct Running(Arc<Mutex<HashMap<JobId, CancellationToken>>>);
+
+impl Running {
+    fn add(&self) -> (JobId, CancellationToken) {
+        let id = JobId(run::new_run_id().to_string());
+        let cancel = CancellationToken::new();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel.clone());
+        (id, cancel)
+    }
+
+    fn remove(&self, id: &JobId) -> Option<CancellationToken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    fn get(&self, id: &JobId) -> Option<CancellationToken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+}
+
+impl Engine {
+    /// Starts a sync and returns at once; its events go to the progress that the engine was opened with.
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Code::Disabled`], [`Code::NotFound`], [`Code::Usage`] for a request that cannot start.
+    pub fn sync(&self, request: SyncRequest) -> Result<Job> {
+        let repository = self.repository(request.repository.as_ref())?;
+        let mirrors = chosen(&repository, &request)?;
+        let (id, cancel) = self.shared.running.add();
+        let engine = self.clone();
+        let (job, name) = (id.clone(), repository.id.clone());
+        let task = tokio::spawn(async move {
+            let outcome = engine.sync_mirrors(repository, mirrors, &request, cancel).await;
+            engine.shared.running.remove(&job);
+            outcome
+        });
+        Ok(Job { id, task, repository: name })
+    }
+
+    /// Stops a sync: each of its runs ends at the next safe point. `false` when it has ended already.
+    pub fn cancel(&self, job: &JobId) -> bool {
+        let running = self.shared.running.get(job);
+        if let Some(cancel) = &running {
+            cancel.cancel();
+        }
+        running.is_some()
+    }
+
+    async fn sync_mirrors(
+        &self,
+        repository: Arc<RepositoryConfig>,
+        mirrors: Vec<Arc<MirrorConfig>>,
+        request: &SyncRequest,
+        cancel: CancellationToken,
+    ) -> SyncOutcome {
+        let progress = &self.shared.outside.progress;
+        progress.event(&Event::SyncStarted {
+            repository: repository.id.clone(),
+            mirrors: mirrors.iter().map(|mirror| mirror.id.clone()).collect(),
+        });
+        let outcomes = match self.source(&repository, cancel).await {
+            Ok(source) => {
+                let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request));
+                join_all(runs).await
+            }
+            Err(error) => {
+                mirrors.iter().map(|mirror| run::not_begun(progress.as_ref(), &mirror.id, error.clone())).collect()
+            }
+        };
+        let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
+        progress.event(&Event::SyncFinished {
+            repository: repository.id.clone(),
+            synced: count(MirrorStatus::Success),
+            failed: count(MirrorStatus::Failed),
+            blocked: count(MirrorStatus::Blocked),
+        });
+        SyncOutcome { repository: repository.id.clone(), mirrors: outcomes }
+    }
+
+    fn start_run(
+        &self,
+        source: &Arc<SharedSource>,
+        mirror: Arc<MirrorConfig>,
+        request: &SyncRequest,
+    ) -> crate::jobs::Waiting {
+        let run = self.run_request(request);
+        let key = JobKey {
+            repository: source.context.repository.id.clone(),
+            mirror: mirror.id.clone(),
+            aspects: run.aspects.clone(),
+            yes: run.yes,
+        };
+        let source = source.clone();
+        self.shared.jobs.start(key, move || run::execute(source, mirror, run))
+    }
+
+    /// Computes the plan of each mirror asked for. A mirror that cannot be looked at gives its error in its place.
+    ///
+    /// # Errors
+    /// As [`Engine::sync`].
+    pub async fn plan(&self, request: &SyncRequest) -> Result<Vec<(MirrorId, Result<Plan>)>> {
+        let repository = self.repository(request.repository.as_ref())?;
+        let mirrors = chosen(&repository, request)?;
+        let source = self.source(&repository, CancellationToken::new()).await?;
+        let run = self.run_request(request);
+        let plans = mirrors.into_iter().map(|mirror| {
+            let (id, source, run) = (mirror.id.clone(), source.clone(), &run);
+            async move { (id, run::plan(source, mirror, run).await) }
+        });
+        Ok(join_all(plans).await)
+    }
+
+    pub(super) fn run_request(&self, request: &SyncRequest) -> RunRequest {
+        RunRequest {
+            aspects: request.aspects.clone().unwrap_or_else(|| Aspect::ALL.iter().copied().collect()),
+            yes: request.yes,
+            trigger: request.trigger,
+            wait: request.wait,
+            actor: self.shared.actor.clone(),
+        }
+    }
+
+    /// Puts together what reading the source needs, with the source's token where one is found.
+    pub(super) async fn source(
+        &self,
+        repository: &Arc<RepositoryConfig>,
+        cancel: CancellationToken,
+    ) -> Result<Arc<SharedSource>> {
+        let (shared, config) = (&self.shared, self.config());
+        let git = self.git().await?.clone();
+        let folder = self.make_folder(&repository.id)?;
+        let totals = Arc::new(Totals::default());
+        let token = tokens::find(&shared.outside, &config, &shared.store, repository, &Place::Source).await?;
+        let github = match (&repository.source, &token) {
+            (Source::GitHub(slug), Some(token)) => Some(Client::new(
+                &config,
+                slug,
+                token,
+                Memory::new(&shared.store, &repository.id, None),
+                shared.outside.clock.clone(),
+                totals.clone(),
+                cancel.clone(),
+            )?),
+            _ => None,
+        };
+        Ok(Arc::new(SharedSource::new(Arc::new(SourceContext {
+            repository: repository.clone(),
+            config,
+            store: shared.store.clone(),
+            folder,
+            outside: shared.outside.clone(),
+            git,
+            token,
+            github,
+            cancel,
+            totals,
+        }))))
+    }
+}
+
+/// The mirrors that a request means.
+fn chosen(repository: &RepositoryConfig, request: &SyncRequest) -> Result<Vec<Arc<MirrorConfig>>> {
+    if !repository.enabled {
+        return Err(Error::new(
+            Code::Disabled,
+            format!(
+                "mirroring of {} is switched off (`MIRROR_ENABLED=false`), so nothing is synced, by hand neither",
+                repository.id
+            ),
+            "Set `MIRROR_ENABLED=true` in `.env`, or `enabled = true` in `standin.toml`.",
+        ));
+    }
+    if request.mirrors.is_empty() {
+        let enabled: Vec<_> =
+            repository.mirrors.iter().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect();
+        if enabled.is_empty() {
+            return Err(Error::new(
+                Code::Configuration,
+                format!("{} has no mirror that is switched on", repository.id),
+                "Define one with `MIRROR_1_TYPE`, `MIRROR_1_REPO` or `MIRROR_1_URL` in `.env`, or in `standin.toml`.",
+            ));
+        }
+        return Ok(enabled);
+    }
+    request.mirrors.iter().map(|id| named(repository, id)).collect()
+}
+
+/// The mirror with this id, if it may be synced.
+pub(super) fn named(repository: &RepositoryConfig, id: &MirrorId) -> Result<Arc<MirrorConfig>> {
+    let Some(mirror) = repository.mirror(id) else {
+        let names: Vec<&str> = repository.mirrors.iter().map(|mirror| mirror.id.as_str()).collect();
+        return Err(Error::new(
+            Code::NotFound,
+            format!("{} has no mirror {id}", repository.id),
+            format!("Its mirrors: {}.", names.join(", ")),
+        ));
+    };
+    if !mirror.enabled {
+        return Err(Error::new(
+            Code::Disabled,
+            format!("mirror {id} is switched off"),
+            "Set its `ENABLED` to true in `.env` or its `enabled` in `standin.toml`.",
+        ));
+    }
+    Ok(Arc::new(mirror.clone()))
+}

@@ -1,0 +1,207 @@
+//! What is found by looking: is each mirror reachable, its token good, its Actions as Standin left them?
+//!
+//! A check changes nothing but one thing: what an earlier run left open (Actions switched off) is ended.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use standin_state::config::MirrorConfig;
+use standin_state::lock::MirrorLock;
+use standin_state::model::{Health, MirrorId, MirrorType};
+use ts_rs::TS;
+
+use crate::code::{self, MirrorView};
+use crate::event::Notice;
+use crate::plan::{Plan, Planned};
+use crate::run::{MirrorContext, RunRequest, SharedSource, Totals};
+use crate::tokens::{self, Place};
+use crate::workflows::switch;
+use crate::{Error, Result};
+
+/// What a health check of one mirror found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct HealthReport {
+    /// The mirror.
+    pub mirror: MirrorId,
+    /// Where it is, as it may be shown.
+    pub repo: String,
+    /// The verdict.
+    pub health: Health,
+    /// When it was checked.
+    #[ts(type = "string")]
+    pub at_iso: Timestamp,
+    /// Commits of the default branch that the mirror lacks now; `None` where it could not be found out.
+    #[ts(type = "number | null")]
+    pub behind: Option<u64>,
+    /// How many changes a sync would make now; `None` where it could not be found out.
+    pub pending: Option<usize>,
+    /// What was found, the worst first; empty when all is well.
+    pub findings: Vec<Notice>,
+}
+
+/// A token that ends within so many days is warned of.
+const EXPIRY_WARNING_DAYS: i64 = 14;
+
+/// Checks one mirror and remembers the verdict.
+pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<HealthReport> {
+    let context = &source.context;
+    let mut findings = Findings::default();
+    let mut report = HealthReport {
+        mirror: mirror.id.clone(),
+        repo: mirror.target.display(),
+        health: Health::Unknown,
+        at_iso: context.outside.clock.now(),
+        behind: None,
+        pending: None,
+        findings: Vec::new(),
+    };
+    match look(&source, &mirror, request, &mut findings).await {
+        Ok(plan) => read_plan(&plan, &mut report, &mut findings),
+        Err(error) => findings.failed(error),
+    }
+    check_token(&source, &mirror, &mut findings).await;
+    report.health = findings.verdict;
+    report.findings = findings.into_notices();
+    let detail = report.findings.first().map(|notice| notice.message.as_str());
+    context.store.set_health(&context.repository.id, &mirror.id, report.health, detail, report.at_iso)?;
+    Ok(report)
+}
+
+/// Looks at the mirror as a sync would, and first ends what an earlier run left open.
+async fn look(
+    source: &Arc<SharedSource>,
+    mirror: &Arc<MirrorConfig>,
+    request: &RunRequest,
+    findings: &mut Findings,
+) -> Result<Plan> {
+    let cancel = source.context.cancel.child_token();
+    let run = crate::run::new_run_id();
+    let context = source.mirror_context(mirror.clone(), run, cancel, Arc::new(Totals::default()), false).await?;
+    let mut view = code::look(&context).await?;
+    mend(&context, &mut view, request, findings).await?;
+    crate::run::plan_from(source, &context, view, &request.aspects).await
+}
+
+async fn mend(
+    context: &MirrorContext,
+    view: &mut MirrorView,
+    request: &RunRequest,
+    findings: &mut Findings,
+) -> Result<()> {
+    if !switch::is_open(context, view)? {
+        return Ok(());
+    }
+    match MirrorLock::try_acquire(&context.source.folder, &context.mirror.id, &request.actor) {
+        Ok(_lock) => match switch::mend(context, view).await {
+            Ok(switch::Mended::StillOff(error)) => {
+                findings.failed(error);
+                Ok(())
+            }
+            Ok(switch::Mended::Nothing | switch::Mended::Restored) => {
+                findings.notice(
+                    Health::Ok,
+                    "Actions had been left off by an interrupted sync: its settings are restored now",
+                    "",
+                );
+                Ok(())
+            }
+            Err(error) => {
+                findings.failed(error);
+                Ok(())
+            }
+        },
+        Err(refusal) => {
+            let error = Error::from(refusal);
+            findings.notice(Health::Ok, &format!("a sync is going on: {}", error.message), &error.hint);
+            Ok(())
+        }
+    }
+}
+
+fn read_plan(plan: &Plan, report: &mut HealthReport, findings: &mut Findings) {
+    let mut failed = |error: &Error| findings.failed(error.clone());
+    if let Some(Planned::Failed(error)) = &plan.secrets {
+        failed(error);
+    }
+    if let Some(Planned::Failed(error)) = &plan.variables {
+        failed(error);
+    }
+    if let Some(Planned::Failed(error)) = &plan.workflows {
+        failed(error);
+    }
+    match &plan.code {
+        Some(Planned::Failed(error)) => failed(error),
+        Some(Planned::Ready(code)) => {
+            report.behind = Some(code.behind);
+            for divergence in code.undecided() {
+                findings.notice(
+                    Health::Warning,
+                    &format!("{} has diverged on the mirror", divergence.name.short()),
+                    &format!(
+                        "Decide with `standin resolve {} {} overwrite|take|leave`.",
+                        report.mirror, divergence.name
+                    ),
+                );
+            }
+        }
+        None => {}
+    }
+    let changes = plan.changes().len();
+    report.pending = Some(changes);
+    if changes > 0 {
+        findings.notice(
+            Health::Warning,
+            &format!("{changes} changes are not on the mirror yet"),
+            "Sync it; `standin plan` lists them.",
+        );
+    }
+}
+
+async fn check_token(source: &SharedSource, mirror: &MirrorConfig, findings: &mut Findings) {
+    if mirror.kind != MirrorType::GitHub {
+        return;
+    }
+    let context = &source.context;
+    let place = Place::Mirror(mirror.id.clone());
+    let report = tokens::check(&context.outside, &context.config, &context.store, &context.repository, &place).await;
+    let Ok(Some(report)) = report else { return };
+    if let Some(days) = report.days_left
+        && days <= EXPIRY_WARNING_DAYS
+    {
+        findings.notice(
+            Health::Warning,
+            &format!("the token of {} ends in {days} days", mirror.id),
+            &format!("Make a new one and store it with `standin token set {}`.", mirror.id),
+        );
+    }
+}
+
+/// Findings with the worst verdict so far.
+struct Findings {
+    verdict: Health,
+    notices: Vec<(Health, Notice)>,
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self { verdict: Health::Ok, notices: Vec::new() }
+    }
+}
+
+impl Findings {
+    fn notice(&mut self, health: Health, message: &str, hint: &str) {
+        self.verdict = self.verdict.max(health);
+        self.notices.push((health, Notice { message: message.to_owned(), hint: hint.to_owned() }));
+    }
+
+    fn failed(&mut self, error: Error) {
+        self.notice(Health::Failed, &error.message, &error.hint);
+    }
+
+    fn into_notices(mut self) -> Vec<Notice> {
+        self.notices.sort_by_key(|(health, _)| std::cmp::Reverse(*health));
+        self.notices.into_iter().map(|(_, notice)| notice).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! Many runs side by side: a bounded number at once, one per mirror at a time.
+//!
+//! A second request for a mirror that waits joins the one that waits already; one that came after the start waits
+//! for its turn. Mirrors do not wait for each other, and one that fails or hangs does not stop the rest. Other
+//! processes are kept out by the operating-system lock that each run takes (see [`crate::run`]).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use standin_state::model::{Aspect, MirrorId, RepositoryId};
+use tokio::sync::Semaphore;
+
+use crate::run::MirrorOutcome;
+
+/// What makes two requests the same: joining one then gives the other's result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobKey {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The mirror.
+    pub mirror: MirrorId,
+    /// What is asked for.
+    pub aspects: BTreeSet<Aspect>,
+    /// Whether guards are confirmed.
+    pub yes: bool,
+}
+
+/// A run's result, for everyone who waits for it.
+pub type Waiting = Shared<BoxFuture<'static, MirrorOutcome>>;
+
+/// Runs jobs. Cheap to clone; all clones share their places and turns.
+#[derive(Clone)]
+pub struct Jobs {
+    places: Arc<Semaphore>,
+    queues: Arc<Mutex<Queues>>,
+}
+
+#[derive(Default)]
+struct Queues {
+    turns: HashMap<(RepositoryId, MirrorId), Arc<tokio::sync::Mutex<()>>>,
+    waiting: HashMap<JobKey, Waiting>,
+}
+
+impl Jobs {
+    /// A runner with so many places.
+    pub fn new(parallel: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(parallel.max(1))), queues: Arc::default() }
+    }
+
+    /// Starts `job` when it is the mirror's turn and a place is free, or joins the same one that still waits.
+    ///
+    /// The place is taken after the turn, so that requests for one busy mirror never fill the places of others.
+    pub fn start<F>(&self, key: JobKey, job: impl FnOnce() -> F + Send + 'static) -> Waiting
+    where
+        F: Future<Output = MirrorOutcome> + Send + 'static,
+    {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = queues.waiting.get(&key) {
+            return waiting.clone();
+        }
+        let turn = queues.turns.entry((key.repository.clone(), key.mirror.clone())).or_default().clone();
+        let places = self.places.clone();
+        let all = self.queues.clone();
+        let id = key.mirror.clone();
+        let own = key.clone();
+        let task = tokio::spawn(async move {
+            let _turn = turn.lock_owned().await;
+            // The semaphore is never closed, so that a place always comes.
+            let _place = places.acquire_owned().await;
+            all.lock().unwrap_or_else(PoisonError::into_inner).waiting.remove(&own);
+            job().await
+        });
+        let waiting =
+            task.map(move |result| result.unwrap_or_else(|panic| MirrorOutcome::panicked(id, &panic))).boxed().shared();
+        queues.waiting.insert(key, waiting.clone());
+        waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use standin_state::model::MirrorStatus;
+
+    use super::*;
+
+    fn key(mirror: &str) -> JobKey {
+        JobKey {
+            repository: "r".parse().expect("an id"),
+            mirror: mirror.parse().expect("an id"),
+            aspects: BTreeSet::new(),
+            yes: false,
+        }
+    }
+
+    fn outcome(mirror: &str) -> MirrorOutcome {
+        MirrorOutcome { mirror: mirror.parse().expect("an id"), status: MirrorStatus::Success, error: None }
+    }
+
+    #[tokio::test]
+    async fn one_mirror_runs_once_at_a_time_and_requests_that_wait_are_joined() {
+        let jobs = Jobs::new(8);
+        let (running, most, started) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let begin = || {
+            let (running, most, started) = (running.clone(), most.clone(), started.clone());
+            jobs.start(key("a"), move || async move {
+                started.fetch_add(1, Ordering::SeqCst);
+                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                outcome("a")
+            })
+        };
+        let first = begin();
+        while started.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let others = [begin(), begin(), begin()];
+        first.await;
+        for other in others {
+            assert_eq!(other.await.status, MirrorStatus::Success);
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 1);
+        assert_eq!(started.load(Ordering::SeqCst), 2, "the first, and one for the three that came while it ran");
+    }
+
+    #[tokio::test]
+    async fn a_mirror_that_hangs_leaves_the_places_of_others_free() {
+        let jobs = Jobs::new(2);
+        let hung: Vec<_> = (0..4)
+            .map(|n| {
+                let mut key = key("hung");
+                key.yes = n % 2 == 0;
+                key.aspects = if n < 2 { BTreeSet::new() } else { [Aspect::Code].into() };
+                jobs.start(key, || async {
+                    tokio::time::sleep(Duration::from_secs(3600)).await;
+                    outcome("hung")
+                })
+            })
+            .collect();
+        let quick =
+            tokio::time::timeout(Duration::from_secs(5), jobs.start(key("quick"), || async { outcome("quick") }));
+        assert_eq!(quick.await.expect("not held up").status, MirrorStatus::Success);
+        drop(hung);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_panics_is_reported_as_failed() {
+        let outcome = Jobs::new(1).start(key("a"), || async { panic!("boom") }).await;
+        assert_eq!(outcome.status, MirrorStatus::Failed);
+        assert!(outcome.error.is_some());
+    }
+}

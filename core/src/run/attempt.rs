@@ -1,0 +1,341 @@
+//! The order of things in a run.
+//!
+//! 1. Look at the mirror's refs and its fence, while the source is fetched and the other aspects are read.
+//! 2. End what an earlier run left open (Actions switched off), here or on another machine.
+//! 3. Plan: refs first, since the workflows that a push would bring depend on them.
+//! 4. Apply: Actions off where the push needs it; code, secrets and variables side by side; workflows held;
+//!    Actions restored.
+//!
+//! An aspect that fails does not stop the others. What stops all is an unreachable mirror or a fence that says that
+//! somebody else is master: then nothing is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use standin_state::config::MirrorConfig;
+use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
+use tokio_util::sync::CancellationToken;
+
+use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource, Totals};
+use crate::code::{self, MirrorView, Snapshot};
+use crate::event::{Event, Notice};
+use crate::plan::{ActionsGuardPlan, CodePlan, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::tokens::Place;
+use crate::workflows::switch;
+use crate::{Code, Error, Result, secrets, variables, workflows};
+
+/// How the tries of a run ended.
+pub(super) struct Tried {
+    /// The aspects that were tried, with their results.
+    pub reports: BTreeMap<Aspect, AspectReport>,
+    /// Why the run ended before its aspects.
+    pub error: Option<Error>,
+    /// Whether the user stopped it.
+    pub cancelled: bool,
+}
+
+impl Tried {
+    fn ended(error: Error) -> Self {
+        Self { reports: BTreeMap::new(), cancelled: error.code == Code::Cancelled, error: Some(error) }
+    }
+
+    /// Marks the run as ended by its time limit.
+    pub(super) fn timed_out(&mut self, limit: Duration) {
+        self.cancelled = false;
+        self.error = Some(Error::passing(
+            Code::TimedOut,
+            format!("the run did not finish within its limit of {} s", limit.as_secs()),
+            "Sync again: what was done is kept. A slow link or a large first push may need a higher `[limits] run`.",
+        ));
+    }
+}
+
+/// Tries a run until it works, fails for good, or the attempts are used up.
+pub(super) async fn with_retries(
+    source: &Arc<SharedSource>,
+    mirror: &Arc<MirrorConfig>,
+    request: &RunRequest,
+    run: &RunId,
+    cancel: &CancellationToken,
+    totals: &Arc<Totals>,
+) -> Tried {
+    let mut attempt = 0;
+    loop {
+        let context =
+            source.mirror_context(mirror.clone(), run.clone(), cancel.clone(), totals.clone(), request.yes).await;
+        let (tried, passing) = match context {
+            Ok(context) => once(source, &context, request, attempt).await,
+            Err(error) => (Tried::ended(error.clone()), error.retryable.then_some(error)),
+        };
+        let Some(passing) = passing.filter(|_| attempt + 1 < ATTEMPTS && !cancel.is_cancelled()) else {
+            return tried;
+        };
+        let wait = passing.retry_after_seconds.map_or(BACKOFF[attempt], Duration::from_secs);
+        if wait > source.context.config.limits.run / 2 {
+            return tried;
+        }
+        attempt += 1;
+        tokio::select! {
+            () = cancel.cancelled() => return tried,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// What was seen and what would be done about it.
+pub(super) struct Looked {
+    pub plan: Plan,
+    view: MirrorView,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+fn wanted(context: &MirrorContext, aspects: &BTreeSet<Aspect>, aspect: Aspect) -> bool {
+    aspects.contains(&aspect) && context.mirror.sync.contains(&aspect)
+}
+
+/// Reads the rest and plans. Changes nothing on the mirror.
+pub(super) async fn plan_with(
+    source: &SharedSource,
+    context: &MirrorContext,
+    aspects: &BTreeSet<Aspect>,
+    attempt: usize,
+    view: MirrorView,
+) -> Result<Looked> {
+    let wants = |aspect| wanted(context, aspects, aspect);
+    let (snapshot, secrets, variables, states) = tokio::join!(
+        optional(wants(Aspect::Code), source.snapshot(attempt)),
+        optional(wants(Aspect::Secrets), secrets::plan(context)),
+        optional(wants(Aspect::Variables), variables::plan(context)),
+        optional(wants(Aspect::Workflows), workflows::read(context)),
+    );
+    let code = match &snapshot {
+        None => None,
+        Some(Err(error)) => Some(Err(error.clone())),
+        Some(Ok(snapshot)) => Some(code::plan(context, snapshot, &view).await),
+    };
+    let files = match &code {
+        Some(Ok(plan)) => Some(plan),
+        Some(Err(_)) | None => None,
+    };
+    let workflows = match states {
+        None => None,
+        Some(Err(error)) => Some(Err(error)),
+        Some(Ok(states)) => Some(workflows::plan(context, &states, files).await),
+    };
+    let plan = Plan {
+        repository: context.repository().id.clone(),
+        mirror: context.mirror.id.clone(),
+        repo: context.mirror.target.display(),
+        source: context.repository().source.display(),
+        at_iso: context.outside().clock.now(),
+        code: code.map(planned),
+        secrets: secrets.map(planned),
+        variables: variables.map(planned),
+        workflows: workflows.map(planned),
+        notices: token_notices(context),
+    };
+    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok) })
+}
+
+/// What the user should know about the tokens in use.
+fn token_notices(context: &MirrorContext) -> Vec<Notice> {
+    let repository = context.repository();
+    let place = Place::Mirror(context.mirror.id.clone());
+    let source = context.source.token.as_ref().and_then(|token| token.notice(repository, &Place::Source));
+    let mirror = context.token.as_ref().and_then(|token| token.notice(repository, &place));
+    source.into_iter().chain(mirror).collect()
+}
+
+fn planned<P>(result: Result<P>) -> Planned<P> {
+    match result {
+        Ok(plan) => Planned::Ready(plan),
+        Err(error) => Planned::Failed(error),
+    }
+}
+
+async fn optional<T>(wanted: bool, work: impl Future<Output = Result<T>>) -> Option<Result<T>> {
+    if wanted { Some(work.await) } else { None }
+}
+
+/// One attempt. The second value is the fault that is worth another.
+async fn once(
+    source: &SharedSource,
+    context: &MirrorContext,
+    request: &RunRequest,
+    attempt: usize,
+) -> (Tried, Option<Error>) {
+    let looked = tokio::select! {
+        () = context.cancel.cancelled() => Err(stopped()),
+        looked = look_and_plan(source, context, &request.aspects, attempt) => looked,
+    };
+    match looked {
+        Ok(looked) => apply(context, looked).await,
+        Err(error) => {
+            let passing = error.retryable.then(|| error.clone());
+            (Tried::ended(error), passing)
+        }
+    }
+}
+
+fn look_and_plan<'a>(
+    source: &'a SharedSource,
+    context: &'a MirrorContext,
+    aspects: &'a BTreeSet<Aspect>,
+    attempt: usize,
+) -> BoxFuture<'a, Result<Looked>> {
+    Box::pin(async move {
+        let mut view = code::look(context).await?;
+        switch::mend(context, &mut view).await?;
+        plan_with(source, context, aspects, attempt, view).await
+    })
+}
+
+fn stopped() -> Error {
+    Error::new(Code::Cancelled, "the run was stopped", "Start it again when you want it: what was done is kept.")
+}
+
+/// Results by aspect, and the first passing fault among them.
+#[derive(Default)]
+struct Results {
+    reports: BTreeMap<Aspect, AspectReport>,
+    passing: Option<Error>,
+    cancelled: bool,
+}
+
+impl Results {
+    fn add(&mut self, context: &MirrorContext, aspect: Aspect, result: Result<AspectReport>) {
+        let report = result.unwrap_or_else(|error| {
+            self.cancelled |= error.code == Code::Cancelled;
+            let status = match error.code {
+                Code::GuardHeld | Code::SecretNamesHeld | Code::Diverged => AspectStatus::Blocked,
+                _ => AspectStatus::Failed,
+            };
+            let report = AspectReport::from_error(status, &error);
+            if error.retryable && self.passing.is_none() {
+                self.passing = Some(error);
+            }
+            report
+        });
+        let report = AspectReport { last_sync_iso: Some(context.outside().clock.now()), ..report };
+        context.event(&Event::AspectFinished {
+            run: context.run.clone(),
+            mirror: context.mirror.id.clone(),
+            aspect,
+            report: report.clone(),
+        });
+        self.reports.insert(aspect, report);
+    }
+}
+
+async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>) {
+    let Looked { plan, mut view, snapshot } = looked;
+    let mut results = Results::default();
+
+    let switch_off = matches!(
+        (&plan.workflows, &plan.code),
+        (Some(Planned::Ready(workflows)), Some(Planned::Ready(code)))
+            if workflows.guard == ActionsGuardPlan::SwitchOff && pushes(context, code)
+    );
+    let engaged = if switch_off { switch::engage(context, &mut view).await.map(Some) } else { Ok(None) };
+
+    let values = async {
+        tokio::join!(apply_secrets(context, plan.secrets.as_ref()), apply_variables(context, plan.variables.as_ref()),)
+    };
+    let code = async {
+        match &engaged {
+            Ok(_) => apply_code(context, plan.code.as_ref(), snapshot.as_ref(), &mut view).await,
+            Err(error) => plan.code.as_ref().map(|_| {
+                Err(error.clone().during("Actions could not be switched off before the push, so nothing was pushed"))
+            }),
+        }
+    };
+    let (code, (secrets, variables)) = tokio::join!(code, values);
+
+    if let Some(code) = code {
+        results.add(context, Aspect::Code, code);
+    }
+    if let Some(secrets) = secrets {
+        results.add(context, Aspect::Secrets, secrets);
+    }
+    if let Some(variables) = variables {
+        results.add(context, Aspect::Variables, variables);
+    }
+    if let Some(workflows) = &plan.workflows {
+        started(context, Aspect::Workflows);
+        let result = match (workflows, engaged) {
+            (Planned::Failed(error), _) => Err(error.clone()),
+            (_, Err(error)) => Err(error),
+            (Planned::Ready(workflows), Ok(engaged)) => finish_workflows(context, workflows, engaged, &mut view).await,
+        };
+        results.add(context, Aspect::Workflows, result);
+    }
+
+    let Results { reports, passing, cancelled } = results;
+    let error = cancelled.then(stopped);
+    (Tried { reports, error, cancelled }, passing)
+}
+
+/// Whether the push goes at all: a plan that waits for a confirmation moves nothing.
+fn pushes(context: &MirrorContext, code: &CodePlan) -> bool {
+    !code.refs.changes.is_empty() && (code.guard.is_empty() || context.yes)
+}
+
+/// Holds what the push brought and restores Actions, also when the run was stopped in between.
+async fn finish_workflows(
+    context: &MirrorContext,
+    plan: &WorkflowsPlan,
+    engaged: Option<switch::Engaged>,
+    view: &mut MirrorView,
+) -> Result<AspectReport> {
+    let Some(engaged) = engaged else {
+        return workflows::apply(context, plan, view).await;
+    };
+    let clean = context.for_clean_up(CLEAN_UP);
+    let context = if context.cancel.is_cancelled() { &clean } else { context };
+    match switch::release(context, engaged, view).await {
+        Err(error) if error.code == Code::Cancelled => switch::mend(&clean, view).await.and(Err(error)),
+        released => released,
+    }
+}
+
+fn started(context: &MirrorContext, aspect: Aspect) {
+    context.event(&Event::AspectStarted { run: context.run.clone(), mirror: context.mirror.id.clone(), aspect });
+}
+
+async fn apply_code(
+    context: &MirrorContext,
+    plan: Option<&Planned<CodePlan>>,
+    snapshot: Option<&Arc<Snapshot>>,
+    view: &mut MirrorView,
+) -> Option<Result<AspectReport>> {
+    let plan = plan?;
+    started(context, Aspect::Code);
+    match (plan, snapshot) {
+        (Planned::Failed(error), _) => Some(Err(error.clone())),
+        (Planned::Ready(plan), Some(snapshot)) => Some(code::apply(context, snapshot, view, plan).await),
+        (Planned::Ready(_), None) => None,
+    }
+}
+
+async fn apply_secrets(context: &MirrorContext, plan: Option<&Planned<SecretsPlan>>) -> Option<Result<AspectReport>> {
+    let plan = plan?;
+    started(context, Aspect::Secrets);
+    match plan {
+        Planned::Failed(error) => Some(Err(error.clone())),
+        Planned::Ready(plan) => Some(secrets::apply(context, plan).await),
+    }
+}
+
+async fn apply_variables(
+    context: &MirrorContext,
+    plan: Option<&Planned<VariablesPlan>>,
+) -> Option<Result<AspectReport>> {
+    let plan = plan?;
+    started(context, Aspect::Variables);
+    match plan {
+        Planned::Failed(error) => Some(Err(error.clone())),
+        Planned::Ready(plan) => Some(variables::apply(context, plan).await),
+    }
+}

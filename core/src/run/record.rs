@@ -1,0 +1,180 @@
+//! What is written down about a run: its row, its aspects, the audit trail, and the JSON file.
+
+use std::sync::Arc;
+
+use standin_state::config::MirrorConfig;
+use standin_state::files;
+use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RunId, RunStatus};
+use standin_state::store::{AuditEntry, RunRecord, RunTotals};
+
+use super::attempt::Tried;
+use super::{MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
+use crate::event::Event;
+use crate::outside::Progress;
+use crate::{Code, Error, Result, status};
+
+/// A new run id: the moment in hexadecimal milliseconds, then random digits, so that ids sort by time.
+pub(crate) fn new_run_id() -> RunId {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let random = rand::random::<u32>();
+    format!("{now:x}-{random:08x}").parse().unwrap_or_else(|_| unreachable!("hexadecimal digits are a run id"))
+}
+
+/// Writes down that a run begins. The mirror's lock is held.
+pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &RunRequest) -> Result<RunId> {
+    let now = source.outside.clock.now();
+    source.store.mark_interrupted(&source.repository.id, &mirror.id, now)?;
+    let run = new_run_id();
+    source.store.begin_run(&RunRecord {
+        id: run.clone(),
+        repository: source.repository.id.clone(),
+        mirror: mirror.id.clone(),
+        trigger: request.trigger,
+        status: RunStatus::Running,
+        started_iso: now,
+        finished_iso: None,
+        error: None,
+        totals: RunTotals::default(),
+        changes: Vec::new(),
+    })?;
+    source.outside.progress.event(&Event::RunStarted {
+        run: run.clone(),
+        repository: source.repository.id.clone(),
+        mirror: mirror.id.clone(),
+        repo: mirror.target.display(),
+    });
+    Ok(run)
+}
+
+/// Writes down how a run ended. Failing to write is itself a failure of the run.
+pub(super) fn finish(
+    source: &SharedSource,
+    mirror: &Arc<MirrorConfig>,
+    request: &RunRequest,
+    run: &RunId,
+    tried: Tried,
+    totals: &Totals,
+) -> MirrorOutcome {
+    let status = run_status(&tried);
+    let mut outcome =
+        MirrorOutcome { mirror: mirror.id.clone(), status: mirror_status(status), error: tried.error.clone() };
+    if let Err(error) = write(&source.context, mirror, request, run, status, &tried, totals) {
+        outcome.status = MirrorStatus::Failed;
+        outcome.error = Some(error);
+    }
+    source.context.outside.progress.event(&Event::RunFinished {
+        run: run.clone(),
+        mirror: mirror.id.clone(),
+        status: outcome.status,
+        error: outcome.error.clone(),
+        totals: totals.snapshot(),
+    });
+    outcome
+}
+
+fn write(
+    source: &SourceContext,
+    mirror: &MirrorConfig,
+    request: &RunRequest,
+    run: &RunId,
+    status: RunStatus,
+    tried: &Tried,
+    totals: &Totals,
+) -> Result<()> {
+    let (store, repository, now) = (&source.store, &source.repository, source.outside.clock.now());
+    for (aspect, report) in &tried.reports {
+        store.finish_aspect(run, &repository.id, &mirror.id, *aspect, report)?;
+    }
+    store.finish_run(run, status, tried.error.as_ref(), &totals.snapshot(), now)?;
+    store.append_audit(&AuditEntry {
+        at_iso: now,
+        actor: request.actor.clone(),
+        action: "sync".to_owned(),
+        repository: Some(repository.id.clone()),
+        mirror: Some(mirror.id.clone()),
+        detail: describe(tried, totals),
+        outcome: audit_outcome(status, tried),
+    })?;
+    let report = status::report(store, &source.folder, repository)?;
+    if status::all_in_step(&report) {
+        store.set_last_full_sync(&repository.id, now)?;
+    }
+    let report = status::report(store, &source.folder, repository)?;
+    files::write_mirror_status(&source.folder, &report)
+}
+
+/// Tells that a mirror's run could not even begin.
+pub(crate) fn not_begun(progress: &dyn Progress, mirror: &MirrorId, error: Error) -> MirrorOutcome {
+    progress.event(&Event::RunFinished {
+        run: new_run_id(),
+        mirror: mirror.clone(),
+        status: MirrorStatus::Failed,
+        error: Some(error.clone()),
+        totals: RunTotals::default(),
+    });
+    MirrorOutcome::failed(mirror.clone(), error)
+}
+
+/// Reports a run that could not take its lock; nothing was tried.
+pub(super) fn refused(
+    source: &SourceContext,
+    mirror: &MirrorConfig,
+    request: &RunRequest,
+    error: Error,
+) -> MirrorOutcome {
+    let entry = AuditEntry {
+        at_iso: source.outside.clock.now(),
+        actor: request.actor.clone(),
+        action: "sync".to_owned(),
+        repository: Some(source.repository.id.clone()),
+        mirror: Some(mirror.id.clone()),
+        detail: "refused before it began".to_owned(),
+        outcome: error.message.clone(),
+    };
+    let error = source.store.append_audit(&entry).err().unwrap_or(error);
+    not_begun(source.outside.progress.as_ref(), &mirror.id, error)
+}
+
+fn run_status(tried: &Tried) -> RunStatus {
+    let any = |status| tried.reports.values().any(|report| report.status == status);
+    match &tried.error {
+        Some(error) if tried.cancelled || error.code == Code::Cancelled => RunStatus::Cancelled,
+        Some(error) if matches!(error.code, Code::FenceLost | Code::Diverged | Code::GuardHeld) => RunStatus::Blocked,
+        Some(_) => RunStatus::Failed,
+        None if any(AspectStatus::Failed) => RunStatus::Failed,
+        None if any(AspectStatus::Blocked) => RunStatus::Blocked,
+        None => RunStatus::Success,
+    }
+}
+
+/// The status of a mirror after a run that ended so.
+pub(crate) fn mirror_status(status: RunStatus) -> MirrorStatus {
+    match status {
+        RunStatus::Running => MirrorStatus::Syncing,
+        RunStatus::Success => MirrorStatus::Success,
+        RunStatus::Failed | RunStatus::Cancelled => MirrorStatus::Failed,
+        RunStatus::Blocked => MirrorStatus::Blocked,
+    }
+}
+
+fn describe(tried: &Tried, totals: &Totals) -> String {
+    let mut parts: Vec<String> =
+        tried.reports.iter().map(|(aspect, report)| format!("{aspect} {}", report.status)).collect();
+    let totals = totals.snapshot();
+    parts.push(format!("{} changes", totals.changes));
+    parts.join(", ")
+}
+
+fn audit_outcome(status: RunStatus, tried: &Tried) -> String {
+    let reasons: Vec<&str> = tried
+        .error
+        .iter()
+        .map(|error| error.message.as_str())
+        .chain(tried.reports.values().filter_map(|report| report.error.as_deref()))
+        .collect();
+    match status {
+        RunStatus::Success => "ok".to_owned(),
+        _ if reasons.is_empty() => status.to_string(),
+        _ => reasons.join("; "),
+    }
+}

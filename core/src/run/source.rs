@@ -1,0 +1,83 @@
+//! The source of one sync, read once for all its mirrors.
+
+use std::sync::Arc;
+
+use standin_state::config::{MirrorConfig, Target};
+use standin_state::model::{MirrorType, RunId};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::{ATTEMPTS, MirrorContext, SourceContext, Totals};
+use crate::code::{self, Snapshot};
+use crate::github::{Client, Memory};
+use crate::tokens::{self, Place};
+use crate::{Code, Error, Result};
+
+/// The source and what was read of it. All mirrors of one sync get the same snapshot.
+pub struct SharedSource {
+    /// How to reach it.
+    pub context: Arc<SourceContext>,
+    // One cell for each attempt: when the source failed, the mirrors' second attempts share one second look.
+    snapshots: [OnceCell<Result<Arc<Snapshot>>>; ATTEMPTS],
+}
+
+impl SharedSource {
+    /// A source not read yet.
+    pub fn new(context: Arc<SourceContext>) -> Self {
+        Self { context, snapshots: std::array::from_fn(|_| OnceCell::new()) }
+    }
+
+    /// The snapshot of this attempt; taken by whoever asks first.
+    ///
+    /// # Errors
+    /// The same for all who ask in this attempt.
+    pub async fn snapshot(&self, attempt: usize) -> Result<Arc<Snapshot>> {
+        for earlier in self.snapshots.iter().take(attempt) {
+            if let Some(Ok(snapshot)) = earlier.get() {
+                return Ok(snapshot.clone());
+            }
+        }
+        self.snapshots[attempt.min(ATTEMPTS - 1)].get_or_init(|| code::snapshot(&self.context)).await.clone()
+    }
+
+    /// Puts together what a run of one mirror needs.
+    ///
+    /// # Errors
+    /// [`Code::TokenMissing`] where the mirror needs a token and none was found.
+    pub async fn mirror_context(
+        &self,
+        mirror: Arc<MirrorConfig>,
+        run: RunId,
+        cancel: CancellationToken,
+        totals: Arc<Totals>,
+        yes: bool,
+    ) -> Result<MirrorContext> {
+        let source = &self.context;
+        let place = Place::Mirror(mirror.id.clone());
+        let token = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place).await?;
+        if mirror.kind == MirrorType::GitHub && token.is_none() {
+            let name = tokens::variable_name(&source.repository, &place);
+            return Err(Error::new(
+                Code::TokenMissing,
+                format!("no token for mirror {} ({})", mirror.id, mirror.target.display()),
+                format!(
+                    "Store one in the keychain with `standin token set {}`, or put it into {name} in `.env` or the environment.",
+                    mirror.id
+                ),
+            ));
+        }
+        let github = match (&mirror.target, &token) {
+            (Target::GitHub(slug), Some(token)) => Some(Client::new(
+                &source.config,
+                slug,
+                token,
+                Memory::new(&source.store, &source.repository.id, Some(&mirror.id)),
+                source.outside.clock.clone(),
+                totals.clone(),
+                cancel.clone(),
+            )?),
+            _ => None,
+        };
+        Ok(MirrorContext { source: source.clone(), run, mirror, token, github, cancel, totals, yes })
+    }
+}

@@ -1,0 +1,85 @@
+//! How a program starts an engine: folders of the operating system, who acts, the real outside.
+//!
+//! Called by the adapters only; the rest of this crate is told where things are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use standin_state::config::LoadRequest;
+
+use crate::engine::{Engine, EngineOptions};
+use crate::event::Notice;
+use crate::outside::Outside;
+use crate::{Code, Error, Result};
+
+/// What a user may say at the start of any of Standin's programs.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// `--repo`
+    pub repo: Option<PathBuf>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--state-dir`
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Opens an engine as the options, the environment and the operating system say. `face` names the program in the
+/// audit trail: `cli`, `desktop`.
+///
+/// # Errors
+/// As [`Engine::open`], and [`Code::Usage`] when the operating system names no folders.
+pub fn open(options: &StartOptions, face: &str, outside: Outside) -> Result<(Engine, Vec<Notice>)> {
+    let (state_dir, load) = prepare(options, &outside.environment)?;
+    Engine::open(EngineOptions { state_dir, load, actor: format!("{} ({face})", who(&outside.environment)), outside })
+}
+
+/// Where the memory is and where the configuration is read from.
+///
+/// # Errors
+/// [`Code::Usage`] when the operating system names no folders.
+pub fn prepare(options: &StartOptions, environment: &BTreeMap<String, String>) -> Result<(PathBuf, LoadRequest)> {
+    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state_dir = options
+        .state_dir
+        .clone()
+        .or_else(|| variable("STANDIN_STATE_DIR"))
+        .or_else(|| dirs::data_dir().map(|folder| folder.join("standin")))
+        .ok_or_else(|| no_folder("data", "--state-dir"))?;
+    let default_config_dir = dirs::config_dir().map(|folder| folder.join("standin"));
+    let current_dir = std::env::current_dir().map_err(|error| {
+        Error::new(Code::Usage, format!("the current folder cannot be used: {error}"), "Start from another folder.")
+    })?;
+    let load = LoadRequest {
+        environment: environment.clone(),
+        repo: options.repo.clone(),
+        config_file: options.config.clone().or_else(|| variable("STANDIN_CONFIG")),
+        current_dir: current_dir.clone(),
+        default_config_dir: default_config_dir.ok_or_else(|| no_folder("configuration", "--config"))?,
+    };
+    Ok((current_dir.join(state_dir), load))
+}
+
+fn no_folder(what: &str, option: &str) -> Error {
+    Error::new(
+        Code::Usage,
+        format!("the operating system names no {what} folder (is HOME set?)"),
+        format!("Set HOME, or name the place with `{option}`."),
+    )
+}
+
+/// The environment of this process, as far as it is text.
+pub fn environment() -> Arc<BTreeMap<String, String>> {
+    Arc::new(
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    )
+}
+
+/// `user@host`, for people.
+pub fn who(environment: &BTreeMap<String, String>) -> String {
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(*name));
+    let host = gethostname::gethostname();
+    format!("{}@{}", user.map_or("someone", String::as_str), host.to_string_lossy())
+}

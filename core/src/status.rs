@@ -1,0 +1,156 @@
+//! What is known, without asking anyone: configuration merged with memory. A mirror never synced shows too, and
+//! nothing shows as `syncing` whose process is gone.
+
+use std::path::Path;
+
+use standin_state::config::{MirrorConfig, RepositoryConfig};
+use standin_state::lock;
+use standin_state::model::{
+    Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
+    RepositoryReport, Role, RunStatus,
+};
+use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
+
+use crate::run::mirror_status;
+use crate::{Code, Error, Result, fence};
+
+/// The report of one repository. `folder` is `<state-dir>/<repository>`.
+///
+/// # Errors
+/// [`Code::Storage`] when the memory cannot be read.
+pub fn report(store: &Store, folder: &Path, repository: &RepositoryConfig) -> Result<RepositoryReport> {
+    let mut mirrors = Vec::with_capacity(repository.mirrors.len());
+    let mut epoch = None;
+    let mut open_change = None;
+    for entry in store.open_journals(Some(&repository.id))? {
+        open_change = open_change.or_else(|| repository.mirror(&entry.mirror).map(|_| from_journal(&entry)));
+    }
+    for mirror in &repository.mirrors {
+        if let Some(memory) = store.fence_memory(&repository.id, &mirror.id)? {
+            epoch = epoch.max(Some(memory.epoch));
+            open_change = open_change.or_else(|| from_fence(&memory.document, &mirror.id));
+        }
+        mirrors.push(mirror_report(store, folder, repository, mirror)?);
+    }
+    Ok(RepositoryReport {
+        repository: repository.id.clone(),
+        enabled: repository.enabled,
+        self_role: Role::Master,
+        master: repository.source.display(),
+        epoch,
+        last_full_sync_iso: store.last_full_sync(&repository.id)?,
+        open_change,
+        mirrors,
+    })
+}
+
+fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
+    match entry.kind {
+        JournalKind::ActionsOff => OpenChangeReport {
+            kind: "actions_off".to_owned(),
+            mirror: entry.mirror.clone(),
+            writer: "this machine".to_owned(),
+            since_iso: entry.opened_at,
+            detail: actions_off_detail(&entry.mirror),
+        },
+    }
+}
+
+fn from_fence(document: &str, mirror: &MirrorId) -> Option<OpenChangeReport> {
+    let document: fence::Document = serde_json::from_str(document).ok()?;
+    let change = document.open_change?;
+    Some(OpenChangeReport {
+        detail: actions_off_detail(mirror),
+        kind: change.kind,
+        mirror: mirror.clone(),
+        writer: change.writer,
+        since_iso: change.since_iso,
+    })
+}
+
+fn actions_off_detail(mirror: &MirrorId) -> String {
+    format!(
+        "Actions are switched off on {mirror} around a push. The next sync or `standin health` of it holds its workflows and restores the settings."
+    )
+}
+
+fn mirror_report(
+    store: &Store,
+    folder: &Path,
+    repository: &RepositoryConfig,
+    mirror: &MirrorConfig,
+) -> Result<MirrorReport> {
+    let memory = store.mirror_memory(&repository.id, &mirror.id)?;
+    let held = lock::is_held(folder, &mirror.id)?.is_some();
+    let aspect = |aspect: Aspect| {
+        if mirror.sync.contains(&aspect) {
+            memory.aspects.get(&aspect).cloned().unwrap_or_else(|| AspectReport::new(AspectStatus::Unknown))
+        } else {
+            AspectReport::new(AspectStatus::Skipped)
+        }
+    };
+    Ok(MirrorReport {
+        id: mirror.id.clone(),
+        repo: mirror.target.display(),
+        kind: mirror.kind,
+        role: (mirror.kind == MirrorType::GitHub).then_some(Role::Slave),
+        enabled: mirror.enabled,
+        status: status(mirror, &memory, held),
+        code: aspect(Aspect::Code),
+        secrets: aspect(Aspect::Secrets),
+        variables: aspect(Aspect::Variables),
+        workflows: aspect(Aspect::Workflows),
+        health: memory.health,
+        health_detail: memory.health_detail.clone(),
+        last_health_check_iso: memory.last_health_check,
+        next_sync_iso: None,
+        error: error(&memory, held),
+    })
+}
+
+fn status(mirror: &MirrorConfig, memory: &MirrorMemory, held: bool) -> MirrorStatus {
+    let Some(run) = &memory.last_run else {
+        return if held { MirrorStatus::Syncing } else { MirrorStatus::Idle };
+    };
+    if held && run.status == RunStatus::Running {
+        return MirrorStatus::Syncing;
+    }
+    let any =
+        |status| memory.aspects.iter().any(|(aspect, report)| mirror.sync.contains(aspect) && report.status == status);
+    match run.status {
+        // Its process is gone: the lock is free.
+        RunStatus::Running => MirrorStatus::Failed,
+        RunStatus::Success if any(AspectStatus::Failed) => MirrorStatus::Failed,
+        RunStatus::Success if any(AspectStatus::Blocked) => MirrorStatus::Blocked,
+        status => mirror_status(status),
+    }
+}
+
+fn error(memory: &MirrorMemory, held: bool) -> Option<Error> {
+    let run = memory.last_run.as_ref()?;
+    match run.status {
+        RunStatus::Running if held => None,
+        RunStatus::Running => Some(interrupted()),
+        _ => run.error.clone(),
+    }
+}
+
+/// The error of a run whose process ended without a word.
+pub fn interrupted() -> Error {
+    Error::new(
+        Code::Interrupted,
+        "the last run was interrupted before it was through",
+        "Sync again: what was done is kept, and the rest is finished.",
+    )
+}
+
+/// Whether all enabled mirrors are in step in all their aspects.
+pub(crate) fn all_in_step(report: &RepositoryReport) -> bool {
+    let mut enabled = report.mirrors.iter().filter(|mirror| mirror.enabled).peekable();
+    enabled.peek().is_some()
+        && enabled.all(|mirror| {
+            [&mirror.code, &mirror.secrets, &mirror.variables, &mirror.workflows]
+                .iter()
+                .all(|aspect| matches!(aspect.status, AspectStatus::Ok | AspectStatus::Skipped))
+        })
+}
