@@ -1,0 +1,122 @@
+//! What a mirror holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use standin_state::model::{Oid, RefName};
+
+use super::places::{cache, listed_prefixes, mirror_remote};
+use super::plan::Refs;
+use crate::fence::{self, Document, Fence, same_master};
+use crate::git::{Cache, Listing};
+use crate::run::MirrorContext;
+use crate::{Code, Result};
+
+/// How often the mirror is listed again when its fence moves between listing and reading.
+const TRIES: usize = 4;
+
+/// A mirror as it was last seen. Kept up to date by what we push.
+#[derive(Clone, Debug)]
+pub struct MirrorView {
+    /// The repository's cache.
+    pub cache: Cache,
+    /// Branches, tags and, where asked for, notes.
+    pub refs: Refs,
+    /// The branch that HEAD names; `None` where it has no commit yet or is detached.
+    pub head: Option<RefName>,
+    /// The fence; `None` before the first sync.
+    pub fence: Option<Fence>,
+    /// Names that the mirror has and that git does not accept.
+    pub unusable: Vec<String>,
+    /// Whether the mirror's host takes the fence. Where it does not, `fence` is our own memory.
+    pub fence_supported: bool,
+    /// Whether the mirror's host moves several refs all or none.
+    pub atomic: bool,
+    /// The lowest epoch that a first fence may have: the highest known of this repository.
+    pub(super) least_epoch: u64,
+}
+
+impl MirrorView {
+    /// The document that the next move of the fence begins with: the present one, one step on, in our name.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn next_document(&self, ctx: &MirrorContext) -> Result<Document> {
+        let writer = fence::writer(&ctx.source)?;
+        let now = ctx.outside().clock.now();
+        let master = ctx.repository().source.display();
+        let mut document = match &self.fence {
+            Some(fence) => fence.document.next(&writer, now),
+            None => Document::before_first(self.least_epoch, &master, &writer, now).next(&writer, now),
+        };
+        document.epoch = document.epoch.max(self.least_epoch);
+        document.master = master;
+        Ok(document)
+    }
+
+    /// The tips that we gave to refs of the mirror.
+    pub fn pushed(&self) -> BTreeMap<RefName, BTreeSet<Oid>> {
+        self.fence.as_ref().map(|fence| fence.document.pushed()).unwrap_or_default()
+    }
+}
+
+/// Lists a mirror and reads its fence. Nothing is written there.
+///
+/// # Errors
+/// [`Code::FencedOff`] when another master holds the mirror, [`Code::FenceLost`] when its fence is not the one that we
+/// remember; whatever git and the store report.
+pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
+    let cache = cache(&ctx.source)?;
+    let remote = mirror_remote(ctx, "git.mirror")?;
+    let mut tries = 1;
+    let (listing, fence) = loop {
+        let listing = list(ctx).await?;
+        match fence::read(ctx, &remote, &cache, listing.refs.get(&RefName::fence())).await {
+            Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
+            read => break (listing, read?),
+        }
+    };
+    if let Some(fence) = &fence {
+        fence::check_master(ctx, fence)?;
+    }
+    view(ctx, cache, listing, fence)
+}
+
+/// Lists a mirror.
+pub(super) async fn list(ctx: &MirrorContext) -> Result<Listing> {
+    mirror_remote(ctx, "git.mirror")?
+        .list(&listed_prefixes(ctx.repository()))
+        .await
+        .map_err(|error| error.during(format!("Reading mirror `{}` ({})", ctx.mirror.id, ctx.mirror.target.display())))
+}
+
+/// What a listing and a fence say together.
+pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: Option<Fence>) -> Result<MirrorView> {
+    let Listing { mut refs, head, unusable, .. } = listing;
+    refs.remove(&RefName::fence());
+    let fact = |key| ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), key);
+    Ok(MirrorView {
+        cache,
+        refs,
+        head,
+        least_epoch: least_epoch(ctx, fence.as_ref())?,
+        fence,
+        unusable,
+        fence_supported: fence::is_kept_there(ctx)?,
+        atomic: fact("atomic")?.as_deref() != Some("no"),
+    })
+}
+
+/// The highest epoch in which our source is known to be master, on this mirror or another of the repository.
+fn least_epoch(ctx: &MirrorContext, fence: Option<&Fence>) -> Result<u64> {
+    let ours = ctx.repository().source.display();
+    let mut epoch = fence.map_or(1, |fence| fence.document.epoch);
+    for mirror in &ctx.repository().mirrors {
+        if let Some(memory) = ctx.store().fence_memory(&ctx.repository().id, &mirror.id)?
+            && memory.epoch > epoch
+            && Document::parse(memory.document.as_bytes()).is_ok_and(|document| same_master(&document.master, &ours))
+        {
+            epoch = memory.epoch;
+        }
+    }
+    Ok(epoch)
+}

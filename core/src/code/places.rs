@@ -1,0 +1,170 @@
+//! Where things are: the cache of a repository, the remotes of its source and its mirrors.
+
+use std::sync::Arc;
+
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
+use standin_state::model::{Aspect, MirrorId, Slug};
+
+use crate::event::Event;
+use crate::git::ssh::{self, HostKey};
+use crate::git::{Cache, Progress, Remote, RemoteOptions};
+use crate::outside::Outside;
+use crate::run::{MirrorContext, SourceContext};
+use crate::tokens::Token;
+use crate::{Code, Error, Result};
+
+/// The repository's own bare cache.
+///
+/// # Errors
+/// [`Code::Storage`] when it cannot be opened or made.
+pub(crate) fn cache(source: &SourceContext) -> Result<Cache> {
+    Cache::open(&source.folder.join("cache.git"))
+}
+
+/// The source as a remote. `point` begins the names of its crash points.
+///
+/// # Errors
+/// [`Code::Configuration`] for an address that git cannot use.
+pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Result<Remote> {
+    let url = match &source.repository.source {
+        Source::GitHub(slug) => git_url(&source.config, slug),
+        Source::Url(url) => url.clone(),
+        Source::Path(path) => path.to_string_lossy().into_owned(),
+    };
+    let options = RemoteOptions {
+        credential: credential(source.token.as_ref()),
+        ssh_key: None,
+        known_hosts: known_hosts(source),
+        silent_limit: source.config.limits.request,
+        cancel: source.cancel.clone(),
+        totals: source.totals.clone(),
+        progress: progress(&source.outside, None),
+        point,
+    };
+    Remote::new(&source.git, &url, options)
+}
+
+/// The mirror as a remote. `point` begins the names of its crash points.
+///
+/// # Errors
+/// [`Code::Configuration`] for an address that git cannot use.
+pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<Remote> {
+    let MirrorConfig { id, target, ssh_key, .. } = &*ctx.mirror;
+    let url = match target {
+        Target::GitHub(slug) => git_url(&ctx.source.config, slug),
+        Target::Git(url) => url.clone(),
+    };
+    let options = RemoteOptions {
+        credential: credential(ctx.token.as_ref()),
+        ssh_key: ssh_key.clone(),
+        known_hosts: known_hosts(&ctx.source),
+        silent_limit: ctx.source.config.limits.request,
+        cancel: ctx.cancel.clone(),
+        totals: ctx.totals.clone(),
+        progress: progress(ctx.outside(), Some(id.clone())),
+        point,
+    };
+    Remote::new(&ctx.source.git, &url, options)
+}
+
+/// Asks the mirror's host whether it takes our pushes, without changing anything there. `true` where it moves several
+/// refs all or none.
+///
+/// # Errors
+/// As the host's refusal is understood.
+pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
+    let cache = cache(&ctx.source)?;
+    let atomic = mirror_remote(ctx, "git.mirror")?.probe_push(&cache).await?.atomic;
+    let word = if atomic { "yes" } else { "no" };
+    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), "atomic", Some(word))?;
+    Ok(atomic)
+}
+
+/// The key of the mirror's ssh host, to be shown to the user, where `error` may come from nobody having trusted it yet.
+pub async fn unknown_host_key(ctx: &MirrorContext, error: &Error) -> Option<HostKey> {
+    let Target::Git(url) = &ctx.mirror.target else { return None };
+    if !error.message.to_lowercase().contains("host key") {
+        return None;
+    }
+    ssh::scan_host_key(&ctx.source.git, url, &ctx.cancel).await.ok()
+}
+
+/// The beginnings of the names that travel, and the fence.
+pub(crate) fn listed_prefixes(repository: &RepositoryConfig) -> Vec<&'static str> {
+    let mut prefixes = travelling_prefixes(repository);
+    prefixes.push("refs/standin/fence");
+    prefixes
+}
+
+/// The beginnings of the names that travel.
+pub(crate) fn travelling_prefixes(repository: &RepositoryConfig) -> Vec<&'static str> {
+    let mut prefixes = vec!["refs/heads/", "refs/tags/"];
+    if repository.notes {
+        prefixes.push("refs/notes/");
+    }
+    prefixes
+}
+
+/// What libgit2 reports of the cache.
+#[expect(clippy::needless_pass_by_value, reason = "shaped for map_err")]
+pub(crate) fn git_failed(error: git2::Error) -> Error {
+    Error::new(
+        Code::Storage,
+        format!("the cache of the repository cannot be read: {}", error.message()),
+        "Delete `cache.git` in the state folder of this repository, unless `standin rescue list` shows rescues; the next \
+         sync fetches everything again.",
+    )
+}
+
+fn credential(token: Option<&Token>) -> Option<secrecy::SecretString> {
+    token.map(|token| token.value.clone())
+}
+
+fn known_hosts(source: &SourceContext) -> std::path::PathBuf {
+    source.folder.parent().unwrap_or(&source.folder).join("known_hosts")
+}
+
+fn progress(outside: &Outside, mirror: Option<MirrorId>) -> Progress {
+    let heard = outside.progress.clone();
+    Arc::new(move |phase: &str, done: u64, total: Option<u64>| {
+        heard.event(&Event::Progress {
+            mirror: mirror.clone(),
+            aspect: Aspect::Code,
+            phase: phase.to_owned(),
+            done,
+            total,
+        });
+    })
+}
+
+fn git_url(config: &Config, slug: &Slug) -> String {
+    let host = slug.host.as_deref().unwrap_or(crate::github::GITHUB_COM);
+    let server = config
+        .hosts
+        .iter()
+        .find(|known| known.name.eq_ignore_ascii_case(host))
+        .map_or_else(|| format!("https://{host}"), |known| known.server_url.trim_end_matches('/').to_owned());
+    format!("{server}/{}.git", slug.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use standin_state::config::GitHubHost;
+
+    use super::*;
+
+    #[test]
+    fn slugs_become_the_addresses_of_their_hosts() {
+        let mut config = Config::default();
+        config.hosts.push(GitHubHost {
+            name: "ghe.example.com".to_owned(),
+            api_url: String::new(),
+            server_url: "http://127.0.0.1:1/git/".to_owned(),
+            gh_config_dir: None,
+        });
+        let url = |slug: &str| git_url(&config, &slug.parse().expect("a slug"));
+        assert_eq!(url("o/n"), "https://github.com/o/n.git");
+        assert_eq!(url("other.example.com/o/n"), "https://other.example.com/o/n.git");
+        assert_eq!(url("ghe.example.com/o/n"), "http://127.0.0.1:1/git/o/n.git");
+    }
+}

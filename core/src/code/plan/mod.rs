@@ -1,0 +1,229 @@
+//! The plan of branches and tags: what would change, whether it may go at once, what to know before.
+
+mod guard;
+mod notices;
+mod refs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use standin_state::model::{MirrorType, Oid, RefName};
+use standin_state::store::ChangeAction;
+
+use super::places::{git_failed, probe};
+use super::{MirrorView, Snapshot};
+use crate::fence::same_master;
+use crate::git::Cache;
+use crate::plan::{CodePlan, FencePlan, RefsPlan};
+use crate::run::MirrorContext;
+use crate::{Code, Error, Result};
+
+use refs::{Ancestry, Sides};
+
+pub(super) use notices::{no_fence, not_atomic};
+pub use refs::Refs;
+pub(super) use refs::in_the_way;
+
+/// Computes what a sync would do to the mirror's branches and tags. Nothing is changed on the mirror.
+///
+/// # Errors
+/// [`Code::FencedOff`] when the source itself says that another is master; what git and the store report.
+pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorView) -> Result<CodePlan> {
+    check_source_fence(ctx, snapshot)?;
+    let (atomic, private_to_public) = tokio::try_join!(probe_atomic(ctx, view), private_to_public(ctx, snapshot))?;
+    let (refs, found) = compare(ctx, snapshot, view).await?;
+
+    let pushed = view.pushed();
+    let kept: BTreeSet<RefName> = pushed.into_keys().collect();
+    let source_id = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), "source_repository_id")?;
+    let guard = guard::reasons(&guard::Guarded {
+        source: &snapshot.refs,
+        mirror: &view.refs,
+        kept: &kept,
+        changes: &refs.changes,
+        default_branches: [snapshot.default_branch.as_ref(), view.head.as_ref()],
+        source_ids: [source_id.as_deref(), snapshot.id.as_deref()],
+        private_to_public,
+    });
+
+    let first = view.fence.is_none() && !snapshot.refs.is_empty();
+    let source_epoch = snapshot.fence.as_ref().map_or(0, |fence| fence.document.epoch);
+    let fence = FencePlan {
+        current: view.fence.as_ref().map(|fence| fence.oid.clone()),
+        epoch: view.least_epoch.max(source_epoch),
+        sequence: view.fence.as_ref().map_or(0, |fence| fence.document.sequence),
+        moves: !refs.changes.is_empty() || first,
+        supported: view.fence_supported,
+        atomic,
+    };
+    let set_default_branch = ctx.mirror.kind == MirrorType::GitHub
+        && snapshot.default_branch.is_some()
+        && view.head != snapshot.default_branch
+        && snapshot.default_branch.as_ref().is_some_and(|name| will_exist(name, view, &refs));
+    let mut plan = CodePlan {
+        default_branch: snapshot.default_branch.clone(),
+        source_tip: snapshot.default_tip().cloned(),
+        behind: found.behind,
+        refs,
+        fence,
+        guard,
+        set_default_branch,
+        workflow_files: found.workflow_files,
+        lfs: found.lfs,
+        notices: Vec::new(),
+    };
+    plan.notices = notices::of(ctx, snapshot, view, &plan);
+    Ok(plan)
+}
+
+/// Obeys the source's own fence: when it names another master, the source is none.
+fn check_source_fence(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<()> {
+    let Some(fence) = &snapshot.fence else { return Ok(()) };
+    let ours = ctx.repository().source.display();
+    let document = &fence.document;
+    if same_master(&document.master, &ours) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::FencedOff,
+        format!(
+            "The source `{ours}` says itself that `{}` is master since epoch {} ({}, {}); nothing is pushed from it",
+            document.master, document.epoch, document.writer, document.time_iso
+        ),
+        format!("Sync from `{}`, or hand back to `{ours}` first.", document.master),
+    ))
+}
+
+/// Whether the mirror's host moves several refs all or none. GitHub does; others are asked once.
+async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
+    let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
+    let known = ctx.store().fact(repository, Some(mirror), "atomic")?;
+    if ctx.mirror.kind == MirrorType::GitHub || known.is_some() {
+        return Ok(view.atomic);
+    }
+    // A host that cannot be asked now is asked again by the next plan, and by itself refuses what it cannot do.
+    Ok(probe(ctx).await.unwrap_or(view.atomic))
+}
+
+/// Whether a private source would become public here and nobody confirmed it yet.
+async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<bool> {
+    use standin_state::config::Target;
+    let (Some(true), Target::GitHub(slug), Some(client)) = (snapshot.private, &ctx.mirror.target, &ctx.github) else {
+        return Ok(false);
+    };
+    let key = "public_confirmed_for";
+    let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
+    let confirmed = ctx.store().fact(repository, Some(mirror), key)?;
+    let public = !client.repository(slug).await?.private;
+    if !public && confirmed.is_some() {
+        ctx.store().set_fact(repository, Some(mirror), key, None)?;
+    }
+    Ok(public && (confirmed.is_none() || confirmed != snapshot.id))
+}
+
+/// Remembers what the user confirmed, or need not be asked: the source as it is, and that a public mirror is meant.
+pub(super) fn remember_confirmed(ctx: &MirrorContext, snapshot: &Snapshot, plan: &CodePlan) -> Result<()> {
+    let Some(id) = snapshot.id.as_deref() else { return Ok(()) };
+    let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
+    if store.fact(repository, mirror, "source_repository_id")?.as_deref() != Some(id) {
+        store.set_fact(repository, mirror, "source_repository_id", Some(id))?;
+    }
+    if plan.guard.contains(&crate::plan::GuardReason::PrivateToPublic) {
+        store.set_fact(repository, mirror, "public_confirmed_for", Some(id))?;
+    }
+    Ok(())
+}
+
+/// What was found by reading commits and trees.
+struct Found {
+    behind: u64,
+    workflow_files: Vec<String>,
+    lfs: Option<crate::plan::LfsReport>,
+}
+
+/// Plans the refs and reads what they bring, on a thread that may block.
+async fn compare(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorView) -> Result<(RefsPlan, Found)> {
+    let decisions = ctx.store().decisions(&ctx.repository().id, &ctx.mirror.id)?;
+    let decisions: BTreeMap<_, _> =
+        decisions.into_iter().map(|decision| (decision.ref_name.clone(), decision)).collect();
+    let (pushed, mirror, snapshot) = (view.pushed(), view.refs.clone(), snapshot.clone());
+    let compared = tokio::task::spawn_blocking(move || {
+        let ancestry = Commits { cache: &snapshot.cache };
+        let sides = Sides {
+            source: &snapshot.refs,
+            mirror: &mirror,
+            pushed: &pushed,
+            decisions: &decisions,
+            default_branch: snapshot.default_branch.as_ref(),
+        };
+        let refs = refs::plan_refs(sides, &ancestry);
+        let found = read_commits(&snapshot, &mirror, &pushed, &refs)?;
+        Ok((refs, found))
+    });
+    compared.await.map_err(|error| Error::new(Code::Internal, format!("planning the refs: {error}"), ""))?
+}
+
+/// Ancestry from the cache. What is not there is contained in nothing of the source.
+struct Commits<'a> {
+    cache: &'a Cache,
+}
+
+impl Ancestry for Commits<'_> {
+    fn contains(&self, tip: &Oid, other: &Oid) -> bool {
+        // An annotated tag is contained in nothing but itself, though its commit may be.
+        let is_commit = || self.cache.commit_of(other).is_ok_and(|commit| commit.as_ref() == Some(other));
+        tip == other || (is_commit() && self.cache.is_ancestor(other, tip).unwrap_or(false))
+    }
+
+    fn ahead_behind(&self, one: &Oid, other: &Oid) -> Option<(u64, u64)> {
+        let here = |oid| self.cache.oid_exists(oid).unwrap_or(false);
+        if here(one) && here(other) { self.cache.ahead_behind(one, other).ok() } else { None }
+    }
+}
+
+fn read_commits(
+    snapshot: &Snapshot,
+    mirror: &Refs,
+    pushed: &BTreeMap<RefName, BTreeSet<Oid>>,
+    refs: &RefsPlan,
+) -> Result<Found> {
+    let behind = match (&snapshot.default_branch, snapshot.default_tip()) {
+        (Some(name), Some(tip)) if mirror.get(name) != Some(tip) => {
+            let has: Vec<&Oid> = mirror.get(name).into_iter().chain(pushed.get(name).into_iter().flatten()).collect();
+            count_commits(&snapshot.cache, tip, &has)?
+        }
+        _ => 0,
+    };
+    let new: BTreeSet<Oid> = refs.changes.iter().filter_map(|change| change.new.clone()).collect();
+    let mut workflow_files = BTreeSet::new();
+    for tip in &new {
+        workflow_files.extend(snapshot.cache.workflow_files(tip)?.into_keys());
+    }
+    let known: BTreeSet<Oid> = mirror.values().cloned().collect();
+    let lfs =
+        if new.is_empty() { None } else { snapshot.lfs(new.into_iter().collect(), known.into_iter().collect())? };
+    Ok(Found { behind, workflow_files: workflow_files.into_iter().collect(), lfs })
+}
+
+/// How many commits `tip` contains beyond those of `has`.
+fn count_commits(cache: &Cache, tip: &Oid, has: &[&Oid]) -> Result<u64> {
+    let repository = cache.repository()?;
+    let mut walk = repository.revwalk().map_err(git_failed)?;
+    let id = |oid: &Oid| git2::Oid::from_str(oid.as_str());
+    walk.push(id(tip).map_err(git_failed)?).map_err(git_failed)?;
+    for oid in has {
+        // A tip that is not here, or is no commit, hides nothing.
+        if id(oid).is_ok_and(|oid| repository.find_commit(oid).is_ok()) {
+            walk.hide(id(oid).map_err(git_failed)?).map_err(git_failed)?;
+        }
+    }
+    Ok(walk.count() as u64)
+}
+
+/// Whether the mirror has the ref once the changes are made.
+fn will_exist(name: &RefName, view: &MirrorView, refs: &RefsPlan) -> bool {
+    match refs.changes.iter().find(|change| change.name == *name) {
+        Some(change) => change.action != ChangeAction::Delete,
+        None => view.refs.contains_key(name),
+    }
+}

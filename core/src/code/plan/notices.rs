@@ -1,0 +1,128 @@
+//! What to know before a sync: promises that are weaker on this mirror, names that cannot travel, files left behind.
+
+use std::collections::BTreeSet;
+
+use standin_state::model::{MirrorType, RefName};
+
+use super::refs::case_twins;
+use crate::code::lfs::shown_bytes;
+use crate::code::snapshot::counted;
+use crate::code::{MirrorView, Snapshot};
+use crate::event::Notice;
+use crate::plan::CodePlan;
+use crate::run::MirrorContext;
+
+/// How many names one notice lists.
+const LISTED: usize = 10;
+
+/// Everything to know about this plan.
+pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Vec<Notice> {
+    let mut notices = snapshot.notices.clone();
+    notices.extend(promises(plan));
+    notices.extend(names(snapshot, view, plan));
+    if let Some(lfs) = &plan.lfs {
+        notices.push(Notice {
+            message: format!(
+                "{} kept by git LFS ({}) {} behind: only their pointers are mirrored",
+                counted(usize::try_from(lfs.objects).unwrap_or(usize::MAX), "file"),
+                shown_bytes(lfs.bytes),
+                if lfs.objects == 1 { "stays" } else { "stay" }
+            ),
+            hint:
+                "Copy them by hand until Standin does: `git lfs fetch --all` at the source, then `git lfs push --all` \
+                   to the mirror."
+                    .to_owned(),
+        });
+    }
+    if snapshot.refs.is_empty() && view.refs.is_empty() {
+        notices.push(notice("The source has no commits yet; there is nothing to push", ""));
+    }
+    if ctx.mirror.kind == MirrorType::Git
+        && let (Some(source), Some(mirror)) = (&snapshot.default_branch, &view.head)
+        && source != mirror
+    {
+        notices.push(notice(
+            format!("The mirror's default branch is `{}`, the source's is `{}`", mirror.short(), source.short()),
+            format!("Only the mirror's server can change it: `git symbolic-ref HEAD {source}` in the repository."),
+        ));
+    }
+    notices
+}
+
+fn notice(message: impl Into<String>, hint: impl Into<String>) -> Notice {
+    Notice { message: message.into(), hint: hint.into() }
+}
+
+/// What this mirror's host cannot do, and which promise is weaker for it.
+fn promises(plan: &CodePlan) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if !plan.fence.supported {
+        notices.push(no_fence());
+    }
+    if !plan.fence.atomic {
+        notices.push(not_atomic(plan.fence.supported));
+    }
+    notices
+}
+
+/// The mirror's host refuses the fence.
+pub(in crate::code) fn no_fence() -> Notice {
+    notice(
+        format!(
+            "The mirror's host refuses `{}`: what we pushed is remembered on this machine only, and a second machine or \
+             another master is noticed by its refs alone",
+            RefName::fence()
+        ),
+        "Sync this mirror from one machine, or let its server take the ref.",
+    )
+}
+
+/// The mirror's host has no atomic pushes.
+pub(in crate::code) fn not_atomic(fence: bool) -> Notice {
+    let weaker = if fence {
+        "the fence is moved first, then each ref by itself; a writer that stopped in between may still move a ref that \
+         nobody else moved meanwhile"
+    } else {
+        "each ref is moved by itself, and some may arrive without the others"
+    };
+    notice(
+        format!("The mirror's host cannot move several refs all or none: {weaker}"),
+        "A newer git on its server, or `receive.advertiseAtomic=true` there, gives the full promise.",
+    )
+}
+
+/// Names that some hosts cannot hold side by side, that git does not accept, or that are in each other's way.
+fn names(snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let all: BTreeSet<&RefName> = snapshot.refs.keys().chain(view.refs.keys()).collect();
+    let twins = case_twins(all);
+    if !twins.is_empty() {
+        let listed: Vec<String> = twins.iter().take(LISTED).map(|(one, other)| format!("{one} and {other}")).collect();
+        notices.push(notice(
+            format!("Names differ only in case: {}{}", listed.join(", "), more(twins.len())),
+            "Servers on Windows or macOS may hold only one of them; rename one.",
+        ));
+    }
+    if !view.unusable.is_empty() {
+        notices.push(notice(
+            format!(
+                "The mirror has {} with names that git does not accept; they are left alone: {}",
+                counted(view.unusable.len(), "ref"),
+                view.unusable.join(", ")
+            ),
+            "",
+        ));
+    }
+    for conflict in plan.refs.conflicts.iter().take(LISTED) {
+        let in_the_way: Vec<String> = conflict.in_the_way.iter().map(|name| format!("`{name}`")).collect();
+        notices.push(notice(
+            format!("`{}` cannot be made on the mirror: {} there is in the way", conflict.name, in_the_way.join(", ")),
+            "git keeps refs like files, so one cannot be a folder of the other.",
+        ));
+    }
+    notices
+}
+
+fn more(count: usize) -> String {
+    if count > LISTED { format!(" and {} more", count - LISTED) } else { String::new() }
+}

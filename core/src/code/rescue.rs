@@ -1,0 +1,308 @@
+//! Rescues: tips saved before they are moved or deleted, each restorable by one command.
+//!
+//! A rescue is a commit with all its history in the repository's cache, a ref that keeps it there, and a row in the
+//! store; each is on disk before the next step is made. Its id follows from what it saves, so that saving the same tip
+//! twice gives one rescue.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use standin_state::model::{MirrorId, Oid, RefName, RepositoryId};
+use standin_state::store::{ChangeAction, DecisionChoice, Rescue, RescueReason, Store};
+
+use super::Snapshot;
+use super::apply::{Pushed, Pusher};
+use super::places::{cache, git_failed};
+use ts_rs::TS;
+
+use crate::git::{Cache, Remote};
+use crate::plan::RefChange;
+use crate::run::{MirrorContext, SourceContext};
+use crate::{Code, Error, Result};
+
+/// How long a rescue is kept at least.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Where the cache keeps the tips.
+const FOLDER: &str = "refs/standin/rescue/";
+
+/// A tip to be saved.
+#[derive(Clone, Debug)]
+pub(super) struct Endangered<'a> {
+    pub name: &'a RefName,
+    pub oid: &'a Oid,
+    pub reason: RescueReason,
+}
+
+impl<'a> Endangered<'a> {
+    /// The tip that a change takes away.
+    pub fn by(change: &'a RefChange) -> Option<Self> {
+        let reason = match (change.action, &change.decision) {
+            (ChangeAction::Rewrite | ChangeAction::Delete, Some(decision)) => {
+                debug_assert_eq!(decision.choice, DecisionChoice::Overwrite, "no other choice moves a ref");
+                RescueReason::Overwrite
+            }
+            (ChangeAction::Rewrite, None) => RescueReason::Rewrite,
+            (ChangeAction::Delete, None) => RescueReason::Delete,
+            _ => return None,
+        };
+        change.old.as_ref().map(|oid| Self { name: &change.name, oid, reason })
+    }
+
+    fn id(&self, ctx: &MirrorContext) -> String {
+        let text = format!("{}\0{}\0{}\0{}", ctx.repository().id, ctx.mirror.id, self.name, self.oid);
+        Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Saves tips of the mirror; when this returns they are on disk. Those not in the cache are fetched first.
+///
+/// # Errors
+/// [`Code::Raced`] when one of them is no longer the tip on the mirror; what git and the store report.
+pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, tips: &[Endangered<'_>]) -> Result<()> {
+    let mut missing = Vec::new();
+    for tip in tips {
+        let kept_at = kept_at(&tip.id(ctx))?;
+        if cache.oid_exists(tip.oid)? {
+            cache.set_ref(&kept_at, tip.oid)?;
+        } else {
+            missing.push((tip, kept_at));
+        }
+    }
+    if !missing.is_empty() {
+        let refspecs: Vec<String> = missing.iter().map(|(tip, kept_at)| format!("+{}:{kept_at}", tip.name)).collect();
+        let outcome = remote.fetch(cache, &refspecs, false).await;
+        if let Err(error) = outcome {
+            // A ref that is gone makes git fail as a whole.
+            let listed = super::look::list(ctx).await?.refs;
+            return Err(match missing.iter().find(|(tip, _)| listed.get(tip.name) != Some(tip.oid)) {
+                Some((tip, _)) => moved(ctx, tip.name),
+                None => error.during("Saving tips before they are moved"),
+            });
+        }
+        let fetched = cache.refs(FOLDER)?;
+        for (tip, kept_at) in missing {
+            if fetched.get(&kept_at) != Some(tip.oid) {
+                cache.delete_ref(&kept_at)?;
+                return Err(moved(ctx, tip.name));
+            }
+        }
+    }
+    for tip in tips {
+        let rescue = Rescue {
+            id: tip.id(ctx),
+            repository: ctx.repository().id.clone(),
+            mirror: ctx.mirror.id.clone(),
+            ref_name: tip.name.clone(),
+            oid: tip.oid.clone(),
+            reason: tip.reason,
+            created_iso: ctx.outside().clock.now(),
+            run: Some(ctx.run.clone()),
+        };
+        ctx.store().add_rescue(&rescue)?;
+    }
+    Ok(())
+}
+
+fn moved(ctx: &MirrorContext, name: &RefName) -> Error {
+    Error::passing(
+        Code::Raced,
+        format!("`{name}` moved on mirror `{}` while it was saved", ctx.mirror.id),
+        "Somebody pushes to the mirror; sync again.",
+    )
+}
+
+/// Whether every tip is saved: the promise that a push checks before it goes.
+pub(super) fn are_saved(ctx: &MirrorContext, cache: &Cache, tips: &[Endangered<'_>]) -> bool {
+    let Ok(kept) = cache.refs(FOLDER) else { return false };
+    tips.iter().all(|tip| {
+        let id = tip.id(ctx);
+        kept_at(&id).is_ok_and(|name| kept.get(&name) == Some(tip.oid))
+            && ctx.store().rescue(&id).is_ok_and(|row| row.is_some())
+    })
+}
+
+/// The rescues of a repository or mirror, newest first.
+///
+/// # Errors
+/// [`Code::Storage`].
+pub fn list(store: &Store, repository: Option<&RepositoryId>, mirror: Option<&MirrorId>) -> Result<Vec<Rescue>> {
+    store.rescues(repository, mirror)
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Restored {
+    /// The ref on the mirror that points to the tip again.
+    pub name: RefName,
+    /// The tip, the very same as before.
+    pub oid: Oid,
+}
+
+/// Puts a rescued tip back on the mirror that held it: under its own name, or under `to`. The name must be free there; what
+/// a restore puts there counts as the user's, so no later sync moves or deletes it.
+///
+/// # Errors
+/// [`Code::NotFound`] for an unknown id or one of another mirror, [`Code::Usage`] when the name is taken on the mirror,
+/// [`Code::RefRefused`] in the host's words, [`Code::Raced`].
+pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Result<Restored> {
+    let rescue = find(ctx.store(), id)?;
+    if rescue.repository != ctx.repository().id || rescue.mirror != ctx.mirror.id {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("Rescue `{id}` is of mirror `{}` of `{}`", rescue.mirror, rescue.repository),
+            "Restore it there.",
+        ));
+    }
+    let name = to.unwrap_or(&rescue.ref_name);
+    if !(name.is_branch() || name.is_tag() || name.as_str().starts_with("refs/notes/")) {
+        return Err(Error::new(
+            Code::Usage,
+            format!("`{name}` is no branch or tag"),
+            "Give a name such as `refs/heads/restored`.",
+        ));
+    }
+    let mut view = super::look(ctx).await?;
+    let taken =
+        view.refs.get(name).map(|tip| format!("it is at {}", tip.short())).or_else(|| {
+            super::plan::in_the_way(&view.refs, name).next().map(|other| format!("`{other}` is in its way"))
+        });
+    if let Some(taken) = taken {
+        return Err(Error::new(
+            Code::Usage,
+            format!("`{name}` is taken on mirror `{}`: {taken}", ctx.mirror.id),
+            format!("Choose a free name: `standin rescue restore {id} --to refs/heads/NAME`."),
+        ));
+    }
+    let cache = view.cache.clone();
+    if !cache.oid_exists(&rescue.oid)? {
+        return Err(Error::new(
+            Code::Storage,
+            format!("The commit {} of rescue `{id}` is not in the cache any more", rescue.oid),
+            "The cache of this repository was deleted or damaged; look for the commit on other machines.",
+        ));
+    }
+    let change = RefChange {
+        name: name.clone(),
+        action: ChangeAction::Create,
+        old: None,
+        new: Some(rescue.oid.clone()),
+        decision: None,
+    };
+    let mut pusher = Pusher::for_users_refs(ctx)?;
+    match pusher.push(&mut view, vec![change]).await? {
+        Pushed::Through => {}
+        Pushed::Moved => {
+            return Err(Error::passing(
+                Code::Raced,
+                format!("`{name}` or the fence of mirror `{}` moved meanwhile", ctx.mirror.id),
+                "Another sync of this mirror is going on; restore again when it is through.",
+            ));
+        }
+    }
+    match pusher.into_refused().pop() {
+        Some(refused) => Err(refused.error),
+        None => Ok(Restored { name: name.clone(), oid: rescue.oid }),
+    }
+}
+
+/// Removes a rescue for good.
+///
+/// # Errors
+/// [`Code::NotFound`] for an unknown id; [`Code::Storage`].
+pub fn drop(source: &SourceContext, id: &str) -> Result<Rescue> {
+    let rescue = find(&source.store, id)?;
+    remove(source, &cache(source)?, &rescue)?;
+    Ok(rescue)
+}
+
+/// Removes rescues that are older than 90 days and whose commits the source holds too. Returns how many.
+///
+/// # Errors
+/// What the cache and the store report.
+pub fn expire(source: &SourceContext, snapshot: &Snapshot) -> Result<usize> {
+    let limit = source.outside.clock.now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+    let old: Vec<Rescue> = source
+        .store
+        .rescues(Some(&source.repository.id), None)?
+        .into_iter()
+        .filter(|rescue| rescue.created_iso < limit)
+        .collect();
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let held = Held::by(snapshot)?;
+    let mut removed = 0;
+    for rescue in old {
+        if held.holds(&rescue.oid)? {
+            remove(source, &snapshot.cache, &rescue)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// What the source holds.
+struct Held {
+    repository: git2::Repository,
+    tips: HashSet<git2::Oid>,
+}
+
+impl Held {
+    fn by(snapshot: &Snapshot) -> Result<Self> {
+        let repository = snapshot.cache.repository()?;
+        let tips = snapshot.refs.values().filter_map(|tip| git2::Oid::from_str(tip.as_str()).ok()).collect();
+        Ok(Self { repository, tips })
+    }
+
+    /// Whether a tip of the source is this commit or has it in its history.
+    fn holds(&self, oid: &Oid) -> Result<bool> {
+        let oid = git2::Oid::from_str(oid.as_str()).map_err(git_failed)?;
+        if self.tips.contains(&oid) {
+            return Ok(true);
+        }
+        // An annotated tag, or a tag of a blob, is held only by a ref to itself.
+        if self.repository.find_commit(oid).is_err() {
+            return Ok(false);
+        }
+        let mut walk = self.repository.revwalk().map_err(git_failed)?;
+        walk.push(oid).map_err(git_failed)?;
+        for tip in &self.tips {
+            let commit = self.repository.find_object(*tip, None).and_then(|object| object.peel_to_commit());
+            if let Ok(commit) = commit {
+                walk.hide(commit.id()).map_err(git_failed)?;
+            }
+        }
+        Ok(walk.next().is_none())
+    }
+}
+
+fn remove(source: &SourceContext, cache: &Cache, rescue: &Rescue) -> Result<()> {
+    let name = kept_at(&rescue.id)?;
+    if cache.refs(FOLDER)?.contains_key(&name) {
+        cache.delete_ref(&name)?;
+    }
+    source.store.drop_rescue(&rescue.id)?;
+    Ok(())
+}
+
+/// The rescue with this id.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub fn find(store: &Store, id: &str) -> Result<Rescue> {
+    store.rescue(id)?.ok_or_else(|| {
+        Error::new(Code::NotFound, format!("There is no rescue `{id}`"), "`standin rescue list` shows them.")
+    })
+}
+
+fn kept_at(id: &str) -> Result<RefName> {
+    format!("{FOLDER}{id}").parse().map_err(|error| Error::new(Code::Internal, format!("{error}"), ""))
+}
+
+/// The rescue of a tip, once it is saved.
+pub(super) fn id_of(ctx: &MirrorContext, name: &RefName, oid: &Oid) -> String {
+    Endangered { name, oid, reason: RescueReason::Take }.id(ctx)
+}

@@ -1,0 +1,184 @@
+//! The user's choices: what to do with a ref that has diverged, and with a fence that is not the one we remember.
+//!
+//! `overwrite` and `leave` are remembered for the very tip that was seen; the next sync obeys them. `take` acts at once.
+
+use standin_state::model::{Oid, RefName};
+use standin_state::store::{Decision, DecisionChoice, RescueReason};
+
+use super::places::{cache, mirror_remote, source_remote};
+use super::{MirrorView, look, rescue};
+use crate::fence;
+use crate::git::{PushOptions, PushResult, Update};
+use crate::run::MirrorContext;
+use crate::{Code, Error, Result};
+
+/// What was done about a choice.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, ts_rs::TS)]
+#[ts(export)]
+pub struct Resolved {
+    /// For a person.
+    pub detail: String,
+    /// Whether a sync has to follow for the choice to take effect.
+    pub needs_sync: bool,
+}
+
+/// Carries out, or remembers, a choice for a ref of the mirror that has diverged or that only the mirror has. The fence
+/// `refs/standin/fence` may be named too: `overwrite` puts back what we remember, or makes our source the master;
+/// `take` accepts what is there.
+///
+/// # Errors
+/// [`Code::Usage`] when there is nothing to choose, [`Code::Raced`] when the ref moves meanwhile; for `take`
+/// [`Code::RefRefused`], [`Code::Forbidden`] and the like when the source cannot be written: the tip is rescued then.
+pub async fn resolve(ctx: &MirrorContext, name: &RefName, choice: DecisionChoice) -> Result<Resolved> {
+    if *name == RefName::fence() {
+        return resolve_fence(ctx, choice).await;
+    }
+    let view = look(ctx).await?;
+    let tip = undecided_tip(ctx, &view, name).await?;
+    let mirror = &ctx.mirror.id;
+    let resolved = match choice {
+        DecisionChoice::Overwrite => Resolved {
+            detail: format!("{name} on `{mirror}` ({}) will be rescued and overwritten by the next sync", tip.short()),
+            needs_sync: true,
+        },
+        DecisionChoice::Leave => Resolved {
+            detail: format!("{name} on `{mirror}` stays at {} until it moves", tip.short()),
+            needs_sync: false,
+        },
+        DecisionChoice::Take => take(ctx, &view, name, &tip).await?,
+    };
+    let decision = Decision { ref_name: name.clone(), tip, choice, decided_iso: ctx.outside().clock.now() };
+    ctx.store().set_decision(&ctx.repository().id, mirror, &decision)?;
+    Ok(resolved)
+}
+
+/// The mirror's tip of a ref for which there is something to choose.
+async fn undecided_tip(ctx: &MirrorContext, view: &MirrorView, name: &RefName) -> Result<Oid> {
+    let mirror = &ctx.mirror.id;
+    let Some(tip) = view.refs.get(name) else {
+        return Err(Error::new(
+            Code::Usage,
+            format!("Mirror `{mirror}` has no `{name}`"),
+            format!(
+                "`standin plan --mirror {mirror}` shows the refs that wait for a decision; name one in full, such as `refs/heads/main`."
+            ),
+        ));
+    };
+    let snapshot = super::snapshot(&ctx.source).await?;
+    let planned = super::plan(ctx, &snapshot, view).await?.refs;
+    let open = planned.diverged.iter().any(|divergence| divergence.name == *name)
+        || planned.left_alone.iter().any(|left| left.name == *name)
+        || planned.changes.iter().any(|change| change.name == *name && change.decision.is_some());
+    if open {
+        return Ok(tip.clone());
+    }
+    Err(Error::new(
+        Code::Usage,
+        format!("`{name}` on mirror `{mirror}` has not diverged; there is nothing to decide"),
+        format!("`standin sync --mirror {mirror}` brings it in step."),
+    ))
+}
+
+/// Brings a tip of the mirror to the source: as branch `rescue/<mirror>/<ref>`, or as a tag of that name where it is no
+/// commit, which no branch can point to.
+async fn take(ctx: &MirrorContext, view: &MirrorView, name: &RefName, tip: &Oid) -> Result<Resolved> {
+    let endangered = rescue::Endangered { name, oid: tip, reason: RescueReason::Take };
+    rescue::save(ctx, &mirror_remote(ctx, "git.mirror")?, &view.cache, &[endangered]).await?;
+    let is_commit = view.cache.commit_of(tip)?.as_ref() == Some(tip);
+    let kind = if is_commit { "heads" } else { "tags" };
+    let remote = source_remote(&ctx.source, "git.source")?;
+    let base = format!("refs/{kind}/rescue/{}/{}", ctx.mirror.id, name.short().trim_start_matches("refs/"));
+    let source = remote.list(&["refs/heads/", "refs/tags/"]).await?.refs;
+    let kept = rescue::id_of(ctx, name, tip);
+    let safe = |error: Error| {
+        let hint = format!(
+            "{} The tip itself is safe as rescue `{kept}`. Allow Standin to write to the source (`standin token set source`), \
+             or choose `overwrite` or `leave`.",
+            error.hint
+        );
+        Error { hint: hint.trim_start().to_owned(), ..error.during("The tip could not be brought to the source") }
+    };
+    for candidate in [base.clone(), format!("{base}-{}", tip.short())] {
+        let target: RefName = candidate.parse().map_err(|error| Error::new(Code::Usage, format!("{error}"), ""))?;
+        match source.get(&target) {
+            Some(there) if there == tip => return Ok(taken(&target)),
+            Some(_) => continue,
+            None => {}
+        }
+        let update = Update { name: target.clone(), old: None, new: Some(tip.clone()) };
+        let report =
+            remote.push(&view.cache, &[update], PushOptions { atomic: false, dry_run: false }).await.map_err(safe)?;
+        return match report.results.get(&target) {
+            Some(PushResult::Done) => Ok(taken(&target)),
+            Some(PushResult::Refused { reason }) => {
+                Err(safe(super::refusal::explain(&target, reason, &report.messages)))
+            }
+            Some(PushResult::Stale | PushResult::NotTried) | None => Err(Error::passing(
+                Code::Raced,
+                format!("Somebody made `{target}` at the source meanwhile"),
+                "Choose `take` again.",
+            )),
+        };
+    }
+    Err(safe(Error::new(
+        Code::RefRefused,
+        format!("the source has other branches named `{base}` already"),
+        "Rename or delete them there.",
+    )))
+}
+
+fn taken(target: &RefName) -> Resolved {
+    Resolved {
+        detail: format!(
+            "the tip is at the source as `{}`: merge it there, or overwrite the mirror's",
+            target.as_str().trim_start_matches("refs/heads/")
+        ),
+        needs_sync: false,
+    }
+}
+
+/// Settles who holds the mirror, by the user's word.
+async fn resolve_fence(ctx: &MirrorContext, choice: DecisionChoice) -> Result<Resolved> {
+    let mirror = &ctx.mirror.id;
+    match choice {
+        DecisionChoice::Leave => Err(Error::new(
+            Code::Usage,
+            "A fence cannot be left: without one nobody knows who may write",
+            format!("Choose `overwrite` or `take`, or switch mirror `{mirror}` off."),
+        )),
+        DecisionChoice::Take => {
+            // Only our memory goes; what is there is read and checked as by a new machine.
+            ctx.store().forget_fence(&ctx.repository().id, mirror)?;
+            match look(ctx).await {
+                Ok(MirrorView { fence: Some(fence), .. }) => Ok(Resolved {
+                    detail: format!(
+                        "the fence of `{mirror}` is accepted as it is: epoch {}, sequence {}",
+                        fence.document.epoch, fence.document.sequence
+                    ),
+                    needs_sync: true,
+                }),
+                Ok(MirrorView { fence: None, .. }) => Ok(Resolved {
+                    detail: format!("`{mirror}` counts as a new mirror; the next sync makes its fence"),
+                    needs_sync: true,
+                }),
+                Err(error) if error.code == Code::FencedOff => {
+                    Ok(Resolved { detail: format!("accepted. {}", error.message), needs_sync: false })
+                }
+                Err(error) => Err(error),
+            }
+        }
+        DecisionChoice::Overwrite => {
+            let listing = super::look::list(ctx).await?;
+            let cache = cache(&ctx.source)?;
+            let fence = fence::overwrite(ctx, &cache, listing.refs.get(&RefName::fence())).await?;
+            let document = &fence.document;
+            Ok(Resolved {
+                detail: format!(
+                    "`{}` is master of `{mirror}` from epoch {}, sequence {} on",
+                    document.master, document.epoch, document.sequence
+                ),
+                needs_sync: true,
+            })
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The source at one moment, fetched into the cache: every mirror of one sync gets the same.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use standin_state::config::Source;
+use standin_state::model::{Oid, RefName};
+
+use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
+use super::plan::Refs;
+use crate::event::Notice;
+use crate::fence::{self, Fence};
+use crate::git::{Cache, Listing, Remote};
+use crate::plan::LfsReport;
+use crate::run::SourceContext;
+use crate::{Code, Error, Result};
+
+/// Where the source's own fence is kept in the cache.
+const SOURCE_FENCE: &str = "refs/standin/source/fence";
+
+/// The source at one moment. All its objects are in the cache and stay there.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The cache.
+    pub cache: Cache,
+    /// Branches, tags and, where asked for, notes.
+    pub refs: Refs,
+    /// The branch that HEAD names; `None` where it is detached or names no commit yet.
+    pub default_branch: Option<RefName>,
+    /// The source's own fence, where it has one.
+    pub fence: Option<Fence>,
+    /// The repository's id at its host; survives renames.
+    pub id: Option<String>,
+    /// Whether only its collaborators see it; `None` where the host cannot be asked.
+    pub private: Option<bool>,
+    /// What to know about the source.
+    pub notices: Vec<Notice>,
+    lfs: Mutex<HashMap<LfsQuestion, Option<LfsReport>>>,
+}
+
+/// New tips, and tips that the mirror has.
+type LfsQuestion = (Vec<Oid>, Vec<Oid>);
+
+impl Snapshot {
+    /// The commit of the default branch.
+    pub fn default_tip(&self) -> Option<&Oid> {
+        self.default_branch.as_ref().and_then(|name| self.refs.get(name))
+    }
+
+    /// What git LFS would leave behind; counted once for mirrors that lack the same.
+    pub(super) fn lfs(&self, new: Vec<Oid>, known: Vec<Oid>) -> Result<Option<LfsReport>> {
+        let question = (new, known);
+        let mut answers = self.lfs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = answers.get(&question) {
+            return Ok(answer.clone());
+        }
+        let answer = super::lfs::count(&self.cache, &question.0, &question.1)?;
+        answers.insert(question, answer.clone());
+        Ok(answer)
+    }
+}
+
+/// Reads the source: lists it, and fetches what is new into the cache.
+///
+/// # Errors
+/// [`Code::Configuration`] for a shallow source; whatever git, the host and the store report.
+pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
+    refuse_shallow(source)?;
+    let remote = source_remote(source, "git.source")?;
+    let cache = cache(source)?;
+    let prefixes = listed_prefixes(&source.repository);
+    let (listing, info) = tokio::try_join!(remote.list(&prefixes), info(source))
+        .map_err(|error| error.during(format!("Reading the source `{}`", source.repository.source.display())))?;
+    let refs = fetch(source, &remote, &cache, &listing).await?;
+    let fence = match listing.refs.get(&RefName::fence()) {
+        Some(oid) => Some(Fence {
+            oid: oid.clone(),
+            document: fence::read_commit(&cache, oid)
+                .map_err(|error| error.during("The fence of the source is not one"))?,
+        }),
+        None => None,
+    };
+    let default_branch = listing.head.clone().filter(|name| refs.contains_key(name));
+    let notices = notices(&listing, default_branch.as_ref(), &refs);
+    let (id, private) = info.unzip();
+    Ok(Arc::new(Snapshot { cache, refs, default_branch, fence, id, private, notices, lfs: Mutex::default() }))
+}
+
+/// The repository's id and whether it is private, where its host tells.
+async fn info(source: &SourceContext) -> Result<Option<(String, bool)>> {
+    match (&source.repository.source, &source.github) {
+        (Source::GitHub(slug), Some(client)) => {
+            let info = client.repository(slug).await?;
+            Ok(Some((info.id.to_string(), info.private)))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn fetch(source: &SourceContext, remote: &Remote, cache: &Cache, listing: &Listing) -> Result<Refs> {
+    let travelling = travelling_prefixes(&source.repository);
+    let (fence, here) = (RefName::fence(), SOURCE_FENCE);
+    let known = refs_under(cache, &travelling)?;
+    let mut listed = listing.refs.clone();
+    let listed_fence = listed.remove(&fence);
+    let known_fence = cache.refs(here)?.into_values().next();
+    if known == listed && (listed_fence.is_none() || listed_fence == known_fence) {
+        return Ok(known);
+    }
+    let mut refspecs: Vec<String> = travelling.iter().map(|prefix| format!("+{prefix}*:{prefix}*")).collect();
+    if listed_fence.is_some() {
+        refspecs.push(format!("+{fence}:{here}"));
+    }
+    remote
+        .fetch(cache, &refspecs, true)
+        .await
+        .map_err(|error| error.during(format!("Fetching the source `{}`", source.repository.source.display())))?;
+    refs_under(cache, &travelling)
+}
+
+fn refs_under(cache: &Cache, prefixes: &[&str]) -> Result<Refs> {
+    let mut refs = BTreeMap::new();
+    for prefix in prefixes {
+        refs.extend(cache.refs(prefix)?);
+    }
+    Ok(refs)
+}
+
+fn notices(listing: &Listing, default_branch: Option<&RefName>, refs: &Refs) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if !listing.unusable.is_empty() {
+        notices.push(Notice {
+            message: format!(
+                "The source has {} with names that git does not accept; they do not travel: {}",
+                counted(listing.unusable.len(), "ref"),
+                listing.unusable.join(", ")
+            ),
+            hint: "Rename them at the source.".to_owned(),
+        });
+    }
+    if default_branch.is_none() && !refs.is_empty() {
+        let (state, hint) = match (&listing.head, &listing.head_oid) {
+            (None, Some(oid)) if !refs.values().any(|tip| tip == oid) => (
+                format!("HEAD of the source is detached at {}, which no branch names", oid.short()),
+                "Make a branch there if that commit shall be mirrored.",
+            ),
+            (None, Some(oid)) => (format!("HEAD of the source is detached at {}", oid.short()), ""),
+            _ => ("HEAD of the source names a branch without commits".to_owned(), ""),
+        };
+        notices.push(Notice {
+            message: format!("{state}; the mirror's default branch stays as it is"),
+            hint: hint.to_owned(),
+        });
+    }
+    notices
+}
+
+/// `1 ref`, `2 refs`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A shallow clone lacks history: the mirror could not be complete, and git would refuse halfway.
+fn refuse_shallow(source: &SourceContext) -> Result<()> {
+    let Source::Path(path) = &source.repository.source else { return Ok(()) };
+    if !git2::Repository::open(path).is_ok_and(|repository| repository.is_shallow()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Configuration,
+        format!("The source `{}` is a shallow clone: a part of its history is missing", path.display()),
+        "Complete it with `git fetch --unshallow`, or use the repository that it was cloned from as source.",
+    ))
+}

@@ -1,0 +1,111 @@
+//! Writing the fence.
+
+use standin_state::model::{Oid, RefName};
+use standin_state::store::FenceMemory;
+
+use super::read::kept_at;
+use super::{Document, FILE, Fence};
+use crate::code::MirrorView;
+use crate::git::{Cache, PushOptions, PushResult, Update};
+use crate::run::MirrorContext;
+use crate::{Code, Error, Result};
+
+/// How often a move whose outcome stayed unknown is tried again.
+const TRIES: usize = 2;
+
+/// Moves the fence alone, one step on, with what `change` makes of its document: for what must be seen by every
+/// machine before it happens. Makes the first fence where there is none. On a mirror whose host refuses the fence
+/// only our own memory changes.
+///
+/// # Errors
+/// [`Code::Raced`] when somebody else moved it since it was read; [`Code::RefRefused`] when the host refuses the
+/// move; what git and the store report. After an unknown outcome the mirror is read again before anything else.
+pub async fn amend(ctx: &MirrorContext, view: &mut MirrorView, change: impl FnOnce(&mut Document)) -> Result<()> {
+    let cache = view.cache.clone();
+    let mut document = view.next_document(ctx)?;
+    change(&mut document);
+    let fence = commit(&cache, view.fence.as_ref(), document)?;
+    if view.fence_supported {
+        let old = view.fence.as_ref().map(|fence| fence.oid.clone());
+        push(ctx, &cache, &fence, old.as_ref()).await?;
+    }
+    remember(ctx, &cache, &fence)?;
+    view.fence = Some(fence);
+    Ok(())
+}
+
+/// Moves the fence alone from `old` to `fence`.
+pub(super) async fn push(ctx: &MirrorContext, cache: &Cache, fence: &Fence, old: Option<&Oid>) -> Result<()> {
+    let remote = crate::code::mirror_remote(ctx, "git.fence")?;
+    let name = RefName::fence();
+    let update = Update { name: name.clone(), old: old.cloned(), new: Some(fence.oid.clone()) };
+    let mut tries = 0;
+    loop {
+        let pushed =
+            remote.push(cache, std::slice::from_ref(&update), PushOptions { atomic: false, dry_run: false }).await;
+        match pushed {
+            Ok(report) => {
+                return match report.results.get(&name) {
+                    Some(PushResult::Done) => Ok(()),
+                    Some(PushResult::Refused { reason }) => {
+                        Err(crate::code::explain_refusal(&name, reason, &report.messages))
+                    }
+                    Some(PushResult::Stale | PushResult::NotTried) | None => Err(moved(ctx)),
+                };
+            }
+            Err(error) if error.code == Code::Cancelled => return Err(error),
+            Err(error) => {
+                tries += 1;
+                let listed = remote.list(&[name.as_str()]).await?.refs.get(&name).cloned();
+                if listed.as_ref() == Some(&fence.oid) {
+                    return Ok(());
+                }
+                if listed.as_ref() != old {
+                    return Err(moved(ctx));
+                }
+                if tries >= TRIES || !error.retryable {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+fn moved(ctx: &MirrorContext) -> Error {
+    Error::passing(
+        Code::Raced,
+        format!("Somebody else moved the fence of mirror `{}` since it was read", ctx.mirror.id),
+        "Another sync of this mirror is going on, perhaps on another machine; sync again when it is through.",
+    )
+}
+
+/// Writes the commit of a document on top of `parent` into the cache. Nothing points to it yet.
+pub(crate) fn commit(cache: &Cache, parent: Option<&Fence>, document: Document) -> Result<Fence> {
+    debug_assert!(
+        parent.is_none_or(|parent| document.position() > parent.document.position()),
+        "(epoch, sequence) only rises"
+    );
+    let message = format!("Standin fence: epoch {}, sequence {}", document.epoch, document.sequence);
+    let parent = match parent {
+        // Where the host refuses the fence, the chain is only here, and may have gone with an earlier cache.
+        Some(parent) if cache.oid_exists(&parent.oid)? => Some(&parent.oid),
+        _ => None,
+    };
+    let oid = cache.commit_document(parent, FILE, &document.to_bytes()?, &message, document.time_iso)?;
+    Ok(Fence { oid, document })
+}
+
+/// Remembers a fence as the last one seen, and keeps its commit in the cache. Both are on disk when this returns.
+pub(crate) fn remember(ctx: &MirrorContext, cache: &Cache, fence: &Fence) -> Result<()> {
+    cache.set_ref(&kept_at(&ctx.mirror.id)?, &fence.oid)?;
+    let document = String::from_utf8(fence.document.to_bytes()?)
+        .map_err(|error| Error::new(Code::Internal, format!("a fence is not UTF-8: {error}"), ""))?;
+    let memory = FenceMemory {
+        oid: fence.oid.clone(),
+        epoch: fence.document.epoch,
+        sequence: fence.document.sequence,
+        document,
+    };
+    ctx.store().set_fence_memory(&ctx.repository().id, &ctx.mirror.id, &memory)?;
+    Ok(())
+}

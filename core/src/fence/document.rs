@@ -1,0 +1,251 @@
+//! `fence.json`: what stands in a fence commit. Pure data and the rules by which one document follows another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use standin_state::model::{Oid, RefName};
+
+use crate::{Code, Error, Result};
+
+/// The version that this program writes.
+pub const VERSION: u32 = 1;
+
+/// Who is master, and what was pushed: the content of one fence commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// The version of this form; a higher one was written by a newer Standin.
+    pub version: u32,
+    /// Rises at each change of master; 1 for the first.
+    pub epoch: u64,
+    /// Rises with each move of the fence.
+    pub sequence: u64,
+    /// The master: a slug, a URL without credentials, or a path.
+    pub master: String,
+    /// Who wrote this commit: `user@host` and the id of the installation.
+    pub writer: String,
+    /// When it was written.
+    pub time_iso: Timestamp,
+    /// A change that was begun on the mirror and not ended.
+    #[serde(default)]
+    pub open_change: Option<OpenChange>,
+    /// The refs that we pushed, with the tips that we gave them.
+    #[serde(default)]
+    pub refs: BTreeMap<RefName, Oid>,
+    /// Tips that a push under way gives to refs, where the remote cannot move them together with the fence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pending: BTreeMap<RefName, Oid>,
+    /// Workflow files that we switched off on the mirror, with their state before.
+    #[serde(default)]
+    pub held: BTreeMap<String, String>,
+    /// Workflow states at the master when it was last read.
+    #[serde(default)]
+    pub master_workflows: BTreeMap<String, String>,
+    /// Fields that this version does not know; kept as they are.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A change that was begun and must be ended, whatever happens in between. Any machine may end it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenChange {
+    /// What kind: `actions_off`.
+    pub kind: String,
+    /// Who began it.
+    pub writer: String,
+    /// When.
+    pub since_iso: Timestamp,
+    /// What is needed to end it, such as the settings to restore.
+    #[serde(default)]
+    pub settings: serde_json::Value,
+}
+
+impl Document {
+    /// The document before the first: nothing pushed, sequence 0. It is never written as it is.
+    pub fn before_first(epoch: u64, master: &str, writer: &str, now: Timestamp) -> Self {
+        Self {
+            version: VERSION,
+            epoch,
+            sequence: 0,
+            master: master.to_owned(),
+            writer: writer.to_owned(),
+            time_iso: now,
+            open_change: None,
+            refs: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            held: BTreeMap::new(),
+            master_workflows: BTreeMap::new(),
+            unknown: serde_json::Map::new(),
+        }
+    }
+
+    /// The document that follows this one: the same, one step on, by `writer`.
+    #[must_use]
+    pub fn next(&self, writer: &str, now: Timestamp) -> Self {
+        Self { sequence: self.sequence + 1, writer: writer.to_owned(), time_iso: now, ..self.clone() }
+    }
+
+    /// What orders documents; it only rises along a chain.
+    pub fn position(&self) -> (u64, u64) {
+        (self.epoch, self.sequence)
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`Code::FenceLost`] when it is no fence document, [`Code::UnexpectedAnswer`] when a newer Standin wrote it.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let unreadable = |error: serde_json::Error| {
+            Error::new(Code::FenceLost, format!("its `fence.json` cannot be read: {error}"), "")
+        };
+        let Version { version } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if version > VERSION {
+            return Err(Error::new(
+                Code::UnexpectedAnswer,
+                format!("it was written by a newer Standin (form {version}; this one knows {VERSION})"),
+                "Update Standin on this machine, then sync again.",
+            ));
+        }
+        let document: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if document.epoch == 0 || document.sequence == 0 {
+            return Err(Error::new(
+                Code::FenceLost,
+                format!("it has epoch {} and sequence {}; both begin at 1", document.epoch, document.sequence),
+                "",
+            ));
+        }
+        Ok(document)
+    }
+
+    /// The document as it is committed: JSON with one field a line, so that one commit differs little from the next.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] when it cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::new(Code::Internal, format!("a fence cannot be written as JSON: {error}"), ""))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Every tip that we gave, or may have given, to each ref.
+    pub fn pushed(&self) -> BTreeMap<RefName, BTreeSet<Oid>> {
+        let mut pushed: BTreeMap<RefName, BTreeSet<Oid>> = BTreeMap::new();
+        for (name, oid) in self.refs.iter().chain(&self.pending) {
+            pushed.entry(name.clone()).or_default().insert(oid.clone());
+        }
+        pushed
+    }
+
+    /// Brings `refs` up to date with what the mirror was seen to hold, and empties `pending`: tips that arrived are
+    /// ours, tips equal to the source's are kept in step from now on, names gone on both sides are forgotten.
+    pub fn settle(&mut self, mirror: &BTreeMap<RefName, Oid>, source: &BTreeMap<RefName, Oid>) {
+        for (name, oid) in std::mem::take(&mut self.pending) {
+            if mirror.get(&name) == Some(&oid) {
+                self.refs.insert(name, oid);
+            }
+        }
+        self.refs.retain(|name, _| mirror.contains_key(name));
+        for (name, oid) in mirror {
+            if source.get(name) == Some(oid) {
+                self.refs.insert(name.clone(), oid.clone());
+            }
+        }
+    }
+}
+
+/// Whether two texts name the same master: GitHub ignores the case of slugs, and a URL of github.com is a slug.
+pub fn same_master(one: &str, other: &str) -> bool {
+    fn plain(text: &str) -> String {
+        let text = text.trim_end_matches('/');
+        let text = text.strip_suffix(".git").unwrap_or(text);
+        let slug = ["https://github.com/", "ssh://git@github.com/", "git@github.com:"]
+            .iter()
+            .find_map(|prefix| text.strip_prefix(prefix));
+        match slug {
+            Some(slug) => slug.to_lowercase(),
+            None if text.contains(':') || text.starts_with(['/', '.']) => text.to_owned(),
+            None => text.to_lowercase(),
+        }
+    }
+    plain(one) == plain(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oid(digit: char) -> Oid {
+        digit.to_string().repeat(40).parse().expect("forty digits")
+    }
+
+    fn name(text: &str) -> RefName {
+        text.parse().expect("a ref name")
+    }
+
+    fn document() -> Document {
+        Document::before_first(1, "owner/name", "anna@laptop/1", Timestamp::UNIX_EPOCH)
+            .next("anna@laptop/1", Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn fields_of_a_later_version_survive_being_read_and_written() {
+        let mut json = serde_json::to_value(document()).expect("JSON");
+        json["handback"] = serde_json::json!({"branch": "x"});
+        let read = Document::parse(json.to_string().as_bytes()).expect("a document");
+        let written: serde_json::Value =
+            serde_json::from_slice(&read.next("w", Timestamp::UNIX_EPOCH).to_bytes().expect("bytes")).expect("JSON");
+        assert_eq!(written["handback"], serde_json::json!({"branch": "x"}));
+        assert_eq!(written["sequence"], 2);
+    }
+
+    #[test]
+    fn what_is_no_document_is_refused_and_a_newer_one_asks_for_an_update() {
+        for bad in ["", "[]", "{}", r#"{"version": 1}"#, r#"{"version": "1"}"#] {
+            assert_eq!(Document::parse(bad.as_bytes()).expect_err(bad).code, Code::FenceLost, "{bad}");
+        }
+        let mut zero = document();
+        zero.sequence = 0;
+        assert_eq!(Document::parse(&zero.to_bytes().expect("bytes")).expect_err("sequence 0").code, Code::FenceLost);
+        let newer = Document::parse(br#"{"version": 2, "anything": true}"#).expect_err("newer");
+        assert_eq!(newer.code, Code::UnexpectedAnswer);
+        assert!(newer.hint.contains("Update Standin"));
+    }
+
+    #[test]
+    fn settling_takes_in_what_arrived_and_forgets_what_is_gone() {
+        let mut document = document();
+        document.refs = BTreeMap::from([(name("refs/heads/gone"), oid('1')), (name("refs/heads/moved"), oid('2'))]);
+        document.pending =
+            BTreeMap::from([(name("refs/heads/arrived"), oid('3')), (name("refs/heads/refused"), oid('4'))]);
+        let mirror = BTreeMap::from([
+            (name("refs/heads/moved"), oid('9')),
+            (name("refs/heads/arrived"), oid('3')),
+            (name("refs/heads/equal"), oid('5')),
+            (name("refs/heads/foreign"), oid('6')),
+        ]);
+        let source = BTreeMap::from([(name("refs/heads/equal"), oid('5')), (name("refs/heads/moved"), oid('7'))]);
+        document.settle(&mirror, &source);
+        let expected = BTreeMap::from([
+            (name("refs/heads/arrived"), oid('3')),
+            (name("refs/heads/equal"), oid('5')),
+            (name("refs/heads/moved"), oid('2')),
+        ]);
+        assert_eq!((document.refs, document.pending), (expected, BTreeMap::new()));
+    }
+
+    #[test]
+    fn masters_are_compared_as_github_does_and_paths_exactly() {
+        assert!(same_master("Owner/Name", "owner/name"));
+        assert!(same_master("https://github.com/owner/name.git", "owner/name"));
+        assert!(same_master("git@github.com:owner/name", "owner/Name"));
+        assert!(!same_master("owner/name", "owner/other"));
+        assert!(!same_master("/srv/Code", "/srv/code"));
+        assert!(same_master("/srv/code/", "/srv/code"));
+        assert!(!same_master("https://git.example.com/A", "https://git.example.com/a"));
+    }
+}
