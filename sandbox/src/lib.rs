@@ -2,7 +2,7 @@
 //! smart HTTP through the real `git http-backend`, and faults on demand.
 //!
 //! It knows no other part of Standin, and asks nothing of the network but the loopback address. What it answers has
-//! GitHub's field names, statuses, limits and words; [`openapi`] checks that against GitHub's own description.
+//! GitHub's field names, statuses, limits and words; the module `openapi` (a feature of that name) checks that against GitHub's own description.
 //! Runs of workflows are counted here, not carried out. It needs a Unix system and `git` with its `http-backend`.
 //!
 //! ```no_run
@@ -49,6 +49,7 @@ mod faults;
 mod git;
 mod library;
 mod limits;
+#[cfg(feature = "openapi")]
 pub mod openapi;
 mod options;
 mod pushed;

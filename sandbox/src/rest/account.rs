@@ -11,14 +11,45 @@ use crate::limits::{Budget, Quota};
 use crate::shared::Shared;
 use crate::world::{Account, AccountKind, World};
 
+/// What the root of the interface lists: name and path.
+const ROOT: [(&str, &str); 31] = [
+    ("current_user_url", "/user"),
+    ("current_user_authorizations_html_url", "/settings/connections/applications{/client_id}"),
+    ("authorizations_url", "/authorizations"),
+    ("code_search_url", "/search/code?q={query}{&page,per_page,sort,order}"),
+    ("commit_search_url", "/search/commits?q={query}{&page,per_page,sort,order}"),
+    ("emails_url", "/user/emails"),
+    ("emojis_url", "/emojis"),
+    ("events_url", "/events"),
+    ("feeds_url", "/feeds"),
+    ("followers_url", "/user/followers"),
+    ("following_url", "/user/following{/target}"),
+    ("gists_url", "/gists{/gist_id}"),
+    ("issue_search_url", "/search/issues?q={query}{&page,per_page,sort,order}"),
+    ("issues_url", "/issues"),
+    ("keys_url", "/user/keys"),
+    ("label_search_url", "/search/labels?q={query}&repository_id={repository_id}{&page,per_page}"),
+    ("notifications_url", "/notifications"),
+    ("organization_url", "/orgs/{org}"),
+    ("organization_repositories_url", "/orgs/{org}/repos{?type,page,per_page,sort}"),
+    ("organization_teams_url", "/orgs/{org}/teams"),
+    ("public_gists_url", "/gists/public"),
+    ("rate_limit_url", "/rate_limit"),
+    ("repository_url", "/repos/{owner}/{repo}"),
+    ("repository_search_url", "/search/repositories?q={query}{&page,per_page,sort,order}"),
+    ("current_user_repositories_url", "/user/repos{?type,page,per_page,sort}"),
+    ("starred_url", "/user/starred{/owner}{/repo}"),
+    ("starred_gists_url", "/gists/starred"),
+    ("user_url", "/users/{user}"),
+    ("user_organizations_url", "/user/orgs"),
+    ("user_repositories_url", "/users/{user}/repos{?type,page,per_page,sort}"),
+    ("user_search_url", "/search/users?q={query}{&page,per_page,sort,order}"),
+];
+
 pub(super) fn root(call: &Call) -> Answer {
-    let url = |suffix: &str| call.url(suffix);
-    Ok(Reply::json(&json!({
-        "current_user_url": url("/user"),
-        "rate_limit_url": url("/rate_limit"),
-        "repository_url": url("/repos/{owner}/{repo}"),
-        "user_url": url("/users/{user}"),
-    })))
+    let links: serde_json::Map<_, _> =
+        ROOT.iter().map(|(name, path)| ((*name).to_owned(), Value::from(call.url(path)))).collect();
+    Ok(Reply::json(&links.into()))
 }
 
 pub(super) fn current(shared: &Shared, call: &Call) -> Answer {
@@ -73,6 +104,12 @@ pub(super) fn organization(shared: &Shared, call: &Call, login: &str) -> Answer 
             "archived_at": null,
         }),
     );
+    // What an organization has not filled in is left out.
+    if let Some(fields) = value.as_object_mut() {
+        for unset in ["company", "blog", "location", "email"] {
+            fields.remove(unset);
+        }
+    }
     Ok(Reply::json(&value))
 }
 

@@ -26,6 +26,8 @@ mod variables;
 mod workflows;
 
 pub(crate) use call::Call;
+#[cfg(feature = "openapi")]
+pub(crate) use call::percent_decode;
 pub(crate) use reply::{Refusal, Reply};
 pub(crate) use route::answer;
 

@@ -3,5 +3,6 @@
 mod support;
 
 mod gh;
+mod openapi;
 mod push;
 mod secrets;

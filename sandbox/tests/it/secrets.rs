@@ -9,7 +9,7 @@ use crate::support::{Rest, World};
 const SECRETS: &str = "/repos/alice/primary/actions/secrets";
 const VARIABLES: &str = "/repos/alice/primary/actions/variables";
 
-async fn seal(rest: &Rest, value: &[u8]) -> Value {
+pub async fn seal(rest: &Rest, value: &[u8]) -> Value {
     let key = rest.get(&format!("{SECRETS}/public-key")).await.json();
     let bytes: [u8; 32] = STANDARD.decode(key["key"].as_str().unwrap()).unwrap().try_into().unwrap();
     let sealed = crypto_box::PublicKey::from(bytes).seal(&mut crypto_box::aead::OsRng, value).unwrap();
