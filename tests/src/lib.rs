@@ -1,1 +1,4 @@
 //! stub
+pub mod git;
+pub mod pair;
+pub mod standby;

@@ -93,10 +93,8 @@ async fn all_kinds_of_updates_travel_in_one_push(over: Over) {
     let report = bench.push(&all).await;
     assert!(report.is_done(), "{report:?}");
     let there = bench.there();
-    let expected: std::collections::BTreeMap<_, _> = all
-        .iter()
-        .filter_map(|update| Some((update.name.to_string(), update.new.clone()?)))
-        .collect();
+    let expected: std::collections::BTreeMap<_, _> =
+        all.iter().filter_map(|update| Some((update.name.to_string(), update.new.clone()?))).collect();
     assert_eq!(there, expected);
     all.retain(|update| update.new.is_some());
     assert!(bench.push(&all).await.is_done(), "what stands there already is done, whatever the lease says");
@@ -129,8 +127,11 @@ async fn a_refused_ref_sinks_the_others_of_an_atomic_push(over: Over) {
     let bench = Bench::new(over, helper()).await;
     match &bench.sandbox {
         Some(sandbox) => {
-            let refusal =
-                PushRefusal { refs: "refs/heads/kept".to_owned(), reason: REASON, messages: vec!["not this one".to_owned()] };
+            let refusal = PushRefusal {
+                refs: "refs/heads/kept".to_owned(),
+                reason: "push declined due to repository rule violations".to_owned(),
+                remote_lines: vec!["error: GH013: not this one".to_owned()],
+            };
             assert!(sandbox.refuse_pushes("backup", "there", refusal));
         }
         None => write_hook(&bench.there, "update", "case $1 in refs/heads/kept) echo not this one >&2; exit 1;; esac"),
@@ -155,7 +156,10 @@ async fn a_hidden_ref_is_refused_by_name(over: Over) {
     let updates = [update("refs/heads/main", None, Some(&first)), update("refs/pull/1/head", None, Some(&first))];
     let report = bench.push(&updates).await;
     let of = |name: &str| &report.results[&name.parse().unwrap()];
-    assert!(matches!(of("refs/pull/1/head"), PushResult::Refused { reason } if reason.contains("hidden ref")), "{report:?}");
+    assert!(
+        matches!(of("refs/pull/1/head"), PushResult::Refused { reason } if reason.contains("hidden ref")),
+        "{report:?}"
+    );
     // git's own receive-pack lets the others pass even when the push is atomic: only what it reports counts.
     assert_eq!(*of("refs/heads/main") == PushResult::Done, bench.there().contains_key("refs/heads/main"), "{report:?}");
     bench.stop().await;
@@ -184,8 +188,30 @@ async fn unusual_names_travel_unchanged(over: Over) {
     let mut names: Vec<String> = ["heads", "tags"]
         .iter()
         .flat_map(|kind| {
-            ["ümläut-日本-🎉", "-x", "--force", "@", "a@b", "it's", "\"quoted\"", "$(id)", "`id`", "a;b", "a&b|c", "#1", "%41", "+plus", "a=b", "<>", "!", "{}", "a,b", "é/é", &long]
-                .map(|short| format!("refs/{kind}/{short}"))
+            [
+                "ümläut-日本-🎉",
+                "-x",
+                "--force",
+                "@",
+                "a@b",
+                "it's",
+                "\"quoted\"",
+                "$(id)",
+                "`id`",
+                "a;b",
+                "a&b|c",
+                "#1",
+                "%41",
+                "+plus",
+                "a=b",
+                "<>",
+                "!",
+                "{}",
+                "a,b",
+                "é/é",
+                &long,
+            ]
+            .map(|short| format!("refs/{kind}/{short}"))
         })
         .collect();
     names.push(format!("refs/heads/{}", ["deep"; 40].join("/")));
@@ -206,7 +232,10 @@ async fn unusual_names_travel_unchanged(over: Over) {
     assert!(listing.unusable.is_empty());
     let refspecs: Vec<String> = names.iter().map(|name| format!("+{name}:{name}")).collect();
     bench.remote().fetch(&bench.cache, &refspecs, false).await.unwrap();
-    assert_eq!(bench.cache.refs("refs/heads/").unwrap().len() + bench.cache.refs("refs/tags/").unwrap().len(), names.len());
+    assert_eq!(
+        bench.cache.refs("refs/heads/").unwrap().len() + bench.cache.refs("refs/tags/").unwrap().len(),
+        names.len()
+    );
     let moves: Vec<_> = names.iter().map(|name| update(name, Some(&first), Some(&second))).collect();
     assert!(bench.push(&moves).await.is_done());
     let removes: Vec<_> = names.iter().map(|name| update(name, Some(&second), None)).collect();
@@ -275,14 +304,16 @@ async fn a_probe_tells_what_the_remote_can_do_and_changes_nothing(over: Over) {
     let report = bench.push(&updates).await;
     assert!(report.atomic_unsupported && !report.is_done(), "{report:?}");
     assert!(bench.there().is_empty());
-    let report = bench.remote().push(&bench.cache, &updates, PushOptions { atomic: false, dry_run: false }).await.unwrap();
+    let report =
+        bench.remote().push(&bench.cache, &updates, PushOptions { atomic: false, dry_run: false }).await.unwrap();
     assert!(report.is_done(), "{report:?}");
     bench.stop().await;
 }
 
 async fn calls_and_bytes_are_counted(over: Over) {
     let bench = Bench::new(over, helper()).await;
-    let noise: String = (1..40_000_u64).map(|number| format!("{:x}", number.pow(3).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    let noise: String =
+        (1..40_000_u64).map(|number| format!("{:x}", number.pow(3).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
     let tip = bench.commit(&noise, None);
     bench.push(&[update("refs/heads/main", None, Some(&tip))]).await;
     let repository = git2::Repository::open_bare(&bench.there).unwrap();

@@ -105,7 +105,11 @@ impl Address {
         }
         let (host, port) = match host_port.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
-                let port = if port.is_empty() { None } else { Some(port.parse().map_err(|_| wrong("the port is not a number in", text))?) };
+                let port = if port.is_empty() {
+                    None
+                } else {
+                    Some(port.parse().map_err(|_| wrong("the port is not a number in", text))?)
+                };
                 (host, port)
             }
             _ => (host_port, None),
@@ -114,7 +118,13 @@ impl Address {
         Self::checked(text, transport, Some(host), port, userinfo.filter(|user| !user.is_empty()))
     }
 
-    fn checked(text: &str, transport: Transport, host: Option<&str>, port: Option<u16>, user: Option<&str>) -> Result<Self> {
+    fn checked(
+        text: &str,
+        transport: Transport,
+        host: Option<&str>,
+        port: Option<u16>,
+        user: Option<&str>,
+    ) -> Result<Self> {
         let odd = |part: &str| part.is_empty() || part.starts_with('-') || part.contains(char::is_whitespace);
         if host.is_none_or(odd) || user.is_some_and(odd) {
             return Err(wrong("the host or user is missing or not well formed in", text));

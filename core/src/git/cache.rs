@@ -86,7 +86,9 @@ impl Cache {
 
     fn looks_whole(&self) -> bool {
         let has_settings = self.path.join(LIBGIT2_SETTINGS).is_file();
-        has_settings && self.path.join("objects/pack").is_dir() && git2::Repository::open_bare(&self.path).is_ok()
+        let has_head = std::fs::read(self.path.join("HEAD")).is_ok_and(|head| head.starts_with(b"ref: refs/"));
+        let opens = || git2::Repository::open_bare(&self.path).is_ok_and(|repository| repository.references().is_ok());
+        has_settings && has_head && self.path.join("objects/pack").is_dir() && opens()
     }
 
     /// Whether something that the refs name is missing or cannot be read.
@@ -195,7 +197,11 @@ impl Cache {
                     leave_note(&path, std::fs::remove_dir_all(&path));
                 } else if is_folder {
                     folders.push(path);
-                } else if name.ends_with(".lock") || name.starts_with("tmp_") || name.ends_with(".keep") || name == "gc.pid" {
+                } else if name.ends_with(".lock")
+                    || name.starts_with("tmp_")
+                    || name.ends_with(".keep")
+                    || name == "gc.pid"
+                {
                     leave_note(&path, std::fs::remove_file(&path));
                 }
             }
@@ -239,7 +245,11 @@ impl Cache {
                 Err(std::fs::TryLockError::WouldBlock) if Instant::now() > deadline => {
                     return Err(Error::passing(
                         Code::Busy,
-                        format!("another process has been fetching into `{}` for {} s", self.path.display(), limit.as_secs()),
+                        format!(
+                            "another process has been fetching into `{}` for {} s",
+                            self.path.display(),
+                            limit.as_secs()
+                        ),
                         "Wait until it has finished, and try again.",
                     ));
                 }
@@ -281,7 +291,10 @@ impl Cache {
     fn damaged(&self) -> Error {
         Error::new(
             Code::Storage,
-            format!("the cache `{}` is damaged, and may hold rescued commits that are nowhere else", self.path.display()),
+            format!(
+                "the cache `{}` is damaged, and may hold rescued commits that are nowhere else",
+                self.path.display()
+            ),
             "Copy the folder to a safe place, try `git fsck` in it, and move it away; the next sync makes a new one.",
         )
     }

@@ -4,7 +4,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) enum Input {
     /// Empty.
     Nothing,
-    /// These bytes.
-    Bytes(Vec<u8>),
     /// An empty file that the child holds open as long as it lives: a lock of ours, so that it outlives us if we
     /// die before the child does.
     Held(std::fs::File),
@@ -63,10 +61,9 @@ impl Call<'_> {
         if cancel.is_cancelled() {
             return Err(cancelled(what));
         }
-        let (stdin, bytes) = match input {
-            Input::Nothing => (Stdio::null(), None),
-            Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
-            Input::Held(file) => (Stdio::from(file), None),
+        let stdin = match input {
+            Input::Nothing => Stdio::null(),
+            Input::Held(file) => Stdio::from(file),
         };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         platform::own_group(&mut command);
@@ -81,46 +78,33 @@ impl Call<'_> {
         drop(command);
         let mut group = platform::Group::of(&child);
 
-        let writing = child.stdin.take().zip(bytes).map(|(mut stdin, bytes)| {
-            tokio::spawn(async move {
-                // A program that ends without reading all of it says why on standard error.
-                let _ = stdin.write_all(&bytes).await;
-            })
-        });
         let heard = hear(&mut child, silent_limit, cancel, on_line).await;
-        if let Some(writing) = writing {
-            writing.abort();
-        }
-        match heard {
-            Ok(Some(ended)) => {
+        let stopped = match heard {
+            Ok(ended) => {
                 group.leave();
-                Ok(ended)
+                return Ok(ended);
             }
-            Ok(None) | Err(Stopped::Broken(_)) => {
-                group.end(&mut child).await;
-                Err(Error::passing(
-                    Code::GitFailed,
-                    format!("{what}: the connection to `{program}` broke"),
-                    "Try again; if it happens again, run the same with more memory free.",
-                ))
-            }
-            Err(stopped) => {
-                group.end(&mut child).await;
-                Err(match stopped {
-                    Stopped::Cancelled => cancelled(what),
-                    Stopped::Silent | Stopped::Broken(_) => Error::passing(
-                        Code::TimedOut,
-                        format!("{what}: no sign of life for {} s", silent_limit.as_secs()),
-                        "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
-                    ),
-                    Stopped::TooMuch => Error::new(
-                        Code::UnexpectedAnswer,
-                        format!("{what}: the answer is longer than {} MiB", MAX_OUTPUT >> 20),
-                        "Check that the address belongs to a git repository.",
-                    ),
-                })
-            }
-        }
+            Err(stopped) => stopped,
+        };
+        group.end(&mut child).await;
+        Err(match stopped {
+            Stopped::Cancelled => cancelled(what),
+            Stopped::Silent => Error::passing(
+                Code::TimedOut,
+                format!("{what}: no sign of life for {} s", silent_limit.as_secs_f32()),
+                "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
+            ),
+            Stopped::TooMuch => Error::new(
+                Code::UnexpectedAnswer,
+                format!("{what}: the answer is longer than {} MiB", MAX_OUTPUT >> 20),
+                "Check that the address belongs to a git repository.",
+            ),
+            Stopped::Broken(error) => Error::passing(
+                Code::GitFailed,
+                format!("{what}: lost touch with `{program}`: {error}"),
+                "Try again; if it happens again, see whether this machine has enough memory and open files.",
+            ),
+        })
     }
 }
 
@@ -146,15 +130,20 @@ async fn hear(
     silent_limit: Duration,
     cancel: &CancellationToken,
     on_line: &mut (dyn FnMut(&str) -> bool + Send),
-) -> Result<Option<Ended>, Stopped> {
-    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else { return Ok(None) };
+) -> Result<Ended, Stopped> {
+    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(Stopped::Broken(std::io::ErrorKind::BrokenPipe.into()));
+    };
     let (mut out_open, mut err_open) = (true, true);
     let mut out = Vec::new();
     let mut lines = Lines::default();
     let mut status = None;
     let (mut out_buffer, mut err_buffer) = (vec![0; 64 * 1024], vec![0; 16 * 1024]);
     let mut deadline = Instant::now() + silent_limit;
-    while out_open || err_open || status.is_none() {
+    let status = loop {
+        if let Some(status) = status.filter(|_| !out_open && !err_open) {
+            break status;
+        }
         tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Stopped::Cancelled),
@@ -179,13 +168,15 @@ async fn hear(
                 deadline = Instant::now() + FAREWELL;
             }
             () = tokio::time::sleep_until(deadline) => {
-                if status.is_none() { return Err(Stopped::Silent); }
-                break;
+                match status {
+                    Some(status) => break status,
+                    None => return Err(Stopped::Silent),
+                }
             }
         }
-    }
+    };
     lines.end(on_line);
-    Ok(status.map(|status| Ended { status, stdout: out, lines: lines.kept.into() }))
+    Ok(Ended { status, stdout: out, lines: lines.kept.into() })
 }
 
 /// Cuts standard error into lines, at carriage returns too since progress is written with them.

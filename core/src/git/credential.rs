@@ -125,7 +125,11 @@ impl Desk {
     ///
     /// # Errors
     /// [`Code::Storage`] when the socket cannot be made.
-    pub(super) fn open(folder: &TempDir, address: &Address, token: &SecretString) -> Result<Option<(Self, std::path::PathBuf)>> {
+    pub(super) fn open(
+        folder: &TempDir,
+        address: &Address,
+        token: &SecretString,
+    ) -> Result<Option<(Self, std::path::PathBuf)>> {
         let Some(place) = Place::of(address) else { return Ok(None) };
         let user = address.user.clone().unwrap_or_else(|| DEFAULT_USER.to_owned());
         let (listener, path) = platform::Listener::open(folder.path()).map_err(|error| {
@@ -271,7 +275,9 @@ mod tests {
     #[test]
     fn only_the_exact_scheme_host_and_port_are_answered() {
         let github = place("https://github.com/o/n.git");
-        for asked in ["protocol=https\nhost=github.com\n", "protocol=https\nhost=GitHub.com:443\npath=o/n\nwwwauth[]=x\n"] {
+        for asked in
+            ["protocol=https\nhost=github.com\n", "protocol=https\nhost=GitHub.com:443\npath=o/n\nwwwauth[]=x\n"]
+        {
             assert!(github.is_asked_by(asked), "{asked}");
         }
         for other in [

@@ -122,9 +122,8 @@ mod tests {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let seen: Vec<(String, String)> = for_children(&outside.into()).into_iter().collect();
-        let expected =
-            [("HOME", "/home/u"), ("LC_ALL", "C"), ("PATH", "/bin"), ("https_proxy", "http://proxy:3128")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected = [("HOME", "/home/u"), ("LC_ALL", "C"), ("PATH", "/bin"), ("https_proxy", "http://proxy:3128")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(seen, expected);
     }
 

@@ -9,11 +9,23 @@ type Signs = &'static [&'static str];
 
 const HOST_KEY_CHANGED: Signs = &["remote host identification has changed"];
 const HOST_KEY_UNKNOWN: Signs = &["host key verification failed", "no matching host key type found"];
-const SSH_REFUSED: Signs = &["permission denied (", "too many authentication failures", "load key \"", "no such identity"];
-const NO_CREDENTIALS: Signs = &["terminal prompts disabled", "could not read username", "could not read password"];
-const WRONG_TOKEN: Signs =
-    &["authentication failed", "returned error: 401", "http 401", "invalid username or password", "invalid username or token"];
-const FORBIDDEN: Signs = &["returned error: 403", "http 403", "write access to repository not granted", "you don't have push access"];
+const SSH_REFUSED: Signs =
+    &["permission denied (", "too many authentication failures", "load key \"", "no such identity"];
+const NO_CREDENTIALS: Signs = &[
+    "terminal prompts disabled",
+    "could not read username",
+    "could not read password",
+    "unable to get password from user",
+];
+const WRONG_TOKEN: Signs = &[
+    "authentication failed",
+    "returned error: 401",
+    "http 401",
+    "invalid username or password",
+    "invalid username or token",
+];
+const FORBIDDEN: Signs =
+    &["returned error: 403", "http 403", "write access to repository not granted", "you don't have push access"];
 const NOT_FOUND: Signs = &[
     "returned error: 404",
     "http 404",
@@ -24,7 +36,17 @@ const NOT_FOUND: Signs = &[
     "not found: did you run git update-server-info",
     "the project you were looking for could not be found",
 ];
-const MOVED: Signs = &["returned error: 301", "returned error: 302", "returned error: 307", "returned error: 308", "http 301", "http 302", "http 307", "http 308", "update url base from redirection"];
+const MOVED: Signs = &[
+    "returned error: 301",
+    "returned error: 302",
+    "returned error: 307",
+    "returned error: 308",
+    "http 301",
+    "http 302",
+    "http 307",
+    "http 308",
+    "update url base from redirection",
+];
 const LIMITED: Signs = &["returned error: 429", "http 429", "rate limit"];
 const HOST_FAILED: Signs = &["returned error: 5", "http 5", "internal server error", "remote: internal error"];
 const UNREACHABLE: Signs = &[
@@ -62,11 +84,19 @@ const BROKEN: Signs = &[
     "unexpected flush packet",
     "remote helper",
 ];
-const CERTIFICATE: Signs = &["ssl certificate problem", "certificate verification failed", "server certificate verification", "no alternative certificate subject name"];
+const CERTIFICATE: Signs = &[
+    "ssl certificate problem",
+    "certificate verification failed",
+    "server certificate verification",
+    "no alternative certificate subject name",
+];
 const DISK_FULL: Signs = &["no space left on device", "disk quota exceeded"];
-const SHALLOW: Signs = &["shallow update not allowed"];
+const SHALLOW: Signs = &["shallow update not allowed", SHALLOW_ROOTS];
 const OTHER_HASH: Signs = &["mismatched algorithms"];
 const OTHER_OWNER: Signs = &["dubious ownership"];
+
+/// What git says, as a warning only, when it leaves out refs of a shallow repository.
+pub(super) const SHALLOW_ROOTS: &str = "shallow roots are not allowed to be updated";
 
 /// Signs that the cache itself is damaged.
 const DAMAGED: Signs = &[
@@ -118,39 +148,77 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
                          owner publishes, then run it with `--accept-host-key`.";
     if has(&text, HOST_KEY_CHANGED) {
         let message = format!("{what}: the key of {host} is not the one that was accepted before");
-        let hint = format!("Somebody may be listening in. Ask the host's owner whether its key was changed. If so: {host_key_hint}");
+        let hint = format!(
+            "Somebody may be listening in. Ask the host's owner whether its key was changed. If so: {host_key_hint}"
+        );
         Error::new(Code::Network, message, hint)
     } else if has(&text, HOST_KEY_UNKNOWN) {
         Error::new(Code::Network, format!("{what}: the key of {host} is not known yet"), host_key_hint)
     } else if has(&text, OTHER_OWNER) {
-        new(Code::Forbidden, "The folder belongs to another user. Allow it by `git config --global --add safe.directory PATH`.".to_owned())
+        new(
+            Code::Forbidden,
+            "The folder belongs to another user. Allow it by `git config --global --add safe.directory PATH`."
+                .to_owned(),
+        )
     } else if is_ssh && has(&text, SSH_REFUSED) {
-        new(Code::Unauthorized, format!("{host} does not take the ssh key. Check that it is the right one, that it needs no passphrase (or is in ssh-agent), and that it was added on the host with write access."))
+        new(
+            Code::Unauthorized,
+            format!(
+                "{host} does not take the ssh key. Check that it is the right one, that it needs no passphrase (or is in ssh-agent), and that it was added on the host with write access."
+            ),
+        )
     } else if has(&text, LIMITED) {
         passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
     } else if has(&text, NO_CREDENTIALS) && !has_token {
         new(Code::TokenMissing, format!("{host} wants a token. Give one by `standin token set`."))
     } else if has(&text, WRONG_TOKEN) || has(&text, NO_CREDENTIALS) {
-        new(Code::Unauthorized, format!("{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set`."))
+        new(
+            Code::Unauthorized,
+            format!(
+                "{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set`."
+            ),
+        )
     } else if has(&text, FORBIDDEN) {
-        new(Code::Forbidden, "The token may not do that. Check that it may read and write the contents of this repository.".to_owned())
+        new(
+            Code::Forbidden,
+            "The token may not do that. Check that it may read and write the contents of this repository.".to_owned(),
+        )
     } else if has(&text, MOVED) {
-        new(Code::RepositoryNotFound, "The repository has moved, and a push never follows to another address by itself. Set the new address.".to_owned())
+        new(
+            Code::RepositoryNotFound,
+            "The repository has moved, and a push never follows to another address by itself. Set the new address."
+                .to_owned(),
+        )
     } else if has(&text, SHALLOW) {
-        new(Code::GitFailed, "The repository is a shallow clone, without its older history. Complete it by `git fetch --unshallow`.".to_owned())
+        new(
+            Code::GitFailed,
+            "The repository is a shallow clone, without its older history. Complete it by `git fetch --unshallow`."
+                .to_owned(),
+        )
     } else if has(&text, OTHER_HASH) {
-        new(Code::GitFailed, "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.".to_owned())
+        new(
+            Code::GitFailed,
+            "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.".to_owned(),
+        )
     } else if has(&text, DISK_FULL) {
         let where_ = if text.contains("remote: ") { &*host } else { "this machine" };
         passing(Code::Storage, format!("The disk of {where_} is full. Make room and try again."))
     } else if is_not_found(&text) {
-        new(Code::RepositoryNotFound, if address.transport == Transport::File {
-            "Check the path, and that the disk it is on is mounted.".to_owned()
-        } else {
-            "Check the address. The repository does not exist, or the token or key cannot see it.".to_owned()
-        })
+        new(
+            Code::RepositoryNotFound,
+            if address.transport == Transport::File {
+                "Check the path, and that the disk it is on is mounted.".to_owned()
+            } else {
+                "Check the address. The repository does not exist, or the token or key cannot see it.".to_owned()
+            },
+        )
     } else if has(&text, CERTIFICATE) {
-        new(Code::Network, format!("The certificate of {host} cannot be trusted. For a certificate of your own, set `http.sslCAInfo` in your git configuration."))
+        new(
+            Code::Network,
+            format!(
+                "The certificate of {host} cannot be trusted. For a certificate of your own, set `http.sslCAInfo` in your git configuration."
+            ),
+        )
     } else if has(&text, UNREACHABLE) {
         passing(Code::Network, format!("{host} cannot be reached. Check the network and the address."))
     } else if has(&text, HOST_FAILED) {
@@ -166,7 +234,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
 fn words(lines: &[String]) -> String {
     let said = |line: &&String| line.starts_with("remote: ");
     let complained = |line: &&String| {
-        ["fatal: ", "error: ", "ssh: "].iter().any(|mark| line.starts_with(mark))
+        ["fatal: ", "error: ", "warning: rejected", "ssh: "].iter().any(|mark| line.starts_with(mark))
             && !line.contains("failed to push some refs")
             && !line.contains("Could not read from remote repository")
     };
@@ -212,7 +280,11 @@ mod tests {
             (web, &format!("{access}Could not resolve host: host.example"), (Code::Network, true)),
             (web, &format!("{access}Failed to connect to host.example port 443"), (Code::Network, true)),
             (web, &format!("{access}SSL certificate problem: self-signed certificate"), (Code::Network, false)),
-            (web, "error: RPC failed; curl 18 transfer closed with outstanding read data remaining", (Code::Network, true)),
+            (
+                web,
+                "error: RPC failed; curl 18 transfer closed with outstanding read data remaining",
+                (Code::Network, true),
+            ),
             (ssh, "git@host.example: Permission denied (publickey).", (Code::Unauthorized, false)),
             (ssh, "Host key verification failed.", (Code::Network, false)),
             (ssh, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", (Code::Network, false)),

@@ -119,9 +119,7 @@ impl Cache {
 
     /// Creates or moves a ref of the cache; on disk before it returns.
     pub fn set_ref(&self, name: &RefName, oid: &Oid) -> Result<()> {
-        self.write("cache.set_ref", |repository| {
-            repository.reference(name.as_str(), to_git2(oid)?, true, "").map(drop)
-        })
+        self.write("cache.set_ref", |repository| repository.reference(name.as_str(), to_git2(oid)?, true, "").map(drop))
     }
 
     /// Deletes a ref of the cache; `false` where there was none.
@@ -190,7 +188,9 @@ impl Cache {
         self.read(|repository| {
             let mut files = BTreeMap::new();
             let Ok(commit) = repository.find_object(to_git2(commit)?, None)?.peel_to_commit() else { return Ok(files) };
-            let Some(folder) = found(commit.tree()?.get_path(std::path::Path::new(WORKFLOWS)))? else { return Ok(files) };
+            let Some(folder) = found(commit.tree()?.get_path(std::path::Path::new(WORKFLOWS)))? else {
+                return Ok(files);
+            };
             if folder.kind() != Some(ObjectType::Tree) {
                 return Ok(files);
             }

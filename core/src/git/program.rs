@@ -78,7 +78,11 @@ struct Inner {
 
 impl fmt::Debug for GitProgram {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("GitProgram").field("program", &self.0.program).field("version", &self.0.version).finish()
+        formatter
+            .debug_struct("GitProgram")
+            .field("program", &self.0.program)
+            .field("version", &self.0.version)
+            .finish()
     }
 }
 
@@ -124,8 +128,10 @@ impl GitProgram {
         }
         inner.version = version;
         // The stronger last, as git reads them. A file that does not exist is no failure.
-        let (system, global) =
-            tokio::join!(inner.ask(&["config", "--system", "--list", "-z"]), inner.ask(&["config", "--global", "--list", "-z", "--includes"]));
+        let (system, global) = tokio::join!(
+            inner.ask(&["config", "--system", "--list", "-z"]),
+            inner.ask(&["config", "--global", "--list", "-z", "--includes"])
+        );
         let settings: Vec<_> =
             [system, global].into_iter().flatten().flat_map(|listed| environment::kept_settings(&listed)).collect();
         inner.user_settings = environment::settings_file(&settings);
@@ -194,8 +200,7 @@ impl GitProgram {
     ) -> Result<Vec<u8>> {
         let mut command = self.command(git_dir, None);
         command.current_dir(git_dir).env("GIT_ALLOW_PROTOCOL", "none").args(arguments);
-        let call =
-            Call { what, command, input: Input::Nothing, silent_limit, cancel, on_line: &mut |_| false };
+        let call = Call { what, command, input: Input::Nothing, silent_limit, cancel, on_line: &mut |_| false };
         let ended = call.run().await?;
         if ended.status.success() {
             return Ok(ended.stdout);

@@ -112,6 +112,8 @@ pub(super) fn fits(updates: &[Update]) -> bool {
 pub(super) enum Answer {
     /// Each update's result is known.
     Known(PushReport),
+    /// The remote's transaction failed, and what stands there must be looked at: it may be our own work.
+    Transaction(PushReport),
     /// What became of these is unknown: the remote's answer is missing.
     Unknown,
 }
@@ -130,7 +132,9 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
         let mut fields = line.splitn(3, '\t');
         let (Some(flag), Some(refs), Some(summary)) = (fields.next(), fields.next(), fields.next()) else { continue };
         // The name cannot hold a colon; an id before it neither.
-        let Some(name) = refs.rsplit_once(':').map(|(_, name)| name).filter(|name| asked.contains(name)) else { continue };
+        let Some(name) = refs.rsplit_once(':').map(|(_, name)| name).filter(|name| asked.contains(name)) else {
+            continue;
+        };
         let Ok(name) = name.parse::<RefName>() else { continue };
         let result = match flag {
             "!" => match refusal(summary) {
@@ -148,8 +152,11 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
     if report.results.len() < asked.len() {
         return Answer::Unknown;
     }
+    if unnamed.is_empty() {
+        return Answer::Known(report);
+    }
     blame(&mut report, unnamed);
-    Answer::Known(report)
+    Answer::Transaction(report)
 }
 
 enum Refusal {
@@ -169,9 +176,10 @@ fn refusal(summary: &str) -> Refusal {
         ("remote failure", _) | (_, "remote failed to report status") => Refusal::NoAnswer,
         (_, "stale info") => Refusal::Result(PushResult::Stale),
         (_, "atomic push failed" | "atomic push failure") => Refusal::Result(PushResult::NotTried),
-        ("remote rejected", "atomic transaction failed" | "failed to update ref" | "failed to lock" | "transaction failed to start") => {
-            Refusal::WholeTransaction(reason.to_owned())
-        }
+        (
+            "remote rejected",
+            "atomic transaction failed" | "failed to update ref" | "failed to lock" | "transaction failed to start",
+        ) => Refusal::WholeTransaction(reason.to_owned()),
         (_, "") => Refusal::Result(PushResult::Refused { reason: kind.to_owned() }),
         _ => Refusal::Result(PushResult::Refused { reason: reason.to_owned() }),
     }
@@ -184,15 +192,13 @@ fn in_parentheses(text: &str) -> &str {
 /// Finds out from the remote's messages which refs made a transaction fail: those that moved meanwhile are stale, others
 /// refused. Where the messages name none, every one of them is refused in the words given.
 fn blame(report: &mut PushReport, unnamed: Vec<(RefName, String)>) {
-    if unnamed.is_empty() {
-        return;
-    }
     let mut found = false;
     for message in &report.messages {
         let Some((_, rest)) = message.split_once("cannot lock ref '") else { continue };
         let Some((name, why)) = rest.split_once("': ") else { continue };
         let Some((name, _)) = unnamed.iter().find(|(candidate, _)| candidate.as_str() == name) else { continue };
-        let moved = (why.contains("is at ") && why.contains("but expected ")) || why.contains("reference already exists")
+        let moved = (why.contains("is at ") && why.contains("but expected "))
+            || why.contains("reference already exists")
             || why.contains("unable to resolve reference");
         let result = if moved { PushResult::Stale } else { PushResult::Refused { reason: why.to_owned() } };
         report.results.insert(name.clone(), result);
@@ -228,7 +234,9 @@ mod tests {
         let updates: Vec<Update> = names.iter().map(|name| update(name)).collect();
         let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
         match read_answer(stdout.as_bytes(), &lines, &updates) {
-            Answer::Known(report) => Some(report.results.into_iter().map(|(name, result)| (name.to_string(), result)).collect()),
+            Answer::Known(report) | Answer::Transaction(report) => {
+                Some(report.results.into_iter().map(|(name, result)| (name.to_string(), result)).collect())
+            }
             Answer::Unknown => None,
         }
     }
@@ -266,14 +274,17 @@ mod tests {
                       !\t1:refs/heads/b\t[remote rejected] (atomic transaction failed)\n";
         let names = ["refs/heads/a", "refs/heads/b"];
         let results = |line: &str| {
-            read(stdout, &[line], &names).map(|results| results.into_iter().map(|(_, result)| result).collect::<Vec<_>>())
+            read(stdout, &[line], &names)
+                .map(|results| results.into_iter().map(|(_, result)| result).collect::<Vec<_>>())
         };
         assert_eq!(
             results("remote: error: cannot lock ref 'refs/heads/a': is at 11 but expected 22        "),
             Some(vec![PushResult::Stale, PushResult::NotTried])
         );
         assert_eq!(
-            results("remote: error: cannot lock ref 'refs/heads/b': 'refs/heads/b/c' exists; cannot create 'refs/heads/b'"),
+            results(
+                "remote: error: cannot lock ref 'refs/heads/b': 'refs/heads/b/c' exists; cannot create 'refs/heads/b'"
+            ),
             Some(vec![PushResult::NotTried, refused("'refs/heads/b/c' exists; cannot create 'refs/heads/b'")])
         );
         let all = refused("atomic transaction failed");
@@ -304,7 +315,8 @@ mod tests {
         assert!(pieces.iter().all(|piece| piece.len() < MAX_UPDATES_PER_PUSH));
         assert_eq!(pieces.iter().map(ExactSizeIterator::len).sum::<usize>(), updates.len());
         assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
-        let long: Vec<Update> = (0..2_000).map(|number| update(&format!("refs/heads/{number}{}", "x".repeat(240)))).collect();
+        let long: Vec<Update> =
+            (0..2_000).map(|number| update(&format!("refs/heads/{number}{}", "x".repeat(240)))).collect();
         assert!(split_updates(&long, &fence).len() > 1);
         assert!(split_updates(&[], &fence).is_empty());
     }

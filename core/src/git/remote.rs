@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::{Address, Transport};
 use super::child::{Call, Ended, Input};
 use super::credential::{self, Desk};
-use super::push::{self, Answer, PushOptions, PushReport, Update};
+use super::push::{self, Answer, PushOptions, PushReport, PushResult, Update};
 use super::{Cache, GitProgram, Listing, failure, progress, ssh};
 use crate::run::Totals;
 use crate::{Code, Error, Result, crash};
@@ -129,7 +129,8 @@ impl Remote {
     /// As the remote's failure is understood: see [`Code`]. [`Code::Storage`] for a damaged cache that cannot be remade.
     pub async fn fetch(&self, cache: &Cache, refspecs: &[String], prune: bool) -> Result<()> {
         let what = format!("fetching from {}", self.address);
-        let _alone = if prune { Some(cache.lock_source(&self.options.cancel, self.options.silent_limit).await?) } else { None };
+        let _alone =
+            if prune { Some(cache.lock_source(&self.options.cancel, self.options.silent_limit).await?) } else { None };
         let mut start = 0;
         while start < refspecs.len() {
             let mut bytes = 0;
@@ -159,11 +160,17 @@ impl Remote {
             }
             prepared.command.args(["--", self.address.as_str()]).args(refspecs);
             let ended = self.run(what, "fetch", prepared, Input::Held(held)).await?;
+            if ended.lines.iter().any(|line| line.contains(failure::SHALLOW_ROOTS)) {
+                return Err(self.failure(what, &ended.lines));
+            }
             if ended.status.success() {
                 return Ok(());
             }
             // A branch `a` that became `a/b` cannot be replaced in one transaction; in two steps it can.
-            if atomic && prune && ended.lines.iter().any(|line| line.contains("cannot lock ref") || line.contains("cannot process")) {
+            if atomic
+                && prune
+                && ended.lines.iter().any(|line| line.contains("cannot lock ref") || line.contains("cannot process"))
+            {
                 atomic = false;
                 continue;
             }
@@ -179,8 +186,8 @@ impl Remote {
     /// Pushes `updates`, each with an exact lease on where it must stand now. See [`push::split_updates`] for many.
     ///
     /// # Errors
-    /// [`Code::TimedOut`], [`Code::Network`] and [`Code::Cancelled`]: what the remote did is unknown, read it back by
-    /// [`Remote::list`]. Other codes: nothing was pushed. A refused ref is no error but a [`push::PushResult`].
+    /// [`Code::TimedOut`], [`Code::Network`], [`Code::HostFailed`] and [`Code::Cancelled`]: what the remote did is unknown, read
+    /// it back by [`Remote::list`]. Other codes: nothing was pushed. A refused ref is no error but a [`PushResult`].
     pub async fn push(&self, cache: &Cache, updates: &[Update], options: PushOptions) -> Result<PushReport> {
         if updates.is_empty() {
             return Ok(PushReport::default());
@@ -206,8 +213,21 @@ impl Remote {
         let ended = self.run(&what, if options.dry_run { "probe" } else { "push" }, prepared, Input::Nothing).await?;
         match push::read_answer(&ended.stdout, &ended.lines, updates) {
             Answer::Known(report) => Ok(report),
+            Answer::Transaction(report) => self.read_back(report, updates).await,
             Answer::Unknown => Err(self.unknown_outcome(&what, &ended.lines)),
         }
+    }
+
+    /// Looks whether a push that failed at the remote had come through before: where a connection is cut, the HTTP library sends
+    /// the request again by itself, and the second one finds its own work done and calls it a conflict.
+    async fn read_back(&self, mut report: PushReport, updates: &[Update]) -> Result<PushReport> {
+        let standing = self.list(&["refs/"]).await?;
+        for update in updates {
+            if standing.refs.get(&update.name) == update.new.as_ref() {
+                report.results.insert(update.name.clone(), PushResult::Done);
+            }
+        }
+        Ok(report)
     }
 
     /// Finds out whether the remote takes pushes from us, and what it can do, without changing anything there.

@@ -67,7 +67,8 @@ fn quote_for_ssh(path: &Path) -> Result<String> {
 }
 
 /// The key of a host, to be shown to a person before it is trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, ts_rs::TS)]
+#[ts(export)]
 pub struct HostKey {
     /// The host as the address names it.
     pub host: String,
@@ -137,7 +138,11 @@ impl Target {
         command.args(["--", host]);
         let settings = ask("reading the ssh configuration", command, cancel).await?;
         let value = |key: &str| {
-            settings.lines().filter_map(|line| line.split_once(' ')).find(|(name, _)| *name == key).map(|(_, value)| value)
+            settings
+                .lines()
+                .filter_map(|line| line.split_once(' '))
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| value)
         };
         let name = value("hostname").unwrap_or(host).to_owned();
         let port = value("port").and_then(|port| port.parse().ok()).or(port).unwrap_or(22);
@@ -195,7 +200,9 @@ mod tests {
     fn paths_are_quoted_for_ssh_and_for_the_shell() {
         let line = command(Path::new("/data/it's 100%/known"), Some(Path::new("/keys/a \"b\""))).unwrap();
         assert!(
-            line.contains(r#"-o 'UserKnownHostsFile="/data/it'\''s 100%%/known" ~/.ssh/known_hosts ~/.ssh/known_hosts2'"#),
+            line.contains(
+                r#"-o 'UserKnownHostsFile="/data/it'\''s 100%%/known" ~/.ssh/known_hosts ~/.ssh/known_hosts2'"#
+            ),
             "{line}"
         );
         assert!(line.ends_with(r#"-o 'IdentitiesOnly=yes' -o 'IdentityFile="/keys/a \"b\""'"#), "{line}");

@@ -41,7 +41,14 @@ impl Cache {
         let _held = self.hold(cancel).await?;
         crash::point("cache.maintain.before");
         if self.loose_refs() >= LOOSE_REFS {
-            git.run_local("packing the cache's refs", self.path(), &["pack-refs", "--all", "--prune"], SILENT_LIMIT, cancel).await?;
+            git.run_local(
+                "packing the cache's refs",
+                self.path(),
+                &["pack-refs", "--all", "--prune"],
+                SILENT_LIMIT,
+                cancel,
+            )
+            .await?;
         }
         git.run_local("packing the cache", self.path(), PACKING, SILENT_LIMIT, cancel).await?;
         crash::point("cache.maintain.after");

@@ -113,7 +113,8 @@ impl Bench {
 
     /// A commit in the cache, on top of another.
     pub fn commit(&self, text: &str, parent: Option<&Oid>) -> Oid {
-        commit(&self.cache.repository().unwrap(), text, parent)
+        // Opened without the cache's own settings, which would wait for the disk at each object.
+        commit(&Repository::open_bare(self.cache.path()).unwrap(), text, parent)
     }
 
     /// Pushes all or nothing.
@@ -178,7 +179,9 @@ pub fn refs(path: &Path) -> BTreeMap<String, Oid> {
     let repository = Repository::open_bare(path).unwrap();
     let references = repository.references().unwrap().map(Result::unwrap);
     references
-        .filter_map(|reference| Some((reference.name().ok()?.to_owned(), reference.target()?.to_string().parse().ok()?)))
+        .filter_map(|reference| {
+            Some((reference.name().ok()?.to_owned(), reference.target()?.to_string().parse().ok()?))
+        })
         .collect()
 }
 
