@@ -14,7 +14,7 @@ use ts_rs::TS;
 use crate::code::{self, MirrorView};
 use crate::event::Notice;
 use crate::plan::{Plan, Planned};
-use crate::run::{MirrorContext, RunRequest, SharedSource, Totals};
+use crate::run::{MirrorContext, RunRequest, SharedSource};
 use crate::tokens::{self, Place};
 use crate::workflows::switch;
 use crate::{Error, Result};
@@ -76,9 +76,7 @@ async fn look(
     request: &RunRequest,
     findings: &mut Findings,
 ) -> Result<Plan> {
-    let cancel = source.context.cancel.child_token();
-    let run = crate::run::new_run_id();
-    let context = source.mirror_context(mirror.clone(), run, cancel, Arc::new(Totals::default()), false).await?;
+    let context = source.context_by_hand(mirror.clone()).await?;
     let mut view = code::look(&context).await?;
     mend(&context, &mut view, request, findings).await?;
     crate::run::plan_from(source, &context, view, &request.aspects).await

@@ -52,6 +52,9 @@ pub async fn token(global: &Global, command: &TokenCommand) -> Result<Exit> {
                         if report.rights.iter().any(|right| right.state == RightState::Missing) {
                             exit = exit.max(Exit::Failed);
                         }
+                        if !global.json {
+                            report_lines(&report).iter().for_each(|line| lines::print(line));
+                        }
                         reports.push(report);
                     }
                     Ok(None) if global.json => {}
@@ -61,8 +64,6 @@ pub async fn token(global: &Global, command: &TokenCommand) -> Result<Exit> {
             }
             if global.json {
                 output::json(&reports);
-            } else {
-                reports.iter().flat_map(report_lines).for_each(|line| lines::print(&line));
             }
             Ok(exit)
         }

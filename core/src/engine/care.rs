@@ -16,7 +16,8 @@ use super::sync::{SyncRequest, named};
 use crate::code::{self, Resolved, rescue::Restored};
 use crate::git::ssh::{self, HostKey};
 use crate::health::{self, HealthReport};
-use crate::run::{MirrorContext, Totals, new_run_id};
+use crate::keychain::SessionKeychain;
+use crate::run::MirrorContext;
 use crate::tokens::{self, Place, RightState, TokenReport};
 use crate::{Code, Error, Result};
 
@@ -157,6 +158,22 @@ impl Engine {
         self.audited("token_set", Some(&known.id), mirror_of(place), place.to_string(), set)
     }
 
+    /// Keeps a token in memory until the program quits. `session` is the keychain that the engine was opened with.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for what cannot be a token.
+    pub fn token_keep(
+        &self,
+        session: &SessionKeychain,
+        repository: Option<&RepositoryId>,
+        place: &Place,
+        value: &SecretString,
+    ) -> Result<()> {
+        let known = self.repository(repository)?;
+        let kept = tokens::keep(session, &known, place, value);
+        self.audited("token_set", Some(&known.id), mirror_of(place), format!("{place}, in memory only"), kept)
+    }
+
     /// Removes a token from the keychain; `false` where there was none.
     ///
     /// # Errors
@@ -186,10 +203,7 @@ impl Engine {
         let mut test =
             MirrorTest { mirror: mirror.id.clone(), repo: mirror.target.display(), checks: Vec::new(), host_key: None };
         let source = self.source(&known, CancellationToken::new()).await?;
-        let totals = Arc::new(Totals::default());
-        let context =
-            source.mirror_context(mirror.clone(), new_run_id(), CancellationToken::new(), totals, false).await;
-        let context = match context {
+        let context = match source.context_by_hand(mirror.clone()).await {
             Ok(context) => context,
             Err(error) => {
                 test.checks.push(Check::failed("find a token", &error));
@@ -252,8 +266,7 @@ impl Engine {
         let source = self.source(&known, CancellationToken::new()).await?;
         let text = lock::holder(&self.shared.actor, self.shared.outside.clock.now());
         let lock = MirrorLock::try_acquire(&source.context.folder, &mirror.id, &text).map_err(Error::from)?;
-        let totals = Arc::new(Totals::default());
-        let context = source.mirror_context(mirror, new_run_id(), CancellationToken::new(), totals, false).await?;
+        let context = source.context_by_hand(mirror).await?;
         Ok((context, lock))
     }
 

@@ -91,8 +91,11 @@ pub(super) struct Looked {
     snapshot: Option<Arc<Snapshot>>,
 }
 
+/// Whether an aspect is part of the run. A push can start workflows, so where the mirror's workflows are in our care
+/// they are whenever code is.
 fn wanted(context: &MirrorContext, aspects: &BTreeSet<Aspect>, aspect: Aspect) -> bool {
-    aspects.contains(&aspect) && context.mirror.sync.contains(&aspect)
+    let asked = aspects.contains(&aspect) || (aspect == Aspect::Workflows && aspects.contains(&Aspect::Code));
+    asked && context.mirror.sync.contains(&aspect)
 }
 
 /// Reads the rest and plans. Changes nothing on the mirror.

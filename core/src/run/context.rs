@@ -46,6 +46,9 @@ pub struct MirrorContext {
     pub source: Arc<SourceContext>,
     /// The run.
     pub run: RunId,
+    /// Whether the run stands in the history. What is done by hand (a decision, a restore) stands in the audit trail
+    /// instead.
+    pub in_history: bool,
     /// The mirror.
     pub mirror: Arc<MirrorConfig>,
     /// The mirror's token, where one was found.
@@ -73,6 +76,7 @@ impl MirrorContext {
         Self {
             source: self.source.clone(),
             run: self.run.clone(),
+            in_history: self.in_history,
             mirror: self.mirror.clone(),
             token: self.token.clone(),
             github: self.github.as_ref().map(|client| client.with_cancel(cancel.clone())),
@@ -102,7 +106,7 @@ impl MirrorContext {
         self.source.outside.progress.event(event);
     }
 
-    /// Tells that a change was made or failed, and records it in the history.
+    /// Tells that a change was made or failed, and records it where the run stands in the history.
     ///
     /// # Errors
     /// [`crate::Code::Storage`] when it could not be recorded.
@@ -110,7 +114,9 @@ impl MirrorContext {
         if outcome == ChangeOutcome::Done {
             self.totals.changes.add(1);
         }
-        self.store().record_change(&self.run, &change, &outcome, self.outside().clock.now())?;
+        if self.in_history {
+            self.store().record_change(&self.run, &change, &outcome, self.outside().clock.now())?;
+        }
         self.event(&Event::Change { run: self.run.clone(), mirror: self.mirror.id.clone(), change, outcome });
         Ok(())
     }

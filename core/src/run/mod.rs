@@ -126,9 +126,7 @@ async fn execute_locked(
 /// # Errors
 /// Whatever stops the look at the mirror: no token, not reachable, fenced off.
 pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<Plan> {
-    let cancel = source.context.cancel.child_token();
-    let run = record::new_run_id();
-    let context = source.mirror_context(mirror, run, cancel, Arc::new(Totals::default()), request.yes).await?;
+    let context = MirrorContext { yes: request.yes, ..source.context_by_hand(mirror).await? };
     let view = code::look(&context).await?;
     plan_from(&source, &context, view, &request.aspects).await
 }

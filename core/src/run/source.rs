@@ -7,6 +7,7 @@ use standin_state::model::{MirrorType, RunId};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::record;
 use super::{ATTEMPTS, MirrorContext, SourceContext, Totals};
 use crate::code::{self, Snapshot};
 use crate::github::{Client, Memory};
@@ -38,6 +39,16 @@ impl SharedSource {
             }
         }
         self.snapshots[attempt.min(ATTEMPTS - 1)].get_or_init(|| code::snapshot(&self.context)).await.clone()
+    }
+
+    /// Puts together what looking at a mirror, or changing it by hand, needs: no run in the history, nothing confirmed.
+    ///
+    /// # Errors
+    /// As [`SharedSource::mirror_context`].
+    pub async fn context_by_hand(&self, mirror: Arc<MirrorConfig>) -> Result<MirrorContext> {
+        let (cancel, totals) = (self.context.cancel.child_token(), Arc::new(Totals::default()));
+        let context = self.mirror_context(mirror, record::new_run_id(), cancel, totals, false).await?;
+        Ok(MirrorContext { in_history: false, ..context })
     }
 
     /// Puts together what a run of one mirror needs.
@@ -78,6 +89,6 @@ impl SharedSource {
             )?),
             _ => None,
         };
-        Ok(MirrorContext { source: source.clone(), run, mirror, token, github, cancel, totals, yes })
+        Ok(MirrorContext { source: source.clone(), run, in_history: true, mirror, token, github, cancel, totals, yes })
     }
 }
