@@ -56,9 +56,10 @@ pub(super) fn finish(
     totals: &Totals,
 ) -> MirrorOutcome {
     let status = run_status(&tried);
+    let totals = plus(totals.snapshot(), source.take_totals());
     let mut outcome =
         MirrorOutcome { mirror: mirror.id.clone(), status: mirror_status(status), error: tried.error.clone() };
-    if let Err(error) = write(&source.context, mirror, request, run, status, &tried, totals) {
+    if let Err(error) = write(&source.context, mirror, request, run, status, &tried, &totals) {
         outcome.status = MirrorStatus::Failed;
         outcome.error = Some(error);
     }
@@ -67,7 +68,7 @@ pub(super) fn finish(
         mirror: mirror.id.clone(),
         status: outcome.status,
         error: outcome.error.clone(),
-        totals: totals.snapshot(),
+        totals,
     });
     outcome
 }
@@ -79,13 +80,13 @@ fn write(
     run: &RunId,
     status: RunStatus,
     tried: &Tried,
-    totals: &Totals,
+    totals: &RunTotals,
 ) -> Result<()> {
     let (store, repository, now) = (&source.store, &source.repository, source.outside.clock.now());
     for (aspect, report) in &tried.reports {
         store.finish_aspect(run, &repository.id, &mirror.id, *aspect, report)?;
     }
-    store.finish_run(run, status, tried.error.as_ref(), &totals.snapshot(), now)?;
+    store.finish_run(run, status, tried.error.as_ref(), totals, now)?;
     store.append_audit(&AuditEntry {
         at_iso: now,
         actor: request.actor.clone(),
@@ -157,10 +158,20 @@ pub(crate) fn mirror_status(status: RunStatus) -> MirrorStatus {
     }
 }
 
-fn describe(tried: &Tried, totals: &Totals) -> String {
+fn plus(one: RunTotals, other: RunTotals) -> RunTotals {
+    RunTotals {
+        changes: one.changes + other.changes,
+        api_requests: one.api_requests + other.api_requests,
+        gh_calls: one.gh_calls + other.gh_calls,
+        git_calls: one.git_calls + other.git_calls,
+        bytes_sent: one.bytes_sent + other.bytes_sent,
+        bytes_received: one.bytes_received + other.bytes_received,
+    }
+}
+
+fn describe(tried: &Tried, totals: &RunTotals) -> String {
     let mut parts: Vec<String> =
         tried.reports.iter().map(|(aspect, report)| format!("{aspect} {}", report.status)).collect();
-    let totals = totals.snapshot();
     parts.push(format!("{} changes", totals.changes));
     parts.join(", ")
 }

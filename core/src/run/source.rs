@@ -1,9 +1,11 @@
 //! The source of one sync, read once for all its mirrors.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use standin_state::config::{MirrorConfig, Target};
 use standin_state::model::{MirrorType, RunId};
+use standin_state::store::RunTotals;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -20,12 +22,13 @@ pub struct SharedSource {
     pub context: Arc<SourceContext>,
     // One cell for each attempt: when the source failed, the mirrors' second attempts share one second look.
     snapshots: [OnceCell<Result<Arc<Snapshot>>>; ATTEMPTS],
+    counted: AtomicBool,
 }
 
 impl SharedSource {
     /// A source not read yet.
     pub fn new(context: Arc<SourceContext>) -> Self {
-        Self { context, snapshots: std::array::from_fn(|_| OnceCell::new()) }
+        Self { context, snapshots: std::array::from_fn(|_| OnceCell::new()), counted: AtomicBool::new(false) }
     }
 
     /// The snapshot of this attempt; taken by whoever asks first.
@@ -39,6 +42,14 @@ impl SharedSource {
             }
         }
         self.snapshots[attempt.min(ATTEMPTS - 1)].get_or_init(|| code::snapshot(&self.context)).await.clone()
+    }
+
+    /// What reading the source cost, once: for the first run that ends. Zero after that.
+    pub(super) fn take_totals(&self) -> RunTotals {
+        match self.counted.swap(true, Ordering::Relaxed) {
+            false => self.context.totals.snapshot(),
+            true => RunTotals::default(),
+        }
     }
 
     /// Puts together what looking at a mirror, or changing it by hand, needs: no run in the history, nothing confirmed.

@@ -65,6 +65,14 @@ pub async fn apply(
         *view = look(ctx).await?;
         let mut again = plan(ctx, snapshot, view).await?;
         hold(ctx, &again)?;
+        // Whether Actions must be off was decided for the files of the first plan.
+        if again.workflow_files.iter().any(|file| !planned.workflow_files.contains(file)) {
+            return Err(Error::passing(
+                Code::Raced,
+                format!("Mirror `{}` was moved by somebody else, and now other workflow files must go", ctx.mirror.id),
+                "Sync again.",
+            ));
+        }
         again.refs.changes = pusher.without_refused(again.refs.changes);
         again.fence.moves = !again.refs.changes.is_empty() || view.fence.is_none();
         view.atomic = again.fence.atomic;
