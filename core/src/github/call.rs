@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use rand::Rng as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH, LINK, LOCATION};
 use reqwest::{Method, StatusCode, Url};
@@ -129,10 +130,11 @@ impl Client {
     ///
     /// # Errors
     /// The host's refusal, or why the outcome is unknown.
-    pub async fn write<F>(&self, call: &Call, mut arrived: impl FnMut() -> F) -> Result<Wrote>
-    where
-        F: Future<Output = Result<bool>>,
-    {
+    pub async fn write<'a>(
+        &self,
+        call: &Call,
+        arrived: impl Fn() -> BoxFuture<'a, Result<bool>> + Send + Sync,
+    ) -> Result<Wrote> {
         let url = self.address(&call.path)?;
         let mut tried = 0;
         loop {

@@ -151,7 +151,7 @@ fn report(plan: &SecretsPlan, sent: usize, failures: &BTreeMap<String, Error>) -
     if !waiting.is_empty() {
         let error = Error::new(
             Code::SecretNamesHeld,
-            format!("{} never went to this mirror and wait for a yes", waiting.join(", ")),
+            format!("a yes is awaited for what never went to this mirror: {}", waiting.join(", ")),
             "Confirm once with `standin sync --yes`, or name in `secrets` (`MIRROR_SECRETS`) what shall travel.",
         );
         return AspectReport {

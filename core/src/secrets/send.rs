@@ -66,10 +66,13 @@ pub(super) async fn send(
         done += names.len() as u64;
         ctx.progress(Aspect::Secrets, "setting secrets", done, Some(total));
     }
-    let calls = alone.into_iter().map(async |(name, value)| {
-        let outcome = call(ctx, slug, client, 1, &["secret", "set", name], value.clone()).await;
-        (name, outcome)
-    });
+    let mut calls = Vec::new();
+    for (name, value) in alone {
+        calls.push(async move {
+            let outcome = call(ctx, slug, client, 1, &["secret", "set", name], value.clone()).await;
+            (name, outcome)
+        });
+    }
     let mut calls = futures_util::stream::iter(calls).buffer_unordered(SIDE_BY_SIDE);
     while let Some((name, outcome)) = calls.next().await {
         sent.add(&[name], outcome?);

@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::config::RepositoryConfig;
 
 use super::{Place, account, mirror_of, variable_name};
+use crate::keychain::SessionKeychain;
 use crate::outside::Outside;
 use crate::{Code, Error, Result, crash};
 
@@ -22,6 +23,23 @@ pub async fn set(outside: &Outside, repository: &RepositoryConfig, place: &Place
     let stored = outside.keychain.set(&account, &value).await;
     crash::point("keychain.set.after");
     stored.map_err(|error| with_variable(error, repository, place))
+}
+
+/// Keeps the token of a place in memory until the program quits, for those who have no keychain and said so.
+///
+/// # Errors
+/// [`Code::Usage`] for what cannot be a token.
+pub fn keep(
+    session: &SessionKeychain,
+    repository: &RepositoryConfig,
+    place: &Place,
+    value: &SecretString,
+) -> Result<()> {
+    if let Place::Mirror(id) = place {
+        mirror_of(repository, id)?;
+    }
+    session.keep(&account(repository, place), checked(value)?);
+    Ok(())
 }
 
 /// Removes the token of a place from the keychain; `false` where there was none.

@@ -19,7 +19,7 @@ use crate::{Code, Error, Result};
 
 pub use check::{RightReport, RightState, TokenKind, TokenReport, check};
 pub use find::find;
-pub use keep::{remove, set};
+pub use keep::{keep, remove, set};
 
 /// A token and where it came from.
 #[derive(Clone, Debug)]

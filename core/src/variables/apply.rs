@@ -27,13 +27,14 @@ pub async fn apply(ctx: &MirrorContext, plan: &VariablesPlan) -> Result<AspectRe
     let changes = plan.changes();
     let total = changes.len() as u64;
     let mut failures = BTreeMap::new();
-    let writes = changes.into_iter().filter_map(|change| {
-        let value = plan.values.get(&change.name)?;
-        Some(async move {
+    let mut writes = Vec::new();
+    for change in changes {
+        let Some(value) = plan.values.get(&change.name) else { continue };
+        writes.push(async move {
             let outcome = write(client, slug, change.action, &change.name, value).await;
             (change, outcome)
-        })
-    });
+        });
+    }
     let mut writes = futures_util::stream::iter(writes).buffer_unordered(SIDE_BY_SIDE);
     let mut done = 0;
     while let Some((change, outcome)) = writes.next().await {

@@ -53,9 +53,12 @@ pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
             by_path.get(path.as_str()).map(|workflow| (*workflow, action))
         })
         .collect();
-    let work =
-        work.into_iter().map(async |(workflow, action)| (workflow, action, change_one(ctx, workflow, action).await));
-    let mut work = futures_util::stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
+    // A loop and not a closure: the compiler cannot prove such a closure Send for every lifetime.
+    let mut changes = Vec::new();
+    for (workflow, action) in work {
+        changes.push(async move { (workflow, action, change_one(ctx, workflow, action).await) });
+    }
+    let mut work = futures_util::stream::iter(changes).buffer_unordered(SIDE_BY_SIDE);
     while let Some((workflow, action, outcome)) = work.next().await {
         let after = if action == ChangeAction::Hold { "disabled_manually" } else { "active" };
         let change = Change {

@@ -33,7 +33,10 @@ const FOLDER: &str = ".github/workflows/";
 /// # Errors
 /// What the store reports.
 pub fn held(ctx: &MirrorContext) -> Result<BTreeMap<String, String>> {
-    let mut held = fence::memory(ctx)?.map(|fence| fence.document.held).unwrap_or_default();
+    let mut held = match ctx.store().fence_memory(&ctx.repository().id, &ctx.mirror.id)? {
+        Some(memory) => fence::Document::parse(memory.document.as_bytes())?.held,
+        None => BTreeMap::new(),
+    };
     for workflow in ctx.store().held_workflows(&ctx.repository().id, &ctx.mirror.id)? {
         held.insert(workflow.path, workflow.state_before);
     }

@@ -143,7 +143,8 @@ impl Client {
         let what = format!("switching off {} of {slug}", workflow.path);
         let path = repo(slug, &format!("/actions/workflows/{}/disable", workflow.id));
         let call = Call::write("disable_workflow", what, Method::PUT, path, None);
-        self.write(&call, async || Ok(!self.workflow(slug, workflow.id).await?.state.is_active())).await?;
+        self.write(&call, || Box::pin(async { Ok(!self.workflow(slug, workflow.id).await?.state.is_active()) }))
+            .await?;
         Ok(())
     }
 
@@ -155,7 +156,7 @@ impl Client {
         let what = format!("switching on {} of {slug}", workflow.path);
         let path = repo(slug, &format!("/actions/workflows/{}/enable", workflow.id));
         let call = Call::write("enable_workflow", what, Method::PUT, path, None);
-        self.write(&call, async || Ok(self.workflow(slug, workflow.id).await?.state.is_active())).await?;
+        self.write(&call, || Box::pin(async { Ok(self.workflow(slug, workflow.id).await?.state.is_active()) })).await?;
         Ok(())
     }
 
@@ -189,10 +190,12 @@ impl Client {
             repo(slug, "/actions/permissions"),
             Some(permissions.clone()),
         );
-        self.write(&call, async || {
-            let read = Call::get("get_actions_permissions", &what, repo(slug, "/actions/permissions"));
-            let now: Value = self.get(&read).await?.json(&what)?;
-            Ok(contains(&now, permissions))
+        self.write(&call, || {
+            Box::pin(async {
+                let read = Call::get("get_actions_permissions", &what, repo(slug, "/actions/permissions"));
+                let now: Value = self.get(&read).await?.json(&what)?;
+                Ok(contains(&now, permissions))
+            })
         })
         .await?;
         Ok(())
@@ -207,9 +210,12 @@ impl Client {
         let path = repo(slug, "/actions/permissions/selected-actions");
         let call =
             Call::write("put_selected_actions", what.as_str(), Method::PUT, path.as_str(), Some(selected.clone()));
-        self.write(&call, async || {
-            let now: Value = self.get(&Call::get("get_selected_actions", &what, path.as_str())).await?.json(&what)?;
-            Ok(contains(&now, selected))
+        self.write(&call, || {
+            Box::pin(async {
+                let now: Value =
+                    self.get(&Call::get("get_selected_actions", &what, path.as_str())).await?.json(&what)?;
+                Ok(contains(&now, selected))
+            })
         })
         .await?;
         Ok(())

@@ -138,7 +138,7 @@ impl Client {
         let what = format!("making {branch} the default branch of {slug}");
         let body = json!({ "default_branch": branch });
         let call = Call::write("patch_repository", what, Method::PATCH, repo(slug, ""), Some(body));
-        self.write(&call, async || Ok(self.repository(slug).await?.default_branch == branch)).await?;
+        self.write(&call, || Box::pin(async { Ok(self.repository(slug).await?.default_branch == branch) })).await?;
         Ok(())
     }
 }

@@ -71,7 +71,7 @@ impl Client {
         let what = format!("creating the variable {name} of {slug}");
         let body = json!({ "name": name, "value": value });
         let call = Call::write("post_variable", what, Method::POST, repo(slug, "/actions/variables"), Some(body));
-        self.write(&call, async || self.variable_is(slug, name, value).await).await?;
+        self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await?;
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Client {
         let body = json!({ "name": name, "value": value });
         let path = repo(slug, &format!("/actions/variables/{name}"));
         let call = Call::write("patch_variable", what, Method::PATCH, path, Some(body));
-        self.write(&call, async || self.variable_is(slug, name, value).await).await?;
+        self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await?;
         Ok(())
     }
 
