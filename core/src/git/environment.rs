@@ -10,6 +10,7 @@ const PASSED_ON: &[&str] = &[
     "USER",
     "LOGNAME",
     "SHELL",
+    "XDG_CONFIG_HOME",
     "TMPDIR",
     "SSH_AUTH_SOCK",
     "SSL_CERT_FILE",

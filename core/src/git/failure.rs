@@ -95,6 +95,7 @@ const SHALLOW: Signs = &["shallow update not allowed", SHALLOW_ROOTS];
 const OTHER_HASH: Signs = &["mismatched algorithms"];
 const OTHER_OWNER: Signs = &["dubious ownership"];
 
+const GONE_MEANWHILE: Signs = &["couldn't find remote ref", "not our ref"];
 /// What git says, as a warning only, when it leaves out refs of a shallow repository.
 pub(super) const SHALLOW_ROOTS: &str = "shallow roots are not allowed to be updated";
 
@@ -200,6 +201,8 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
             Code::GitFailed,
             "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.".to_owned(),
         )
+    } else if has(&text, GONE_MEANWHILE) {
+        passing(Code::Raced, "Somebody changed the repository at this moment. Try again.".to_owned())
     } else if has(&text, DISK_FULL) {
         let where_ = if text.contains("remote: ") { &*host } else { "this machine" };
         passing(Code::Storage, format!("The disk of {where_} is full. Make room and try again."))
@@ -291,6 +294,7 @@ mod tests {
             (ssh, "ERROR: Repository not found.", (Code::RepositoryNotFound, false)),
             (ssh, "ssh: connect to host host.example port 22: Connection refused", (Code::Network, true)),
             ("/srv/n", "fatal: '/srv/n' does not appear to be a git repository", (Code::RepositoryNotFound, false)),
+            ("/srv/n", "fatal: couldn't find remote ref refs/heads/x", (Code::Raced, true)),
             ("/srv/n", "fatal: write error: No space left on device", (Code::Storage, true)),
             ("/srv/n", "fatal: something new", (Code::GitFailed, false)),
         ] {
