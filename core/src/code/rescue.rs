@@ -89,20 +89,24 @@ pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, ti
             }
         }
     }
-    for tip in tips {
-        let rescue = Rescue {
+    if tips.is_empty() {
+        return Ok(());
+    }
+    let created_iso = ctx.outside().clock.now();
+    let rescues: Vec<Rescue> = tips
+        .iter()
+        .map(|tip| Rescue {
             id: tip.id(ctx),
             repository: ctx.repository().id.clone(),
             mirror: ctx.mirror.id.clone(),
             ref_name: tip.name.clone(),
             oid: tip.oid.clone(),
             reason: tip.reason,
-            created_iso: ctx.outside().clock.now(),
-            run: Some(ctx.run.clone()),
-        };
-        ctx.store().add_rescue(&rescue)?;
-    }
-    Ok(())
+            created_iso,
+            run: ctx.in_history.then(|| ctx.run.clone()),
+        })
+        .collect();
+    ctx.store().add_rescues(&rescues)
 }
 
 fn moved(ctx: &MirrorContext, name: &RefName) -> Error {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
 use standin_state::model::{Aspect, RunId};
-use standin_state::store::{Change, ChangeOutcome, RunTotals, Store};
+use standin_state::store::{Change, ChangeOutcome, RecordedChange, RunTotals, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Notice};
@@ -111,13 +111,27 @@ impl MirrorContext {
     /// # Errors
     /// [`crate::Code::Storage`] when it could not be recorded.
     pub fn changed(&self, change: Change, outcome: ChangeOutcome) -> crate::Result<()> {
-        if outcome == ChangeOutcome::Done {
-            self.totals.changes.add(1);
+        self.all_changed(vec![(change, outcome)])
+    }
+
+    /// Tells and records many changes at the cost of one write to the disk.
+    ///
+    /// # Errors
+    /// As [`MirrorContext::changed`].
+    pub fn all_changed(&self, changes: Vec<(Change, ChangeOutcome)>) -> crate::Result<()> {
+        let done = changes.iter().filter(|(_, outcome)| *outcome == ChangeOutcome::Done).count();
+        self.totals.changes.add(done as u64);
+        if self.in_history && !changes.is_empty() {
+            let at_iso = self.outside().clock.now();
+            let recorded: Vec<RecordedChange> = changes
+                .iter()
+                .map(|(change, outcome)| RecordedChange { change: change.clone(), outcome: outcome.clone(), at_iso })
+                .collect();
+            self.store().record_changes(&self.run, &recorded)?;
         }
-        if self.in_history {
-            self.store().record_change(&self.run, &change, &outcome, self.outside().clock.now())?;
+        for (change, outcome) in changes {
+            self.event(&Event::Change { run: self.run.clone(), mirror: self.mirror.id.clone(), change, outcome });
         }
-        self.event(&Event::Change { run: self.run.clone(), mirror: self.mirror.id.clone(), change, outcome });
         Ok(())
     }
 

@@ -12,13 +12,18 @@ const RESCUE_COLUMNS: &str = "id, repository, mirror, ref_name, oid, reason, cre
 impl Store {
     /// Records a rescue. Recording the same id again changes nothing.
     pub fn add_rescue(&self, rescue: &Rescue) -> Result<()> {
+        self.add_rescues(std::slice::from_ref(rescue))
+    }
+
+    /// Remembers many saved tips at the cost of one: each transaction waits for the disk.
+    pub fn add_rescues(&self, rescues: &[Rescue]) -> Result<()> {
         self.write("add_rescue", |transaction| {
-            transaction
-                .prepare_cached(&format!(
-                    "INSERT INTO rescues ({RESCUE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (id) DO NOTHING"
-                ))?
-                .execute(params![
+            let mut insert = transaction.prepare_cached(&format!(
+                "INSERT INTO rescues ({RESCUE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (id) DO NOTHING"
+            ))?;
+            for rescue in rescues {
+                insert.execute(params![
                     rescue.id,
                     rescue.repository,
                     rescue.mirror,
@@ -28,6 +33,7 @@ impl Store {
                     At(rescue.created_iso),
                     rescue.run,
                 ])?;
+            }
             Ok(())
         })
     }

@@ -1,6 +1,6 @@
 //! Pushing changes whatever the host refuses of them: refused refs are taken out and explained, the rest goes again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use standin_state::model::RefName;
 use standin_state::store::{ChangeAction, ChangeOutcome};
@@ -71,9 +71,9 @@ impl<'a> Pusher<'a> {
 
     /// Takes refs that were refused, with those that cannot go without them, out of a new plan.
     pub fn without_refused(&self, changes: Vec<RefChange>) -> Vec<RefChange> {
-        let known = |change: &RefChange| {
-            self.refused.iter().any(|refused| refused.change.name == change.name && refused.change.new == change.new)
-        };
+        let refused: BTreeMap<&RefName, &RefChange> =
+            self.refused.iter().map(|refused| (&refused.change.name, &refused.change)).collect();
+        let known = |change: &RefChange| refused.get(&change.name).is_some_and(|refused| refused.new == change.new);
         changes.into_iter().filter(|change| !known(change)).collect()
     }
 
@@ -171,37 +171,41 @@ impl<'a> Pusher<'a> {
 
     /// Records the refused changes of a group and returns the others.
     fn take_out(&mut self, group: Vec<RefChange>, refused: Vec<(RefName, Error)>) -> Result<Vec<RefChange>> {
-        let mut rest = Vec::new();
+        let mut errors: BTreeMap<RefName, Error> = refused.into_iter().collect();
+        let (mut out, mut rest) = (Vec::new(), Vec::new());
         for change in group {
-            match refused.iter().find(|(name, _)| *name == change.name) {
-                Some((_, error)) => self.refuse(change, error.clone())?,
+            match errors.remove(&change.name) {
+                Some(error) => out.push(Refused { change, error }),
                 None => rest.push(change),
             }
         }
+        self.refuse(out)?;
         Ok(rest)
     }
 
-    fn refuse(&mut self, change: RefChange, error: Error) -> Result<()> {
-        self.sender.ctx.changed(recorded(&change), ChangeOutcome::Failed { error: error.clone() })?;
-        self.refused.push(Refused { change, error });
+    fn refuse(&mut self, refused: Vec<Refused>) -> Result<()> {
+        let failed =
+            |refused: &Refused| (recorded(&refused.change), ChangeOutcome::Failed { error: refused.error.clone() });
+        self.sender.ctx.all_changed(refused.iter().map(failed).collect())?;
+        self.refused.extend(refused);
         Ok(())
     }
 
     fn give_up(&mut self, group: Vec<RefChange>) -> Result<()> {
-        for change in group {
+        let given_up = group.into_iter().map(|change| {
             let error = Error::new(
                 Code::RefRefused,
                 format!("{}: not pushed, since the host refuses too much of what goes with it", change.name),
                 "Mend what it says of the other refs, then sync again.",
             );
-            self.refuse(change, error)?;
-        }
-        Ok(())
+            Refused { change, error }
+        });
+        self.refuse(given_up.collect())
     }
 
     /// Takes out creates whose name is still taken.
     fn with_room(&mut self, view: &MirrorView, group: Vec<RefChange>) -> Result<Vec<RefChange>> {
-        let mut free = Vec::new();
+        let (mut free, mut blocked) = (Vec::new(), Vec::new());
         for change in group {
             let taken = match change.action {
                 ChangeAction::Create => in_the_way(&view.refs, &change.name).next().cloned(),
@@ -215,10 +219,11 @@ impl<'a> Pusher<'a> {
                         format!("{}: `{other}` on the mirror is in its way and could not be deleted", change.name),
                         "git keeps refs like files, so one cannot be a folder of the other.",
                     );
-                    self.refuse(change, error)?;
+                    blocked.push(Refused { change, error });
                 }
             }
         }
+        self.refuse(blocked)?;
         Ok(free)
     }
 
@@ -247,7 +252,7 @@ fn making_room(changes: Vec<RefChange>) -> (Vec<RefChange>, Vec<RefChange>) {
         .filter(|change| change.action == ChangeAction::Delete)
         .filter_map(|change| Some((change.name.clone(), change.old.clone()?)))
         .collect();
-    let room: Vec<RefName> = changes
+    let room: BTreeSet<RefName> = changes
         .iter()
         .filter(|change| change.action == ChangeAction::Create)
         .flat_map(|change| in_the_way(&deleted, &change.name))

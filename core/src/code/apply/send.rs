@@ -181,15 +181,17 @@ impl Sender<'_> {
             fence::remember(self.ctx, &view.cache, &fence)?;
             view.fence = Some(fence);
         }
-        for change in changes.iter().filter(|change| report.results.get(&change.name) == Some(&PushResult::Done)) {
+        let arrived: Vec<&RefChange> =
+            changes.iter().filter(|change| report.results.get(&change.name) == Some(&PushResult::Done)).collect();
+        for change in &arrived {
             match &change.new {
                 Some(new) => view.refs.insert(change.name.clone(), new.clone()),
                 None => view.refs.remove(&change.name),
             };
-            self.ctx.changed(recorded(change), ChangeOutcome::Done)?;
-            if change.decision.is_some() {
-                self.ctx.store().clear_decision(&self.ctx.repository().id, &self.ctx.mirror.id, &change.name)?;
-            }
+        }
+        self.ctx.all_changed(arrived.iter().map(|change| (recorded(change), ChangeOutcome::Done)).collect())?;
+        for change in arrived.iter().filter(|change| change.decision.is_some()) {
+            self.ctx.store().clear_decision(&self.ctx.repository().id, &self.ctx.mirror.id, &change.name)?;
         }
         let results: Vec<&PushResult> = updates.iter().filter_map(|update| report.results.get(&update.name)).collect();
         if results.contains(&&PushResult::Stale) {

@@ -121,7 +121,8 @@ fn take_out_conflicts(mirror: &Refs, plan: &mut RefsPlan) {
             conflicts.push(NameConflict { name: change.name.clone(), source_tip: tip.clone(), in_the_way });
         }
     }
-    plan.changes.retain(|change| !conflicts.iter().any(|conflict| conflict.name == change.name));
+    let conflicting: BTreeSet<&RefName> = conflicts.iter().map(|conflict| &conflict.name).collect();
+    plan.changes.retain(|change| !conflicting.contains(&change.name));
     plan.conflicts = conflicts;
 }
 
