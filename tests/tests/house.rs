@@ -96,7 +96,8 @@ fn imports_between_our_packages_run_one_way() {
     for (package, allowed) in MAY_USE {
         let allowed: BTreeSet<_> = allowed.iter().map(|name| (*name).to_owned()).collect();
         let used: BTreeSet<_> = graph[package].intersection(&ours).cloned().collect();
-        let forbidden: Vec<_> = used.difference(&allowed).collect();
+        // A package may name itself among its development dependencies, to switch on a feature for its own tests.
+        let forbidden: Vec<_> = used.difference(&allowed).filter(|name| *name != package).collect();
         assert!(forbidden.is_empty(), "{package} must not use {forbidden:?}");
     }
 }
@@ -160,7 +161,7 @@ fn every_room_says_what_lives_in_it() {
         }
         let text = read(&file);
         let header: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
-        assert!(header.len() > 30, "{} has no header that says what lives there", file.display());
+        assert!(header.len() > 20, "{} has no header that says what lives there", file.display());
     }
 }
 
@@ -190,6 +191,15 @@ fn every_package_names_the_licences_that_are_here() {
         let inherited = table["package"]["license"].get("workspace").and_then(toml::Value::as_bool);
         assert_eq!(inherited, Some(true), "{} names no licence", manifest.display());
     }
+}
+
+#[test]
+fn tools_and_documents_ask_for_the_versions_that_core_checks() {
+    let (major, minor, patch) = standin_core::gh::MINIMUM_VERSION;
+    assert!(read("xtask/src/setup/gh.rs").contains(&format!("MINIMUM: [u64; 3] = [{major}, {minor}, {patch}];")));
+    let git = standin_core::git::MINIMUM_VERSION;
+    let sentence = format!("git {git} or later and gh {major}.{minor} or later");
+    assert!(read("README.md").contains(&sentence), "README.md does not say: {sentence}");
 }
 
 #[test]
