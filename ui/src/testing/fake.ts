@@ -89,10 +89,8 @@ export function overview(repositories: RepositoryReport[], over: Partial<Overvie
     notices: [],
     running: [],
     places: {
-      folder: '/home/you/orchestrator',
       env_file: '/home/you/orchestrator/.env',
       config_file: '/home/you/.config/standin/standin.toml',
-      state_dir: '/home/you/.local/share/standin',
     },
     ...over,
   };
@@ -103,7 +101,7 @@ export function codePlan(over: Partial<CodePlan> = {}): CodePlan {
     default_branch: 'refs/heads/main',
     source_tip: OID,
     behind: 0,
-    refs: { changes: [], diverged: [], left_alone: [], unchanged: 4 },
+    refs: { changes: [], diverged: [], left_alone: [], conflicts: [], unchanged: 4 },
     fence: { current: OTHER_OID, epoch: 1, sequence: 3, moves: false, supported: true, atomic: true },
     guard: [],
     set_default_branch: false,
@@ -163,8 +161,8 @@ export class FakeBackend implements Backend {
   }
 
   /** Says that a job is through. */
-  endJob(job: string, mirrors: string[], error: Failure | null = null): void {
-    this.#hear?.({ kind: 'job_ended', job, repository: 'orchestrator', mirrors, error });
+  endJob(job: string, mirrors: string[]): void {
+    this.#hear?.({ kind: 'job_ended', job, repository: 'orchestrator', mirrors });
   }
 
   #called(name: string, ...values: unknown[]): void {

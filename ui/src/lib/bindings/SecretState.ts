@@ -3,4 +3,4 @@
 /**
  * Where one secret stands.
  */
-export type SecretState = "in_step" | "create" | "update" | "needs_yes" | "missing_here" | "only_on_mirror";
+export type SecretState = "in_step" | "create" | "update" | "needs_yes" | "missing_here" | "unusable" | "only_on_mirror";

@@ -3,4 +3,4 @@
 /**
  * Where one variable stands.
  */
-export type VariableState = "in_step" | "create" | "update" | "missing_here" | "only_on_mirror";
+export type VariableState = "in_step" | "create" | "update" | "missing_here" | "unusable" | "only_on_mirror";

@@ -112,7 +112,7 @@ export class LiveRun {
           this.#add(event.at_iso, 'waiting', `Waits for a decision${time}`, { figure: cost });
         else if (event.error) this.fail(event.at_iso, event.error);
         else this.#add(event.at_iso, 'failed', `Failed${time}`, { figure: cost });
-        this.active = false;
+        this.end();
         break;
       }
       case 'sync_finished':

@@ -185,14 +185,7 @@ export class WindowState {
     this.jobs.delete(message.job);
     for (const [place, live] of this.live) {
       const mine = message.mirrors.length === 0 || message.mirrors.includes(live.mirror);
-      if (mine && live.active && place.startsWith(`${message.repository}/`)) {
-        if (message.error) live.fail(new Date().toISOString(), message.error);
-        else live.end();
-      }
-    }
-    if (message.error && message.error.code !== 'cancelled') {
-      const [mirror] = message.mirrors;
-      this.refusals.set(mirror ? key(message.repository, mirror) : message.repository, message.error);
+      if (mine && live.active && place.startsWith(`${message.repository}/`)) live.end();
     }
     void this.refresh();
   }
@@ -238,7 +231,11 @@ export class WindowState {
       }
       case 'run_finished': {
         const place = this.#runs.get(event.run);
-        if (!place) break;
+        if (!place) {
+          // The run could not even begin, so that only its mirror is known.
+          for (const live of this.#listeners(event.mirror)) live.hear(event);
+          break;
+        }
         this.live.get(place)?.hear(event);
         this.#runs.delete(event.run);
         this.#change(place, (mirror) => {

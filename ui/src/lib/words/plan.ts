@@ -67,6 +67,7 @@ function code(plan: CodePlan): Omit<Section, 'aspect' | 'failure'> {
 function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
   const inStep = named(plan.names, 'in_step').length;
   const missing = named(plan.names, 'missing_here');
+  const unusable = named(plan.names, 'unusable');
   const foreign = named(plan.names, 'only_on_mirror');
   return {
     changes: plan.names.flatMap(([name, state]): Change[] =>
@@ -75,6 +76,7 @@ function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
     facts: [
       inStep > 0 ? `${counted(inStep, 'secret')} already in step` : '',
       missing.length > 0 ? `No value here: ${listed(missing)}` : '',
+      unusable.length > 0 ? `Cannot travel under this name or with this value: ${listed(unusable)}` : '',
       foreign.length > 0 ? `Left alone, only on the mirror: ${listed(foreign)}` : '',
     ].filter(Boolean),
     notices: plan.notices,
@@ -84,6 +86,7 @@ function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
 function variables(plan: VariablesPlan): Omit<Section, 'aspect' | 'failure'> {
   const inStep = named(plan.names, 'in_step').length;
   const missing = named(plan.names, 'missing_here');
+  const unusable = named(plan.names, 'unusable');
   const foreign = named(plan.names, 'only_on_mirror');
   return {
     changes: plan.names.flatMap(([name, state]): Change[] =>
@@ -92,6 +95,7 @@ function variables(plan: VariablesPlan): Omit<Section, 'aspect' | 'failure'> {
     facts: [
       inStep > 0 ? `${counted(inStep, 'variable')} already in step` : '',
       missing.length > 0 ? `No value here or at the source: ${listed(missing)}` : '',
+      unusable.length > 0 ? `Cannot travel under this name or with this value: ${listed(unusable)}` : '',
       foreign.length > 0 ? `Left alone, only on the mirror: ${listed(foreign)}` : '',
     ].filter(Boolean),
     notices: plan.notices,

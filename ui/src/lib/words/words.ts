@@ -231,17 +231,25 @@ export const decisionWord: Record<DecisionChoice, string> = {
   leave: 'Left as it is',
 };
 
-/** The figures of an aspect: `commit 093f7683e987 · 0 commits behind`, `5/5`. */
-export function figures(aspect: Aspect, report: AspectReport): string[] {
-  const found: string[] = [];
+export interface Figure {
+  text: string;
+  /** A commit is shown in a fixed-width font. */
+  commit: boolean;
+}
+
+/** The figures of an aspect: `093f7683e987 · 0 commits behind`, `5/5`. */
+export function figures(aspect: Aspect, report: AspectReport): Figure[] {
+  const found: Figure[] = [];
+  const say = (text: string) => found.push({ text, commit: false });
   if (aspect === 'code') {
     const commit = report.last_commit ?? report.detail;
-    if (commit) found.push(/^[0-9a-f]{12,64}$/.test(commit) ? `commit ${commit.slice(0, 12)}` : commit);
-    if (report.behind !== undefined) found.push(`${counted(report.behind, 'commit')} behind`);
+    if (commit && /^[0-9a-f]{12,64}$/.test(commit)) found.push({ text: commit.slice(0, 12), commit: true });
+    else if (commit) say(commit);
+    if (report.behind !== undefined) say(`${counted(report.behind, 'commit')} behind`);
   } else if (report.synced_count !== undefined && report.total !== undefined) {
-    found.push(`${report.synced_count}/${report.total}`);
+    say(`${report.synced_count}/${report.total}`);
   } else if (report.detail) {
-    found.push(report.detail);
+    say(report.detail);
   }
   return found;
 }

@@ -1,0 +1,211 @@
+//! The engine that the window works on, or the reasons why there is none; and the syncs that the window started.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use standin_core::engine::{Engine, EngineOptions, JobId, SyncRequest};
+use standin_core::event::Notice;
+use standin_core::keychain::{OsKeychain, SessionKeychain};
+use standin_core::outside::{Gh, Outside, SystemClock};
+use standin_core::start::{self, StartOptions};
+use standin_core::state::config::{self, LoadRequest};
+use standin_core::state::model::{MirrorId, RepositoryId};
+use standin_core::{Code, Error, Result};
+
+use crate::feed::Feed;
+use crate::wire::{Message, Overview, Places, RunningJob, SyncChoice};
+
+/// What stands behind the window. One for the life of the program.
+pub struct Desktop {
+    /// Brings what happens to the page.
+    pub feed: Arc<Feed>,
+    /// Tokens of this session, in front of the keychain.
+    pub session: SessionKeychain,
+    options: StartOptions,
+    outside: Outside,
+    opened: Mutex<Opened>,
+    running: Mutex<HashMap<JobId, Running>>,
+}
+
+/// What came of the last reading of the configuration.
+#[derive(Default)]
+struct Opened {
+    engine: Option<Engine>,
+    notices: Vec<Notice>,
+    mistakes: Vec<Error>,
+}
+
+struct Running {
+    repository: RepositoryId,
+    mirrors: Vec<MirrorId>,
+}
+
+impl Desktop {
+    /// Opens the engine; where that is not possible, the reasons are kept for the window to show.
+    pub fn open(
+        options: StartOptions,
+        environment: Arc<BTreeMap<String, String>>,
+        program: PathBuf,
+        gh: Arc<dyn Gh>,
+        feed: Arc<Feed>,
+    ) -> Self {
+        let session = SessionKeychain::over(Arc::new(OsKeychain));
+        let outside = Outside {
+            gh,
+            keychain: Arc::new(session.clone()),
+            progress: feed.clone(),
+            clock: Arc::new(SystemClock),
+            credential_helper: program,
+            environment,
+        };
+        let desktop = Self { feed, session, options, outside, opened: Mutex::default(), running: Mutex::default() };
+        desktop.reload();
+        desktop
+    }
+
+    /// Reads the configuration again. Syncs that go on keep the one that they began with.
+    pub fn reload(&self) {
+        let mut opened = self.opened();
+        let read = match &opened.engine {
+            Some(engine) => engine.reload().map(|notices| (engine.clone(), notices)),
+            None => self.open_engine(),
+        };
+        match read {
+            Ok((engine, notices)) => *opened = Opened { engine: Some(engine), notices, mistakes: Vec::new() },
+            Err(error) => {
+                opened.notices.clear();
+                opened.mistakes = self.each_mistake(error);
+            }
+        }
+    }
+
+    fn open_engine(&self) -> Result<(Engine, Vec<Notice>)> {
+        let (state_dir, load) = self.prepare()?;
+        let actor = format!("{} (desktop)", start::who(&self.outside.environment));
+        Engine::open(EngineOptions { state_dir, load, outside: self.outside.clone(), actor })
+    }
+
+    fn prepare(&self) -> Result<(PathBuf, LoadRequest)> {
+        start::prepare(&self.options, &self.outside.environment)
+    }
+
+    /// The mistakes one by one, where the configuration is to blame.
+    fn each_mistake(&self, error: Error) -> Vec<Error> {
+        let found = match self.prepare() {
+            Ok((_, load)) if error.code == Code::Configuration => config::load(&load).err().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        if found.is_empty() {
+            return vec![error];
+        }
+        found.into_iter().map(|mistake| Error::new(Code::Configuration, mistake.to_string(), mistake.hint)).collect()
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// The first reason why there is none.
+    pub fn engine(&self) -> Result<Engine> {
+        let opened = self.opened();
+        match (&opened.engine, opened.mistakes.first()) {
+            (Some(engine), None) => Ok(engine.clone()),
+            (_, Some(mistake)) => Err(mistake.clone()),
+            (None, None) => Err(Error::new(Code::Configuration, "the configuration was not read yet", "Reload it.")),
+        }
+    }
+
+    /// Everything that the window shows at first sight. Reads the memory, never the network.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when the memory cannot be read.
+    pub fn overview(&self) -> Result<Overview> {
+        let (engine, notices, mistakes) = {
+            let opened = self.opened();
+            (opened.engine.clone(), opened.notices.clone(), opened.mistakes.clone())
+        };
+        let repositories = match &engine {
+            Some(engine) if mistakes.is_empty() => engine.status(None)?,
+            _ => Vec::new(),
+        };
+        let running = self
+            .running()
+            .iter()
+            .map(|(job, running)| RunningJob {
+                job: job.clone(),
+                repository: running.repository.clone(),
+                mirrors: running.mirrors.clone(),
+            })
+            .collect();
+        let places = self.places(engine.as_ref());
+        Ok(Overview { version: env!("CARGO_PKG_VERSION").to_owned(), repositories, mistakes, notices, running, places })
+    }
+
+    fn places(&self, engine: Option<&Engine>) -> Places {
+        let Ok((_, load)) = self.prepare() else { return Places::default() };
+        let read = engine.and_then(|engine| {
+            let config = engine.config();
+            let known = config.repositories.iter().find(|known| Some(&known.id) == config.at_hand.as_ref());
+            known.and_then(|known| known.env_file.clone())
+        });
+        let folder = load.repo.as_ref().map_or(load.current_dir.clone(), |repo| load.current_dir.join(repo));
+        let env_file = read.unwrap_or_else(|| folder.join(".env"));
+        let config_file = load.config_file.unwrap_or_else(|| load.default_config_dir.join("standin.toml"));
+        Places { env_file: env_file.display().to_string(), config_file: config_file.display().to_string() }
+    }
+
+    /// Starts a sync and returns its id at once. Must be called inside the runtime.
+    ///
+    /// # Errors
+    /// As [`Engine::sync`].
+    pub fn sync(self: &Arc<Self>, choice: SyncChoice) -> Result<JobId> {
+        let job = self.engine()?.sync(request(choice.clone()))?;
+        let id = job.id.clone();
+        let SyncChoice { repository, mirrors, .. } = choice;
+        let running = Running { repository: repository.clone(), mirrors: mirrors.clone() };
+        self.running().insert(id.clone(), running);
+        let (desktop, ended) = (self.clone(), id.clone());
+        tokio::spawn(async move {
+            job.finished().await;
+            desktop.running().remove(&ended);
+            desktop.feed.tell(Message::JobEnded { job: ended, repository, mirrors });
+        });
+        Ok(id)
+    }
+
+    /// Asks every sync that goes on to stop; `false` where none does.
+    pub fn cancel_all(&self) -> bool {
+        let jobs: Vec<JobId> = self.running().keys().cloned().collect();
+        if let Ok(engine) = self.engine() {
+            for job in &jobs {
+                engine.cancel(job);
+            }
+        }
+        !jobs.is_empty()
+    }
+
+    /// Whether a sync goes on.
+    pub fn is_busy(&self) -> bool {
+        !self.running().is_empty()
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<JobId, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the engine is asked for. Another process that holds a mirror is reported at once, not waited for: the person
+/// at the window can look and try again.
+pub fn request(choice: SyncChoice) -> SyncRequest {
+    SyncRequest {
+        repository: Some(choice.repository),
+        mirrors: choice.mirrors,
+        yes: choice.yes,
+        wait: false,
+        ..SyncRequest::default()
+    }
+}

@@ -1,0 +1,92 @@
+//! Types that only the window needs. All others come from core and state as they are.
+
+use serde::{Deserialize, Serialize};
+use standin_core::Error;
+use standin_core::engine::JobId;
+use standin_core::event::{Notice, Stamped};
+use standin_core::state::model::{MirrorId, RepositoryId, RepositoryReport};
+use ts_rs::TS;
+
+/// Everything that the window shows at first sight.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct Overview {
+    /// The version of this program.
+    pub version: String,
+    /// The repositories with the state of their mirrors; empty while the configuration has mistakes.
+    pub repositories: Vec<RepositoryReport>,
+    /// Why nothing can be shown: every mistake of the configuration, with its mend.
+    pub mistakes: Vec<Error>,
+    /// What the configuration gave reason to say.
+    pub notices: Vec<Notice>,
+    /// The syncs that this window started and that go on.
+    pub running: Vec<RunningJob>,
+    /// Where things are.
+    pub places: Places,
+}
+
+/// A sync that goes on.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct RunningJob {
+    /// Its id, for `cancel`.
+    pub job: JobId,
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The mirrors that were asked for; empty for all.
+    pub mirrors: Vec<MirrorId>,
+}
+
+/// Where things are on this machine.
+#[derive(Clone, Debug, Default, Serialize, TS)]
+#[ts(export)]
+pub struct Places {
+    /// The `.env` file that is read, or would be.
+    pub env_file: String,
+    /// The `standin.toml` that is read, or would be.
+    pub config_file: String,
+}
+
+/// What to sync or preview.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub struct SyncChoice {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The mirrors; empty for all that are switched on.
+    pub mirrors: Vec<MirrorId>,
+    /// Whether the user confirmed guards and new secret names.
+    pub yes: bool,
+}
+
+/// Where a token that was typed is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Keep {
+    /// In the keychain of the operating system.
+    Keychain,
+    /// In the memory of this program, until it quits.
+    Session,
+}
+
+/// What the page hears.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[ts(export)]
+pub enum Message {
+    /// Things that happened, in order. Of several reports of progress in a row only the last is told.
+    Events {
+        /// The events.
+        events: Vec<Stamped>,
+    },
+    /// A sync that this window started is through; all its events were told before.
+    JobEnded {
+        /// Its id.
+        job: JobId,
+        /// The repository.
+        repository: RepositoryId,
+        /// The mirrors that were asked for; empty for all.
+        mirrors: Vec<MirrorId>,
+    },
+}
