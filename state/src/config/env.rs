@@ -21,6 +21,7 @@ pub(super) struct EnvFile {
     pub mistakes: Vec<(usize, Complaint)>,
     /// Notices by their line.
     notices: Vec<(usize, String, String)>,
+    names_mirrors: bool,
 }
 
 pub(super) struct Entry {
@@ -55,10 +56,9 @@ impl EnvFile {
         format!("`{}`", name.to_string_lossy())
     }
 
-    /// Whether anything in it is meant for Standin.
+    /// Whether anything in it is meant for Standin, be it well written or not.
     pub fn names_mirrors(&self) -> bool {
-        self.entries.keys().any(|key| key.to_ascii_uppercase().starts_with("MIRROR_"))
-            || self.mistakes.iter().any(|(_, complaint)| complaint.message.contains("MIRROR_"))
+        self.names_mirrors
     }
 
     /// Passes on what the syntax showed.
@@ -87,8 +87,16 @@ impl EnvFile {
 }
 
 fn parse(path: &Path, text: &str) -> EnvFile {
-    let mut file =
-        EnvFile { path: path.to_owned(), entries: BTreeMap::new(), mistakes: Vec::new(), notices: Vec::new() };
+    let mut file = EnvFile {
+        path: path.to_owned(),
+        entries: BTreeMap::new(),
+        mistakes: Vec::new(),
+        notices: Vec::new(),
+        names_mirrors: text.lines().any(|line| {
+            let line = line.trim_start_matches('\u{feff}').trim_start().to_ascii_uppercase();
+            line.strip_prefix("EXPORT ").unwrap_or(&line).trim_start().starts_with("MIRROR_")
+        }),
+    };
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut line = 1;
     let mut expandable: Vec<(usize, String)> = Vec::new();
@@ -147,14 +155,14 @@ fn statement(text: &str) -> Result<(usize, Option<Statement>), Complaint> {
         line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).map_or(line, str::trim_start);
     let Some((key, _)) = unexported.split_once('=') else {
         return Err(Complaint::new(
-            format!("`{}` is no `KEY=value`", leading_name(unexported)),
+            "the line is no `KEY=value`",
             "Write `KEY=value`; a value over several lines needs quotes around it; a comment begins with `#`.",
         ));
     };
     let key = key.trim_end();
     if !is_key(key) {
         return Err(Complaint::new(
-            format!("the name before `=` is not one ({})", leading_name(key)),
+            "what stands before the `=` is no name",
             "Names are made of letters, digits, `_`, `.` and `-`, and do not begin with a digit.",
         ));
     }
@@ -216,15 +224,10 @@ fn is_key(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// The name at the start of a line that is none: a line that lost its key may be a secret, so no more than that.
-fn leading_name(line: &str) -> String {
-    let name: String =
-        line.chars().take_while(|character| character.is_ascii_uppercase() || *character == '_').collect();
-    if name.len() >= 3 { format!("{name}…") } else { "…".to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn values(text: &str) -> Vec<(String, String)> {
@@ -282,5 +285,15 @@ mod tests {
         let lines: Vec<usize> = file.mistakes.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [2, 3, 5, 6]);
         assert_eq!(file.entries.keys().collect::<Vec<_>>(), ["A", "C"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_can_be_written_and_any_text_can_be_read(value: String, text: String) {
+            let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\r', "\\r");
+            prop_assert_eq!(&values(&format!("KEY=\"{escaped}\" # comment\nOTHER=1\n"))[0].1, &value);
+            let file = parse(Path::new(".env"), &text);
+            prop_assert!(file.mistakes.len() + file.entries.len() <= text.lines().count());
+        }
     }
 }

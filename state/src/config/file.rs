@@ -199,13 +199,7 @@ impl Reader<'_> {
         let api_url = fields.text("api_url", self.mistakes, settings::host_url).map(|given| given.value);
         let server_url = fields.text("server_url", self.mistakes, settings::host_url).map(|given| given.value);
         let gh_config_dir = self.path(&mut fields, "gh_config_dir").map(|given| given.value);
-        let is_named = fields.known.contains(&"name") && name.is_some();
-        if !is_named && !self.mistakes.errors.iter().any(|mistake| mistake.place == fields.place("name")) {
-            self.mistakes.add(
-                fields.place("name"),
-                Complaint::new("it is missing", "Write the host, such as `name = \"ghe.example.com\"`."),
-            );
-        }
+        self.require(&fields, "name", name.is_some(), "Write the host, such as `name = \"ghe.example.com\"`.");
         fields.finish(self.mistakes);
         Some(settings::host(&name?.value, api_url, server_url, gh_config_dir))
     }

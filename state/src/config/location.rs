@@ -220,7 +220,7 @@ fn refuse_tricks(text: &str) -> Result<(), Complaint> {
 
 fn refuse_options(text: &str) -> Result<(), Complaint> {
     if text.starts_with('-') {
-        return Err(Complaint::new(format!("{} would be taken for an option", shown(text)), FORMS));
+        return Err(Complaint::new("it begins with `-` and would be taken for an option", FORMS));
     }
     Ok(())
 }
@@ -231,4 +231,46 @@ fn credentials() -> Complaint {
         "Write the URL without what stands before the `@`; the token goes into the keychain (`standin token set`) or \
          into `MIRROR_<n>_TOKEN` (`MIRROR_SOURCE_TOKEN` for the source).",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn locate(text: &str) -> Result<Location, Complaint> {
+        Surroundings { hosts: &[], home: None }.locate(text, Path::new("/base"))
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_panic_or_a_url_with_credentials(
+            text in r"(https?://|ssh://|file://|git://|)[-a-z0-9@:/.\[\]%?#~\\ é]{0,24}"
+        ) {
+            if let Ok(location) = locate(&text) {
+                let surroundings = Surroundings { hosts: &[], home: None };
+                prop_assert_eq!(location.identity(&surroundings), location.identity(&surroundings));
+                if let Location::Url(url) = location {
+                    prop_assert_eq!(without_credentials(&url), None);
+                    prop_assert!(!url.starts_with('-'));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_may_be_a_credential_is_taken_out_of_a_url() {
+        let cases = [
+            ("https://ann:x@h/p@q", Some("https://h/p@q")),
+            ("https://x@h:8443/p", Some("https://h:8443/p")),
+            ("ssh://git@h/p", None),
+            ("ssh://git:x@h/p", Some("ssh://git@h/p")),
+            ("https://h/p@q", None),
+            ("git@h:p", None),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(without_credentials(url).as_deref(), expected, "{url}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use secrecy::SecretString;
 
 use super::env::EnvFile;
-use super::mistakes::{Complaint, Given, Mistakes, shown};
+use super::mistakes::{Complaint, Given, Mistakes, looks_secret, shown};
 use super::{SecretValues, VariableValues};
 
 /// GitHub's limit for one value, in bytes.
@@ -145,6 +145,12 @@ fn check_name(name: &str) -> Result<(), Complaint> {
             "Names are made of letters, digits and `_`, do not begin with a digit, nor with `GITHUB_`.",
         )
     };
+    if looks_secret(name) {
+        return Err(Complaint::new(
+            "this looks like a token where a name should be",
+            "Write the names here; each value stands in `.env` on a line of its own, `NAME=value`.",
+        ));
+    }
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(complaint("it has other characters than letters, digits and `_`"));
     }

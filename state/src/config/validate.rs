@@ -118,6 +118,10 @@ fn source(draft: &RepositoryDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> 
         return mistakes.take(place, room.surroundings.locate(text, base));
     }
     let Some(clone) = room.clone else {
+        let is_told = ["source", "path"].map(|key| format!("{}: `{key}`", draft.place));
+        if mistakes.errors.iter().any(|mistake| is_told.contains(&mistake.place)) {
+            return None;
+        }
         mistakes.add(
             &draft.place,
             Complaint::new(
@@ -199,9 +203,9 @@ fn mirror(
     let kind = match (&draft.kind, &draft.repo, &draft.url) {
         (Some(kind), ..) => kind.value,
         _ if draft.faulty => return None,
-        (None, Some(_), None) => MirrorType::GitHub,
+        (None, Some(_), _) => MirrorType::GitHub,
         (None, None, Some(_)) => MirrorType::Git,
-        (None, ..) => {
+        (None, None, None) => {
             mistakes.add(&draft.place, missing_target(None));
             return None;
         }

@@ -258,7 +258,7 @@ impl Variables {
             if variable.from_file {
                 mistakes.notice(
                     format!("{}: roles are not configured; Standin keeps them on the repositories", variable.place),
-                    "Remove the line; `standin promote` and `standin demote` change roles.",
+                    "Remove the line; it has no effect.",
                 );
             }
             return;

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failure::Failure;
+use crate::crash_hook;
 use crate::error::{Code, Error};
 
 /// The migrations in order. One that was released is never changed: a later one mends it.
@@ -26,6 +27,7 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), Failure> {
     if check_version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
+    crash_hook::point("store", "migrate", "before");
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     let version = check_version(&transaction)?;
@@ -34,5 +36,6 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), Failure> {
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit()?;
+    crash_hook::point("store", "migrate", "after");
     Ok(())
 }
