@@ -1,4 +1,9 @@
-//! stub
+//! What the end-to-end tests share: places to test in, real servers, and the programs under test.
+//!
+//! The tests themselves are in `tests/`; a promise that one crate can show alone is tested in that crate.
+
+pub mod cli;
+pub mod crash;
 pub mod git;
 pub mod pair;
 pub mod standby;
