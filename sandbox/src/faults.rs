@@ -90,9 +90,10 @@ pub enum Effect {
         /// Value of `retry-after`.
         retry_after: Option<Duration>,
     },
-    /// Closes the connection without an answer; nothing was done.
+    /// Closes the connection without an answer (but an interim one, so that the client's HTTP library does not ask
+    /// again by itself); nothing was done.
     CutBefore,
-    /// Does what was asked, then closes the connection without an answer.
+    /// Does what was asked, then closes the connection in the same way.
     CutAfter,
     /// Does nothing and never answers.
     Hang,

@@ -1,8 +1,13 @@
 //! Bare repositories on disk: making one, opening one.
 
 use std::path::Path;
+use std::time::Duration;
 
-use git2::{Repository, RepositoryInitOptions, RepositoryOpenFlags};
+use git2::{ErrorCode, Repository, RepositoryInitOptions, RepositoryOpenFlags};
+
+/// How often and how long another writer of the same ref is waited for.
+const LOCK_ATTEMPTS: u32 = 200;
+const LOCK_WAIT: Duration = Duration::from_millis(2);
 
 /// What every repository of the sandbox is set to. Nothing is synced to disk: it is thrown away with the sandbox.
 const CONFIG: &str = "\
@@ -43,4 +48,23 @@ pub(crate) fn open(path: &Path) -> Result<Repository, git2::Error> {
         RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_DOTGIT,
         std::iter::empty::<&Path>(),
     )
+}
+
+/// True if the repository has no ref at all. (libgit2's own answer depends on what the default branch is called.)
+pub(crate) fn is_empty(repository: &Repository) -> Result<bool, git2::Error> {
+    Ok(repository.references()?.next().is_none())
+}
+
+/// Changes a ref, again while another writer holds its lock. Blocks.
+///
+/// # Errors
+/// libgit2's reason: `Modified` or `Exists` when the other writer was faster.
+pub(crate) fn change_ref<T>(mut change: impl FnMut() -> Result<T, git2::Error>) -> Result<T, git2::Error> {
+    for _ in 1..LOCK_ATTEMPTS {
+        match change() {
+            Err(error) if error.code() == ErrorCode::Locked => std::thread::sleep(LOCK_WAIT),
+            outcome => return outcome,
+        }
+    }
+    change()
 }

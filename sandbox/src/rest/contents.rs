@@ -12,6 +12,7 @@ use super::refs::{finish, require_allowed};
 use super::reply::{Refusal, Reply};
 use super::rights::{At, Target, signed_in, target};
 use crate::access::{self, Need};
+use crate::git::{change_ref, is_empty};
 use crate::pushed::WORKFLOWS;
 
 const READ: Need = Need::read("contents");
@@ -25,7 +26,7 @@ pub(super) fn get(at: At<'_>, path: &str) -> Answer {
     let git = found.open()?;
     let reference = call.query("ref").unwrap_or("HEAD");
     let commit = resolve_commit(&git, &found, reference).map_err(|_| {
-        let empty = git.is_empty().unwrap_or(false);
+        let empty = is_empty(&git).unwrap_or(false);
         let message = if empty {
             "This repository is empty.".to_owned()
         } else {
@@ -222,7 +223,7 @@ fn commit_change(
     let name = format!("refs/heads/{branch}");
     let parent = match git.find_reference(&name) {
         Ok(reference) => Some(reference.peel_to_commit()?),
-        Err(_) if git.is_empty()? => None,
+        Err(_) if is_empty(git)? => None,
         Err(_) => {
             return Err(Refusal::new(StatusCode::NOT_FOUND, &format!("Branch {branch} not found")));
         }
@@ -254,10 +255,10 @@ fn commit_change(
     let new = git.commit(None, &author, &committer, &write.message, &tree, &parents)?;
     let old = parent.as_ref().map(Commit::id);
     require_allowed(at, found, git, &name, old, Some(new))?;
-    let moved = match old {
+    let moved = change_ref(|| match old {
         Some(old) => git.reference_matching(&name, new, true, old, ""),
         None => git.reference(&name, new, false, ""),
-    };
+    });
     moved.map_err(|_| Refusal::conflict(&format!("{branch} was moved meanwhile")))?;
     finish(at, found, &name, old, Some(new))?;
     Ok((new, existing.is_some()))

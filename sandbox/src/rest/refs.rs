@@ -62,7 +62,7 @@ pub(super) fn create(at: At<'_>) -> Answer {
     }
     let new = object(&git, &create.sha)?;
     require_allowed(at, &found, &git, name, None, Some(new))?;
-    git.reference(name, new, false, "").map_err(|error| match error.code() {
+    git::change_ref(|| git.reference(name, new, false, "")).map_err(|error| match error.code() {
         ErrorCode::Exists => Refusal::unprocessable("Reference already exists"),
         _ => Refusal::unprocessable("Reference cannot be created"),
     })?;
@@ -93,7 +93,7 @@ pub(super) fn update(at: At<'_>, reference: &str) -> Answer {
         return Err(Refusal::unprocessable("Update is not a fast forward"));
     }
     require_allowed(at, &found, &git, &name, Some(old), Some(new))?;
-    git.reference_matching(&name, new, true, old, "").map_err(|error| match error.code() {
+    git::change_ref(|| git.reference_matching(&name, new, true, old, "")).map_err(|error| match error.code() {
         // Somebody else moved it since it was read above.
         ErrorCode::Modified => Refusal::unprocessable("Update is not a fast forward"),
         _ => Refusal::from_git(&error),
@@ -110,18 +110,18 @@ pub(super) fn delete(at: At<'_>, reference: &str) -> Answer {
     let mut reference = git.find_reference(&name).map_err(|_| Refusal::unprocessable("Reference does not exist"))?;
     let old = reference.target();
     require_allowed(at, &found, &git, &name, old, None)?;
-    reference.delete()?;
+    git::change_ref(|| reference.delete())?;
     finish(at, &found, &name, old, None)?;
     Ok(Reply::no_content())
 }
 
 /// The git repository, which must have a commit.
 pub(super) fn opened(found: &Target) -> Result<Git, Refusal> {
-    let git = found.open()?;
-    if git.is_empty()? && git.references()?.next().is_none() {
+    let opened = found.open()?;
+    if git::is_empty(&opened)? {
         return Err(Refusal::empty_repository());
     }
-    Ok(git)
+    Ok(opened)
 }
 
 fn object(git: &Git, sha: &str) -> Result<Oid, Refusal> {

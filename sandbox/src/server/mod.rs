@@ -7,6 +7,7 @@ mod control;
 mod exchange;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::shared::Shared;
@@ -122,21 +123,32 @@ where
 {
     let shutdown = shared.shutdown.clone();
     let mut down = shared.down.subscribe();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let shared = Arc::clone(&shared);
-        async move { in_own_task(shared, request, transport).await }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
+    let service =
+        service_fn(move |request: Request<Incoming>| Box::pin(in_own_task(Arc::clone(&shared), request, transport)));
+    let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        _ = down.wait_for(|down| *down) => {}
-        outcome = connection => {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a connection ended early");
-            }
+    let outcome = tokio::select! {
+        () = shutdown.cancelled() => return,
+        _ = down.wait_for(|down| *down) => return,
+        outcome = poll_fn(|context| connection.poll_without_shutdown(context)) => outcome,
+    };
+    let mut stream = connection.into_parts().io.into_inner();
+    let farewell: &[u8] = match outcome {
+        // A word that means nothing, so that no HTTP library takes the connection for stale and quietly asks again.
+        Err(error) if error.is_user() => b"HTTP/1.1 100 Continue\r\n\r\n",
+        Err(error) => {
+            tracing::debug!(%error, "a connection ended early");
+            b""
         }
+        Ok(()) => b"",
+    };
+    let ended = async {
+        stream.write_all(farewell).await?;
+        stream.shutdown().await
+    };
+    if let Err(error) = ended.await {
+        tracing::debug!(%error, "the client closed first");
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod support;
 
+mod actions;
+mod faults;
 mod gh;
 mod openapi;
 mod push;
+mod rest;
 mod secrets;
