@@ -5,6 +5,7 @@
 
 mod care;
 mod sync;
+mod tidy;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Engine;
+use super::tidy::tidy;
 use crate::event::Event;
 use crate::github::{Client, Memory};
 use crate::jobs::JobKey;
@@ -143,7 +144,9 @@ impl Engine {
         let outcomes = match self.source(&repository, cancel).await {
             Ok(source) => {
                 let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request));
-                join_all(runs).await
+                let outcomes = join_all(runs).await;
+                tidy(&source).await;
+                outcomes
             }
             Err(error) => {
                 mirrors.iter().map(|mirror| run::not_begun(progress.as_ref(), &mirror.id, error.clone())).collect()

@@ -44,6 +44,11 @@ impl SharedSource {
         self.snapshots[attempt.min(ATTEMPTS - 1)].get_or_init(|| code::snapshot(&self.context)).await.clone()
     }
 
+    /// The last snapshot that could be taken, if any was.
+    pub(crate) fn taken(&self) -> Option<Arc<Snapshot>> {
+        self.snapshots.iter().rev().find_map(|cell| cell.get()?.clone().ok())
+    }
+
     /// What reading the source cost, once: for the first run that ends. Zero after that.
     pub(super) fn take_totals(&self) -> RunTotals {
         match self.counted.swap(true, Ordering::Relaxed) {
