@@ -47,7 +47,7 @@ pub fn count(cache: &Cache, new: &[Oid], known: &[Oid]) -> Result<Option<LfsRepo
             Ok(())
         })?;
     }
-    Ok((!objects.is_empty()).then(|| LfsReport { objects: objects.len() as u64, bytes }))
+    Ok((!objects.is_empty()).then_some(LfsReport { objects: objects.len() as u64, bytes }))
 }
 
 /// Visits each blob below a tip that was not seen before.

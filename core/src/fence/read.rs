@@ -117,7 +117,7 @@ pub(crate) fn is_kept_there(ctx: &MirrorContext) -> Result<bool> {
     Ok(ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), "fence")?.as_deref() != Some("refused"))
 }
 
-/// Where the cache keeps the fence of a mirror. A dot, which ids may have anywhere and refs may not, becomes `%`.
+/// Where the cache keeps the fence of a mirror. A dot, which a ref may not have everywhere, becomes `%`.
 pub(super) fn kept_at(mirror: &MirrorId) -> Result<RefName> {
     cache_name(mirror, "fence")
 }

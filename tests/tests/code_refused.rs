@@ -1,0 +1,199 @@
+//! What a host refuses: explained ref by ref, while the rest travels, again atomic with the fence.
+
+use standin_core::Code;
+use standin_core::state::model::AspectStatus;
+use standin_core::state::store::ChangeOutcome;
+use standin_tests::git::write_hook;
+use standin_tests::pair::{Machine, Pair};
+
+/// A hook that refuses some refs one by one.
+fn refuse(pair: &Pair, pattern: &str, words: &str) {
+    let lines = format!("case \"$1\" in {pattern}) echo '{words}' >&2; exit 1;; esac");
+    write_hook(&pair.mirror.path, "update", &lines);
+}
+
+async fn failed_with(machine: &Machine, expected: &[&str]) -> String {
+    let ctx = machine.context().await;
+    let report = machine.sync_in(&ctx).await.unwrap();
+    assert_eq!(report.status, AspectStatus::Failed);
+    let refused: Vec<String> = machine
+        .changes(&ctx)
+        .into_iter()
+        .filter(
+            |recorded| matches!(&recorded.outcome, ChangeOutcome::Failed { error } if error.code == Code::RefRefused),
+        )
+        .map(|recorded| recorded.change.name)
+        .collect();
+    assert_eq!(refused, expected);
+    format!("{}\n{}", report.error.unwrap(), report.hint.unwrap())
+}
+
+#[tokio::test]
+async fn a_protected_branch_is_explained_and_the_rest_travels_atomic_with_the_fence() {
+    let (pair, machine) = Pair::in_step().await;
+    refuse(&pair, "refs/heads/release", "error: GH006: Protected branch update failed for refs/heads/release.");
+    pair.source.commit_on("release", "release");
+    let main = pair.source.commit_on("main", "second");
+    let said = failed_with(&machine, &["refs/heads/release"]).await;
+    assert!(said.contains("GH006: Protected branch update failed"), "{said}");
+    assert!(said.contains("take the protection off"), "{said}");
+    assert_eq!(pair.mirror.tip("refs/heads/main"), Some(main.clone()));
+    let (_, fence) = pair.mirror.fence().unwrap();
+    assert_eq!(fence.refs.values().collect::<Vec<_>>(), [&main]);
+
+    failed_with(&machine, &["refs/heads/release"]).await;
+    write_hook(&pair.mirror.path, "update", "exit 0");
+    machine.sync().await.unwrap();
+    pair.assert_in_step();
+}
+
+#[tokio::test]
+async fn many_refused_refs_are_all_found() {
+    let (pair, machine) = Pair::in_step().await;
+    refuse(&pair, "refs/heads/no-*", "not this one");
+    let mut refused = Vec::new();
+    for number in 0..12 {
+        pair.source.commit_on(&format!("no-{number:02}"), "no");
+        pair.source.commit_on(&format!("yes-{number:02}"), "yes");
+        refused.push(format!("refs/heads/no-{number:02}"));
+    }
+    let refused: Vec<&str> = refused.iter().map(String::as_str).collect();
+    let ctx = machine.context().await;
+    let report = machine.sync_in(&ctx).await.unwrap();
+    assert_eq!(report.status, AspectStatus::Failed);
+    let mut failed: Vec<String> = machine
+        .changes(&ctx)
+        .into_iter()
+        .filter(|recorded| matches!(recorded.outcome, ChangeOutcome::Failed { .. }))
+        .map(|recorded| recorded.change.name)
+        .collect();
+    failed.sort();
+    assert_eq!(failed, refused);
+    assert_eq!(pair.mirror.refs().len(), 13);
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_traced_to_its_branch() {
+    let (pair, machine) = Pair::in_step().await;
+    let big = pair.source.commit_file("big.bin", b"too large", None);
+    // As GitHub does: the whole push is refused, whichever ref brings the file.
+    write_hook(
+        &pair.mirror.path,
+        "pre-receive",
+        &format!(
+            "while read old new ref; do if [ \"$new\" = {big} ]; then \
+             echo \"error: File big.bin is 150.00 MB; this exceeds GitHub's file size limit of 100.00 MB\" >&2; exit 1; fi; done"
+        ),
+    );
+    pair.source.set("refs/heads/big", &big);
+    for branch in ["a", "b", "c", "main"] {
+        pair.source.commit_on(branch, "small");
+    }
+    let said = failed_with(&machine, &["refs/heads/big"]).await;
+    assert!(said.contains("big.bin is 150.00 MB"), "{said}");
+    assert!(said.contains("git LFS"), "{said}");
+    assert_eq!(pair.mirror.refs().len(), 4, "the other four travelled");
+}
+
+#[tokio::test]
+async fn a_hook_that_refuses_everything_ends_the_search_and_moves_nothing() {
+    let (pair, machine) = Pair::in_step().await;
+    let refs = pair.mirror.refs();
+    write_hook(&pair.mirror.path, "pre-receive", "echo 'closed for today' >&2; echo x >>\"$GIT_DIR/pushes\"; exit 1");
+    for number in 0..200 {
+        pair.source.commit_on(&format!("b{number}"), "x");
+    }
+    let report = machine.sync().await.unwrap();
+    assert_eq!(report.status, AspectStatus::Failed);
+    assert!(report.error.unwrap().contains("closed for today"));
+    assert_eq!(pair.mirror.refs(), refs);
+    let pushes = std::fs::read_to_string(pair.mirror.path.join("pushes")).unwrap().lines().count();
+    assert!(pushes <= 41, "{pushes} pushes");
+}
+
+#[tokio::test]
+async fn a_hidden_name_on_the_mirror_is_explained() {
+    let (pair, machine) = Pair::in_step().await;
+    pair.mirror.configure("receive.hideRefs", "refs/heads/hidden");
+    pair.source.commit_on("hidden/x", "x");
+    pair.source.commit_on("main", "second");
+    let said = failed_with(&machine, &["refs/heads/hidden/x"]).await;
+    assert!(said.contains("deny updating a hidden ref"), "{said}");
+    assert!(said.contains("keeps this name for itself"), "{said}");
+    assert_eq!(pair.mirror.tip("refs/heads/main"), pair.source.tip("refs/heads/main"));
+}
+
+#[tokio::test]
+async fn the_current_branch_of_a_plain_server_is_not_deleted_and_the_mend_is_named() {
+    let (pair, machine) = Pair::in_step().await;
+    pair.source.commit_on("trunk", "trunk");
+    pair.source.git(&["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    machine.sync().await.unwrap();
+    pair.source.delete("refs/heads/main");
+    let report = machine.sync_with_yes().await.unwrap();
+    assert_eq!(report.status, AspectStatus::Failed);
+    assert!(report.hint.unwrap().contains("git symbolic-ref HEAD"));
+    pair.mirror.git(&["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    machine.sync().await.unwrap();
+    pair.assert_in_step();
+}
+
+#[tokio::test]
+async fn a_mirror_that_refuses_the_fence_is_synced_with_a_weaker_promise_that_is_named() {
+    for hook in [false, true] {
+        let pair = Pair::new();
+        if hook {
+            write_hook(
+                &pair.mirror.path,
+                "pre-receive",
+                "while read a b r; do case $r in refs/heads/*|refs/tags/*) ;; *) exit 1;; esac; done",
+            );
+        } else {
+            pair.mirror.configure("receive.hideRefs", "refs/standin");
+        }
+        pair.source.commit_on("main", "first");
+        pair.source.commit_on("other", "first");
+        let machine = pair.machine("laptop");
+        let report = machine.sync().await.unwrap();
+        assert_eq!(report.status, AspectStatus::Ok, "{report:?}");
+        pair.assert_in_step();
+        assert_eq!(pair.mirror.fence(), None);
+        let plan = machine.plan().await.unwrap();
+        assert!(!plan.fence.supported);
+        assert!(plan.notices.iter().any(|notice| notice.message.contains("remembered on this machine only")));
+
+        // What we pushed is known all the same: a rewrite is no divergence, a foreign commit is one.
+        pair.source.set("refs/heads/other", &pair.source.commit("rewritten", None));
+        assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
+        pair.assert_in_step();
+        pair.mirror.commit_on("other", "foreign");
+        assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Blocked);
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_without_atomic_pushes_is_synced_fence_first_and_the_plan_says_so() {
+    let pair = Pair::new();
+    pair.mirror.configure("receive.advertiseAtomic", "false");
+    pair.source.commit_on("main", "first");
+    pair.source.commit_on("other", "first");
+    pair.source.commit_on("refused", "first");
+    let machine = pair.machine("laptop");
+    refuse(&pair, "refs/heads/refused", "no");
+    let plan = machine.plan().await.unwrap();
+    assert!(!plan.fence.atomic);
+    assert!(plan.notices.iter().any(|notice| notice.message.contains("the fence is moved first")));
+    failed_with(&machine, &["refs/heads/refused"]).await;
+    assert_eq!(pair.mirror.refs().len(), 2);
+    let (_, fence) = pair.mirror.fence().unwrap();
+    assert_eq!((fence.sequence, fence.pending.len()), (1, 3));
+
+    write_hook(&pair.mirror.path, "update", "exit 0");
+    pair.source.set("refs/heads/other", &pair.source.commit("rewritten", None));
+    assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
+    pair.assert_in_step();
+    // A second machine knows from the fence what was pushed.
+    pair.source.set("refs/heads/other", &pair.source.commit("rewritten again", None));
+    assert_eq!(pair.machine("second").sync().await.unwrap().status, AspectStatus::Ok);
+    pair.assert_in_step();
+}
