@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use standin_core::event::Event;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
@@ -29,6 +30,9 @@ use tokio_util::sync::CancellationToken;
 pub const PRIMARY: (&str, &str) = ("alice", "primary");
 /// Owner and name of the mirror.
 pub const STANDBY: (&str, &str) = ("backup", "standby");
+
+/// The sandbox's name as a GitHub Enterprise host.
+pub const ENTERPRISE: &str = "ghe.example.com";
 
 /// Everything that a run needs, on temporary folders and loopback.
 pub struct Standby {
@@ -188,7 +192,7 @@ impl Standby {
 }
 
 /// Where things are; enough for another process.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Place {
     /// REST.
     pub api_url: String,
@@ -215,8 +219,14 @@ impl Place {
             server_url: self.server_url.clone(),
             gh_config_dir: Some(self.gh_config_dir.clone()),
         };
+        // The same sandbox as a GitHub Enterprise host.
+        let enterprise = GitHubHost {
+            name: ENTERPRISE.to_owned(),
+            api_url: format!("{}/api/v3", self.api_url),
+            ..host.clone()
+        };
         Config {
-            hosts: vec![host],
+            hosts: vec![host, enterprise],
             repositories: vec![repository.clone()],
             limits: limits.clone(),
             ..Config::default()

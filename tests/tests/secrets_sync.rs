@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use standin_core::plan::{SecretState, SecretsPlan};
 use standin_core::run::MirrorContext;
 use standin_core::secrets;
-use standin_core::state::model::{AspectReport, AspectStatus};
+use standin_core::state::config::Target;
+use standin_core::state::model::{AspectReport, AspectStatus, Slug};
 use standin_core::state::store::ChangeOutcome;
 use standin_sandbox::{Effect, Fault, FaultMatcher, Options, TokenSpec};
 use standin_tests::standby::{self, STANDBY, Standby};
@@ -424,4 +425,16 @@ async fn a_token_that_may_not_read_secrets_is_told_so() {
     let error = secrets::plan(&standby.context().await).await.unwrap_err();
     assert_eq!(error.code, standin_core::Code::Forbidden);
     assert!(error.hint.contains("`secrets=read`"));
+}
+
+#[tokio::test]
+async fn secrets_reach_a_standby_on_github_enterprise() {
+    let mut standby = Standby::start().await;
+    let on_enterprise = Slug { host: Some(standby::ENTERPRISE.to_owned()), ..standby::slug(STANDBY) };
+    standby.repository.mirrors[0].target = Target::GitHub(on_enterprise);
+    standby.repository.secrets = standby::secrets(&[("A", "1"), ("B", "it's \"")]);
+    let (_, report) = sync(&standby).await;
+    assert_eq!((report.status, report.detail.as_deref()), (AspectStatus::Ok, Some("2/2")), "{report:?}");
+    assert_eq!(value(&standby, "B").unwrap(), b"it's \"");
+    assert!(sync(&standby).await.0.changes().is_empty());
 }

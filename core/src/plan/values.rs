@@ -86,6 +86,10 @@ pub struct WorkflowsPlan {
     pub listed: Vec<(String, WorkflowState)>,
     /// Files that the push would bring and that GitHub does not list yet: they are held as soon as they are listed.
     pub expected: Vec<String>,
+    /// Files that the push would bring, that GitHub does not list yet and that may run there.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub allowed: Vec<String>,
     /// Whether Actions are switched off around the push, and why not where they should be.
     pub guard: ActionsGuardPlan,
     /// What to know.

@@ -2,7 +2,7 @@
 
 use standin_state::model::{AspectReport, AspectStatus};
 
-use super::{hold, switch};
+use super::{hold, switch, tell_role};
 use crate::Result;
 use crate::code::MirrorView;
 use crate::plan::{ActionsGuardPlan, WorkflowState, WorkflowsPlan};
@@ -17,6 +17,7 @@ pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorV
         return Ok(AspectReport::from_error(AspectStatus::Failed, &error));
     }
     let nothing_to_do = plan.expected.is_empty()
+        && plan.allowed.is_empty()
         && plan.listed.iter().all(|(_, state)| !matches!(state, WorkflowState::ToHold | WorkflowState::ToRelease));
     let round = if nothing_to_do {
         hold::Round { states: plan.listed.iter().cloned().collect(), ..hold::Round::default() }
@@ -26,5 +27,6 @@ pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorV
         hold::settle(ctx).await?
     };
     hold::tell_fence(ctx, view, &round, false).await?;
+    tell_role(ctx).await?;
     Ok(hold::report(&round))
 }

@@ -16,9 +16,11 @@ pub use read::{States, read};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use standin_state::model::Aspect;
+
 use crate::fence;
 use crate::run::MirrorContext;
-use crate::{Result, secrets};
+use crate::{Code, Result, secrets, variables};
 
 pub(crate) use secrets::reach;
 
@@ -41,6 +43,22 @@ pub fn held(ctx: &MirrorContext) -> Result<BTreeMap<String, String>> {
         held.insert(workflow.path, workflow.state_before);
     }
     Ok(held)
+}
+
+/// Sets `MIRROR_ROLE` where variables are not kept in step and so do not bring it. That it cannot be set is no failure
+/// of the workflows.
+async fn tell_role(ctx: &MirrorContext) -> Result<()> {
+    if ctx.mirror.sync.contains(&Aspect::Variables) {
+        return Ok(());
+    }
+    match variables::ensure_role(ctx).await {
+        Err(error) if error.code != Code::Cancelled => {
+            let role = variables::ROLE;
+            ctx.notice(format!("{role} could not be set on mirror {}: {}", ctx.mirror.id, error.message), error.hint);
+            Ok(())
+        }
+        set => set,
+    }
 }
 
 /// Whether a workflow file may run on a standby.

@@ -22,11 +22,11 @@ pub async fn plan(ctx: &MirrorContext, states: &States, code: Option<&CodePlan>)
         .filter(|code| !code.refs.changes.is_empty())
         .map(|code| code.workflow_files.iter().filter(|path| is_file(path)).collect())
         .unwrap_or_default();
-    let expected: Vec<String> = pushed
+    let (allowed, expected): (Vec<String>, Vec<String>) = pushed
         .iter()
-        .filter(|path| !known.contains(path.as_str()) && !is_allowed(&ctx.repository().keep_active, path))
+        .filter(|path| !known.contains(path.as_str()))
         .map(|path| (*path).clone())
-        .collect();
+        .partition(|path| is_allowed(&ctx.repository().keep_active, path));
     let brings_running = listed.iter().any(|(path, state)| *state == WorkflowState::ToHold && pushed.contains(&path));
     let mut notices = states.notices.clone();
     let guard = if expected.is_empty() && !brings_running {
@@ -34,7 +34,7 @@ pub async fn plan(ctx: &MirrorContext, states: &States, code: Option<&CodePlan>)
     } else {
         guard(ctx, &mut notices).await?
     };
-    Ok(WorkflowsPlan { listed, expected, guard, notices })
+    Ok(WorkflowsPlan { listed, expected, allowed, guard, notices })
 }
 
 async fn guard(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<ActionsGuardPlan> {

@@ -17,7 +17,7 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, JournalEntry, JournalKind};
 
 use super::hold::{self, Round};
-use super::reach;
+use super::{reach, tell_role};
 use crate::code::MirrorView;
 use crate::fence::{self, OpenChange};
 use crate::github::ActionsSettings;
@@ -161,15 +161,19 @@ async fn switch_off(ctx: &MirrorContext) -> Result<()> {
 /// # Errors
 /// What stops it on the way; the change then stays open for the next [`mend`].
 pub async fn release(ctx: &MirrorContext, engaged: Engaged, view: &mut MirrorView) -> Result<AspectReport> {
-    let Some(settings) = engaged.settings else {
-        let round = settle_all(ctx, ActionsGuardPlan::AlreadyOff).await?;
-        hold::tell_fence(ctx, view, &round, false).await?;
-        return Ok(hold::report(&round));
+    let report = match engaged.settings {
+        None => {
+            let round = settle_all(ctx, ActionsGuardPlan::AlreadyOff).await?;
+            hold::tell_fence(ctx, view, &round, false).await?;
+            hold::report(&round)
+        }
+        Some(settings) => match finish(ctx, view, &settings).await? {
+            Finished::Restored(round) => hold::report(&round),
+            Finished::StillOff(error) => AspectReport::from_error(AspectStatus::Failed, &error),
+        },
     };
-    match finish(ctx, view, &settings).await? {
-        Finished::Restored(round) => Ok(hold::report(&round)),
-        Finished::StillOff(error) => Ok(AspectReport::from_error(AspectStatus::Failed, &error)),
-    }
+    tell_role(ctx).await?;
+    Ok(report)
 }
 
 /// Ends a change that is open, by whatever machine it was begun: holds what must not run, restores the settings. Does

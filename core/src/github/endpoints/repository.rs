@@ -130,11 +130,15 @@ impl Client {
         Ok(body.resources.core)
     }
 
-    /// Makes `branch` the default branch.
+    /// Makes `branch` the default branch, where it is not yet: the first branch of an empty repository may be it by
+    /// itself, and changing it takes rights that a token may lack.
     ///
     /// # Errors
     /// The host's refusal; an unknown outcome was read back.
     pub async fn set_default_branch(&self, slug: &Slug, branch: &str) -> Result<()> {
+        if self.repository(slug).await?.default_branch == branch {
+            return Ok(());
+        }
         let what = format!("making {branch} the default branch of {slug}");
         let body = json!({ "default_branch": branch });
         let call = Call::write("patch_repository", what, Method::PATCH, repo(slug, ""), Some(body));
