@@ -24,7 +24,8 @@ pub struct Options {
     pub variable_count_limit: usize,
     /// Keep request and answer bodies of REST traffic, for [`crate::openapi`]. Sealed secrets stay sealed in them.
     pub record_bodies: bool,
-    /// Where the bare repositories and the socket live; a temporary folder, removed at the end, when absent.
+    /// Where the bare repositories are put, in a new folder for each start that stays at the end; when absent, in a
+    /// temporary folder that is removed.
     pub data_dir: Option<PathBuf>,
     /// The program `git`; its `http-backend` serves clones and pushes.
     pub git_program: PathBuf,

@@ -38,7 +38,7 @@ struct Inner {
 /// What exists only until the end. It has a runtime of its own, so that tests may block their threads.
 struct Running {
     runtime: Runtime,
-    _folders: Vec<TempDir>,
+    _folder: TempDir,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -72,7 +72,7 @@ impl Sandbox {
         };
         let folder = temporary_folder().map_err(prepare("the temporary folder"))?;
         let repositories_dir = match &options.data_dir {
-            Some(dir) => dir.join("repositories"),
+            Some(dir) => kept_folder(dir).map_err(prepare("the data folder"))?,
             None => folder.path().join("repositories"),
         };
         let pushes_dir = folder.path().join("pushes");
@@ -107,7 +107,7 @@ impl Sandbox {
                 socket,
                 control_url,
                 control_key,
-                running: Mutex::new(Some(Running { runtime, _folders: vec![folder] })),
+                running: Mutex::new(Some(Running { runtime, _folder: folder })),
             }),
         })
     }
@@ -204,6 +204,13 @@ fn listen() -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
+}
+
+/// A new folder in this one that stays at the end. Each start has its own: what earlier ones left is nobody's.
+fn kept_folder(dir: &Path) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(dir)?;
+    let folder = tempfile::Builder::new().prefix("repositories-").tempdir_in(dir)?;
+    Ok(folder.keep())
 }
 
 /// A folder that others cannot enter, with a path short enough for a socket in it.

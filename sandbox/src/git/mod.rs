@@ -24,7 +24,7 @@ use crate::world::{Found, RepositoryState, TokenKind};
 
 pub(crate) use backend::find_backend;
 pub(crate) use hook::write_hooks;
-pub(crate) use policy::{Update, changes_workflows, glob_matches, refusal_of_update};
+pub(crate) use policy::{NewCommits, Update, glob_matches, refusal_of_update};
 pub(crate) use store::{change_ref, create_bare, is_empty, open};
 
 /// A git request, not yet read.

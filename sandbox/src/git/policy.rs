@@ -1,5 +1,6 @@
 //! What the host refuses in a push, in its own words.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use git2::{Commit, ObjectType, Oid, Repository as Git};
@@ -87,7 +88,8 @@ pub(super) fn judge(
     }
     if !too_large.is_empty() {
         judgement.refuse_all = true;
-        judgement.remarks = large_file_remarks(&git, commands, &too_large, shared.options.file_size_limit);
+        judgement.remarks =
+            large_file_remarks(&NewCommits::of(&git)?, commands, &too_large, shared.options.file_size_limit);
         return Ok(judgement);
     }
     if commands.iter().any(|command| command.new.is_some() && is_hex_name(&command.name)) {
@@ -98,6 +100,7 @@ pub(super) fn judge(
         return Ok(judgement);
     }
     let may_change_workflows = access::may_change_workflows(&pusher.caller);
+    let mut new_commits = NewCommits::of(&git)?;
     for command in commands {
         let (reason, remarks) =
             match refusal_of_update(&git, &rules.protections, &pusher.default_branch, command.into()) {
@@ -105,7 +108,7 @@ pub(super) fn judge(
                 None => match refusal_by_rule(&rules.refusals, &command.name) {
                     Some(refusal) => refusal,
                     None if may_change_workflows => continue,
-                    None => match command.new.and_then(|new| changes_workflows(&git, new)) {
+                    None => match command.new.and_then(|new| new_commits.changed_workflow(new)) {
                         Some(path) => (workflow_reason(&path), Vec::new()),
                         None => continue,
                     },
@@ -188,26 +191,55 @@ fn workflow_reason(path: &str) -> String {
     format!("refusing to allow a Personal Access Token to create or update workflow `{path}` without `workflow` scope")
 }
 
-/// The first workflow file that the commits new to this repository make or change.
-pub(crate) fn changes_workflows(git: &Git, tip: Oid) -> Option<String> {
-    let tip = git.find_object(tip, None).ok()?.peel_to_commit().ok()?.id();
-    new_commits(git, tip)
-        .ok()?
-        .iter()
-        .filter_map(|oid| git.find_commit(*oid).ok())
-        .find_map(|commit| changed_workflow(git, &commit))
+/// The commits that a push brings, seen from the refs that were there before.
+pub(crate) struct NewCommits<'g> {
+    git: &'g Git,
+    known: HashSet<Oid>,
+    /// What was found out about a tip, since many refs may have the same.
+    workflow_changes: HashMap<Oid, Option<String>>,
 }
 
-/// Commits that no ref of the repository reaches yet, oldest last.
-fn new_commits(git: &Git, tip: Oid) -> Result<Vec<Oid>, git2::Error> {
-    let mut walk = git.revwalk()?;
-    walk.push(tip)?;
-    for reference in git.references()?.flatten() {
-        if let Ok(commit) = reference.peel(ObjectType::Commit) {
-            walk.hide(commit.id())?;
-        }
+impl<'g> NewCommits<'g> {
+    /// Reads the refs as they are.
+    pub(crate) fn of(git: &'g Git) -> Result<Self, git2::Error> {
+        let known = git
+            .references()?
+            .flatten()
+            .filter_map(|reference| Some(reference.peel(ObjectType::Commit).ok()?.id()))
+            .collect();
+        Ok(Self { git, known, workflow_changes: HashMap::new() })
     }
-    walk.collect()
+
+    /// The first workflow file that the new commits below this tip make or change.
+    pub(crate) fn changed_workflow(&mut self, tip: Oid) -> Option<String> {
+        if let Some(known) = self.workflow_changes.get(&tip) {
+            return known.clone();
+        }
+        let changed = self
+            .below(tip)
+            .iter()
+            .filter_map(|oid| self.git.find_commit(*oid).ok())
+            .find_map(|commit| changed_workflow(self.git, &commit));
+        self.workflow_changes.insert(tip, changed.clone());
+        changed
+    }
+
+    /// New commits that this tip reaches; none if it is no commit.
+    fn below(&self, tip: Oid) -> Vec<Oid> {
+        let walk = || -> Result<Vec<Oid>, git2::Error> {
+            let tip = self.git.find_object(tip, None)?.peel_to_commit()?.id();
+            if self.known.contains(&tip) {
+                return Ok(Vec::new());
+            }
+            let mut walk = self.git.revwalk()?;
+            walk.push(tip)?;
+            for known in &self.known {
+                walk.hide(*known)?;
+            }
+            walk.collect()
+        };
+        walk().unwrap_or_default()
+    }
 }
 
 /// A workflow file of this commit that is in none of its parents like this.
@@ -248,7 +280,12 @@ fn large_blobs(objects: &str, limit: u64) -> Result<Vec<(Oid, u64)>, git2::Error
     Ok(large)
 }
 
-fn large_file_remarks(git: &Git, commands: &[Command], large: &[(Oid, u64)], limit: u64) -> Vec<String> {
+fn large_file_remarks(
+    new_commits: &NewCommits<'_>,
+    commands: &[Command],
+    large: &[(Oid, u64)],
+    limit: u64,
+) -> Vec<String> {
     let megabytes = |bytes: u64| format!("{:.2} MB", bytes as f64 / (1024.0 * 1024.0));
     let trace: String = large.iter().map(|(oid, _)| oid.to_string()).collect::<String>().chars().take(64).collect();
     let mut remarks =
@@ -257,7 +294,7 @@ fn large_file_remarks(git: &Git, commands: &[Command], large: &[(Oid, u64)], lim
         let path = commands
             .iter()
             .filter_map(|command| command.new)
-            .find_map(|tip| path_of_blob(git, tip, *oid))
+            .find_map(|tip| path_of_blob(new_commits, tip, *oid))
             .unwrap_or_else(|| oid.to_string());
         remarks.push(format!(
             "error: File {path} is {}; this exceeds GitHub's file size limit of {}",
@@ -273,19 +310,20 @@ fn large_file_remarks(git: &Git, commands: &[Command], large: &[(Oid, u64)], lim
 }
 
 /// Where a blob is in one of the commits that are new.
-fn path_of_blob(git: &Git, tip: Oid, blob: Oid) -> Option<String> {
-    let tip = git.find_object(tip, None).ok()?.peel_to_commit().ok()?.id();
-    new_commits(git, tip).ok()?.iter().find_map(|oid| {
-        let tree = git.find_commit(*oid).ok()?.tree().ok()?;
+fn path_of_blob(new_commits: &NewCommits<'_>, tip: Oid, blob: Oid) -> Option<String> {
+    new_commits.below(tip).iter().find_map(|oid| {
+        let tree = new_commits.git.find_commit(*oid).ok()?.tree().ok()?;
         let mut found = None;
-        tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
             if entry.id() == blob {
                 found = entry.name().ok().map(|name| format!("{folder}{name}"));
                 return git2::TreeWalkResult::Abort;
             }
             git2::TreeWalkResult::Ok
-        })
-        .ok();
+        });
+        if let (Err(error), None) = (walked, &found) {
+            tracing::debug!(%error, "a tree cannot be walked");
+        }
         found
     })
 }

@@ -158,7 +158,7 @@ pub(super) fn require_allowed(
     let caller = call.caller.as_ref().map_err(|_| Refusal::bad_credentials())?;
     if let Some(new) = new
         && !access::may_change_workflows(caller)
-        && let Some(path) = git::changes_workflows(git, new)
+        && let Some(path) = git::NewCommits::of(git)?.changed_workflow(new)
     {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,

@@ -1,6 +1,7 @@
 //! Real gh over the Unix socket.
 
-use standin_sandbox::{Transport, WorkflowState};
+use standin_sandbox::openapi::OpenApi;
+use standin_sandbox::{Options, Transport, WorkflowState};
 
 use crate::support::{World, workflow};
 
@@ -108,4 +109,28 @@ async fn gh_follows_pages() {
         ".variables[].name",
     ]);
     assert_eq!(names.lines().count(), 7, "{names}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_gh_sends_is_as_described() {
+    let world = World::with(Options { record_bodies: true, ..Options::default() }).await;
+    let gh = world.gh();
+    let work = world.clone_with_commit("one");
+    work.commit(".github/workflows/hand.yml", &workflow("workflow_dispatch"), "Workflow");
+    work.git(&["push", "-q", "origin", "main"]);
+    gh.run_with(&["secret", "set", "-f", "-", REPO[0], REPO[1]], b"A=1\nB=2\n");
+    gh.run(&["secret", "list", REPO[0], REPO[1]]);
+    gh.run(&["variable", "set", "A", "--body", "1", REPO[0], REPO[1]]);
+    gh.run(&["variable", "set", "A", "--body", "2", REPO[0], REPO[1]]);
+    gh.run(&["variable", "list", REPO[0], REPO[1]]);
+    gh.run(&["workflow", "disable", "hand.yml", REPO[0], REPO[1]]);
+    gh.run(&["workflow", "list", "--all", REPO[0], REPO[1]]);
+    let violations: Vec<String> = OpenApi::load()
+        .unwrap_or_else(|error| panic!("{error}"))
+        .check(&world.sandbox.exchanges())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    assert!(world.sandbox.exchanges().len() >= 10);
 }

@@ -1,8 +1,10 @@
 //! Clone and push with real git: rights, refusals in the host's words, what a push sets off.
 
+use std::time::Duration;
+
 use standin_sandbox::{Level, Options, Protection, PushRefusal, Role, TokenSpec};
 
-use crate::support::{World, workflow};
+use crate::support::{World, said, workflow};
 
 #[tokio::test]
 async fn what_is_pushed_is_cloned_again() {
@@ -219,4 +221,100 @@ async fn a_push_counts_a_run_for_each_enabled_workflow_it_starts() {
     work.commit("c", "c", "C");
     work.git(&["push", "-q", "origin", "main"]);
     assert_eq!(sandbox.workflows("alice", "primary").len(), 2);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_client_dies_leaves_no_child_and_no_folder() {
+    let world = World::new().await;
+    let work = world.clone_with_commit("one");
+    let noise: Vec<u8> = (0..8_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    work.write("noise.bin", &noise);
+    work.commit("other", "x", "Noise");
+    let mut client = work.command(&["-c", "http.postBuffer=65536", "push", "-q", "origin", "main"]).spawn().unwrap();
+    let receiving = || {
+        world
+            .sandbox
+            .requests()
+            .iter()
+            .any(|request| request.path.ends_with("/git-receive-pack") && request.method == "POST")
+    };
+    while !receiving() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.kill().unwrap();
+    client.wait().unwrap();
+    let repository = world.sandbox.repository_path("alice", "primary");
+    world.sandbox.clone().stop().await;
+    // The whole data folder is gone, and nobody works in it any more.
+    assert!(!repository.exists());
+    let still = processes_naming(repository.parent().unwrap());
+    assert!(still.is_empty(), "{still:?}");
+}
+
+#[tokio::test]
+async fn a_long_negotiation_comes_compressed_and_a_clone_may_leave_files_out() {
+    let world = World::new().await;
+    let work = world.clone_with_commit("one");
+    work.git(&["push", "-q", "origin", "main"]);
+    let other = world.work("two", &world.token);
+    other.git(&["clone", "-q", &world.url("alice/primary"), "."]);
+    for number in 0..120 {
+        other.git(&["commit", "-q", "--allow-empty", "-m", &format!("Own {number}")]);
+    }
+    let tip = work.commit("new", "x", "New");
+    work.git(&["push", "-q", "origin", "main"]);
+    // Beyond 1024 bytes git compresses what it has to say.
+    let mut fetch = other.command(&["-c", "protocol.version=0", "fetch", "-q", "origin"]);
+    let output = fetch.env("GIT_TRACE_CURL", "1").output().unwrap();
+    assert!(said(&output).to_lowercase().contains("content-encoding: gzip"));
+    assert_eq!(other.git(&["rev-parse", "origin/main"]), tip);
+    let partial = world.work("three", &world.token);
+    let url = world.url("alice/primary");
+    partial.git(&["clone", "-q", "--filter=blob:none", "--no-checkout", &url, "."]);
+    let missing = partial.git(&["rev-list", "--objects", "--missing=print", "HEAD"]);
+    assert!(missing.lines().any(|line| line.starts_with('?')), "{missing}");
+}
+
+/// Command lines of this machine's processes that serve repositories in this folder.
+#[cfg(target_os = "linux")]
+fn processes_naming(folder: &std::path::Path) -> Vec<String> {
+    let needle = folder.to_string_lossy().into_owned();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
+        .filter_map(|entry| {
+            let environment = std::fs::read(entry.path().join("environ")).ok()?;
+            let environment = String::from_utf8_lossy(&environment).into_owned();
+            let command = std::fs::read(entry.path().join("cmdline")).ok()?;
+            environment
+                .contains(&format!("GIT_PROJECT_ROOT={needle}"))
+                .then(|| String::from_utf8_lossy(&command).replace('\0', " "))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn many_refs_and_odd_names_go_through_one_push() {
+    let world = World::new().await;
+    let work = world.clone_with_commit("one");
+    let oid = work.git(&["rev-parse", "HEAD"]);
+    let mut input = String::new();
+    for number in 0..2_000 {
+        input.push_str(&format!("create refs/heads/many/{number} {oid}\n"));
+    }
+    for odd in ["ünï/cödé", "a#b", "per%cent", "quote'd", "-dash", "with\"double"] {
+        input.push_str(&format!("create refs/heads/{odd} {oid}\n"));
+    }
+    work.write("refs.txt", input.as_bytes());
+    let mut update = work.command(&["update-ref", "--stdin"]);
+    update.stdin(std::fs::File::open(work.path.join("refs.txt")).unwrap());
+    assert!(update.status().unwrap().success());
+    work.git(&["push", "-q", "--atomic", "origin", "refs/heads/*:refs/heads/*"]);
+    let count = work.git(&["ls-remote", "--heads", "origin"]).lines().count();
+    assert_eq!(count, 2_007);
+    assert_eq!(work.remote_ref("refs/heads/ünï/cödé").unwrap(), oid);
+    let body = world.rest().get("/repos/alice/primary/git/ref/heads/per%25cent").await;
+    assert_eq!(body.json()["ref"], "refs/heads/per%cent");
 }

@@ -276,3 +276,15 @@ async fn names_are_found_in_any_case_and_taken_once() {
     let value: Value = got.json();
     assert_eq!(value["message"], "Validation Failed");
 }
+
+#[tokio::test]
+async fn a_data_folder_keeps_the_repositories_and_can_be_used_again() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let options = || Options { data_dir: Some(dir.path().to_owned()), ..Options::default() };
+    let first = World::with(options()).await;
+    let path = first.sandbox.repository_path("alice", "primary");
+    first.sandbox.stop().await;
+    assert!(path.is_dir());
+    let second = World::with(options()).await;
+    assert_ne!(second.sandbox.repository_path("alice", "primary"), path);
+}
