@@ -48,7 +48,9 @@ pub async fn read(ctx: &MirrorContext, remote: &Remote, cache: &Cache, listed: O
     {
         continues(ctx, cache, remembered, &fence)?;
     }
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), "fence", None)?;
+    if !is_kept_there(ctx)? {
+        ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), "fence", None)?;
+    }
     remember(ctx, cache, &fence)?;
     Ok(Some(fence))
 }
