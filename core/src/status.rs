@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
-use standin_state::lock;
 use standin_state::model::{
     Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
     RepositoryReport, Role, RunStatus,
 };
-use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
+use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, RunFilter, RunRecord, Store};
+use standin_state::{files, lock};
 
 use crate::run::mirror_status;
 use crate::{Code, Error, Result, fence};
@@ -19,6 +19,17 @@ use crate::{Code, Error, Result, fence};
 /// # Errors
 /// [`Code::Storage`] when the memory cannot be read.
 pub fn report(store: &Store, folder: &Path, repository: &RepositoryConfig) -> Result<RepositoryReport> {
+    gather(store, folder, repository, View::Live)
+}
+
+/// Whether runs that are going on are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    Live,
+    AtRest,
+}
+
+fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: View) -> Result<RepositoryReport> {
     let mut mirrors = Vec::with_capacity(repository.mirrors.len());
     let mut epoch = None;
     let mut open_change = None;
@@ -30,7 +41,7 @@ pub fn report(store: &Store, folder: &Path, repository: &RepositoryConfig) -> Re
             epoch = epoch.max(Some(memory.epoch));
             open_change = open_change.or_else(|| from_fence(&memory.document, &mirror.id));
         }
-        mirrors.push(mirror_report(store, folder, repository, mirror)?);
+        mirrors.push(mirror_report(store, folder, repository, mirror, view)?);
     }
     Ok(RepositoryReport {
         repository: repository.id.clone(),
@@ -79,9 +90,15 @@ fn mirror_report(
     folder: &Path,
     repository: &RepositoryConfig,
     mirror: &MirrorConfig,
+    view: View,
 ) -> Result<MirrorReport> {
-    let memory = store.mirror_memory(&repository.id, &mirror.id)?;
+    let mut memory = store.mirror_memory(&repository.id, &mirror.id)?;
     let held = lock::is_held(folder, &mirror.id)?.is_some();
+    let goes_on = held && memory.last_run.as_ref().is_some_and(|run| run.status == RunStatus::Running);
+    if view == View::AtRest && goes_on {
+        memory.last_run = last_finished(store, repository, mirror)?;
+    }
+    let held = held && view == View::Live;
     let aspect = |aspect: Aspect| {
         if mirror.sync.contains(&aspect) {
             memory.aspects.get(&aspect).cloned().unwrap_or_else(|| AspectReport::new(AspectStatus::Unknown))
@@ -106,6 +123,12 @@ fn mirror_report(
         next_sync_iso: None,
         error: error(&memory, held),
     })
+}
+
+fn last_finished(store: &Store, repository: &RepositoryConfig, mirror: &MirrorConfig) -> Result<Option<RunRecord>> {
+    let filter =
+        RunFilter { repository: Some(repository.id.clone()), mirror: Some(mirror.id.clone()), status: None, limit: 2 };
+    Ok(store.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running))
 }
 
 fn status(mirror: &MirrorConfig, memory: &MirrorMemory, held: bool) -> MirrorStatus {
@@ -144,13 +167,10 @@ pub fn interrupted() -> Error {
     )
 }
 
-/// Whether all enabled mirrors are in step in all their aspects.
-pub(crate) fn all_in_step(report: &RepositoryReport) -> bool {
-    let mut enabled = report.mirrors.iter().filter(|mirror| mirror.enabled).peekable();
-    enabled.peek().is_some()
-        && enabled.all(|mirror| {
-            [&mirror.code, &mirror.secrets, &mirror.variables, &mirror.workflows]
-                .iter()
-                .all(|aspect| matches!(aspect.status, AspectStatus::Ok | AspectStatus::Skipped))
-        })
+/// Writes `mirror_status.json`: the report at rest. A file cannot take back what it says, so a run that is going on
+/// shows in it as what was before.
+pub(crate) fn write(store: &Store, folder: &Path, repository: &RepositoryConfig) -> Result<()> {
+    // One writer at a time, so that an older report never replaces a newer one.
+    let _alone = lock::exclusive(folder, "status")?;
+    files::write_mirror_status(folder, &gather(store, folder, repository, View::AtRest)?)
 }

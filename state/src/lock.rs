@@ -112,6 +112,30 @@ pub fn is_held(folder: &Path, mirror: &MirrorId) -> Result<Option<String>, Error
     }
 }
 
+/// Waits for the lock of a short piece of work on a repository's files, such as writing its status; kept until dropped.
+///
+/// # Errors
+/// [`Code::Storage`] when the lock file cannot be used.
+pub fn exclusive(folder: &Path, work: &str) -> Result<impl Drop, Error> {
+    let folder = folder.join("locks");
+    files::create_private_folder(&folder)?;
+    let path = folder.join(format!("{work}.work"));
+    let file = files::open_private(&path).map_err(|error| unusable(&path, &error))?;
+    file.lock().map_err(|error| unusable(&path, &error))?;
+    Ok(Exclusive { file })
+}
+
+struct Exclusive {
+    file: File,
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        // Closing the file frees the lock even where this fails.
+        let _ = self.file.unlock();
+    }
+}
+
 fn path(folder: &Path, mirror: &MirrorId) -> PathBuf {
     folder.join("locks").join(format!("{mirror}.lock"))
 }

@@ -90,7 +90,7 @@ impl Engine {
             Some(id) => vec![named(&repository, id)?],
             None => repository.mirrors.iter().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect(),
         };
-        let source = self.source(&repository, CancellationToken::new()).await?;
+        let source = self.source(&repository, self.limited()).await?;
         let request = self.run_request(&SyncRequest::default());
         let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
         join_all(checks).await.into_iter().collect()
@@ -133,7 +133,7 @@ impl Engine {
             ));
         }
         let repository = self.repository(Some(&rescue.repository))?;
-        let source = self.source(&repository, CancellationToken::new()).await?;
+        let source = self.source(&repository, self.limited()).await?;
         let dropped = code::rescue::drop(&source.context, id);
         let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
         self.audited("rescue_drop", Some(&rescue.repository), Some(&rescue.mirror), detail, dropped)
@@ -202,7 +202,7 @@ impl Engine {
         let mirror = named(&known, mirror)?;
         let mut test =
             MirrorTest { mirror: mirror.id.clone(), repo: mirror.target.display(), checks: Vec::new(), host_key: None };
-        let source = self.source(&known, CancellationToken::new()).await?;
+        let source = self.source(&known, self.limited()).await?;
         let context = match source.context_by_hand(mirror.clone()).await {
             Ok(context) => context,
             Err(error) => {
@@ -255,6 +255,17 @@ impl Engine {
         self.audited("accept_host_key", Some(&known.id), None, format!("{} {}", key.host, key.fingerprint), accepted)
     }
 
+    /// A cancel that comes when the time limit of a run is up: what is done by hand never holds a mirror longer.
+    fn limited(&self) -> CancellationToken {
+        let (cancel, limit) = (CancellationToken::new(), self.config().limits.run);
+        let timer = cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            timer.cancel();
+        });
+        cancel
+    }
+
     /// A mirror's context with its lock held, for what is done by hand.
     async fn locked_context(
         &self,
@@ -263,7 +274,7 @@ impl Engine {
     ) -> Result<(MirrorContext, MirrorLock)> {
         let known = self.repository(repository)?;
         let mirror = named(&known, mirror)?;
-        let source = self.source(&known, CancellationToken::new()).await?;
+        let source = self.source(&known, self.limited()).await?;
         let text = lock::holder(&self.shared.actor, self.shared.outside.clock.now());
         let lock = MirrorLock::try_acquire(&source.context.folder, &mirror.id, &text).map_err(Error::from)?;
         let context = source.context_by_hand(mirror).await?;

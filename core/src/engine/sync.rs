@@ -19,7 +19,7 @@ use crate::jobs::JobKey;
 use crate::plan::Plan;
 use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
 use crate::tokens::{self, Place};
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, status};
 
 /// What to sync or plan.
 #[derive(Clone, Debug)]
@@ -145,6 +145,7 @@ impl Engine {
             Ok(source) => {
                 let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request));
                 let outcomes = join_all(runs).await;
+                self.note_full_sync(&source, request, &outcomes);
                 tidy(&source).await;
                 outcomes
             }
@@ -160,6 +161,26 @@ impl Engine {
             blocked: count(MirrorStatus::Blocked),
         });
         SyncOutcome { repository: repository.id.clone(), mirrors: outcomes }
+    }
+
+    /// Remembers the moment when a sync brought every enabled mirror in step in all its aspects.
+    fn note_full_sync(&self, source: &SharedSource, request: &SyncRequest, outcomes: &[MirrorOutcome]) {
+        let repository = &source.context.repository;
+        let in_step = |id: &MirrorId| {
+            outcomes.iter().any(|outcome| outcome.mirror == *id && outcome.status == MirrorStatus::Success)
+        };
+        let full = request.aspects.is_none()
+            && repository.mirrors.iter().filter(|mirror| mirror.enabled).all(|mirror| in_step(&mirror.id));
+        if !full {
+            return;
+        }
+        let (store, now) = (&self.shared.store, self.shared.outside.clock.now());
+        let noted = store
+            .set_last_full_sync(&repository.id, now)
+            .and_then(|()| status::write(store, &source.context.folder, repository));
+        if let Err(error) = noted {
+            tracing::warn!(error = %error.message, "the moment of the full sync could not be kept");
+        }
     }
 
     fn start_run(

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use standin_state::config::MirrorConfig;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource, Totals};
 use crate::code::{self, MirrorView, Snapshot};
 use crate::event::{Event, Notice};
-use crate::plan::{ActionsGuardPlan, CodePlan, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;
 use crate::workflows::switch;
 use crate::{Code, Error, Result, secrets, variables, workflows};
@@ -169,9 +168,13 @@ async fn once(
     request: &RunRequest,
     attempt: usize,
 ) -> (Tried, Option<Error>) {
-    let looked = tokio::select! {
-        () = context.cancel.cancelled() => Err(stopped()),
-        looked = look_and_plan(source, context, &request.aspects, attempt) => looked,
+    let looked = match or_stopped(context, code::look(context)).await {
+        // Never dropped half-way: it switches Actions off again when it is stopped.
+        Ok(mut view) => match switch::mend(context, &mut view).await {
+            Ok(_) => or_stopped(context, plan_with(source, context, &request.aspects, attempt, view)).await,
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
     };
     match looked {
         Ok(looked) => apply(context, looked).await,
@@ -182,17 +185,12 @@ async fn once(
     }
 }
 
-fn look_and_plan<'a>(
-    source: &'a SharedSource,
-    context: &'a MirrorContext,
-    aspects: &'a BTreeSet<Aspect>,
-    attempt: usize,
-) -> BoxFuture<'a, Result<Looked>> {
-    Box::pin(async move {
-        let mut view = code::look(context).await?;
-        switch::mend(context, &mut view).await?;
-        plan_with(source, context, aspects, attempt, view).await
-    })
+/// Work that may be dropped at any moment, ended when the run is stopped.
+async fn or_stopped<T>(context: &MirrorContext, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        () = context.cancel.cancelled() => Err(stopped()),
+        result = work => result,
+    }
 }
 
 fn stopped() -> Error {
@@ -243,15 +241,18 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
     );
     let engaged = if switch_off { switch::engage(context, &mut view).await.map(Some) } else { Ok(None) };
 
+    let unguarded = unguarded(&plan, engaged.as_ref().err());
+    let elsewhere = goes_elsewhere(context, &plan);
     let values = async {
-        tokio::join!(apply_secrets(context, plan.secrets.as_ref()), apply_variables(context, plan.variables.as_ref()),)
+        tokio::join!(
+            apply_secrets(context, plan.secrets.as_ref(), elsewhere.as_ref()),
+            apply_variables(context, plan.variables.as_ref(), elsewhere.as_ref()),
+        )
     };
     let code = async {
-        match &engaged {
-            Ok(_) => apply_code(context, plan.code.as_ref(), snapshot.as_ref(), &mut view).await,
-            Err(error) => plan.code.as_ref().map(|_| {
-                Err(error.clone().during("Actions could not be switched off before the push, so nothing was pushed"))
-            }),
+        match unguarded {
+            None => apply_code(context, plan.code.as_ref(), snapshot.as_ref(), &mut view).await,
+            Some(error) => plan.code.as_ref().map(|_| Err(error)),
         }
     };
     let (code, (secrets, variables)) = tokio::join!(code, values);
@@ -278,6 +279,37 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
     let Results { reports, passing, cancelled } = results;
     let error = cancelled.then(stopped);
     (Tried { reports, error, cancelled }, passing)
+}
+
+/// Why a push that brings workflows must not go: nobody would keep them from starting.
+fn unguarded(plan: &Plan, switch: Option<&Error>) -> Option<Error> {
+    if let Some(error) = switch {
+        return Some(error.clone().during("nothing was pushed, since Actions could not be switched off before"));
+    }
+    match (&plan.workflows, &plan.code) {
+        (Some(Planned::Failed(error)), Some(Planned::Ready(code))) if !code.workflow_files.is_empty() => {
+            Some(error.clone().during("nothing was pushed, since the workflows that it brings could not be held"))
+        }
+        _ => None,
+    }
+}
+
+/// Why secrets and variables wait too: the source may be another than the user thinks, or the mirror open to all.
+fn goes_elsewhere(context: &MirrorContext, plan: &Plan) -> Option<Error> {
+    let Some(Planned::Ready(code)) = &plan.code else { return None };
+    let reasons: Vec<String> = code
+        .guard
+        .iter()
+        .filter(|reason| matches!(reason, GuardReason::SourceReplaced { .. } | GuardReason::PrivateToPublic))
+        .map(ToString::to_string)
+        .collect();
+    (!reasons.is_empty() && !context.yes).then(|| {
+        Error::new(
+            Code::GuardHeld,
+            format!("waits for the same confirmation as the code: {}", reasons.join("; ")),
+            format!("If it is meant, `standin sync --mirror {} --yes` does it.", context.mirror.id),
+        )
+    })
 }
 
 /// Whether the push goes at all: a plan that waits for a confirmation moves nothing.
@@ -322,23 +354,34 @@ async fn apply_code(
     }
 }
 
-async fn apply_secrets(context: &MirrorContext, plan: Option<&Planned<SecretsPlan>>) -> Option<Result<AspectReport>> {
+async fn apply_secrets(
+    context: &MirrorContext,
+    plan: Option<&Planned<SecretsPlan>>,
+    waits: Option<&Error>,
+) -> Option<Result<AspectReport>> {
     let plan = plan?;
     started(context, Aspect::Secrets);
     match plan {
         Planned::Failed(error) => Some(Err(error.clone())),
-        Planned::Ready(plan) => Some(secrets::apply(context, plan).await),
+        Planned::Ready(plan) => match waits {
+            Some(error) => Some(Err(error.clone())),
+            None => Some(secrets::apply(context, plan).await),
+        },
     }
 }
 
 async fn apply_variables(
     context: &MirrorContext,
     plan: Option<&Planned<VariablesPlan>>,
+    waits: Option<&Error>,
 ) -> Option<Result<AspectReport>> {
     let plan = plan?;
     started(context, Aspect::Variables);
     match plan {
         Planned::Failed(error) => Some(Err(error.clone())),
-        Planned::Ready(plan) => Some(variables::apply(context, plan).await),
+        Planned::Ready(plan) => match waits {
+            Some(error) => Some(Err(error.clone())),
+            None => Some(variables::apply(context, plan).await),
+        },
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use standin_state::config::MirrorConfig;
-use standin_state::files;
 use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RunId, RunStatus};
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
@@ -96,12 +95,7 @@ fn write(
         detail: describe(tried, totals),
         outcome: audit_outcome(status, tried),
     })?;
-    let report = status::report(store, &source.folder, repository)?;
-    if status::all_in_step(&report) {
-        store.set_last_full_sync(&repository.id, now)?;
-    }
-    let report = status::report(store, &source.folder, repository)?;
-    files::write_mirror_status(&source.folder, &report)
+    status::write(store, &source.folder, repository)
 }
 
 /// Tells that a mirror's run could not even begin.

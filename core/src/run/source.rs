@@ -80,6 +80,7 @@ impl SharedSource {
         yes: bool,
     ) -> Result<MirrorContext> {
         let source = &self.context;
+        forget_other_target(source, &mirror)?;
         let place = Place::Mirror(mirror.id.clone());
         let token = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place).await?;
         if mirror.kind == MirrorType::GitHub && token.is_none() {
@@ -107,4 +108,33 @@ impl SharedSource {
         };
         Ok(MirrorContext { source: source.clone(), run, in_history: true, mirror, token, github, cancel, totals, yes })
     }
+}
+
+/// What is remembered of a mirror is true of one place. When the mirror's id now names another, its approvals,
+/// fingerprints, held workflows, decisions, fence and facts are forgotten; history, audit trail and rescues stay.
+fn forget_other_target(source: &SourceContext, mirror: &MirrorConfig) -> Result<()> {
+    const TARGET: &str = "target";
+    let (store, repository) = (&source.store, &source.repository.id);
+    let now = mirror.target.display();
+    let before = store.fact(repository, Some(&mirror.id), TARGET)?;
+    if before.as_ref() == Some(&now) {
+        return Ok(());
+    }
+    if let Some(before) = before {
+        let open = store.open_journals(Some(repository))?.into_iter().any(|entry| entry.mirror == mirror.id);
+        if open {
+            return Err(Error::new(
+                Code::ActionsLeftOff,
+                format!(
+                    "mirror {} is now {now}, but Actions are still switched off on {before} by an interrupted sync",
+                    mirror.id
+                ),
+                format!(
+                    "Name {before} again and sync once, so that its settings are restored; then give {now} an id of its own."
+                ),
+            ));
+        }
+        store.forget_mirror(repository, &mirror.id)?;
+    }
+    store.set_fact(repository, Some(&mirror.id), TARGET, Some(&now))
 }

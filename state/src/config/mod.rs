@@ -282,6 +282,12 @@ impl<'a> Loader<'a> {
         }
         let surroundings = Surroundings { hosts, home: self.home.as_deref() };
         let variables = self.variables(file.as_ref(), clone.as_ref(), is_at_hand);
+        if let (Some(clone), Some(file)) = (&clone, &file)
+            && (draft.env_file.is_none()
+                || location::real_path(&file.path).starts_with(location::real_path(&clone.root)))
+        {
+            validate::refuse_foreign_source(&variables, draft.source.as_ref(), clone, &surroundings, mistakes);
+        }
         let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
         validate::repository(merged, &Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() }, mistakes)
     }

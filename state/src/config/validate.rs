@@ -10,6 +10,7 @@ use super::env::EnvFile;
 use super::location::{Location, Surroundings, real_path, without_credentials};
 use super::mistakes::{Complaint, Given, Mistakes};
 use super::origin::Clone;
+use super::variables::Variables;
 use super::{MirrorConfig, RepositoryConfig, Source, Target, settings, travel};
 use crate::model::{Aspect, MirrorType, RepositoryId};
 
@@ -132,6 +133,42 @@ fn source(draft: &RepositoryDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> 
         return None;
     };
     Some(origin_of(clone, &room.surroundings, mistakes).unwrap_or_else(|| Location::Path(clone.root.clone())))
+}
+
+/// Refuses a source that only the clone's own `.env` names, and that is another repository: whoever wrote that file
+/// may not see it, and the user's own token or key would read it for them. A token beside it in the file shows that
+/// they may, where git uses that token.
+pub(super) fn refuse_foreign_source(
+    variables: &Variables,
+    in_toml: Option<&Given<Named>>,
+    clone: &Clone,
+    surroundings: &Surroundings<'_>,
+    mistakes: &mut Mistakes,
+) {
+    let Some(given) = variables.source().filter(|_| variables.source_is_from_file()) else { return };
+    let locate = |named: &Named| surroundings.locate(&named.text, &named.base).ok();
+    let Some(named) = locate(&given.value) else { return };
+    let takes_token = match &named {
+        Location::GitHub(_) => true,
+        Location::Url(url) => url.to_ascii_lowercase().starts_with("http"),
+        Location::Path(_) => false,
+    };
+    if takes_token && variables.source_token_is_from_file() {
+        return;
+    }
+    let identity = named.identity(surroundings);
+    let is_known = matches!(&named, Location::Path(path) if is_folder_of(clone, path))
+        || [in_toml.and_then(|given| locate(&given.value)), origin_of(clone, surroundings, &mut Mistakes::default())]
+            .into_iter()
+            .flatten()
+            .any(|known| known.identity(surroundings) == identity);
+    if !is_known {
+        let message = format!("`{}` is neither this clone nor where it came from", named.display());
+        let hint = "A repository's own file cannot choose another one to be copied. Set `MIRROR_SOURCE` in the process \
+                    environment, or `source` with `path` in `standin.toml`; or write the token that may read it beside \
+                    it as `MIRROR_SOURCE_TOKEN`.";
+        mistakes.add(&given.place, Complaint::new(message, hint));
+    }
 }
 
 /// Where a clone came from, without the credentials that may stand in its URL.

@@ -35,11 +35,20 @@ const SETTINGS: &[&str] = &[
     "STATE_DIR",
 ];
 
+/// Where tokens go: a repository must not choose that for whoever cloned it.
+const NEVER_FROM_FILE: &[&str] = &["STANDIN_GITHUB_API_URL", "STANDIN_GITHUB_SERVER_URL", "STANDIN_GH_CONFIG_DIR"];
+
 struct Variable {
     value: String,
     place: String,
     base: PathBuf,
     from_file: bool,
+}
+
+impl Variable {
+    fn is_misplaced(&self, key: &str) -> bool {
+        self.from_file && NEVER_FROM_FILE.contains(&key)
+    }
 }
 
 /// The variables that are meant for Standin. An empty value counts as not given.
@@ -96,7 +105,7 @@ impl Variables {
         mistakes: &mut Mistakes,
         read: impl FnOnce(&Variable) -> Result<T, Complaint>,
     ) -> Option<Given<T>> {
-        let variable = self.values.get(key)?;
+        let variable = self.values.get(key).filter(|variable| !variable.is_misplaced(key))?;
         let value = mistakes.take(&variable.place, read(variable))?;
         Some(Given::new(value, variable.place.clone()))
     }
@@ -119,6 +128,20 @@ impl Variables {
     /// `MIRROR_SOURCE`.
     pub fn source(&self) -> Option<Given<Named>> {
         self.named("MIRROR_SOURCE")
+    }
+
+    /// Whether the source is what the file says, and so may be what somebody else wrote.
+    pub fn source_is_from_file(&self) -> bool {
+        self.is_from_file("MIRROR_SOURCE")
+    }
+
+    /// Whether the source's token is the one in the file.
+    pub fn source_token_is_from_file(&self) -> bool {
+        self.is_from_file("MIRROR_SOURCE_TOKEN")
+    }
+
+    fn is_from_file(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|variable| variable.from_file)
     }
 
     /// `MIRROR_ENABLED`.
@@ -215,6 +238,16 @@ impl Variables {
                         Complaint::new(format!("`{key}` is not written in capitals"), format!("Write `{upper}`.")),
                     );
                 }
+                continue;
+            }
+            if variable.is_misplaced(key) {
+                mistakes.add(
+                    &variable.place,
+                    Complaint::new(
+                        "where tokens are sent is never taken from a repository's own file",
+                        "Set it in the process environment, or as `[[host]]` in `standin.toml`, and remove the line.",
+                    ),
+                );
                 continue;
             }
             if let Some(rest) = key.strip_prefix("STANDIN_") {

@@ -140,7 +140,7 @@ impl Store {
                     "SELECT {RUN_COLUMNS} FROM runs
                      WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR mirror = ?2)
                          AND (?3 IS NULL OR status = ?3)
-                     ORDER BY started_ns DESC, rowid DESC LIMIT ?4"
+                     ORDER BY rowid DESC LIMIT ?4"
                 ))?
                 .query_map(params![filter.repository, filter.mirror, filter.status, limit(filter.limit)], run_from)?
                 .collect::<rusqlite::Result<_>>()?)
@@ -180,7 +180,7 @@ fn select_running(
     Ok(transaction
         .prepare_cached(&format!(
             "SELECT {RUN_COLUMNS} FROM runs WHERE repository = ?1 AND mirror = ?2 AND status = ?3
-             ORDER BY started_ns DESC, rowid DESC"
+             ORDER BY rowid DESC"
         ))?
         .query_map(params![repository, mirror, RunStatus::Running], run_from)?
         .collect::<rusqlite::Result<_>>()?)
@@ -194,7 +194,7 @@ pub(super) fn last_run(
     transaction
         .prepare_cached(&format!(
             "SELECT {RUN_COLUMNS} FROM runs WHERE repository = ?1 AND mirror = ?2
-             ORDER BY started_ns DESC, rowid DESC LIMIT 1"
+             ORDER BY rowid DESC LIMIT 1"
         ))?
         .query_row(params![repository, mirror], run_from)
         .optional()
