@@ -83,17 +83,19 @@ impl Window {
         let bus_address = first_line(&bus, "a message bus");
         let port = free_port();
         let mut driver = Command::new("WebKitWebDriver");
-        driver.arg(format!("--port={port}")).env_clear().envs(&machine.environment).current_dir(&machine.folder).envs([
-            ("DISPLAY", display.as_str()),
-            ("DBUS_SESSION_BUS_ADDRESS", &bus_address),
-            ("XDG_RUNTIME_DIR", &folder.display().to_string()),
-            ("GDK_BACKEND", "x11"),
-            ("GTK_THEME", if theme == Theme::Dark { "Adwaita:dark" } else { "Adwaita" }),
-            ("GTK_USE_PORTAL", "0"),
-            ("NO_AT_BRIDGE", "1"),
-            ("TAURI_WEBVIEW_AUTOMATION", "true"),
-            ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
-        ]);
+        driver.arg(format!("--port={port}")).env_clear().envs(&machine.environment).current_dir(&machine.folder).envs(
+            [
+                ("DISPLAY", display.as_str()),
+                ("DBUS_SESSION_BUS_ADDRESS", &bus_address),
+                ("XDG_RUNTIME_DIR", &folder.display().to_string()),
+                ("GDK_BACKEND", "x11"),
+                ("GTK_THEME", if theme == Theme::Dark { "Adwaita:dark" } else { "Adwaita" }),
+                ("GTK_USE_PORTAL", "0"),
+                ("NO_AT_BRIDGE", "1"),
+                ("TAURI_WEBVIEW_AUTOMATION", "true"),
+                ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+            ],
+        );
         let driver = Running::start(driver, &machine.said, "WebKitWebDriver");
         finish("the driver", PATIENCE, || TcpStream::connect(("127.0.0.1", port)).is_ok());
         // The client wants one even for a loopback without TLS; another test's may be there already.
@@ -108,7 +110,8 @@ impl Window {
             _screen: screen,
         };
         let options = json!({ "binary": machine.program, "args": arguments });
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "browserName": "wry", "webkitgtk:browserOptions": options } } });
+        let wanted =
+            json!({ "capabilities": { "alwaysMatch": { "browserName": "wry", "webkitgtk:browserOptions": options } } });
         let opened = window.ask(reqwest::Method::POST, "/session", Some(wanted));
         window.session = format!("/session/{}", opened["sessionId"].as_str().unwrap());
         window
@@ -161,7 +164,11 @@ impl Window {
             if text.contains(words) {
                 return;
             }
-            assert!(Instant::now() < deadline, "{selector} does not come to say {words:?}; it says:\n{text}\n{}", self.text("body"));
+            assert!(
+                Instant::now() < deadline,
+                "{selector} does not come to say {words:?}; it says:\n{text}\n{}",
+                self.text("body")
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -192,7 +199,10 @@ impl Window {
             }
             let outer = self.ask(reqwest::Method::GET, &format!("{}/window/rect", self.session), None);
             let (outer_width, outer_height) = (outer["width"].as_i64().unwrap(), outer["height"].as_i64().unwrap());
-            self.session("/window/rect", rectangle(outer_width + width - inner_width, outer_height + height - inner_height));
+            self.session(
+                "/window/rect",
+                rectangle(outer_width + width - inner_width, outer_height + height - inner_height),
+            );
             std::thread::sleep(Duration::from_millis(200));
             false
         });
@@ -242,6 +252,10 @@ fn start_bus(folder: &Path, said: &Path) -> Running {
     );
     fs::write(&configuration, text).unwrap();
     let mut bus = Command::new("dbus-daemon");
-    bus.arg(format!("--config-file={}", configuration.display())).args(["--nofork", "--nopidfile", "--print-address=1"]);
+    bus.arg(format!("--config-file={}", configuration.display())).args([
+        "--nofork",
+        "--nopidfile",
+        "--print-address=1",
+    ]);
     Running::start(bus, said, "dbus-daemon")
 }

@@ -59,7 +59,9 @@ fn the_window_shows_real_status_and_syncs_with_live_output_and_without_a_secret(
     window.until(&card(STANDBY), "In step");
     assert_eq!(refs(&world.standby()), refs(&world.primary()));
 
-    window.run("[...document.querySelectorAll('button')].find((button) => button.innerText.includes('Sync All Now')).click()");
+    window.run(
+        "[...document.querySelectorAll('button')].find((button) => button.innerText.includes('Sync All Now')).click()",
+    );
     window.until("[aria-label='Lines of mirror-2']", "Done in");
     window.until(&card(ARCHIVE), "In step");
     assert_eq!(refs(&world.archive()), refs(&world.primary()));
@@ -159,7 +161,7 @@ fn the_window_shows_every_mistake_of_the_configuration_and_reloads() {
     let window = Window::open(&world.machine(), &[], Theme::Light);
     window.until("main", "The configuration has 2 mistakes");
     window.until("main", "MIRROR_1_TYPE");
-    window.until("main", "MIRROR_2_URL");
+    window.until("main", "MIRROR_2: nothing says where this mirror is");
     world.set("MIRROR_1_TYPE", Some("github"));
     world.set("MIRROR_2_URL", Some(&world.archive().display().to_string()));
     window.click("main button.primary");

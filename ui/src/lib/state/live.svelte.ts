@@ -12,7 +12,8 @@ export interface Line {
   key: number;
   at: string;
   tone: Tone | 'plain';
-  /** Lines that belong to an aspect stand indented below its line. */
+  /** Lines that belong to an aspect stand together, indented below its own. */
+  aspect: Aspect | null;
   depth: 0 | 1;
   text: string;
   /** After the text, in a fixed-width font. */
@@ -46,10 +47,14 @@ export class LiveRun {
     at: string,
     tone: Line['tone'],
     text: string,
-    more: Partial<Pick<Line, 'depth' | 'figure' | 'hint'>> = {},
+    more: Partial<Pick<Line, 'aspect' | 'depth' | 'figure' | 'hint'>> = {},
   ): number {
     this.#key += 1;
-    this.lines.push({ key: this.#key, at, tone, text, depth: 0, figure: '', hint: '', ...more });
+    const line: Line = { key: this.#key, at, tone, text, aspect: null, depth: 0, figure: '', hint: '', ...more };
+    // Aspects are applied side by side; what belongs together is shown together.
+    const before = line.aspect ? this.lines.findLastIndex((known) => known.aspect === line.aspect) : -1;
+    if (before < 0) this.lines.push(line);
+    else this.lines.splice(before + 1, 0, line);
     if (this.lines.length > KEPT_LINES) {
       const surplus = this.lines.length - KEPT_LINES;
       this.lines.splice(0, surplus);
@@ -73,7 +78,10 @@ export class LiveRun {
         break;
       case 'aspect_started':
         this.#changes.set(event.aspect, 0);
-        this.#aspectLines.set(event.aspect, this.#add(event.at_iso, 'running', `${aspectDeed[event.aspect]}…`));
+        this.#aspectLines.set(
+          event.aspect,
+          this.#add(event.at_iso, 'running', `${aspectDeed[event.aspect]}…`, { aspect: event.aspect }),
+        );
         break;
       case 'progress':
         this.bars.set(event.aspect, { phase: event.phase, done: event.done, total: event.total });
@@ -83,10 +91,14 @@ export class LiveRun {
         this.#changes.set(event.change.aspect, (this.#changes.get(event.change.aspect) ?? 0) + 1);
         const text = changeWords(event.change, done);
         if (event.outcome.outcome === 'done') {
-          this.#add(event.at_iso, 'plain', text, { depth: 1, figure: changeTips(event.change) });
+          this.#add(event.at_iso, 'plain', text, {
+            aspect: event.change.aspect,
+            depth: 1,
+            figure: changeTips(event.change),
+          });
         } else {
           const { message, hint } = event.outcome.error;
-          this.#add(event.at_iso, 'failed', `${text}: ${message}`, { depth: 1, hint });
+          this.#add(event.at_iso, 'failed', `${text}: ${message}`, { aspect: event.change.aspect, depth: 1, hint });
         }
         break;
       }
