@@ -7,3 +7,4 @@ pub mod crash;
 pub mod git;
 pub mod pair;
 pub mod standby;
+pub mod window;
