@@ -83,10 +83,10 @@ const LINUX: &[Need] = &[
         elsewhere: "WebKitWebDriver, which steers the window in tests (some systems ship it with WebKitGTK)",
     },
     Need {
-        probe: Probe::Program("xvfb-run"),
+        probe: Probe::Program("Xvfb"),
         purpose: For::Test,
         debian: &["xvfb"],
-        elsewhere: "Xvfb with xvfb-run (Fedora: xorg-x11-server-Xvfb; Arch: xorg-server-xvfb)",
+        elsewhere: "Xvfb (Fedora: xorg-x11-server-Xvfb; Arch: xorg-server-xvfb)",
     },
     Need {
         probe: Probe::Program("xauth"),
@@ -97,7 +97,7 @@ const LINUX: &[Need] = &[
     Need {
         probe: Probe::Program("dbus-run-session"),
         purpose: For::Test,
-        debian: &["dbus-daemon", "dbus-x11"],
+        debian: &["dbus", "dbus-x11"],
         elsewhere: "dbus-run-session (Fedora: dbus-daemon; Arch: dbus)",
     },
     Need {
