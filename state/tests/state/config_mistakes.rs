@@ -94,10 +94,36 @@ fn values_of_variables() {
         "MIRROR_1_REPO=acme/backup\nSTANDIN_PARALLEL=0",
         "MIRROR_1_REPO=acme/backup\nSTANDIN_RUN_LIMIT=1 hour",
         "MIRROR_1_REPO=acme/backup\nSTANDIN_REQUEST_LIMIT=99999999999999999999s",
-        "MIRROR_1_REPO=acme/backup\nSTANDIN_GITHUB_API_URL=api.github.com",
-        "MIRROR_1_REPO=acme/backup\nSTANDIN_GITHUB_API_URL=https://user:CANARY@api.github.com",
-        "MIRROR_1_REPO=acme/backup\nSTANDIN_GITHUB_SERVER_URL=http://git.example.com",
-        "MIRROR_1_REPO=acme/backup\nSTANDIN_GH_CONFIG_DIR=~ann/gh",
+    ]));
+}
+
+#[test]
+fn values_of_addresses_of_github() {
+    let with = |key, value| Ground::with_clone().env("MIRROR_1_REPO=acme/backup").variable(key, value);
+    insta::assert_snapshot!(told(&[
+        ("no address", with("STANDIN_GITHUB_API_URL", "api.github.com")),
+        ("a password", with("STANDIN_GITHUB_API_URL", "https://user:CANARY@api.github.com")),
+        ("in the clear", with("STANDIN_GITHUB_SERVER_URL", "http://git.example.com")),
+        ("no folder", with("STANDIN_GH_CONFIG_DIR", "~ann/gh")),
+    ]));
+}
+
+#[test]
+fn an_env_file_cannot_say_where_tokens_go() {
+    insta::assert_snapshot!(env_cases(&[
+        "MIRROR_1_REPO=acme/backup\nSTANDIN_GITHUB_API_URL=https://evil.example",
+        "MIRROR_1_REPO=acme/backup\nSTANDIN_GITHUB_SERVER_URL=https://evil.example",
+        "MIRROR_1_REPO=acme/backup\nSTANDIN_GH_CONFIG_DIR=./gh",
+    ]));
+}
+
+#[test]
+fn an_env_file_cannot_choose_another_repository_to_be_copied() {
+    insta::assert_snapshot!(env_cases(&[
+        "MIRROR_1_REPO=acme/backup\nMIRROR_SOURCE=victim/private",
+        "MIRROR_1_REPO=acme/backup\nMIRROR_SOURCE=/home/victim/private",
+        "MIRROR_1_REPO=acme/backup\nMIRROR_SOURCE=/home/victim/private\nMIRROR_SOURCE_TOKEN=TOKEN_VALUE",
+        "MIRROR_1_REPO=acme/backup\nMIRROR_SOURCE=git@host.example:private\nMIRROR_SOURCE_TOKEN=TOKEN_VALUE",
     ]));
 }
 

@@ -146,8 +146,24 @@ fn the_file_names_the_clone_at_hand_by_path_by_source_or_by_another_work_tree() 
 
 #[test]
 fn mirror_source_replaces_origin() {
-    let ground = Ground::with_clone().env("MIRROR_SOURCE=acme/upstream\nMIRROR_1_REPO=acme/backup\n");
+    let ground = Ground::with_clone().env(MIRROR).variable("MIRROR_SOURCE", "acme/upstream");
     assert_eq!(ground.repository().source.display(), "acme/upstream");
+}
+
+#[test]
+fn an_env_file_may_name_the_origin_the_clone_what_toml_names_and_what_its_own_token_reads() {
+    let source = |env: &str, ground: Ground| ground.env(&format!("{MIRROR}MIRROR_SOURCE={env}")).repository().source;
+    let plain = Ground::with_clone;
+    assert_eq!(source("git@github.com:Acme/Site.git", plain()).display(), "Acme/Site");
+    let ground = plain();
+    let clone = ground.path("site");
+    assert_eq!(source(".", ground), Source::Path(clone));
+    assert_eq!(source("acme/other\nMIRROR_SOURCE_TOKEN=canary", plain()).display(), "acme/other");
+    let toml = "[[repository]]\nid = \"site\"\npath = \"../site\"\nsource = \"acme/other\"\n";
+    assert_eq!(source("acme/other", plain().toml(toml)).display(), "acme/other");
+    let toml = "[[repository]]\nid = \"site\"\npath = \"../site\"\nenv_file = \"own.env\"\n";
+    let ground = plain().toml(toml).file("config/own.env", &format!("{MIRROR}MIRROR_SOURCE=acme/other\n"));
+    assert_eq!(ground.repository().source.display(), "acme/other");
 }
 
 #[test]

@@ -261,7 +261,8 @@ fn paths_are_relative_to_the_clone_in_env_files_and_to_the_file_in_toml() {
 fn addresses_of_github_can_be_replaced_part_by_part() {
     let ground = Ground::with_clone()
         .toml("[[host]]\nname = \"github.com\"\ngh_config_dir = \"gh\"\n[[host]]\nname = \"GHE.example.com\"\n")
-        .env("STANDIN_GITHUB_SERVER_URL=http://127.0.0.1:8080/\nMIRROR_1_TYPE=github\nMIRROR_1_REPO=http://127.0.0.1:8080/acme/backup.git\n")
+        .env("MIRROR_1_TYPE=github\nMIRROR_1_REPO=http://127.0.0.1:8080/acme/backup.git\n")
+        .variable("STANDIN_GITHUB_SERVER_URL", "http://127.0.0.1:8080/")
         .variable("STANDIN_GITHUB_API_URL", "http://127.0.0.1:8080/api");
     let config = ground.loaded().config;
     let [github, ghe] = &config.hosts[..] else { panic!("{:?}", config.hosts) };
@@ -270,6 +271,12 @@ fn addresses_of_github_can_be_replaced_part_by_part() {
     assert_eq!(github.gh_config_dir, Some(ground.path("config/gh")));
     assert_eq!((ghe.name.as_str(), ghe.api_url.as_str()), ("ghe.example.com", "https://ghe.example.com/api/v3"));
     assert_eq!(ground.mirror().target, Target::GitHub("acme/backup".parse().unwrap()));
+}
+
+#[test]
+fn an_address_of_github_in_a_clone_that_is_not_kept_in_step_changes_nothing() {
+    let ground = Ground::with_clone().env("STANDIN_GITHUB_API_URL=https://evil.example\n");
+    assert!(ground.loaded().config.hosts.is_empty());
 }
 
 #[test]
