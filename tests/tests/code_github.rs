@@ -1,5 +1,6 @@
 //! What only GitHub has: tokens without scopes, protected branches, hidden refs, default branches, visibility.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use standin_core::Code;
@@ -7,7 +8,8 @@ use standin_core::Result;
 use standin_core::code;
 use standin_core::plan::{CodePlan, GuardReason};
 use standin_core::run::MirrorContext;
-use standin_core::state::model::{AspectReport, AspectStatus};
+use standin_core::state::config::Target;
+use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorType};
 use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, TokenSpec};
 use standin_tests::pair::Repo;
 use standin_tests::standby::{PRIMARY, STANDBY, Standby};
@@ -144,6 +146,42 @@ async fn a_private_source_goes_to_a_public_mirror_only_after_one_yes() {
     hub.source.commit_on("main", "second");
     assert_eq!(hub.sync().await.unwrap().status, AspectStatus::Ok, "it asks once");
     hub.assert_in_step();
+}
+
+#[tokio::test]
+async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes() {
+    let mut hub = Hub::start().await;
+    let folder = hub.mirror.path.display().to_string();
+    hub.standby.repository.mirrors[0].kind = MirrorType::Git;
+    hub.standby.repository.mirrors[0].sync = [Aspect::Code].into();
+    hub.standby.repository.mirrors[0].target = Target::Git(folder);
+    let ctx = hub.standby.context_with_yes().await;
+    let snapshot = code::snapshot(&ctx.source).await.unwrap();
+    let mut view = code::look(&ctx).await.unwrap();
+    let mut plan = code::plan(&ctx, &snapshot, &view).await.unwrap();
+    assert_eq!(plan.guard, [], "a folder is the user's own");
+
+    // Planned only: whether the host moves refs together is known, and the view stays the folder's.
+    let (repository, mirror) = (ctx.repository().id.clone(), hub.standby.mirror());
+    hub.standby.store().set_fact(&repository, Some(&mirror), "atomic", Some("yes")).unwrap();
+    let mut guard = BTreeMap::new();
+    for url in ["http://127.0.0.1:1/x.git", "https://git.example.com/x.git", "git@git.example.com:x.git"] {
+        hub.standby.repository.mirrors[0].target = Target::Git(url.to_owned());
+        let elsewhere = hub.standby.context().await;
+        guard.insert(url, code::plan(&elsewhere, &snapshot, &view).await.unwrap().guard);
+    }
+    let reason = GuardReason::PrivateToUnknown { host: "git.example.com".to_owned() };
+    assert_eq!(guard["http://127.0.0.1:1/x.git"], []);
+    assert_eq!(guard["https://git.example.com/x.git"], [reason.clone()]);
+    assert_eq!(guard["git@git.example.com:x.git"], [reason.clone()]);
+
+    plan.guard = vec![reason];
+    code::apply(&ctx, &snapshot, &mut view, &plan).await.unwrap();
+    let asked_again = hub.standby.context().await;
+    assert_eq!(code::plan(&asked_again, &snapshot, &view).await.unwrap().guard, []);
+    hub.standby.repository.mirrors[0].target = Target::Git("https://other.example.com/x.git".to_owned());
+    let elsewhere = hub.standby.context().await;
+    assert_eq!(code::plan(&elsewhere, &snapshot, &view).await.unwrap().guard.len(), 1, "another host is asked about");
 }
 
 #[tokio::test]

@@ -94,6 +94,9 @@ fn guard_words(reason: &GuardReason) -> String {
             format!("the source is another repository than before (id {now}, was {before})")
         }
         GuardReason::PrivateToPublic => "the source is private and the mirror is public".to_owned(),
+        GuardReason::PrivateToUnknown { host } => {
+            format!("the source is private and {host} does not tell who may read the mirror")
+        }
     }
 }
 

@@ -165,6 +165,11 @@ impl Address {
         }
     }
 
+    /// Whether it leads to this machine itself, by its very name.
+    pub fn is_here(&self) -> bool {
+        self.transport == Transport::File || self.host.as_deref().is_some_and(is_loopback)
+    }
+
     /// The host and, where one is named, the port: for messages.
     pub fn host_shown(&self) -> String {
         match (&self.host, self.port) {
@@ -228,6 +233,9 @@ mod tests {
         assert_eq!(read("ssh://git@host:2222/n.git"), (Transport::Ssh, some("host"), Some(2222), some("git")));
         assert_eq!(read("git@host:o/n.git"), (Transport::Ssh, some("host"), None, some("git")));
         assert_eq!(read("host:n.git"), (Transport::Ssh, some("host"), None, None));
+        assert!(Address::parse("/srv/n", None).unwrap().is_here());
+        assert!(Address::parse("http://[::1]:8080/n", None).unwrap().is_here());
+        assert!(!Address::parse("git@host:n", None).unwrap().is_here());
         assert_eq!(read("git://host/n"), (Transport::Git, some("host"), None, None));
         assert_eq!(read("file:///srv/n.git"), (Transport::File, None, None, None));
         assert_eq!(read("/srv/a:b.git"), (Transport::File, None, None, None));

@@ -162,6 +162,11 @@ pub enum GuardReason {
     },
     /// A private source would go to a public mirror.
     PrivateToPublic,
+    /// A private source would go for the first time to a host that cannot tell who may read there.
+    PrivateToUnknown {
+        /// The mirror's host.
+        host: String,
+    },
 }
 
 /// Large files that git LFS keeps outside the repository.

@@ -30,6 +30,8 @@ pub struct Guarded<'a> {
     pub source_ids: [Option<&'a str>; 2],
     /// Whether a private source would go to a public mirror, not confirmed yet.
     pub private_to_public: bool,
+    /// The host that a private source would go to without anybody knowing who may read there, not confirmed yet.
+    pub private_to_unknown: Option<String>,
 }
 
 /// Why the plan waits; empty where it does not. What the user chose ref by ref is not asked again.
@@ -74,6 +76,9 @@ pub fn reasons(guarded: &Guarded<'_>) -> Vec<GuardReason> {
     if guarded.private_to_public {
         reasons.push(GuardReason::PrivateToPublic);
     }
+    if let Some(host) = &guarded.private_to_unknown {
+        reasons.push(GuardReason::PrivateToUnknown { host: host.clone() });
+    }
     reasons
 }
 
@@ -95,6 +100,9 @@ impl std::fmt::Display for GuardReason {
                 write!(formatter, "the source is another repository than before (id {now}, was {before})")
             }
             Self::PrivateToPublic => formatter.write_str("the source is private, and the mirror is public"),
+            Self::PrivateToUnknown { host } => {
+                write!(formatter, "the source is private, and {host} does not tell who may read the mirror")
+            }
         }
     }
 }
@@ -138,6 +146,7 @@ mod tests {
             default_branches: [None, None],
             source_ids: [None, None],
             private_to_public: false,
+            private_to_unknown: None,
         })
     }
 
@@ -186,6 +195,7 @@ mod tests {
                 default_branches,
                 source_ids: [None, None],
                 private_to_public: false,
+            private_to_unknown: None,
             });
             assert_eq!(reasons, [GuardReason::DefaultBranch { name: b0.clone() }]);
         }
@@ -204,6 +214,7 @@ mod tests {
                 default_branches: [None, None],
                 source_ids: ids,
                 private_to_public,
+                private_to_unknown: None,
             })
         };
         let empty = Refs::new();

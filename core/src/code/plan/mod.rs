@@ -13,8 +13,8 @@ use standin_state::store::ChangeAction;
 use super::places::{git_failed, probe};
 use super::{MirrorView, Snapshot};
 use crate::fence::same_master;
-use crate::git::Cache;
-use crate::plan::{CodePlan, FencePlan, RefsPlan};
+use crate::git::{Address, Cache};
+use crate::plan::{CodePlan, FencePlan, GuardReason, RefsPlan};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
@@ -44,6 +44,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
         default_branches: [snapshot.default_branch.as_ref(), view.head.as_ref()],
         source_ids: [source_id.as_deref(), snapshot.id.as_deref()],
         private_to_public,
+        private_to_unknown: private_to_unknown(ctx, snapshot)?,
     });
 
     let first = view.fence.is_none() && !snapshot.refs.is_empty();
@@ -121,15 +122,42 @@ async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<b
     Ok(public && (confirmed.is_none() || confirmed != snapshot.id))
 }
 
-/// Remembers what the user confirmed, or need not be asked: the source as it is, and that a public mirror is meant.
+/// The host of a plain git mirror that a private source would go to, where nobody confirmed it yet. Unlike GitHub it
+/// cannot be asked who may read there. Folders and this machine itself are the user's own.
+fn private_to_unknown(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<Option<String>> {
+    use standin_state::config::Target;
+    let (Some(true), Target::Git(url)) = (snapshot.private, &ctx.mirror.target) else { return Ok(None) };
+    let address = Address::parse(url, None)?;
+    if address.is_here() {
+        return Ok(None);
+    }
+    let host = address.host_shown();
+    let confirmed = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), HOST_CONFIRMED)?;
+    Ok((confirmed != Some(confirmed_host(snapshot, &host))).then_some(host))
+}
+
+/// The fact that says for which source and host the user confirmed [`GuardReason::PrivateToUnknown`].
+const HOST_CONFIRMED: &str = "host_confirmed_for";
+
+fn confirmed_host(snapshot: &Snapshot, host: &str) -> String {
+    format!("{} {host}", snapshot.id.as_deref().unwrap_or_default())
+}
+
+/// Remembers what the user confirmed, or need not be asked: the source as it is, and that a public mirror or a host
+/// that tells nothing is meant.
 pub(super) fn remember_confirmed(ctx: &MirrorContext, snapshot: &Snapshot, plan: &CodePlan) -> Result<()> {
     let Some(id) = snapshot.id.as_deref() else { return Ok(()) };
     let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
     if store.fact(repository, mirror, "source_repository_id")?.as_deref() != Some(id) {
         store.set_fact(repository, mirror, "source_repository_id", Some(id))?;
     }
-    if plan.guard.contains(&crate::plan::GuardReason::PrivateToPublic) {
+    if plan.guard.contains(&GuardReason::PrivateToPublic) {
         store.set_fact(repository, mirror, "public_confirmed_for", Some(id))?;
+    }
+    for reason in &plan.guard {
+        if let GuardReason::PrivateToUnknown { host } = reason {
+            store.set_fact(repository, mirror, HOST_CONFIRMED, Some(&confirmed_host(snapshot, host)))?;
+        }
     }
     Ok(())
 }

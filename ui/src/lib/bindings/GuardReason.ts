@@ -28,4 +28,8 @@ before: string,
 /**
  * The id found.
  */
-now: string, } | { "reason": "private_to_public" };
+now: string, } | { "reason": "private_to_public" } | { "reason": "private_to_unknown", 
+/**
+ * The mirror's host.
+ */
+host: string, };

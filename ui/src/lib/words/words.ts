@@ -188,6 +188,8 @@ export function guardWords(guard: GuardReason): string {
       return `The source is another repository than before (id ${guard.before}, now ${guard.now}).`;
     case 'private_to_public':
       return 'The source is private and this mirror is public: everyone could read the code.';
+    case 'private_to_unknown':
+      return `The source is private, and ${guard.host} does not tell who may read this mirror.`;
   }
 }
 
