@@ -41,9 +41,11 @@ pub fn nextest(place: &Place) -> Result<(), Failure> {
         }
         say("   the installed cargo-nextest is too old");
     }
+    // Without optimizations it is there in a third of the time, and tests are what takes time, not their runner.
     say("   it is compiled from crates.io, once for this checkout; that takes some minutes");
     Program::cargo(place)
         .args(["install", "cargo-nextest", "--version", "^0.9.90", "--locked", "--quiet"])
+        .args(["--debug", "--config", "profile.dev.debug=false"])
         .args(["--no-default-features", "--features", "default-no-update", "--root"])
         .arg(place.tools())
         .run()
