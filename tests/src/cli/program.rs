@@ -1,0 +1,157 @@
+//! Starting the program, waiting for its end, hearing what it says.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a program may take before the test gives it up.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+/// A machine with Standin on it. Clones are the same machine.
+#[derive(Clone)]
+pub struct Machine {
+    /// The program.
+    pub program: PathBuf,
+    /// The current folder of what runs here.
+    pub folder: PathBuf,
+    /// The whole environment of what runs here.
+    pub environment: BTreeMap<String, String>,
+    /// Its state folder.
+    pub state: PathBuf,
+    /// Where the outputs of its programs are kept.
+    pub said: PathBuf,
+}
+
+/// A program that ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// A program that runs. It is killed when dropped.
+pub struct Running {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+    what: String,
+}
+
+impl Machine {
+    /// The same machine with another variable in its environment.
+    #[must_use]
+    pub fn with(&self, name: &str, value: impl AsRef<str>) -> Self {
+        let mut machine = self.clone();
+        machine.environment.insert(name.to_owned(), value.as_ref().to_owned());
+        machine
+    }
+
+    /// Starts `standin` with these arguments.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).current_dir(&self.folder).env_clear().envs(&self.environment).stdin(Stdio::null());
+        Running::start(command, &self.said, &format!("standin {}", arguments.join(" ")))
+    }
+
+    /// Runs `standin` with these arguments to its end.
+    pub fn standin(&self, arguments: &[&str]) -> Ran {
+        self.start(arguments).wait()
+    }
+
+    /// Runs `standin … --json`, which must end well, and reads its one document.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let all: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        let ran = self.standin(&all);
+        assert!(ran.status.success(), "standin {}: {ran:?}", all.join(" "));
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
+    }
+}
+
+impl Running {
+    /// Starts a command; its outputs go to files in `folder`.
+    pub fn start(mut command: Command, folder: &Path, what: &str) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let number = RUNS.fetch_add(1, Ordering::Relaxed);
+        let [stdout, stderr] = ["out", "err"].map(|end| folder.join(format!("{number:04}.{end}")));
+        command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        let child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
+        Self { child, stdout, stderr, what: what.to_owned() }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said on standard output until now.
+    pub fn stdout(&self) -> String {
+        text(&self.stdout)
+    }
+
+    /// What it said on standard error until now.
+    pub fn stderr(&self) -> String {
+        text(&self.stderr)
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Ran {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "{} does not end:\n{}\n{}", self.what, self.stdout(), self.stderr());
+            std::thread::sleep(Duration::from_millis(4));
+        };
+        Ran { status, stdout: self.stdout(), stderr: self.stderr() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+impl Ran {
+    /// Its exit status; `-1` when a signal ended it.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// All that it said.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
+/// Waits until `done`, or fails with `what`.
+pub fn finish(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not come within {} s", limit.as_secs());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
