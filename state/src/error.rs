@@ -27,6 +27,10 @@ pub enum Code {
     TimedOut,
     /// The host could not be reached, or the connection broke.
     Network,
+    /// Nobody has accepted the key of the ssh host yet.
+    HostKeyUnknown,
+    /// The ssh host shows another key than the accepted one.
+    HostKeyChanged,
     /// The host answered with a server error (5xx).
     HostFailed,
     /// The host's limits: wait and try again.

@@ -205,7 +205,7 @@ async fn an_unknown_host_key_is_refused_until_it_was_accepted() {
     let bench = Bench::new(Over::Ssh, helper()).await;
     fs::remove_file(&bench.options.known_hosts).unwrap();
     let error = list_error(&bench).await;
-    assert_eq!((error.code, error.retryable), (Code::Network, false), "{error:?}");
+    assert_eq!((error.code, error.retryable), (Code::HostKeyUnknown, false), "{error:?}");
     assert!(error.message.contains("is not known yet") && error.hint.contains("--accept-host-key"), "{error:?}");
     let key = ssh::scan_host_key(&bench.git, &bench.url, &CancellationToken::new()).await.unwrap();
     let server = bench.sshd.as_ref().unwrap();
@@ -227,7 +227,7 @@ async fn a_changed_host_key_is_refused() {
     bench.remote().list(&["refs/"]).await.unwrap();
     bench.sshd.as_mut().unwrap().change_host_key();
     let error = list_error(&bench).await;
-    assert_eq!((error.code, error.retryable), (Code::Network, false), "{error:?}");
+    assert_eq!((error.code, error.retryable), (Code::HostKeyChanged, false), "{error:?}");
     assert!(error.message.contains("is not the one that was accepted before"), "{error:?}");
     bench.stop().await;
 }

@@ -1,8 +1,10 @@
 //! `resolve`, `rescue`, `mirror`: what a person does around the main job.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use standin_core::Result;
 use standin_core::engine::MirrorTest;
+use standin_core::git::ssh::HostKey;
 use standin_core::state::store::DecisionChoice;
 
 use super::{quiet_engine, sync};
@@ -75,18 +77,31 @@ pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
         }
         MirrorCommand::Test { mirror, accept_host_key } => {
             let mut test = engine.mirror_test(None, mirror).await?;
-            if let Some(key) = test.host_key.clone().filter(|_| *accept_host_key) {
-                engine.accept_host_key(None, &key)?;
+            let accepted = test.host_key.clone().filter(|_| *accept_host_key);
+            if let Some(key) = &accepted {
+                engine.accept_host_key(None, key)?;
                 test = engine.mirror_test(None, mirror).await?;
             }
             if global.json {
-                output::json(&test);
+                output::json(&Tested { test: &test, accepted_host_key: accepted.as_ref() });
             } else {
+                if let Some(key) = &accepted {
+                    lines::print(&format!("accepted the {} key {} of {}", key.kind, key.fingerprint, key.host));
+                }
                 test_lines(&test).iter().for_each(|line| lines::print(line));
             }
             Ok(if test.passed() { Exit::Well } else { Exit::Failed })
         }
     }
+}
+
+/// A test, and the key that was accepted for it.
+#[derive(Serialize)]
+struct Tested<'a> {
+    #[serde(flatten)]
+    test: &'a MirrorTest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_host_key: Option<&'a HostKey>,
 }
 
 fn test_lines(test: &MirrorTest) -> Vec<String> {

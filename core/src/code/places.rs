@@ -80,10 +80,10 @@ pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
     Ok(atomic)
 }
 
-/// The key of the mirror's ssh host, to be shown to the user, where `error` may come from nobody having trusted it yet.
+/// The key of the mirror's ssh host, to be shown to the user, where `error` says that nobody has trusted it yet.
 pub async fn unknown_host_key(ctx: &MirrorContext, error: &Error) -> Option<HostKey> {
     let Target::Git(url) = &ctx.mirror.target else { return None };
-    if !error.message.to_lowercase().contains("host key") {
+    if !matches!(error.code, Code::HostKeyUnknown | Code::HostKeyChanged) {
         return None;
     }
     ssh::scan_host_key(&ctx.source.git, url, &ctx.cancel).await.ok()

@@ -152,9 +152,9 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
         let hint = format!(
             "Somebody may be listening in. Ask the host's owner whether its key was changed. If so: {host_key_hint}"
         );
-        Error::new(Code::Network, message, hint)
+        Error::new(Code::HostKeyChanged, message, hint)
     } else if has(&text, HOST_KEY_UNKNOWN) {
-        Error::new(Code::Network, format!("{what}: the key of {host} is not known yet"), host_key_hint)
+        Error::new(Code::HostKeyUnknown, format!("{what}: the key of {host} is not known yet"), host_key_hint)
     } else if has(&text, OTHER_OWNER) {
         new(
             Code::Forbidden,
@@ -289,8 +289,8 @@ mod tests {
                 (Code::Network, true),
             ),
             (ssh, "git@host.example: Permission denied (publickey).", (Code::Unauthorized, false)),
-            (ssh, "Host key verification failed.", (Code::Network, false)),
-            (ssh, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", (Code::Network, false)),
+            (ssh, "Host key verification failed.", (Code::HostKeyUnknown, false)),
+            (ssh, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", (Code::HostKeyChanged, false)),
             (ssh, "ERROR: Repository not found.", (Code::RepositoryNotFound, false)),
             (ssh, "ssh: connect to host host.example port 22: Connection refused", (Code::Network, true)),
             ("/srv/n", "fatal: '/srv/n' does not appear to be a git repository", (Code::RepositoryNotFound, false)),

@@ -76,6 +76,11 @@ impl Sshd {
         format!("ssh://{}@127.0.0.1:{}{}", self.user, self.port, path.display())
     }
 
+    /// Its public key.
+    pub fn host_key(&self) -> PathBuf {
+        self.folder.join("host_key.pub")
+    }
+
     /// The line that makes the host known.
     pub fn known_hosts_line(&self) -> String {
         let key = fs::read_to_string(self.folder.join("host_key.pub")).unwrap();

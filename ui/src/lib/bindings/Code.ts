@@ -3,4 +3,4 @@
 /**
  * What kind of failure it is. A code exists when someone reacts to it: a hint, an exit status, a button.
  */
-export type Code = "configuration" | "usage" | "not_found" | "disabled" | "busy" | "cancelled" | "timed_out" | "network" | "host_failed" | "rate_limited" | "unauthorized" | "forbidden" | "repository_not_found" | "token_missing" | "keychain_unavailable" | "git_missing" | "gh_missing" | "git_failed" | "gh_failed" | "ref_refused" | "raced" | "diverged" | "guard_held" | "secret_names_held" | "fenced_off" | "fence_lost" | "interrupted" | "actions_left_off" | "storage" | "unexpected_answer" | "internal";
+export type Code = "configuration" | "usage" | "not_found" | "disabled" | "busy" | "cancelled" | "timed_out" | "network" | "host_key_unknown" | "host_key_changed" | "host_failed" | "rate_limited" | "unauthorized" | "forbidden" | "repository_not_found" | "token_missing" | "keychain_unavailable" | "git_missing" | "gh_missing" | "git_failed" | "gh_failed" | "ref_refused" | "raced" | "diverged" | "guard_held" | "secret_names_held" | "fenced_off" | "fence_lost" | "interrupted" | "actions_left_off" | "storage" | "unexpected_answer" | "internal";
