@@ -8,7 +8,7 @@ use standin_tests::cli::{Options, World};
 fn all_traffic_of_syncs_health_and_token_checks_fits_githubs_description() {
     let description = OpenApi::load().unwrap();
     let sandbox = standin_sandbox::Options { record_bodies: true, ..Default::default() };
-    let mut world = World::with(env!("CARGO_BIN_EXE_standin-under-test"), Options { sandbox });
+    let mut world = World::with(env!("CARGO_BIN_EXE_standin-under-test"), Options { sandbox, ..Options::default() });
     let machine = world.machine();
     assert_eq!(machine.standin(&["sync"]).code(), 0);
 

@@ -4,7 +4,9 @@ mod code;
 mod values;
 
 pub use code::{CodePlan, Divergence, FencePlan, GuardReason, LeftAlone, LfsReport, NameConflict, RefChange, RefsPlan};
-pub use values::{ActionsGuardPlan, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState, WorkflowsPlan};
+pub use values::{
+    ActionsGuardPlan, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState, WorkflowsPlan,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
