@@ -97,7 +97,16 @@ async fn mend(
                 findings.failed(error);
                 Ok(())
             }
-            Ok(switch::Mended::Nothing | switch::Mended::Restored) => {
+            Ok(switch::Mended::Nothing) => Ok(()),
+            Ok(switch::Mended::Closed) => {
+                findings.notice(
+                    Health::Ok,
+                    "an interrupted sync's hold on the Actions settings is ended: they stay as they are",
+                    "",
+                );
+                Ok(())
+            }
+            Ok(switch::Mended::Restored) => {
                 findings.notice(
                     Health::Ok,
                     "Actions had been left off by an interrupted sync: its settings are restored now",

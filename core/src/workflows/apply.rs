@@ -13,12 +13,11 @@ use crate::run::MirrorContext;
 /// # Errors
 /// What stops all of it. Single workflows that fail are in the report.
 pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorView) -> Result<AspectReport> {
-    if let Some(error) = switch::left_off(ctx, view)? {
-        return Ok(AspectReport::from_error(AspectStatus::Failed, &error));
-    }
+    let left_off = switch::left_off(ctx, view)?;
     let nothing_to_do = plan.expected.is_empty()
         && plan.allowed.is_empty()
         && plan.listed.iter().all(|(_, state)| !matches!(state, WorkflowState::ToHold | WorkflowState::ToRelease));
+    // Whether Actions are off may not even be known then, so what is listed is held all the same.
     let round = if nothing_to_do {
         hold::Round { states: plan.listed.iter().cloned().collect(), ..hold::Round::default() }
     } else if plan.guard == ActionsGuardPlan::NotAllowed || plan.guard == ActionsGuardPlan::AlreadyOff {
@@ -27,6 +26,9 @@ pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorV
         hold::settle(ctx).await?
     };
     hold::tell_fence(ctx, view, &round, false).await?;
+    if let Some(error) = left_off {
+        return Ok(AspectReport::from_error(AspectStatus::Failed, &error));
+    }
     tell_role(ctx).await?;
     Ok(hold::report(&round))
 }

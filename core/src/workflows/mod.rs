@@ -8,6 +8,7 @@ mod apply;
 mod hold;
 mod plan;
 mod read;
+mod remembered;
 pub mod switch;
 
 pub use apply::apply;

@@ -14,9 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use standin_state::model::{Aspect, AspectReport, AspectStatus};
-use standin_state::store::{Change, ChangeAction, ChangeOutcome, JournalEntry, JournalKind};
+use standin_state::store::{Change, ChangeAction, ChangeOutcome, JournalKind};
 
 use super::hold::{self, Round};
+use super::remembered::{
+    KIND, Remembered, close_journal, in_fence, journaled, no_looser, payload, remembered, rewrite_journal,
+};
 use super::{reach, tell_role};
 use crate::code::MirrorView;
 use crate::fence::{self, OpenChange};
@@ -25,14 +28,14 @@ use crate::plan::ActionsGuardPlan;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
-/// The kind of the fence's open change.
-const KIND: &str = "actions_off";
 /// How long files that are not listed yet are looked for once Actions are on.
 const LISTING_BUDGET: Duration = Duration::from_secs(30);
 /// Wait before the second look; doubled before each further one, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest wait between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How long switching off again may take after something failed or was stopped.
+const CLEAN_UP: Duration = Duration::from_secs(60);
 
 /// Actions are off for a push; to be given back to [`release`].
 #[derive(Debug)]
@@ -49,7 +52,10 @@ pub enum Mended {
     Nothing,
     /// The settings are restored and nothing is open any more.
     Restored,
-    /// Actions stay off, for this reason; the change stays open.
+    /// Nothing is open any more. The settings were left as they are: nothing had been switched off, or somebody has
+    /// set them since.
+    Closed,
+    /// Actions stay off, for this reason, or could not be looked at; the change stays open.
     StillOff(Error),
 }
 
@@ -66,31 +72,6 @@ pub(super) fn is_journaled(ctx: &MirrorContext) -> Result<bool> {
     Ok(!journaled(ctx)?.is_empty())
 }
 
-fn journaled(ctx: &MirrorContext) -> Result<Vec<JournalEntry>> {
-    let mut entries = ctx.store().open_journals(Some(&ctx.repository().id))?;
-    entries.retain(|entry| entry.mirror == ctx.mirror.id && entry.kind == JournalKind::ActionsOff);
-    Ok(entries)
-}
-
-fn in_fence(view: &MirrorView) -> Option<&OpenChange> {
-    view.fence.as_ref()?.document.open_change.as_ref().filter(|change| change.kind == KIND)
-}
-
-/// The settings to restore: those of the journal, else of the fence.
-fn remembered(ctx: &MirrorContext, view: &MirrorView) -> Result<Option<ActionsSettings>> {
-    let journaled = journaled(ctx)?.into_iter().next().map(|entry| entry.payload);
-    let Some(value) = journaled.or_else(|| in_fence(view).map(|change| change.settings.clone())) else {
-        return Ok(None);
-    };
-    serde_json::from_value(value).map(Some).map_err(|error| {
-        Error::new(
-            Code::UnexpectedAnswer,
-            format!("the Actions settings remembered for mirror {} cannot be read: {error}", ctx.mirror.id),
-            "Switch Actions on by hand in the settings of the mirror's repository.",
-        )
-    })
-}
-
 /// Switches Actions off before a push. With a change open already (its file is still awaited) they are off, or go off
 /// again, and the settings remembered then stay the ones to restore.
 ///
@@ -99,13 +80,14 @@ fn remembered(ctx: &MirrorContext, view: &MirrorView) -> Result<Option<ActionsSe
 pub async fn engage(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Engaged> {
     let (slug, client) = reach(ctx)?;
     let settings = match remembered(ctx, view)? {
-        Some(settings) => settings,
-        None => {
-            let settings = client.actions_settings(slug).await?;
-            if !settings.enabled() {
-                return Ok(Engaged { settings: None });
+        Some(Remembered::Journal { settings, .. }) => settings,
+        fenced => {
+            let now = client.actions_settings(slug).await?;
+            match fenced {
+                _ if now.enabled() => now,
+                Some(Remembered::Fence(settings)) => no_looser(&settings, &now),
+                _ => return Ok(Engaged { settings: None }),
             }
-            settings
         }
     };
     record(ctx, view, &settings).await?;
@@ -117,9 +99,7 @@ pub async fn engage(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Engage
 /// Journals what is about to happen, and puts it into the fence where every machine sees it. Moving the fence also
 /// checks it: a move over somebody else's fails.
 async fn record(ctx: &MirrorContext, view: &mut MirrorView, settings: &ActionsSettings) -> Result<()> {
-    let payload = serde_json::to_value(settings).map_err(|error| {
-        Error::new(Code::Internal, format!("settings that are no JSON: {error}"), "Please report this.")
-    })?;
+    let payload = payload(settings)?;
     let now = ctx.outside().clock.now();
     if !is_journaled(ctx)? {
         ctx.store().open_journal(
@@ -179,11 +159,57 @@ pub async fn release(ctx: &MirrorContext, engaged: Engaged, view: &mut MirrorVie
 /// Ends a change that is open, by whatever machine it was begun: holds what must not run, restores the settings. Does
 /// nothing where none is open. Called at the start of each run and by health checks.
 ///
+/// Settings that somebody has set meanwhile are accepted. A change that only the fence knows is ended only where
+/// Actions are off, and by settings no looser than the repository's own.
+///
 /// # Errors
-/// What stops it on the way; the change stays open.
+/// [`Code::Cancelled`], and what says that somebody else is at it or is master. Whatever else is in the way of the
+/// switch leaves the change open and is in the answer: code, secrets and variables need not wait for it.
 pub async fn mend(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> {
-    let Some(settings) = remembered(ctx, view)? else { return Ok(Mended::Nothing) };
+    match end_open(ctx, view).await {
+        Err(error)
+            if !matches!(
+                error.code,
+                Code::Cancelled | Code::Raced | Code::FencedOff | Code::FenceLost | Code::Busy
+            ) =>
+        {
+            let error = error.during(format!(
+                "an interrupted sync may have left Actions off on mirror {}, and this cannot be ended now",
+                ctx.mirror.id
+            ));
+            ctx.notice(error.message.clone(), error.hint.clone());
+            Ok(Mended::StillOff(error))
+        }
+        mended => mended,
+    }
+}
+
+async fn end_open(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> {
+    let Some(remembered) = remembered(ctx, view)? else {
+        return Ok(if close_journal(ctx)? { Mended::Closed } else { Mended::Nothing });
+    };
+    let (slug, client) = reach(ctx)?;
+    let now = client.actions_settings(slug).await?;
+    let (settings, accepted) = match remembered {
+        Remembered::Journal { settings, restoring } if now.enabled() && !restoring && !now.same_as(&settings) => {
+            ctx.notice(
+                format!(
+                    "the Actions settings of {slug} were changed while Standin kept Actions off there; they stay as they \
+                     are now. Before: {}. Now: {}",
+                    settings.shown(),
+                    now.shown()
+                ),
+                "Change them in the settings of the repository if they are not meant.",
+            );
+            rewrite_journal(ctx, &now, false)?;
+            (now.clone(), true)
+        }
+        Remembered::Journal { settings, .. } => (settings, false),
+        Remembered::Fence(_) if now.enabled() => (now.clone(), true),
+        Remembered::Fence(settings) => (no_looser(&settings, &now), false),
+    };
     Ok(match finish(ctx, view, &settings).await? {
+        Finished::Restored(_) if accepted => Mended::Closed,
         Finished::Restored(_) => {
             ctx.notice("Actions had been left off by an interrupted sync; their settings are restored now", "");
             Mended::Restored
@@ -197,7 +223,7 @@ pub async fn mend(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
 
 /// The error of a mirror whose Actions stay off because a file is still awaited.
 pub(super) fn left_off(ctx: &MirrorContext, view: &MirrorView) -> Result<Option<Error>> {
-    Ok(is_open(ctx, view)?.then(|| still_off(ctx, "a workflow file that must not run there")))
+    Ok(remembered(ctx, view)?.is_some().then(|| still_off(ctx, "what an earlier sync could not end")))
 }
 
 enum Finished {
@@ -207,47 +233,78 @@ enum Finished {
 
 async fn finish(ctx: &MirrorContext, view: &mut MirrorView, settings: &ActionsSettings) -> Result<Finished> {
     let (slug, client) = reach(ctx)?;
-    let mut round = hold::settle(ctx).await?;
+    let round = hold::settle(ctx).await?;
     let files: BTreeSet<String> = client.workflow_files(slug).await?.into_iter().collect();
     // A file that could not be held must not run either: as good as not listed.
     if let Some((path, error)) = round.failures.iter().next() {
         let error = still_off(ctx, &format!("{path}, which could not be held ({})", error.message));
         return stay_off(ctx, view, settings, &round, error).await;
     }
+    let round = match switch_on(ctx, view, settings, round, &files).await {
+        Ok(Finished::Restored(round)) => round,
+        Ok(still_off) => return Ok(still_off),
+        Err(error) => return Err(off_again(ctx, settings, error).await),
+    };
+    // All is held: what fails from here on finds the change open, and nothing runs meanwhile.
+    hold::tell_fence(ctx, view, &round, true).await?;
+    close_journal(ctx)?;
+    ctx.changed(change(ChangeAction::ActionsRestored), ChangeOutcome::Done)?;
+    Ok(Finished::Restored(round))
+}
+
+/// Restores the settings and holds what is listed only then. Whatever it fails with, Actions may be on afterwards.
+async fn switch_on(
+    ctx: &MirrorContext,
+    view: &mut MirrorView,
+    settings: &ActionsSettings,
+    mut round: Round,
+    files: &BTreeSet<String>,
+) -> Result<Finished> {
     restore(ctx, settings).await?;
     let until = Instant::now() + LISTING_BUDGET;
     let mut pause = FIRST_PAUSE;
     loop {
-        let missing = hold::unlisted(&round, &files, &ctx.repository().keep_active).join(", ");
+        let missing = hold::unlisted(&round, files, &ctx.repository().keep_active).join(", ");
         if missing.is_empty() && round.failures.is_empty() {
-            break;
+            return Ok(Finished::Restored(round));
         }
-        if Instant::now() + pause > until || !round.failures.is_empty() {
+        if let Some((path, error)) = round.failures.iter().next() {
+            let error = still_off(ctx, &format!("{path}, which could not be held ({})", error.message));
+            return stay_off(ctx, view, settings, &round, error).await;
+        }
+        if Instant::now() + pause > until {
             let error =
                 still_off(ctx, &format!("{missing}, which GitHub does not list yet, so that it cannot be held"));
             return stay_off(ctx, view, settings, &round, error).await;
         }
-        let slept = tokio::select! {
-            () = ctx.cancel.cancelled() => false,
-            () = tokio::time::sleep(pause) => true,
-        };
-        if !slept {
-            switch_off(&ctx.for_clean_up(Duration::from_secs(60))).await?;
-            return Err(Error::new(
-                Code::Cancelled,
-                "stopped while workflows were being held",
-                "Sync again to finish it; Actions are off on the mirror until then.",
-            ));
+        tokio::select! {
+            () = ctx.cancel.cancelled() => {
+                return Err(Error::new(
+                    Code::Cancelled,
+                    "stopped while workflows were being held",
+                    "Sync again to finish it; Actions are off on the mirror until then.",
+                ));
+            }
+            () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
         round = hold::settle(ctx).await?;
     }
-    hold::tell_fence(ctx, view, &round, true).await?;
-    for entry in journaled(ctx)? {
-        ctx.store().close_journal(entry.id)?;
+}
+
+/// Switches Actions off after an error that may have come while they were on and not everything was held.
+async fn off_again(ctx: &MirrorContext, settings: &ActionsSettings, error: Error) -> Error {
+    let off = switch_off(&ctx.for_clean_up(CLEAN_UP)).await.and_then(|()| rewrite_journal(ctx, settings, false));
+    match off {
+        Ok(()) => error,
+        Err(off) => {
+            let hint = format!(
+                "{} Actions may be on while not every workflow is held, since they could not be switched off again: {}",
+                error.hint, off.message
+            );
+            Error { hint: hint.trim_start().to_owned(), ..error }
+        }
     }
-    ctx.changed(change(ChangeAction::ActionsRestored), ChangeOutcome::Done)?;
-    Ok(Finished::Restored(round))
 }
 
 /// Actions off again, with the change open here and in the fence.
@@ -260,6 +317,7 @@ async fn stay_off(
 ) -> Result<Finished> {
     record(ctx, view, settings).await?;
     switch_off(ctx).await?;
+    rewrite_journal(ctx, settings, false)?;
     hold::tell_fence(ctx, view, round, false).await?;
     Ok(Finished::StillOff(error))
 }
@@ -275,6 +333,8 @@ fn still_off(ctx: &MirrorContext, why: &str) -> Error {
 /// Puts the settings back whole, and reads them back.
 async fn restore(ctx: &MirrorContext, settings: &ActionsSettings) -> Result<()> {
     let (slug, client) = reach(ctx)?;
+    // Somebody's hand is told from a restore that was cut short by this.
+    rewrite_journal(ctx, settings, true)?;
     crash::point("switch.on.before");
     client.put_actions_permissions(slug, &settings.permissions_to_send()).await?;
     if let Some(selected) = settings.selected_to_send() {
@@ -290,8 +350,8 @@ async fn restore(ctx: &MirrorContext, settings: &ActionsSettings) -> Result<()> 
         format!("the Actions settings of {slug} could not be restored as they were"),
         format!(
             "Before: {}. Now: {}. Set them in the settings of the repository, then sync again.",
-            settings.permissions_to_send(),
-            now.permissions_to_send()
+            settings.shown(),
+            now.shown()
         ),
     ))
 }

@@ -72,6 +72,14 @@ impl ActionsSettings {
         self.selected_actions.as_ref().map(without_addresses)
     }
 
+    /// The settings for a person.
+    pub fn shown(&self) -> String {
+        match self.selected_to_send() {
+            Some(selected) => format!("{} with {selected}", self.permissions_to_send()),
+            None => self.permissions_to_send().to_string(),
+        }
+    }
+
     /// Whether these settings are those, whatever their addresses.
     pub fn same_as(&self, other: &Self) -> bool {
         self.permissions_to_send() == other.permissions_to_send() && self.selected_to_send() == other.selected_to_send()
