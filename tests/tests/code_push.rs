@@ -346,6 +346,18 @@ async fn files_kept_by_git_lfs_are_counted_once_and_warned_of() {
 }
 
 #[tokio::test]
+async fn sizes_of_lfs_pointers_that_no_disk_holds_do_no_harm() {
+    let (pair, machine) = Pair::in_step().await;
+    for (branch, digit, size) in [("a", "a", u64::MAX), ("b", "b", 1_500_000)] {
+        let oid = digit.repeat(64);
+        let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n");
+        pair.source.set(&format!("refs/heads/{branch}"), &pair.source.commit_file("big.bin", text.as_bytes(), None));
+    }
+    let lfs = machine.plan().await.unwrap().lfs.unwrap();
+    assert_eq!((lfs.objects, lfs.bytes), (2, u64::MAX));
+}
+
+#[tokio::test]
 async fn workflow_files_that_a_push_brings_are_listed() {
     let (pair, machine) = Pair::in_step().await;
     let tip = pair.source.commit_file(".github/workflows/ci.yml", b"on: push", None);

@@ -31,7 +31,7 @@ pub fn count(cache: &Cache, new: &[Oid], known: &[Oid]) -> Result<Option<LfsRepo
         walk(&repository, tip, &mut seen, &mut |_| Ok(()))?;
     }
     let mut objects: HashSet<String> = HashSet::new();
-    let mut bytes = 0;
+    let mut bytes: u64 = 0;
     for tip in new {
         walk(&repository, tip, &mut seen, &mut |blob| {
             let (size, _) = odb.read_header(blob).map_err(git_failed)?;
@@ -42,7 +42,7 @@ pub fn count(cache: &Cache, new: &[Oid], known: &[Oid]) -> Result<Option<LfsRepo
             if let Some((object, size)) = pointer(content.data())
                 && objects.insert(object.to_owned())
             {
-                bytes += size;
+                bytes = bytes.saturating_add(size);
             }
             Ok(())
         })?;

@@ -11,6 +11,10 @@ use crate::{Code, Error, Result};
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
 
+/// The highest epoch and sequence, 2^53: what every reader of JSON keeps exactly. Nobody gets there by counting, and
+/// beyond it a forged fence could never be overcome by one step on.
+const HIGHEST: u64 = 1 << 53;
+
 /// Who is master, and what was pushed: the content of one fence commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
@@ -82,7 +86,7 @@ impl Document {
     /// The document that follows this one: the same, one step on, by `writer`.
     #[must_use]
     pub fn next(&self, writer: &str, now: Timestamp) -> Self {
-        Self { sequence: self.sequence + 1, writer: writer.to_owned(), time_iso: now, ..self.clone() }
+        Self { sequence: self.sequence.saturating_add(1), writer: writer.to_owned(), time_iso: now, ..self.clone() }
     }
 
     /// What orders documents; it only rises along a chain.
@@ -111,10 +115,13 @@ impl Document {
             ));
         }
         let document: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if document.epoch == 0 || document.sequence == 0 {
+        if [document.epoch, document.sequence].iter().any(|number| !(1..=HIGHEST).contains(number)) {
             return Err(Error::new(
                 Code::FenceLost,
-                format!("it has epoch {} and sequence {}; both begin at 1", document.epoch, document.sequence),
+                format!(
+                    "it has epoch {} and sequence {}; both begin at 1 and end at {HIGHEST}",
+                    document.epoch, document.sequence
+                ),
                 "",
             ));
         }
@@ -211,6 +218,12 @@ mod tests {
         let mut zero = document();
         zero.sequence = 0;
         assert_eq!(Document::parse(&zero.to_bytes().expect("bytes")).expect_err("sequence 0").code, Code::FenceLost);
+        for (epoch, sequence) in [(HIGHEST + 1, 1), (1, HIGHEST + 1), (u64::MAX, u64::MAX)] {
+            let garbage = Document { epoch, sequence, ..document() };
+            let error = Document::parse(&garbage.to_bytes().expect("bytes")).expect_err("too high");
+            assert_eq!(error.code, Code::FenceLost);
+            assert_eq!(garbage.next("w", Timestamp::UNIX_EPOCH).sequence, sequence.saturating_add(1));
+        }
         let newer = Document::parse(br#"{"version": 2, "anything": true}"#).expect_err("newer");
         assert_eq!(newer.code, Code::UnexpectedAnswer);
         assert!(newer.hint.contains("Update Standin"));

@@ -52,10 +52,10 @@ pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) 
     };
     for known in found.iter().chain(&remembered) {
         document.epoch = document.epoch.max(known.document.epoch);
-        document.sequence = document.sequence.max(known.document.sequence + 1);
+        document.sequence = document.sequence.max(known.document.sequence.saturating_add(1));
     }
     if !same_master(&document.master, &ours) {
-        document.epoch += 1;
+        document.epoch = document.epoch.saturating_add(1);
     }
     let mine = remembered.as_ref().filter(is_ours);
     document.refs = mine.map(|fence| fence.document.refs.clone()).unwrap_or_default();

@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::{Code, Error, Result};
 
+/// The longest wait that is believed. GitHub's windows are an hour long; more would only keep a token silent.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// An answer of the host, read to its end.
 #[derive(Debug)]
 pub struct Answer {
@@ -76,13 +79,13 @@ impl Answer {
             return None;
         }
         if let Some(seconds) = self.header("retry-after").and_then(|text| text.trim().parse::<u64>().ok()) {
-            return Some(Duration::from_secs(seconds));
+            return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
         }
         if self.header("x-ratelimit-remaining") == Some("0") {
             let reset = self.header("x-ratelimit-reset").and_then(|text| text.trim().parse::<i64>().ok());
             // One second more, since the header has no fractions and clocks differ.
             let seconds = reset.map_or(60, |reset| reset.saturating_sub(now.as_second()).saturating_add(1).max(1));
-            return Some(Duration::from_secs(seconds.unsigned_abs()));
+            return Some(Duration::from_secs(seconds.unsigned_abs()).min(LONGEST_WAIT));
         }
         let limited = status == 429 || self.message().to_ascii_lowercase().contains("rate limit");
         limited.then_some(Duration::from_secs(60))
@@ -217,6 +220,16 @@ mod tests {
         assert_eq!(wait(403, &[], secondary), Some(Duration::from_secs(60)));
         assert_eq!(wait(403, &[], r#"{"message": "Forbidden"}"#), None);
         assert_eq!(wait(500, &[("retry-after", "7")], ""), None);
+    }
+
+    #[test]
+    fn waits_beyond_an_hour_are_not_believed() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let most = u64::MAX.to_string();
+        assert_eq!(answer(429, &[("retry-after", &most)], "").limit_wait(now), Some(LONGEST_WAIT));
+        let never = i64::MAX.to_string();
+        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &*never)];
+        assert_eq!(answer(403, &spent, "").limit_wait(now), Some(LONGEST_WAIT));
     }
 
     #[test]

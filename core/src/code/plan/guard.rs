@@ -195,7 +195,7 @@ mod tests {
                 default_branches,
                 source_ids: [None, None],
                 private_to_public: false,
-            private_to_unknown: None,
+                private_to_unknown: None,
             });
             assert_eq!(reasons, [GuardReason::DefaultBranch { name: b0.clone() }]);
         }
