@@ -49,6 +49,20 @@ async fn what_a_killed_git_left_is_swept_away_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn branches_with_the_names_of_leftovers_survive_the_sweep() {
+    let bench = Bench::new(Over::Path, helper()).await;
+    let tip = bench.commit("tip", None);
+    let names = ["tmp_x", "a.keep", "incoming-1/x", "tmp_objdir-1/x", "gc.pid", "objects/tmp_y"]
+        .map(|short| name(&format!("refs/heads/{short}")));
+    for name in &names {
+        bench.cache.set_ref(name, &tip).unwrap();
+    }
+    let swept = Cache::open(bench.cache.path()).unwrap().refs("refs/heads/").unwrap();
+    assert!(names.iter().all(|name| swept.get(name) == Some(&tip)), "{swept:?}");
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn nothing_is_swept_while_another_writer_is_alive() {
     let bench = Bench::new(Over::Path, helper()).await;
     let path = bench.cache.path().to_owned();
@@ -184,6 +198,29 @@ async fn packing_keeps_what_rescues_name_and_makes_few_files() {
     for tip in &tips {
         assert!(bench.cache.oid_exists(tip).unwrap());
     }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_packed_while_somebody_writes_and_no_ref_names_what_is_not_there() {
+    let bench = Bench::new(Over::Path, helper()).await;
+    let tip = bench.commit("tip", None);
+    for number in 0..260 {
+        bench.cache.set_ref(&name(&format!("refs/standin/rescue/{number}")), &tip).unwrap();
+    }
+    let packed = bench.cache.path().join("packed-refs");
+    let writer = fs::File::open(bench.cache.path().with_file_name("cache.lock")).unwrap();
+    writer.lock_shared().unwrap();
+    bench.cache.maintain(&bench.git, &CancellationToken::new()).await.unwrap();
+    assert!(!packed.exists());
+    drop(writer);
+    bench.cache.maintain(&bench.git, &CancellationToken::new()).await.unwrap();
+    assert!(packed.exists());
+    // The lock went with git: writers go on.
+    bench.cache.set_ref(&name("refs/heads/main"), &tip).unwrap();
+    let pruned = "1".repeat(40).parse().unwrap();
+    let error = bench.cache.set_ref(&name("refs/standin/rescue/gone"), &pruned).unwrap_err();
+    assert_eq!(error.code, Code::Storage);
     bench.stop().await;
 }
 

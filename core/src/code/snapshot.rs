@@ -115,7 +115,16 @@ async fn fetch(source: &SourceContext, remote: &Remote, cache: &Cache, listing: 
         .fetch(cache, &refspecs, true)
         .await
         .map_err(|error| error.during(format!("Fetching the source `{}`", source.repository.source.display())))?;
-    refs_under(cache, &travelling)
+    let fetched = refs_under(cache, &travelling)?;
+    // What is not here would look deleted, and be deleted from the mirrors.
+    if let Some(name) = listed.keys().find(|name| !fetched.contains_key(name)) {
+        return Err(Error::passing(
+            Code::Raced,
+            format!("`{name}` was listed at the source `{}` and did not come", source.repository.source.display()),
+            "It was probably deleted there at this moment: sync again.",
+        ));
+    }
+    Ok(fetched)
 }
 
 fn refs_under(cache: &Cache, prefixes: &[&str]) -> Result<Refs> {

@@ -7,9 +7,10 @@
 //! **Locks**, files beside the cache, since several processes and several mirrors of one run use it at once:
 //!
 //! - `cache.lock`, shared by everyone who writes. A git that fetches holds it itself, as its standard input, so that it
-//!   stays held when Standin dies first. Only sweeping and remaking want it alone; they never wait for it.
+//!   stays held when Standin dies first. Sweeping, remaking, packing and the removal of old rescues want it alone; they
+//!   never wait for it.
 //! - `cache-source.lock`, held alone by the one that fetches the source.
-//! - `cache-upkeep.lock`, held alone by the one that packs.
+//! - `cache-upkeep.lock`, held by the one that packs, so that others need not try.
 //!
 //! Readers hold nothing.
 
@@ -187,20 +188,22 @@ impl Cache {
 
     /// Removes what killed processes left behind. Needs `cache.lock` alone: then no writer is alive.
     fn sweep(&self) {
+        let objects = self.path.join("objects");
         let mut folders = vec![self.path.clone()];
         while let Some(folder) = folders.pop() {
+            // Below `refs/` files have the names of branches, of which none ends in `.lock`.
+            let among_objects = folder.starts_with(&objects);
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let (path, name) = (entry.path(), entry.file_name());
                 let name = name.to_string_lossy();
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                if is_folder && (name.starts_with("incoming-") || name.starts_with("tmp_objdir-")) {
+                if is_folder && among_objects && (name.starts_with("incoming-") || name.starts_with("tmp_objdir-")) {
                     leave_note(&path, std::fs::remove_dir_all(&path));
                 } else if is_folder {
                     folders.push(path);
                 } else if name.ends_with(".lock")
-                    || name.starts_with("tmp_")
-                    || name.ends_with(".keep")
-                    || name == "gc.pid"
+                    || (among_objects && (name.starts_with("tmp_") || name.ends_with(".keep")))
+                    || (folder == self.path && name == "gc.pid")
                 {
                     leave_note(&path, std::fs::remove_file(&path));
                 }
@@ -212,9 +215,18 @@ impl Cache {
     ///
     /// # Errors
     /// [`Code::Storage`] when it is not to be had, [`Code::Cancelled`].
-    pub(super) async fn hold(&self, cancel: &CancellationToken) -> Result<File> {
+    pub(crate) async fn hold(&self, cancel: &CancellationToken) -> Result<File> {
         let file = self.lock_file("cache")?;
         self.wait_for(file, File::try_lock_shared, cancel, Duration::from_secs(60)).await
+    }
+
+    /// Keeps every writer away as long as the file lives; `None` where one is at work. Writing through the cache's own
+    /// methods would wait for itself meanwhile.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when it is not to be had.
+    pub(crate) fn alone(&self) -> Result<Option<File>> {
+        self.try_lock("cache")
     }
 
     /// Shares the cache among writers, for a short write on this thread.

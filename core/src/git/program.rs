@@ -195,12 +195,13 @@ impl GitProgram {
         what: &str,
         git_dir: &Path,
         arguments: &[&str],
+        input: Input,
         silent_limit: Duration,
         cancel: &CancellationToken,
     ) -> Result<Vec<u8>> {
         let mut command = self.command(git_dir, None);
         command.current_dir(git_dir).env("GIT_ALLOW_PROTOCOL", "none").args(arguments);
-        let call = Call { what, command, input: Input::Nothing, silent_limit, cancel, on_line: &mut |_| false };
+        let call = Call { what, command, input, silent_limit, cancel, on_line: &mut |_| false };
         let ended = call.run().await?;
         if ended.status.success() {
             return Ok(ended.stdout);

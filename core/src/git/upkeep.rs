@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::child::Input;
 use super::{Cache, GitProgram};
 use crate::{Result, crash};
 
@@ -31,27 +32,34 @@ const PACKING: &[&str] = &[
 ];
 
 impl Cache {
-    /// Packs refs and objects where that is worth while; to be called after a run. Does nothing when another process
-    /// is at it.
+    /// Packs refs and objects where that is worth while; to be called after a run. Does nothing when somebody else is
+    /// at it, or writes to the cache: an old object that nothing names is removed, also if a rescue is about to name it.
     ///
     /// # Errors
     /// [`crate::Code::GitFailed`] or [`crate::Code::Cancelled`]; the cache is whole in any case.
     pub async fn maintain(&self, git: &GitProgram, cancel: &CancellationToken) -> Result<()> {
         let Some(_alone) = self.try_lock("cache-upkeep")? else { return Ok(()) };
-        let _held = self.hold(cancel).await?;
         crash::point("cache.maintain.before");
         if self.loose_refs() >= LOOSE_REFS {
-            git.run_local(
-                "packing the cache's refs",
-                self.path(),
-                &["pack-refs", "--all", "--prune"],
-                SILENT_LIMIT,
-                cancel,
-            )
-            .await?;
+            let pack_refs = ["pack-refs", "--all", "--prune"];
+            self.run_alone(git, "packing the cache's refs", &pack_refs, cancel).await?;
         }
-        git.run_local("packing the cache", self.path(), PACKING, SILENT_LIMIT, cancel).await?;
+        self.run_alone(git, "packing the cache", PACKING, cancel).await?;
         crash::point("cache.maintain.after");
+        Ok(())
+    }
+
+    /// Runs git where no writer is at work, and keeps them away until it ends. Git itself holds the lock, and it alone: so
+    /// it is held when Standin dies first, and let go even while this program's threads wait for it.
+    async fn run_alone(
+        &self,
+        git: &GitProgram,
+        what: &str,
+        arguments: &[&str],
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let Some(alone) = self.alone()? else { return Ok(()) };
+        git.run_local(what, self.path(), arguments, Input::Held(alone), SILENT_LIMIT, cancel).await?;
         Ok(())
     }
 
