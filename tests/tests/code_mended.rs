@@ -1,0 +1,40 @@
+//! What must not be mistaken: a race for a deletion, a moment's refusal for one that lasts.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use standin_core::Code;
+use standin_core::code;
+use standin_core::git::GitProgram;
+use standin_tests::pair::{Pair, failure};
+
+#[tokio::test]
+async fn a_branch_that_goes_between_listing_and_fetching_is_a_race_and_no_deletion() {
+    let (pair, machine) = Pair::in_step().await;
+    pair.source.commit_on("other", "first");
+    // A git that is overtaken by somebody who deletes the branch.
+    let bin = pair.folder().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *\" fetch \"*) {real} --git-dir {source} update-ref -d refs/heads/other;; esac\n\
+         exec {real} \"$@\"\n",
+        real = real.display(),
+        source = pair.source.path.display()
+    );
+    std::fs::write(bin.join("git"), script).unwrap();
+    std::fs::set_permissions(bin.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut ctx = machine.context().await;
+    let environment = BTreeMap::from([
+        ("PATH".to_owned(), format!("{}:{path}", bin.display())),
+        ("HOME".to_owned(), pair.folder().display().to_string()),
+    ]);
+    let source = Arc::get_mut(&mut ctx.source).unwrap();
+    source.git = GitProgram::find(&environment, std::path::Path::new("/nonexistent")).await.unwrap();
+    let error = failure(code::snapshot(&ctx.source).await);
+    assert_eq!((error.code, error.retryable), (Code::Raced, true), "{error:?}");
+    assert!(error.message.contains("`refs/heads/other` was listed"), "{error:?}");
+    code::snapshot(&ctx.source).await.unwrap();
+}
