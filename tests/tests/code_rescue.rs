@@ -127,3 +127,28 @@ async fn the_same_tip_is_rescued_once() {
     let rescues = machine.store.rescues(None, None).unwrap();
     assert_eq!(rescues.iter().map(|rescue| rescue.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
 }
+
+#[tokio::test]
+async fn a_tip_that_is_saved_again_is_kept_from_then_on() {
+    let (pair, machine, id) = deleted().await;
+    machine.pass_days(80);
+    rescue::restore(&machine.context().await, &id, None).await.unwrap();
+    machine.resolve("refs/heads/topic", standin_core::state::store::DecisionChoice::Overwrite).await.unwrap();
+    let ctx = machine.context().await;
+    machine.sync_in(&ctx).await.unwrap();
+    let rescue = machine.store.rescue(&id).unwrap().unwrap();
+    assert_eq!((rescue.reason, &rescue.run), (RescueReason::Overwrite, &Some(ctx.run.clone())));
+    pair.source.set("refs/heads/again", &pair.source.commit("on top", Some(&rescue.oid)));
+    machine.pass_days(80);
+    let snapshot = code::snapshot(&ctx.source).await.unwrap();
+    assert_eq!(rescue::expire(&ctx.source, &snapshot).unwrap(), 0);
+    assert!(!machine.store.drop_rescue_before(&id, rescue.created_iso).unwrap(), "not older than itself");
+    machine.pass_days(20);
+    // Whoever writes may be saving it again at this moment.
+    let writer = std::fs::File::open(snapshot.cache.path().with_file_name("cache.lock")).unwrap();
+    writer.lock_shared().unwrap();
+    assert_eq!(rescue::expire(&ctx.source, &snapshot).unwrap(), 0);
+    drop(writer);
+    assert_eq!(rescue::expire(&ctx.source, &snapshot).unwrap(), 1);
+    assert!(snapshot.cache.refs("refs/standin/rescue/").unwrap().is_empty());
+}

@@ -63,11 +63,8 @@ impl<'a> Endangered<'a> {
 pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, tips: &[Endangered<'_>]) -> Result<()> {
     let mut missing = Vec::new();
     for tip in tips {
-        let kept_at = kept_at(&tip.id(ctx))?;
-        if cache.oid_exists(tip.oid)? {
-            cache.set_ref(&kept_at, tip.oid)?;
-        } else {
-            missing.push((tip, kept_at));
+        if !cache.oid_exists(tip.oid)? {
+            missing.push((tip, kept_at(&tip.id(ctx))?));
         }
     }
     if !missing.is_empty() {
@@ -91,6 +88,15 @@ pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, ti
     }
     if tips.is_empty() {
         return Ok(());
+    }
+    // From here to the row, nobody may take an older rescue of the same tip for expired.
+    let _held = cache.hold(&ctx.cancel).await?;
+    let kept = cache.refs(FOLDER)?;
+    for tip in tips {
+        let kept_at = kept_at(&tip.id(ctx))?;
+        if kept.get(&kept_at) != Some(tip.oid) {
+            cache.set_ref(&kept_at, tip.oid)?;
+        }
     }
     let created_iso = ctx.outside().clock.now();
     let rescues: Vec<Rescue> = tips
@@ -222,7 +228,8 @@ pub fn drop(source: &SourceContext, id: &str) -> Result<Rescue> {
     Ok(rescue)
 }
 
-/// Removes rescues that are older than 90 days and whose commits the source holds too. Returns how many.
+/// Removes rescues that are older than 90 days and whose commits the source holds too. Returns how many. While somebody
+/// writes to the cache, who may be saving the same tip again, none is removed.
 ///
 /// # Errors
 /// What the cache and the store report.
@@ -240,8 +247,12 @@ pub fn expire(source: &SourceContext, snapshot: &Snapshot) -> Result<usize> {
     let held = Held::by(snapshot)?;
     let mut removed = 0;
     for rescue in old {
-        if held.holds(&rescue.oid)? {
-            remove(source, &snapshot.cache, &rescue)?;
+        if !held.holds(&rescue.oid)? {
+            continue;
+        }
+        let Some(_alone) = snapshot.cache.alone()? else { break };
+        if source.store.drop_rescue_before(&rescue.id, limit)? {
+            held.forget(&kept_at(&rescue.id)?)?;
             removed += 1;
         }
     }
@@ -280,6 +291,15 @@ impl Held {
             }
         }
         Ok(walk.next().is_none())
+    }
+
+    /// Deletes a ref of the cache, which is held alone meanwhile.
+    fn forget(&self, name: &RefName) -> Result<()> {
+        match self.repository.find_reference(name.as_str()) {
+            Ok(mut reference) => reference.delete().map_err(git_failed),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+            Err(error) => Err(git_failed(error)),
+        }
     }
 }
 

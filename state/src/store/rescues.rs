@@ -1,5 +1,6 @@
 //! Tips that were saved before they were moved or deleted. Their commits are in the repository's cache.
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::columns::{At, Word};
@@ -10,7 +11,7 @@ use crate::model::{MirrorId, RepositoryId};
 const RESCUE_COLUMNS: &str = "id, repository, mirror, ref_name, oid, reason, created_ns, run";
 
 impl Store {
-    /// Records a rescue. Recording the same id again changes nothing.
+    /// Records a rescue. Recording the same id again makes it as young as this one.
     pub fn add_rescue(&self, rescue: &Rescue) -> Result<()> {
         self.add_rescues(std::slice::from_ref(rescue))
     }
@@ -20,7 +21,8 @@ impl Store {
         self.write("add_rescue", |transaction| {
             let mut insert = transaction.prepare_cached(&format!(
                 "INSERT INTO rescues ({RESCUE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                 ON CONFLICT (id) DO NOTHING"
+                 ON CONFLICT (id) DO UPDATE
+                 SET created_ns = excluded.created_ns, run = excluded.run, reason = excluded.reason"
             ))?;
             for rescue in rescues {
                 insert.execute(params![
@@ -65,6 +67,14 @@ impl Store {
     /// Removes the record of a rescue; `false` where there was none.
     pub fn drop_rescue(&self, id: &str) -> Result<bool> {
         self.write("drop_rescue", |transaction| Ok(transaction.execute("DELETE FROM rescues WHERE id = ?1", [id])? > 0))
+    }
+
+    /// Removes the record of a rescue if it is still older than `limit`; `false` where it was saved again, or is gone.
+    pub fn drop_rescue_before(&self, id: &str, limit: Timestamp) -> Result<bool> {
+        self.write("drop_rescue", |transaction| {
+            Ok(transaction.execute("DELETE FROM rescues WHERE id = ?1 AND created_ns < ?2", params![id, At(limit)])?
+                > 0)
+        })
     }
 }
 
