@@ -194,7 +194,7 @@ impl Sender<'_> {
             self.ctx.store().clear_decision(&self.ctx.repository().id, &self.ctx.mirror.id, &change.name)?;
         }
         let results: Vec<&PushResult> = updates.iter().filter_map(|update| report.results.get(&update.name)).collect();
-        if results.contains(&&PushResult::Stale) {
+        if results.contains(&&PushResult::Stale) || sank(updates, report) {
             return Ok(Sent::Moved);
         }
         let reasons: Vec<(&RefName, &String)> = report
@@ -222,6 +222,13 @@ impl Sender<'_> {
     }
 }
 
+/// Whether something did not arrive though the remote refused nothing: what sank it moved, or is not known.
+fn sank(updates: &[Update], report: &PushReport) -> bool {
+    let is_refused = |result: &PushResult| matches!(result, PushResult::Refused { .. });
+    !report.results.values().any(is_refused)
+        && updates.iter().any(|update| report.results.get(&update.name) != Some(&PushResult::Done))
+}
+
 /// A change as the history keeps it.
 pub(super) fn recorded(change: &RefChange) -> Change {
     Change {
@@ -241,5 +248,25 @@ pub(super) fn recorded_fence(before: Option<&Fence>, after: &Fence) -> Change {
         name: RefName::fence().to_string(),
         before: before.map(|fence| fence.oid.to_string()),
         after: Some(after.oid.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_tried_and_what_has_no_answer_did_not_arrive() {
+        let names = ["refs/heads/a", "refs/heads/b"].map(|name| name.parse::<RefName>().unwrap());
+        let updates = names.clone().map(|name| Update { name, old: None, new: None });
+        let report = |results: [Option<PushResult>; 2]| {
+            let known = names.iter().cloned().zip(results).filter_map(|(name, result)| Some((name, result?)));
+            PushReport { results: known.collect(), ..PushReport::default() }
+        };
+        let (done, refused) = (Some(PushResult::Done), Some(PushResult::Refused { reason: "no".to_owned() }));
+        assert!(sank(&updates, &report([done.clone(), Some(PushResult::NotTried)])));
+        assert!(sank(&updates, &report([done.clone(), None])));
+        assert!(!sank(&updates, &report([refused, Some(PushResult::NotTried)])));
+        assert!(!sank(&updates, &report([done.clone(), done])));
     }
 }
