@@ -35,6 +35,7 @@ pub mod jobs;
 pub mod keychain;
 pub mod outside;
 pub mod plan;
+mod redact;
 pub mod run;
 pub mod secrets;
 pub mod start;

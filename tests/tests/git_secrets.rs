@@ -6,12 +6,17 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use standin_core::Code;
-use standin_core::git::Remote;
+use standin_core::git::{PushResult, Remote};
 use standin_sandbox::{Options, RepositorySpec, Sandbox};
-use standin_tests::git::{Bench, Over, Recorder, update};
+use standin_tests::git::{Bench, Over, Recorder, update, write_hook};
 
 fn helper() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_credential-helper"))
+}
+
+fn set_config(repository: &Path, key: &str, value: &str) {
+    let status = std::process::Command::new("git").arg("-C").arg(repository).args(["config", key, value]).status();
+    assert!(status.unwrap().success());
 }
 
 /// Every file below a folder whose content holds `text`.
@@ -136,6 +141,31 @@ async fn a_host_that_redirects_or_asks_for_another_gets_no_token() {
     assert!(other.requests().is_empty(), "{:?}", other.requests());
     redirecting.abort();
     other.stop().await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_repeats_the_token_in_any_form_does_not_make_us_show_it() {
+    use base64::Engine as _;
+    let mut bench = Bench::new(Over::Path, helper()).await;
+    let token = "ghp_CANARYcanary0123456789";
+    bench.options.credential = Some(SecretString::from(token));
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("x-access-token:{token}"));
+    // A reason of the host's own stands in git's porcelain answer on standard output.
+    let said = format!("ng refs/heads/main {token} {basic}\n");
+    let lines = format!(
+        "echo {token} {basic} >&2\nprintf '000eversion=1\\n0000%04x{}\\n0000' {}\ncat > /dev/null",
+        said.trim_end(),
+        said.len() + 4
+    );
+    write_hook(&bench.there, "proc-receive", &lines);
+    set_config(&bench.there, "receive.procReceiveRefs", "refs/heads");
+    let first = bench.commit("first", None);
+    let report = bench.push(&[update("refs/heads/main", None, Some(&first))]).await;
+    let shown = format!("{report:?}");
+    assert!(matches!(report.results.values().next(), Some(PushResult::Refused { .. })), "{shown}");
+    assert!(shown.matches("***").count() >= 4, "{shown}");
+    assert!(!shown.contains(token) && !shown.contains(&basic[24..basic.len() - 4]), "{shown}");
     bench.stop().await;
 }
 

@@ -47,6 +47,36 @@ async fn a_read_that_fails_in_passing_is_tried_again_and_each_try_is_counted() {
 }
 
 #[tokio::test]
+async fn a_host_that_repeats_the_token_does_not_make_us_show_it() {
+    let mut standby = Standby::start().await;
+    standby.token = "ghp_CANARYcanary0123456789".to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut place = standby.place();
+    place.api_url = format!("http://{}", listener.local_addr().unwrap());
+    let echoing = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 8192];
+            let read = stream.read(&mut buffer).await.unwrap_or(0);
+            let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let header = request.lines().find(|line| line.to_lowercase().starts_with("authorization:")).unwrap();
+            let token = header.rsplit(' ').next().unwrap();
+            let body = json!({ "message": format!("refused: {header}"), "errors": [token] }).to_string();
+            let answer = format!(
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\nX-Accepted-GitHub-Permissions: {token}\r\n\
+                 Connection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let ctx = place.context(&standby.repository, &standby.limits, standby.events.clone(), false).await;
+    let error = ctx.github.as_ref().unwrap().repository(&slug(STANDBY)).await.unwrap_err();
+    assert!(error.message.contains("Bearer *** (***)") && error.hint.contains("`***`"), "{error:?}");
+    assert!(!format!("{error:?}").contains("CANARY"), "{error:?}");
+    echoing.abort();
+}
+
+#[tokio::test]
 async fn a_read_that_keeps_failing_is_given_up_with_the_hosts_words() {
     let (standby, client) = started().await;
     standby.sandbox.add_fault(Fault::always(FaultMatcher::any(), status(503)));

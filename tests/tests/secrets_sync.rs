@@ -1,11 +1,13 @@
 //! Secrets from here to a standby, by the real gh, opened in the sandbox.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config as Settings, RngSeed, TestRunner};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use standin_core::outside::{Gh, GhCall, GhOutput};
 use standin_core::plan::{SecretState, SecretsPlan};
 use standin_core::run::MirrorContext;
 use standin_core::secrets;
@@ -437,4 +439,31 @@ async fn secrets_reach_a_standby_on_github_enterprise() {
     assert_eq!((report.status, report.detail.as_deref()), (AspectStatus::Ok, Some("2/2")), "{report:?}");
     assert_eq!(value(&standby, "B").unwrap(), b"it's \"");
     assert!(sync(&standby).await.0.changes().is_empty());
+}
+
+/// A gh that fails and shows all that it was given.
+struct Echo;
+
+#[async_trait::async_trait]
+impl Gh for Echo {
+    async fn run(&self, call: GhCall) -> standin_core::Result<GhOutput> {
+        let given = call.environment.values().chain(&call.input).map(ExposeSecret::expose_secret);
+        let stderr = given.collect::<Vec<_>>().join(" ");
+        Ok(GhOutput { status: Some(1), stdout: String::new(), stderr })
+    }
+}
+
+#[tokio::test]
+async fn a_gh_that_repeats_what_it_was_given_does_not_make_us_show_it() {
+    let mut standby = Standby::start().await;
+    standby.repository.secrets = standby::secrets(&[("A", "canary-one"), ("B", "canary-two $x ' \"")]);
+    let mut ctx = standby.context_with_yes().await;
+    Arc::get_mut(&mut ctx.source).unwrap().outside.gh = Arc::new(Echo);
+    let (_, report) = sync_with(&ctx).await;
+    assert_eq!(report.status, AspectStatus::Failed);
+    let shown = format!("{report:?} {:?}", standby.events.all());
+    assert!(shown.contains("***"), "{shown}");
+    for secret in ["canary-one", "canary-two", &standby.token] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
 }

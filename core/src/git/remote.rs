@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use super::child::{Call, Ended, Input};
 use super::credential::{self, Desk};
 use super::push::{self, Answer, PushOptions, PushReport, PushResult, Update};
 use super::{Cache, GitProgram, Listing, failure, progress, ssh};
+use crate::redact::Redactor;
 use crate::run::Totals;
 use crate::{Code, Error, Result, crash};
 
@@ -343,20 +344,12 @@ impl Remote {
         self.options.totals.bytes_sent.add(bytes.sent);
         self.options.totals.bytes_received.add(bytes.received);
         let mut ended = ended?;
+        let redactor = Redactor::of(&self.options.credential);
         for line in &mut ended.lines {
-            self.redact(line);
+            *line = redactor.text(line);
         }
+        ended.stdout = redactor.bytes(ended.stdout);
         Ok(ended)
-    }
-
-    /// No host should repeat a token; should one do, it goes no further.
-    fn redact(&self, line: &mut String) {
-        if let Some(token) = self.options.credential.as_ref().map(ExposeSecret::expose_secret)
-            && !token.is_empty()
-            && line.contains(token)
-        {
-            *line = line.replace(token, "***");
-        }
     }
 
     fn failure(&self, what: &str, lines: &[String]) -> Error {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::redact::Redactor;
 use crate::{Code, Error, Result};
 
 /// The longest wait that is believed. GitHub's windows are an hour long; more would only keep a token silent.
@@ -35,6 +36,21 @@ pub(super) struct Refused<'a> {
 }
 
 impl Answer {
+    /// What was received. Of a refusal, whose words are shown, the token is taken out; other answers hold values that are
+    /// compared and must stay as they are.
+    pub(super) fn received(status: StatusCode, mut headers: HeaderMap, body: Vec<u8>, redactor: &Redactor) -> Self {
+        if status.is_success() {
+            return Self { status, headers, body };
+        }
+        for value in headers.values_mut() {
+            let clean = value.to_str().map(|text| redactor.text(text));
+            if let Some(clean) = clean.ok().and_then(|clean| HeaderValue::try_from(clean).ok()) {
+                *value = clean;
+            }
+        }
+        Self { status, headers, body: redactor.bytes(body) }
+    }
+
     /// The body as a typed value.
     ///
     /// # Errors

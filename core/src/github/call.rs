@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::answer::{Answer, Refused};
 use super::remember::Kept;
 use super::{Client, pace, pool};
+use crate::redact::Redactor;
 use crate::{Code, Error, Result, crash};
 
 /// How often a request is sent at most, when it fails in passing.
@@ -194,6 +195,7 @@ impl Client {
     }
 
     fn odd(&self, call: &Call, why: impl std::fmt::Display) -> Error {
+        let why = Redactor::of([&self.shared.token]).text(&why.to_string());
         Error::new(
             Code::UnexpectedAnswer,
             format!("{}: the host's answer does not fit its documentation: {why}", call.what),
@@ -364,7 +366,7 @@ impl Client {
                 return Err(Failure::Final(self.odd(call, "it is too long")));
             }
         }
-        Ok(Answer { status, headers, body })
+        Ok(Answer::received(status, headers, body, &Redactor::of([&shared.token])))
     }
 
     /// What a broken exchange means: never sent, or nobody knows.

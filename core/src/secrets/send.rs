@@ -10,6 +10,7 @@ use standin_state::model::{Aspect, Slug};
 use super::carry::{Carriage, carriage};
 use crate::gh::{self, Place};
 use crate::github::{BURST, Client};
+use crate::redact::Redactor;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
@@ -61,7 +62,9 @@ pub(super) async fn send(
     let mut sent = Sent::default();
     for (names, text) in batches {
         let arguments = ["secret", "set", "-f", "-"];
-        let outcome = call(ctx, slug, client, names.len(), &arguments, SecretString::from(text)).await?;
+        let values: Vec<&SecretString> =
+            secrets.iter().filter(|(name, _)| names.contains(name)).map(|(_, value)| *value).collect();
+        let outcome = call(ctx, slug, client, &values, &arguments, SecretString::from(text)).await?;
         sent.add(&names, outcome);
         done += names.len() as u64;
         ctx.progress(Aspect::Secrets, "setting secrets", done, Some(total));
@@ -69,7 +72,7 @@ pub(super) async fn send(
     let mut calls = Vec::new();
     for (name, value) in alone {
         calls.push(async move {
-            let outcome = call(ctx, slug, client, 1, &["secret", "set", name], value.clone()).await;
+            let outcome = call(ctx, slug, client, &[value], &["secret", "set", name], value.clone()).await;
             (name, outcome)
         });
     }
@@ -115,13 +118,14 @@ async fn call(
     ctx: &MirrorContext,
     slug: &Slug,
     client: &Client,
-    count: usize,
+    values: &[&SecretString],
     arguments: &[&str],
     input: SecretString,
 ) -> Result<Option<Failed>> {
     let Some(token) = &ctx.token else {
         return Err(crate::tokens::missing(ctx.repository(), &crate::tokens::Place::Mirror(ctx.mirror.id.clone())));
     };
+    let count = values.len();
     client.pace(count).await?;
     let mut arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     arguments.extend(["--repo".to_owned(), slug.to_string()]);
@@ -143,8 +147,9 @@ async fn call(
     match ran {
         Ok(output) if output.status == Some(0) => Ok(None),
         Ok(output) => {
+            let said = Redactor::of(values.iter().copied().chain([&token.value])).text(&output.stderr);
             let lines: Vec<String> =
-                output.stderr.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+                said.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
             let words = lines.first().map_or("gh gave no reason", String::as_str);
             Ok(Some(Failed { whole: explain(words), lines }))
         }
