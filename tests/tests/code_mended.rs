@@ -7,6 +7,8 @@ use std::sync::Arc;
 use standin_core::Code;
 use standin_core::code;
 use standin_core::git::GitProgram;
+use standin_core::state::config::Source;
+use standin_core::state::store::DecisionChoice;
 use standin_tests::pair::{Pair, failure};
 
 #[tokio::test]
@@ -37,4 +39,28 @@ async fn a_branch_that_goes_between_listing_and_fetching_is_a_race_and_no_deleti
     assert_eq!((error.code, error.retryable), (Code::Raced, true), "{error:?}");
     assert!(error.message.contains("`refs/heads/other` was listed"), "{error:?}");
     code::snapshot(&ctx.source).await.unwrap();
+}
+
+#[tokio::test]
+async fn take_brings_no_workflows_to_the_source_that_its_default_branch_does_not_have() {
+    let mut pair = Pair::new();
+    pair.repository.source = Source::Url(format!("file://{}", pair.source.path.display()));
+    let ours = pair.source.commit_file(".github/workflows/a.yml", b"on: push\n", None);
+    pair.source.set("refs/heads/main", &ours);
+    let machine = pair.machine("laptop");
+    machine.sync().await.unwrap();
+    let theirs = pair.mirror.commit_file(".github/workflows/a.yml", b"on: [push, pull_request]\n", Some(&ours));
+    pair.mirror.set("refs/heads/topic", &theirs);
+    let error = failure(machine.resolve("refs/heads/topic", DecisionChoice::Take).await);
+    assert_eq!(error.code, Code::GuardHeld);
+    assert!(error.message.contains(".github/workflows/a.yml"), "{error:?}");
+    let rescue = &machine.store.rescues(None, None).unwrap()[0];
+    assert_eq!(rescue.oid, theirs);
+    assert!(error.hint.contains(&format!("standin rescue restore {} --to", rescue.id)), "{error:?}");
+    assert_eq!(pair.source.refs().len(), 1);
+    // The same workflows travel.
+    let same = pair.mirror.commit_file(".github/workflows/a.yml", b"on: push\n", Some(&theirs));
+    pair.mirror.set("refs/heads/topic", &same);
+    machine.resolve("refs/heads/topic", DecisionChoice::Take).await.unwrap();
+    assert_eq!(pair.source.tip("refs/heads/rescue/backup/topic"), Some(same));
 }

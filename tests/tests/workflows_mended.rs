@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use standin_core::code::{self, MirrorView};
+use standin_core::code::{self, MirrorView, rescue};
 use standin_core::event::Event;
 use standin_core::fence::{self, Document, OpenChange};
 use standin_core::plan::ActionsGuardPlan;
@@ -222,4 +222,21 @@ async fn a_change_that_only_the_fence_knows_never_moves_actions_that_are_on() {
         assert_held(&standby);
         assert_closed(&standby);
     }
+}
+
+#[tokio::test]
+async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
+    let standby = started().await;
+    change_primary(&standby, "refs/heads/topic", &[(".github/workflows/topic.yml", ON_PUSH)]);
+    sync(&standby).await;
+    let primary = git2::Repository::open_bare(standby.sandbox.repository_path(PRIMARY.0, PRIMARY.1)).unwrap();
+    primary.find_reference("refs/heads/topic").unwrap().delete().unwrap();
+    sync(&standby).await;
+    let id = standby.store().rescues(None, None).unwrap()[0].id.clone();
+    let restored = rescue::restore(&standby.context().await, &id, None).await.unwrap();
+    assert_eq!(restored.name.as_str(), "refs/heads/topic");
+    let there = git2::Repository::open_bare(standby.sandbox.repository_path(STANDBY.0, STANDBY.1)).unwrap();
+    assert_eq!(there.refname_to_id("refs/heads/topic").unwrap().to_string(), restored.oid.as_str());
+    assert_eq!((runs(&standby), actions(&standby)), (0, ActionsPermissions::default()));
+    assert_closed(&standby);
 }

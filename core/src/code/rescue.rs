@@ -12,14 +12,15 @@ use sha2::{Digest as _, Sha256};
 use standin_state::model::{MirrorId, Oid, RefName, RepositoryId};
 use standin_state::store::{ChangeAction, DecisionChoice, Rescue, RescueReason, Store};
 
-use super::Snapshot;
 use super::apply::{Pushed, Pusher};
 use super::places::{cache, git_failed};
+use super::{MirrorView, Snapshot};
 use ts_rs::TS;
 
 use crate::git::{Cache, Remote};
 use crate::plan::RefChange;
 use crate::run::{MirrorContext, SourceContext};
+use crate::workflows::around;
 use crate::{Code, Error, Result};
 
 /// How long a rescue is kept at least.
@@ -152,7 +153,8 @@ pub struct Restored {
 }
 
 /// Puts a rescued tip back on the mirror that held it: under its own name, or under `to`. The name must be free there; what
-/// a restore puts there counts as the user's, so no later sync moves or deletes it.
+/// a restore puts there counts as the user's, so no later sync moves or deletes it. Workflows that come with it are kept
+/// from running as in a sync.
 ///
 /// # Errors
 /// [`Code::NotFound`] for an unknown id or one of another mirror, [`Code::Usage`] when the name is taken on the mirror,
@@ -201,20 +203,31 @@ pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Res
         new: Some(rescue.oid.clone()),
         decision: None,
     };
+    let workflows = cache.workflow_files(&rescue.oid)?.into_keys().collect();
+    let guarded = around::before(ctx, &mut view, &workflows).await.map_err(|error| {
+        error.during("Nothing was restored, since the workflows that would come with it could not be kept from running")
+    })?;
+    let put = put_back(ctx, &mut view, change).await;
+    let ended = around::after(ctx, &mut view, guarded).await;
+    put?;
+    ended.map_err(|error| error.during(format!("`{name}` is restored, but its workflows are not in order")))?;
+    Ok(Restored { name: name.clone(), oid: rescue.oid })
+}
+
+async fn put_back(ctx: &MirrorContext, view: &mut MirrorView, change: RefChange) -> Result<()> {
+    let moved = Error::passing(
+        Code::Raced,
+        format!("`{}` or the fence of mirror `{}` moved meanwhile", change.name, ctx.mirror.id),
+        "Another sync of this mirror is going on; restore again when it is through.",
+    );
     let mut pusher = Pusher::for_users_refs(ctx)?;
-    match pusher.push(&mut view, vec![change]).await? {
+    match pusher.push(view, vec![change]).await? {
         Pushed::Through => {}
-        Pushed::Moved => {
-            return Err(Error::passing(
-                Code::Raced,
-                format!("`{name}` or the fence of mirror `{}` moved meanwhile", ctx.mirror.id),
-                "Another sync of this mirror is going on; restore again when it is through.",
-            ));
-        }
+        Pushed::Moved => return Err(moved),
     }
     match pusher.into_refused().pop() {
         Some(refused) => Err(refused.error),
-        None => Ok(Restored { name: name.clone(), oid: rescue.oid }),
+        None => Ok(()),
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! `overwrite` and `leave` are remembered for the very tip that was seen; the next sync obeys them. `take` acts at once.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use standin_state::config::Source;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
 use super::places::{cache, mirror_remote, source_remote};
-use super::{MirrorView, look, rescue};
+use super::{MirrorView, Snapshot, look, rescue};
 use crate::fence;
 use crate::git::{PushOptions, PushResult, Update};
 use crate::run::MirrorContext;
@@ -28,13 +32,15 @@ pub struct Resolved {
 ///
 /// # Errors
 /// [`Code::Usage`] when there is nothing to choose, [`Code::Raced`] when the ref moves meanwhile; for `take`
-/// [`Code::RefRefused`], [`Code::Forbidden`] and the like when the source cannot be written: the tip is rescued then.
+/// [`Code::RefRefused`], [`Code::Forbidden`] and the like when the source cannot be written, [`Code::GuardHeld`] when the tip
+/// brings workflows that would run at the source: the tip is rescued then.
 pub async fn resolve(ctx: &MirrorContext, name: &RefName, choice: DecisionChoice) -> Result<Resolved> {
     if *name == RefName::fence() {
         return resolve_fence(ctx, choice).await;
     }
     let view = look(ctx).await?;
-    let tip = undecided_tip(ctx, &view, name).await?;
+    let snapshot = super::snapshot(&ctx.source).await?;
+    let tip = undecided_tip(ctx, &snapshot, &view, name).await?;
     let mirror = &ctx.mirror.id;
     let resolved = match choice {
         DecisionChoice::Overwrite => Resolved {
@@ -45,7 +51,7 @@ pub async fn resolve(ctx: &MirrorContext, name: &RefName, choice: DecisionChoice
             detail: format!("{name} on `{mirror}` stays at {} until it moves", tip.short()),
             needs_sync: false,
         },
-        DecisionChoice::Take => take(ctx, &view, name, &tip).await?,
+        DecisionChoice::Take => take(ctx, &snapshot, &view, name, &tip).await?,
     };
     let decision = Decision { ref_name: name.clone(), tip, choice, decided_iso: ctx.outside().clock.now() };
     ctx.store().set_decision(&ctx.repository().id, mirror, &decision)?;
@@ -53,7 +59,12 @@ pub async fn resolve(ctx: &MirrorContext, name: &RefName, choice: DecisionChoice
 }
 
 /// The mirror's tip of a ref for which there is something to choose.
-async fn undecided_tip(ctx: &MirrorContext, view: &MirrorView, name: &RefName) -> Result<Oid> {
+async fn undecided_tip(
+    ctx: &MirrorContext,
+    snapshot: &Arc<Snapshot>,
+    view: &MirrorView,
+    name: &RefName,
+) -> Result<Oid> {
     let mirror = &ctx.mirror.id;
     let Some(tip) = view.refs.get(name) else {
         return Err(Error::new(
@@ -64,8 +75,7 @@ async fn undecided_tip(ctx: &MirrorContext, view: &MirrorView, name: &RefName) -
             ),
         ));
     };
-    let snapshot = super::snapshot(&ctx.source).await?;
-    let planned = super::plan(ctx, &snapshot, view).await?.refs;
+    let planned = super::plan(ctx, snapshot, view).await?.refs;
     let open = planned.diverged.iter().any(|divergence| divergence.name == *name)
         || planned.left_alone.iter().any(|left| left.name == *name)
         || planned.changes.iter().any(|change| change.name == *name && change.decision.is_some());
@@ -81,9 +91,16 @@ async fn undecided_tip(ctx: &MirrorContext, view: &MirrorView, name: &RefName) -
 
 /// Brings a tip of the mirror to the source: as branch `rescue/<mirror>/<ref>`, or as a tag of that name where it is no
 /// commit, which no branch can point to.
-async fn take(ctx: &MirrorContext, view: &MirrorView, name: &RefName, tip: &Oid) -> Result<Resolved> {
+async fn take(
+    ctx: &MirrorContext,
+    snapshot: &Snapshot,
+    view: &MirrorView,
+    name: &RefName,
+    tip: &Oid,
+) -> Result<Resolved> {
     let endangered = rescue::Endangered { name, oid: tip, reason: RescueReason::Take };
     rescue::save(ctx, &mirror_remote(ctx, "git.mirror")?, &view.cache, &[endangered]).await?;
+    refuse_foreign_workflows(ctx, snapshot, name, tip)?;
     let is_commit = view.cache.commit_of(tip)?.as_ref() == Some(tip);
     let kind = if is_commit { "heads" } else { "tags" };
     let remote = source_remote(&ctx.source, "git.source")?;
@@ -125,6 +142,38 @@ async fn take(ctx: &MirrorContext, view: &MirrorView, name: &RefName, tip: &Oid)
         format!("the source has other branches named `{base}` already"),
         "Rename or delete them there.",
     )))
+}
+
+/// Refuses a tip whose workflows are not those of the source's default branch: every branch that is pushed there may run
+/// its own, with the source's secrets. A local repository runs none.
+fn refuse_foreign_workflows(ctx: &MirrorContext, snapshot: &Snapshot, name: &RefName, tip: &Oid) -> Result<()> {
+    if matches!(ctx.repository().source, Source::Path(_)) {
+        return Ok(());
+    }
+    let known = match snapshot.default_tip() {
+        Some(tip) => snapshot.cache.workflow_files(tip)?,
+        None => BTreeMap::new(),
+    };
+    let files = snapshot.cache.workflow_files(tip)?;
+    let foreign: Vec<&str> =
+        files.iter().filter(|(path, blob)| known.get(*path) != Some(blob)).map(|(path, _)| path.as_str()).collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let (mirror, id) = (&ctx.mirror.id, rescue::id_of(ctx, name, tip));
+    Err(Error::new(
+        Code::GuardHeld,
+        format!(
+            "{name} on `{mirror}` was not taken: it brings workflows that are not those of the source's default branch, and \
+             they would run there with the source's secrets: {}",
+            foreign.join(", ")
+        ),
+        format!(
+            "The tip is safe as rescue `{id}`, and stays on the mirror. `standin rescue restore {id} --to refs/heads/NAME` \
+             puts it on the mirror under a name of its own, where its workflows do not run: look at it there, and bring \
+             to the source yourself what is good. Or choose `overwrite` or `leave`."
+        ),
+    ))
 }
 
 fn taken(target: &RefName) -> Resolved {

@@ -5,6 +5,7 @@
 //! that brings such files, Actions are off for the whole repository ([`switch`]).
 
 mod apply;
+pub mod around;
 mod hold;
 mod plan;
 mod read;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{States, held, is_allowed, is_file, reach, switch};
+use super::{States, held, is_allowed, is_file, reach, read, switch};
 use crate::event::Notice;
 use crate::github::Workflow;
 use crate::plan::{ActionsGuardPlan, CodePlan, WorkflowState, WorkflowsPlan};
@@ -15,13 +15,34 @@ use crate::{Code, Result};
 /// # Errors
 /// What keeps the settings from being read, and what the store reports.
 pub async fn plan(ctx: &MirrorContext, states: &States, code: Option<&CodePlan>) -> Result<WorkflowsPlan> {
+    let pushed: Vec<&String> = code
+        .filter(|code| !code.refs.changes.is_empty())
+        .map(|code| code.workflow_files.iter().collect())
+        .unwrap_or_default();
+    plan_files(ctx, states, &pushed).await
+}
+
+/// Whether a push that brings these workflow files needs Actions off. Where that cannot be done, a notice names the risk.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) async fn guard_files(ctx: &MirrorContext, files: &BTreeSet<String>) -> Result<ActionsGuardPlan> {
+    if files.is_empty() {
+        return Ok(ActionsGuardPlan::NotNeeded);
+    }
+    let states = States { notices: Vec::new(), ..read(ctx).await? };
+    let plan = plan_files(ctx, &states, &files.iter().collect::<Vec<_>>()).await?;
+    for notice in plan.notices {
+        ctx.notice(notice.message, notice.hint);
+    }
+    Ok(plan.guard)
+}
+
+async fn plan_files(ctx: &MirrorContext, states: &States, pushed: &[&String]) -> Result<WorkflowsPlan> {
     let held = held(ctx)?;
     let listed = classify(&states.mirror, &held, &ctx.repository().keep_active);
     let known: BTreeSet<&str> = listed.iter().map(|(path, _)| path.as_str()).collect();
-    let pushed: Vec<&String> = code
-        .filter(|code| !code.refs.changes.is_empty())
-        .map(|code| code.workflow_files.iter().filter(|path| is_file(path)).collect())
-        .unwrap_or_default();
+    let pushed: Vec<&String> = pushed.iter().copied().filter(|path| is_file(path)).collect();
     let (allowed, expected): (Vec<String>, Vec<String>) = pushed
         .iter()
         .filter(|path| !known.contains(path.as_str()))

@@ -21,7 +21,7 @@ use super::remembered::{
     KIND, Remembered, close_journal, in_fence, journaled, no_looser, payload, remembered, rewrite_journal,
 };
 use super::{reach, tell_role};
-use crate::code::MirrorView;
+use crate::code::{self, MirrorView};
 use crate::fence::{self, OpenChange};
 use crate::github::ActionsSettings;
 use crate::plan::ActionsGuardPlan;
@@ -34,6 +34,8 @@ const LISTING_BUDGET: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest wait between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How often the mirror is looked at again when its fence moves before ours does.
+const RACES: usize = 4;
 /// How long switching off again may take after something failed or was stopped.
 const CLEAN_UP: Duration = Duration::from_secs(60);
 
@@ -135,6 +137,25 @@ async fn switch_off(ctx: &MirrorContext) -> Result<()> {
     Ok(())
 }
 
+/// Keeps a push of ours from arriving later, whose end is not known since it was stopped, timed out, or lost the process
+/// that made it: it moves the fence from where it was, so once the fence has moved on the host refuses all of it.
+/// Without this it could bring workflows when Actions are on again.
+///
+/// # Errors
+/// What keeps the fence from being moved; then Actions must stay off.
+pub async fn bar_late_pushes(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
+    let mut races = 0;
+    loop {
+        match fence::amend(ctx, view, |_| {}).await {
+            Err(error) if error.code == Code::Raced && races < RACES => {
+                races += 1;
+                *view = code::look(ctx).await?;
+            }
+            moved => return moved,
+        }
+    }
+}
+
 /// Holds what the push brought, restores the settings, and closes the change. Where a file that must be held is not
 /// listed in time, Actions go off again and the report says so.
 ///
@@ -208,6 +229,9 @@ async fn end_open(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
         Remembered::Fence(_) if now.enabled() => (now.clone(), true),
         Remembered::Fence(settings) => (no_looser(&settings, &now), false),
     };
+    if !now.enabled() {
+        bar_late_pushes(ctx, view).await?;
+    }
     Ok(match finish(ctx, view, &settings).await? {
         Finished::Restored(_) if accepted => Mended::Closed,
         Finished::Restored(_) => {
