@@ -9,6 +9,8 @@
 mod arguments;
 mod commands;
 mod demo;
+#[cfg(test)]
+mod hints;
 mod output;
 mod start;
 

@@ -64,10 +64,12 @@ fn code(text: &mut Vec<String>, plan: &CodePlan) {
     }
     for divergence in &plan.refs.diverged {
         let state = match divergence.decision.as_ref().map(|decision| decision.choice) {
-            Some(DecisionChoice::Leave) => "left as it is, as you decided",
-            Some(DecisionChoice::Take) => "taken to the source, as you decided",
-            Some(DecisionChoice::Overwrite) => "overwritten by the next sync, as you decided",
-            None => "diverged: waits for `standin resolve`",
+            Some(DecisionChoice::Leave) => "left as it is, as you decided".to_owned(),
+            Some(DecisionChoice::Take) => "taken to the source, as you decided".to_owned(),
+            Some(DecisionChoice::Overwrite) => "overwritten by the next sync, as you decided".to_owned(),
+            None => {
+                format!("diverged: decide with `standin resolve MIRROR {} overwrite|take|leave`", divergence.name)
+            }
         };
         text.push(format!("     ⏸  {} {}: {state}", divergence.name, divergence.mirror_tip.short()));
     }

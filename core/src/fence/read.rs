@@ -72,7 +72,9 @@ pub fn check_master(ctx: &MirrorContext, fence: &Fence) -> Result<()> {
             format!(
                 "Mirror `{mirror}` ({master}) is itself the master since epoch {epoch} ({writer}, {time_iso}); nothing is pushed to it"
             ),
-            format!("Sync from `{master}` instead, or hand back to `{ours}` first: `standin demote {mirror}`."),
+            format!(
+                "Sync from `{master}` instead: name it as source, and `{ours}` as its mirror if it shall be kept in step."
+            ),
         ));
     }
     Err(Error::new(

@@ -100,7 +100,7 @@ impl Address {
             return Err(Error::new(
                 Code::Configuration,
                 format!("the address `{scheme}://…@{host_port}/…` has a password inside"),
-                "Remove the part before `@` from the address, and give the token by `standin token set`.",
+                "Remove the part before `@` from the address, and give the token by `standin token set MIRROR` (or `source`).",
             ));
         }
         let (host, port) = match host_port.rsplit_once(':') {

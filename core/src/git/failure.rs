@@ -171,12 +171,12 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     } else if has(&text, LIMITED) {
         passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
     } else if has(&text, NO_CREDENTIALS) && !has_token {
-        new(Code::TokenMissing, format!("{host} wants a token. Give one by `standin token set`."))
+        new(Code::TokenMissing, format!("{host} wants a token. Give one by `standin token set MIRROR` (or `source`)."))
     } else if has(&text, WRONG_TOKEN) || has(&text, NO_CREDENTIALS) {
         new(
             Code::Unauthorized,
             format!(
-                "{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set`."
+                "{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set MIRROR` (or `source`)."
             ),
         )
     } else if has(&text, FORBIDDEN) {

@@ -119,7 +119,7 @@ impl Answer {
                     |end| format!("It was to expire at {end}; else it was revoked."),
                 );
                 let hint = format!(
-                    "{host} does not accept the token. {when} Make a new one and store it with `standin token set`."
+                    "{host} does not accept the token. {when} Make a new one and store it with `standin token set MIRROR` (or `source`)."
                 );
                 Error::new(Code::Unauthorized, message, hint)
             }

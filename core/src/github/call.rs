@@ -340,7 +340,7 @@ impl Client {
                 Failure::Final(Error::new(
                     Code::Unauthorized,
                     format!("the token for {} has characters that no token has", shared.host),
-                    "Store it again with `standin token set`, without line breaks or spaces.",
+                    "Store it again with `standin token set MIRROR` (or `source`), without line breaks or spaces.",
                 ))
             })?;
         authorization.set_sensitive(true);

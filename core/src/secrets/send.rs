@@ -170,7 +170,7 @@ fn explain(words: &str) -> Error {
         Some(401) => Error::new(
             Code::Unauthorized,
             message,
-            "The token is not accepted: make a new one and store it with `standin token set`.",
+            "The token is not accepted: make a new one and store it with `standin token set MIRROR`.",
         ),
         Some(403) => Error::new(
             Code::Forbidden,

@@ -143,7 +143,7 @@ impl Fields {
                     place,
                     Complaint::new(
                         "tokens and passwords do not belong into this file, which gets copied and committed",
-                        "Remove the line and run `standin token set`, or put it into `.env` as `MIRROR_<n>_TOKEN` or \
+                        "Remove the line and run `standin token set MIRROR` (or `source`), or put it into `.env` as `MIRROR_<n>_TOKEN` or \
                          `MIRROR_SOURCE_TOKEN`. Where the file was shared, revoke the token.",
                     ),
                 );
@@ -330,7 +330,7 @@ fn string(value: Value) -> Result<String, Complaint> {
     match value {
         Value::String(text) if looks_secret(&text) => Err(Complaint::new(
             "this looks like a token, and tokens do not belong into this file",
-            "Remove it and run `standin token set`, or put it into `.env`. Where the file was shared, revoke the token.",
+            "Remove it and run `standin token set MIRROR` (or `source`), or put it into `.env`. Where the file was shared, revoke the token.",
         )),
         Value::String(text) => Ok(text),
         other => Err(wrong_type(&other, "text in quotes")),

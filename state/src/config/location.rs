@@ -82,7 +82,7 @@ impl Surroundings<'_> {
         if scheme.starts_with("http") && text.contains(['?', '#']) {
             return Err(Complaint::new(
                 "the URL has a `?` or `#` part, which no repository has and which may hold a token",
-                "Write the URL without it; tokens go into the keychain (`standin token set`) or `MIRROR_<n>_TOKEN`.",
+                "Write the URL without it; tokens go into the keychain (`standin token set MIRROR`) or `MIRROR_<n>_TOKEN`.",
             ));
         }
         Ok(self
@@ -228,7 +228,7 @@ fn refuse_options(text: &str) -> Result<(), Complaint> {
 fn credentials() -> Complaint {
     Complaint::new(
         "the URL has credentials in it, which would show in process lists and logs",
-        "Write the URL without what stands before the `@`; the token goes into the keychain (`standin token set`) or \
+        "Write the URL without what stands before the `@`; the token goes into the keychain (`standin token set MIRROR`) or \
          into `MIRROR_<n>_TOKEN` (`MIRROR_SOURCE_TOKEN` for the source).",
     )
 }

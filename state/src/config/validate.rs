@@ -402,7 +402,7 @@ fn warn_of_open_file(
         mistakes.notice(
             format!("every user of this machine can read the tokens in {}", file.path.display()),
             format!(
-                "Run `chmod 600 {}`, or move the tokens into the keychain with `standin token set`.",
+                "Run `chmod 600 {}`, or move the tokens into the keychain with `standin token set MIRROR` (or `source`).",
                 file.path.display()
             ),
         );
