@@ -8,8 +8,9 @@ use standin_core::Code;
 use standin_core::code;
 use standin_core::git::GitProgram;
 use standin_core::state::config::Source;
+use standin_core::state::model::AspectStatus;
 use standin_core::state::store::DecisionChoice;
-use standin_tests::pair::{Pair, failure};
+use standin_tests::pair::{Machine, Pair, failure};
 
 #[tokio::test]
 async fn a_branch_that_goes_between_listing_and_fetching_is_a_race_and_no_deletion() {
@@ -63,4 +64,41 @@ async fn take_brings_no_workflows_to_the_source_that_its_default_branch_does_not
     pair.mirror.set("refs/heads/topic", &same);
     machine.resolve("refs/heads/topic", DecisionChoice::Take).await.unwrap();
     assert_eq!(pair.source.tip("refs/heads/rescue/backup/topic"), Some(same));
+}
+
+/// What the next sync comes to: whether the fence is on the mirror, and whether several refs move all or none.
+async fn synced(machine: &Machine) -> (bool, bool) {
+    assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
+    let plan = machine.plan().await.unwrap();
+    (plan.fence.supported, plan.fence.atomic)
+}
+
+#[tokio::test]
+async fn what_a_host_refused_is_tried_again_after_a_day_and_after_a_test() {
+    for tested in [false, true] {
+        let pair = Pair::new();
+        pair.source.commit_on("main", "first");
+        pair.mirror.configure("receive.hideRefs", "refs/standin");
+        pair.mirror.configure("receive.advertiseAtomic", "false");
+        let machine = pair.machine("laptop");
+        assert_eq!(synced(&machine).await, (false, false));
+        machine.pass_days(2);
+        assert_eq!(synced(&machine).await, (false, false), "still so");
+        for key in ["receive.hideRefs", "receive.advertiseAtomic"] {
+            pair.mirror.git(&["config", "--unset-all", key]);
+        }
+        assert_eq!(synced(&machine).await, (false, false), "asked less than a day ago");
+        assert_eq!(pair.mirror.fence(), None);
+        if tested {
+            assert!(code::probe(&machine.context().await).await.unwrap());
+        } else {
+            machine.pass_days(2);
+        }
+        assert_eq!(synced(&machine).await, (true, true));
+        assert!(pair.mirror.fence().is_some());
+        pair.source.commit_on("main", "second");
+        assert_eq!(pair.machine("second").sync().await.unwrap().status, AspectStatus::Ok);
+        assert_eq!(synced(&machine).await, (true, true));
+        pair.assert_in_step();
+    }
 }

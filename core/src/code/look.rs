@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standin_state::model::{Oid, RefName};
 
+use super::learned::{self, NOT_ATOMIC};
 use super::places::{cache, listed_prefixes, mirror_remote};
 use super::plan::Refs;
 use crate::fence::{self, Document, Fence, same_master};
@@ -43,7 +44,7 @@ impl MirrorView {
     pub fn next_document(&self, ctx: &MirrorContext) -> Result<Document> {
         let writer = fence::writer(&ctx.source)?;
         let now = ctx.outside().clock.now();
-        let master = ctx.repository().source.display();
+        let master = fence::master(&ctx.source)?;
         let mut document = match &self.fence {
             Some(fence) => fence.document.next(&writer, now),
             None => Document::before_first(self.least_epoch, &master, &writer, now).next(&writer, now),
@@ -93,7 +94,6 @@ pub(super) async fn list(ctx: &MirrorContext) -> Result<Listing> {
 pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: Option<Fence>) -> Result<MirrorView> {
     let Listing { mut refs, head, unusable, .. } = listing;
     refs.remove(&RefName::fence());
-    let fact = |key| ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), key);
     Ok(MirrorView {
         cache,
         refs,
@@ -102,13 +102,13 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         fence,
         unusable,
         fence_supported: fence::is_kept_there(ctx)?,
-        atomic: fact("atomic")?.as_deref() != Some("no"),
+        atomic: !learned::is_believed(ctx, NOT_ATOMIC)?,
     })
 }
 
 /// The highest epoch in which our source is known to be master, on this mirror or another of the repository.
 fn least_epoch(ctx: &MirrorContext, fence: Option<&Fence>) -> Result<u64> {
-    let ours = ctx.repository().source.display();
+    let ours = fence::master(&ctx.source)?;
     let mut epoch = fence.map_or(1, |fence| fence.document.epoch);
     for mirror in &ctx.repository().mirrors {
         if let Some(memory) = ctx.store().fence_memory(&ctx.repository().id, &mirror.id)?

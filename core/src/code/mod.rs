@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `places` | the cache and the remotes of a repository and its mirrors |
 //! | `snapshot`, `look` | what both sides hold |
+//! | `learned` | what a host was found not to do |
 //! | `plan` | the refs, the guard, LFS, notices |
 //! | `apply` | rescue, push with the fence, refused refs, races, the default branch, the report |
 //! | `refusal` | what a host's words mean and what to do |
@@ -17,6 +18,7 @@
 //! Running git is the business of [`crate::git`]; the chain of fence commits that of [`crate::fence`].
 
 mod apply;
+pub(crate) mod learned;
 mod lfs;
 mod look;
 mod places;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId, Slug};
 
+use super::learned::{self, NO_FENCE, NOT_ATOMIC};
 use crate::event::Event;
 use crate::git::ssh::{self, HostKey};
 use crate::git::{Cache, Progress, Remote, RemoteOptions};
@@ -68,15 +69,18 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
 }
 
 /// Asks the mirror's host whether it takes our pushes, without changing anything there. `true` where it moves several
-/// refs all or none.
+/// refs all or none. A refused fence, which this cannot try, is offered again by the next sync.
 ///
 /// # Errors
 /// As the host's refusal is understood.
 pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
     let cache = cache(&ctx.source)?;
     let atomic = mirror_remote(ctx, "git.mirror")?.probe_push(&cache).await?.atomic;
-    let word = if atomic { "yes" } else { "no" };
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), "atomic", Some(word))?;
+    match atomic {
+        true => ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), NOT_ATOMIC.0, Some("yes"))?,
+        false => learned::remember(ctx, NOT_ATOMIC)?,
+    }
+    learned::doubt(ctx, NO_FENCE)?;
     Ok(atomic)
 }
 

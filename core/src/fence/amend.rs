@@ -6,6 +6,7 @@ use standin_state::store::FenceMemory;
 use super::read::kept_at;
 use super::{Document, FILE, Fence};
 use crate::code::MirrorView;
+use crate::code::learned::{self, NO_FENCE};
 use crate::git::{Cache, PushOptions, PushResult, Update};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -31,6 +32,33 @@ pub async fn amend(ctx: &MirrorContext, view: &mut MirrorView, change: impl FnOn
     }
     remember(ctx, &cache, &fence)?;
     view.fence = Some(fence);
+    Ok(())
+}
+
+/// Offers the fence to a host that refused it a day ago or longer; `view` follows where it takes it now.
+///
+/// # Errors
+/// [`Code::Raced`] when somebody else made one, [`Code::Cancelled`]; what the cache and the store report. Whatever else
+/// keeps it from the host is left to the next sync.
+pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
+    if view.fence_supported || learned::is_believed(ctx, NO_FENCE)? {
+        return Ok(());
+    }
+    let cache = view.cache.clone();
+    let fence = commit(&cache, view.fence.as_ref(), view.next_document(ctx)?)?;
+    match push(ctx, &cache, &fence, None).await {
+        Ok(()) => {}
+        Err(error) if error.code == Code::RefRefused => return learned::remember(ctx, NO_FENCE),
+        Err(error) if matches!(error.code, Code::Raced | Code::Cancelled) => return Err(error),
+        Err(error) => {
+            tracing::info!(error = %error.message, "the fence could not be offered again");
+            return Ok(());
+        }
+    }
+    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), NO_FENCE.0, None)?;
+    remember(ctx, &cache, &fence)?;
+    view.fence = Some(fence);
+    view.fence_supported = true;
     Ok(())
 }
 

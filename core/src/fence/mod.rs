@@ -14,12 +14,12 @@ mod settle;
 mod writer;
 
 pub use amend::amend;
-pub(crate) use amend::{commit, remember};
+pub(crate) use amend::{commit, offer_again, remember};
 pub use document::{Document, OpenChange, VERSION, same_master};
 pub use read::{check_master, read};
 pub(crate) use read::{is_kept_there, read_commit};
 pub use settle::overwrite;
-pub use writer::writer;
+pub use writer::{master, writer};
 
 use standin_state::model::Oid;
 

@@ -3,7 +3,7 @@
 use standin_state::model::{MirrorId, Oid, RefName};
 use standin_state::store::FenceMemory;
 
-use super::{Document, FILE, Fence, remember, same_master};
+use super::{Document, FILE, Fence, master, remember, same_master};
 use crate::git::{Cache, Remote};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -60,7 +60,7 @@ pub async fn read(ctx: &MirrorContext, remote: &Remote, cache: &Cache, listed: O
 /// # Errors
 /// [`Code::FencedOff`], with who holds it, since when, and what to do.
 pub fn check_master(ctx: &MirrorContext, fence: &Fence) -> Result<()> {
-    let ours = ctx.repository().source.display();
+    let ours = master(&ctx.source)?;
     let Document { master, epoch, writer, time_iso, .. } = &fence.document;
     if same_master(master, &ours) {
         return Ok(());
@@ -118,7 +118,7 @@ pub(crate) fn read_commit(cache: &Cache, oid: &Oid) -> Result<Document> {
 
 /// Whether the mirror takes the fence; `false` only after its host refused it.
 pub(crate) fn is_kept_there(ctx: &MirrorContext) -> Result<bool> {
-    Ok(ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), "fence")?.as_deref() != Some("refused"))
+    Ok(!crate::code::learned::is_known(ctx, crate::code::learned::NO_FENCE)?)
 }
 
 /// Where the cache keeps the fence of a mirror. A dot, which a ref may not have everywhere, becomes `%`.

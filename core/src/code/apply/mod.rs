@@ -16,6 +16,7 @@ use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 use super::plan::remember_confirmed;
 use super::{MirrorView, Snapshot, look, plan};
 use crate::code::snapshot::counted;
+use crate::fence;
 use crate::plan::{CodePlan, RefChange};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -48,6 +49,7 @@ pub async fn apply(
         ctx.notice(&notice.message, &notice.hint);
     }
     forget_old_decisions(ctx, view)?;
+    fence::offer_again(ctx, view).await?;
     view.atomic = planned.fence.atomic;
     let mut planned = Cow::Borrowed(planned);
     let mut pusher = Pusher::new(ctx, snapshot, planned.fence.epoch)?;

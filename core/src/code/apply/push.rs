@@ -6,6 +6,7 @@ use standin_state::model::RefName;
 use standin_state::store::{ChangeAction, ChangeOutcome};
 
 use super::send::{Sender, Sent, recorded, recorded_fence};
+use crate::code::learned::{self, NO_FENCE, NOT_ATOMIC};
 use crate::code::places::mirror_remote;
 use crate::code::plan::{Refs, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
@@ -122,7 +123,7 @@ impl<'a> Pusher<'a> {
                 }
                 Sent::Moved => return Ok(Pushed::Moved),
                 Sent::NotAtomic => {
-                    self.learn("atomic", "no")?;
+                    learned::remember(self.sender.ctx, NOT_ATOMIC)?;
                     view.atomic = false;
                     let notice = not_atomic(view.fence_supported);
                     self.sender.ctx.notice(notice.message, notice.hint);
@@ -232,16 +233,11 @@ impl<'a> Pusher<'a> {
         if view.fence.is_some() {
             return Err(error.during("The mirror has a fence, but its host refuses to move it, so nothing was pushed"));
         }
-        self.learn("fence", "refused")?;
+        learned::remember(self.sender.ctx, NO_FENCE)?;
         view.fence_supported = false;
         let notice = no_fence();
         self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
         Ok(())
-    }
-
-    fn learn(&self, key: &str, value: &str) -> Result<()> {
-        let ctx = self.sender.ctx;
-        ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), key, Some(value))
     }
 }
 

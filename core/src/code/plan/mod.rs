@@ -10,9 +10,10 @@ use std::sync::Arc;
 use standin_state::model::{MirrorType, Oid, RefName};
 use standin_state::store::ChangeAction;
 
+use super::learned::{self, NOT_ATOMIC};
 use super::places::{git_failed, probe};
 use super::{MirrorView, Snapshot};
-use crate::fence::same_master;
+use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefsPlan};
 use crate::run::MirrorContext;
@@ -79,10 +80,9 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
 
 /// Obeys the source's own fence: when it names another master, the source is none.
 fn check_source_fence(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<()> {
-    let Some(fence) = &snapshot.fence else { return Ok(()) };
+    let Some(Fence { document, .. }) = &snapshot.fence else { return Ok(()) };
     let ours = ctx.repository().source.display();
-    let document = &fence.document;
-    if same_master(&document.master, &ours) {
+    if same_master(&document.master, &ours) || same_master(&document.master, &fence::master(&ctx.source)?) {
         return Ok(());
     }
     Err(Error::new(
@@ -95,11 +95,13 @@ fn check_source_fence(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<()> {
     ))
 }
 
-/// Whether the mirror's host moves several refs all or none. GitHub does; others are asked once.
+/// Whether the mirror's host moves several refs all or none. GitHub does; others are asked once,
+/// and again a day after they did not.
 async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     let known = ctx.store().fact(repository, Some(mirror), "atomic")?;
-    if ctx.mirror.kind == MirrorType::GitHub || known.is_some() {
+    let is_old = learned::is_known(ctx, NOT_ATOMIC)? && !learned::is_believed(ctx, NOT_ATOMIC)?;
+    if ctx.mirror.kind == MirrorType::GitHub || (known.is_some() && !is_old) {
         return Ok(view.atomic);
     }
     // A host that cannot be asked now is asked again by the next plan, and by itself refuses what it cannot do.
