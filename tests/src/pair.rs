@@ -121,13 +121,16 @@ impl Pair {
         (pair, machine)
     }
 
-    /// A machine with an empty memory, or the one of that name again.
+    /// A machine with an empty memory, or the one of that name again. The source is a folder, which only one installation
+    /// has: all of them are that one to the fence. See [`Machine::become_a_stranger`].
     pub fn machine(&self, name: &str) -> Machine {
         let state = self.folder.path().join("machines").join(name);
         std::fs::create_dir_all(&state).unwrap();
+        let store = Store::open(&state).unwrap();
+        store.set_fact(&self.repository.id, None, "writer", Some("01234567")).unwrap();
         Machine {
             events: Arc::default(),
-            store: Store::open(&state).unwrap(),
+            store,
             state,
             home: self.folder.path().join("home"),
             clock: Arc::default(),
@@ -268,6 +271,11 @@ impl Repo {
 }
 
 impl Machine {
+    /// From now on another installation than the others of its pair, as a really new machine is.
+    pub fn become_a_stranger(&self) {
+        self.store.set_fact(&self.repository.id, None, "writer", None).unwrap();
+    }
+
     /// A run of the mirror that begins now.
     pub async fn context(&self) -> MirrorContext {
         self.context_with(false).await

@@ -77,11 +77,27 @@ async fn another_master_is_refused_with_who_it_is_and_what_to_do() {
     // By the user's word the mirror changes hands; what the other pushed is not ours to move.
     machine.resolve(FENCE, DecisionChoice::Overwrite).await.unwrap();
     let (_, fence) = pair.mirror.fence().unwrap();
-    assert_eq!((fence.epoch, fence.sequence, fence.master.as_str()), (2, 2, other.source.path.to_str().unwrap()));
+    assert_eq!((fence.epoch, fence.sequence), (2, 2));
+    assert_eq!(fence.master, format!("01234567:{}", other.source.path.display()));
     assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Blocked);
     assert_eq!(pair.mirror.refs(), refs);
     let old = pair.machine("laptop").sync().await;
     assert_eq!(failure(old).code, Code::FencedOff, "the former master obeys the higher epoch");
+}
+
+#[tokio::test]
+async fn a_folder_of_the_same_path_on_another_machine_is_another_master() {
+    let (pair, laptop) = Pair::in_step().await;
+    let (fence, refs) = (pair.mirror.fence(), pair.mirror.refs());
+    let stranger = pair.machine("stranger");
+    stranger.become_a_stranger();
+    pair.source.commit_on("main", "theirs");
+    let error = failure(stranger.sync_with_yes().await);
+    assert_eq!(error.code, Code::FencedOff);
+    assert!(error.message.contains(&format!("01234567:{}", pair.source.path.display())), "{}", error.message);
+    assert_eq!((pair.mirror.fence(), pair.mirror.refs()), (fence, refs));
+    laptop.sync().await.unwrap();
+    pair.assert_in_step();
 }
 
 #[tokio::test]

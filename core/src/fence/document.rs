@@ -24,7 +24,7 @@ pub struct Document {
     pub epoch: u64,
     /// Rises with each move of the fence.
     pub sequence: u64,
-    /// The master: a slug, a URL without credentials, or a path.
+    /// The master: a slug, a URL without credentials, or a path behind the id of its installation (`1a2b3c4d:/srv/app`).
     pub master: String,
     /// Who wrote this commit: `user@host` and the id of the installation.
     pub writer: String,

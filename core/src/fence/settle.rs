@@ -4,7 +4,7 @@ use standin_state::model::{Oid, RefName};
 
 use super::amend::{commit, push, remember};
 use super::read::{fetch, memory, read_commit};
-use super::{Document, Fence, same_master, writer};
+use super::{Document, Fence, master, same_master, writer};
 use crate::git::Cache;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -18,7 +18,7 @@ use crate::{Code, Error, Result};
 /// # Errors
 /// [`Code::Usage`] when there is nothing to settle, [`Code::Raced`] when the fence moves meanwhile.
 pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) -> Result<Fence> {
-    let ours = ctx.repository().source.display();
+    let ours = master(&ctx.source)?;
     let remembered = memory(ctx)?;
     let found = match there {
         Some(oid) => {

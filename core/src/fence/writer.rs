@@ -1,5 +1,7 @@
 //! Who writes: a name for this installation that stays the same.
 
+use standin_state::config::Source;
+
 use crate::Result;
 use crate::outside::Outside;
 use crate::run::SourceContext;
@@ -10,16 +12,31 @@ use crate::run::SourceContext;
 /// # Errors
 /// What the store reports.
 pub fn writer(source: &SourceContext) -> Result<String> {
+    Ok(format!("{} ({})", person(&source.outside), installation(source)?))
+}
+
+/// The source as it stands in the fence as master. A folder is one only together with the installation that it belongs
+/// to: two machines may well have the same path.
+///
+/// # Errors
+/// What the store reports.
+pub fn master(source: &SourceContext) -> Result<String> {
+    let shown = source.repository.source.display();
+    match &source.repository.source {
+        Source::Path(_) => Ok(format!("{}:{shown}", installation(source)?)),
+        Source::GitHub(_) | Source::Url(_) => Ok(shown),
+    }
+}
+
+/// The id of this installation, made once.
+fn installation(source: &SourceContext) -> Result<String> {
     let repository = &source.repository.id;
-    let id = match source.store.fact(repository, None, "writer")? {
-        Some(id) => id,
-        None => {
-            let id = format!("{:08x}", rand::random::<u32>());
-            source.store.set_fact(repository, None, "writer", Some(&id))?;
-            id
-        }
-    };
-    Ok(format!("{} ({id})", person(&source.outside)))
+    if let Some(id) = source.store.fact(repository, None, "writer")? {
+        return Ok(id);
+    }
+    let id = format!("{:08x}", rand::random::<u32>());
+    source.store.set_fact(repository, None, "writer", Some(&id))?;
+    Ok(id)
 }
 
 /// `user@host`, from the environment and the system.
