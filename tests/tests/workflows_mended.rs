@@ -9,7 +9,7 @@ use standin_core::event::Event;
 use standin_core::fence::{self, Document, OpenChange};
 use standin_core::plan::ActionsGuardPlan;
 use standin_core::run::MirrorContext;
-use standin_core::state::model::AspectStatus;
+use standin_core::state::model::{Aspect, AspectStatus};
 use standin_core::state::store::JournalKind;
 use standin_core::workflows::switch::{self, Engaged, Mended};
 use standin_core::{Code, workflows};
@@ -226,7 +226,7 @@ async fn a_change_that_only_the_fence_knows_never_moves_actions_that_are_on() {
 
 #[tokio::test]
 async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
-    let standby = started().await;
+    let mut standby = started().await;
     change_primary(&standby, "refs/heads/topic", &[(".github/workflows/topic.yml", ON_PUSH)]);
     sync(&standby).await;
     let primary = git2::Repository::open_bare(standby.sandbox.repository_path(PRIMARY.0, PRIMARY.1)).unwrap();
@@ -239,4 +239,9 @@ async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
     assert_eq!(there.refname_to_id("refs/heads/topic").unwrap().to_string(), restored.oid.as_str());
     assert_eq!((runs(&standby), actions(&standby)), (0, ActionsPermissions::default()));
     assert_closed(&standby);
+    // Where workflows are not in Standin's care, they do run.
+    standby.repository.mirrors[0].sync.remove(&Aspect::Workflows);
+    let other = "refs/heads/other".parse().unwrap();
+    rescue::restore(&standby.context().await, &id, Some(&other)).await.unwrap();
+    assert_eq!(runs(&standby), 1);
 }
