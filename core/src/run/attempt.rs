@@ -257,6 +257,7 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
     };
     let (code, (secrets, variables)) = tokio::join!(code, values);
 
+    let is_push_open = matches!(code, Some(Err(_)));
     if let Some(code) = code {
         results.add(context, Aspect::Code, code);
     }
@@ -271,7 +272,9 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
         let result = match (workflows, engaged) {
             (Planned::Failed(error), _) => Err(error.clone()),
             (_, Err(error)) => Err(error),
-            (Planned::Ready(workflows), Ok(engaged)) => finish_workflows(context, workflows, engaged, &mut view).await,
+            (Planned::Ready(workflows), Ok(engaged)) => {
+                finish_workflows(context, workflows, engaged, is_push_open, &mut view).await
+            }
         };
         results.add(context, Aspect::Workflows, result);
     }
@@ -317,11 +320,13 @@ fn pushes(context: &MirrorContext, code: &CodePlan) -> bool {
     !code.refs.changes.is_empty() && (code.guard.is_empty() || context.yes)
 }
 
-/// Holds what the push brought and restores Actions, also when the run was stopped in between.
+/// Holds what the push brought and restores Actions, also when the run was stopped in between. A push whose end is not
+/// known is first kept from arriving later.
 async fn finish_workflows(
     context: &MirrorContext,
     plan: &WorkflowsPlan,
     engaged: Option<switch::Engaged>,
+    is_push_open: bool,
     view: &mut MirrorView,
 ) -> Result<AspectReport> {
     let Some(engaged) = engaged else {
@@ -329,6 +334,9 @@ async fn finish_workflows(
     };
     let clean = context.for_clean_up(CLEAN_UP);
     let context = if context.cancel.is_cancelled() { &clean } else { context };
+    if is_push_open {
+        switch::bar_late_pushes(context, view).await?;
+    }
     match switch::release(context, engaged, view).await {
         Err(error) if error.code == Code::Cancelled => switch::mend(&clean, view).await.and(Err(error)),
         released => released,
