@@ -85,7 +85,7 @@ impl Block {
     }
 
     fn lines(self, mirror: &MirrorId, status: MirrorStatus, error: Option<&Error>) -> Vec<String> {
-        let mut lines = vec![format!("[{mirror}] {}", self.repo)];
+        let mut lines = vec![format!("[{mirror}] {}", self.repo).trim_end().to_owned()];
         for aspect in Aspect::ALL {
             let Some(report) = self.reports.get(aspect) else { continue };
             lines.push(aspect_line(*aspect, report, self.made.get(aspect).copied().unwrap_or(0)));
