@@ -287,6 +287,24 @@ async fn another_default_branch_on_a_plain_server_is_noticed() {
 }
 
 #[tokio::test]
+async fn an_env_file_that_git_keeps_is_told() {
+    let mut pair = Pair::new();
+    pair.source.commit_on("main", "first");
+    let clone = pair.folder().join("clone");
+    pair.source.git(&["clone", "--quiet", &pair.source.path.display().to_string(), &clone.display().to_string()]);
+    std::fs::write(clone.join(".env"), "MIRROR_1_TOKEN=canary\n").unwrap();
+    (pair.repository.clone, pair.repository.env_file) = (Some(clone.clone()), Some(clone.join(".env")));
+    let machine = pair.machine("laptop");
+    let is_told = |plan: &standin_core::plan::CodePlan| {
+        plan.notices.iter().any(|notice| notice.message.contains(".env is committed to git"))
+    };
+    assert!(!is_told(&machine.plan().await.unwrap()));
+    let added = std::process::Command::new("git").arg("-C").arg(&clone).args(["add", "-f", ".env"]).status();
+    assert!(added.unwrap().success());
+    assert!(is_told(&machine.plan().await.unwrap()));
+}
+
+#[tokio::test]
 async fn a_shallow_source_is_refused_before_anything_is_done() {
     let (pair, _) = Pair::in_step().await;
     pair.source.commit_on("main", "second");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use standin_state::config::Source;
+use standin_state::config::{RepositoryConfig, Source};
 use standin_state::model::{Oid, RefName};
 
 use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
@@ -81,7 +81,8 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
         None => None,
     };
     let default_branch = listing.head.clone().filter(|name| refs.contains_key(name));
-    let notices = notices(&listing, default_branch.as_ref(), &refs);
+    let mut notices = notices(&listing, default_branch.as_ref(), &refs);
+    notices.extend(committed_env(&source.repository));
     let (id, private) = info.unzip();
     Ok(Arc::new(Snapshot { cache, refs, default_branch, fence, id, private, notices, lfs: Mutex::default() }))
 }
@@ -162,6 +163,21 @@ fn notices(listing: &Listing, default_branch: Option<&RefName>, refs: &Refs) -> 
         });
     }
     notices
+}
+
+/// An `.env` that git keeps: whoever reads the repository reads it too.
+fn committed_env(repository: &RepositoryConfig) -> Option<Notice> {
+    let (file, clone) = (repository.env_file.as_ref()?, repository.clone.as_ref()?);
+    let opened = git2::Repository::open(clone).ok()?;
+    let root = opened.workdir()?.canonicalize().ok()?;
+    let within = file.parent()?.canonicalize().ok()?.join(file.file_name()?);
+    opened.index().ok()?.get_path(within.strip_prefix(root).ok()?, 0)?;
+    Some(Notice {
+        message: format!("{} is committed to git; take every token and secret in it as known", file.display()),
+        hint: "Take it out with `git rm --cached .env`, name it in `.gitignore`, and make new tokens and secrets: the old \
+               ones stay in the history."
+            .to_owned(),
+    })
 }
 
 /// `1 ref`, `2 refs`.
