@@ -172,8 +172,8 @@ async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes()
     }
     let reason = GuardReason::PrivateToUnknown { host: "git.example.com".to_owned() };
     assert_eq!(guard["http://127.0.0.1:1/x.git"], []);
-    assert_eq!(guard["https://git.example.com/x.git"], [reason.clone()]);
-    assert_eq!(guard["git@git.example.com:x.git"], [reason.clone()]);
+    assert_eq!(guard["https://git.example.com/x.git"], std::slice::from_ref(&reason));
+    assert_eq!(guard["git@git.example.com:x.git"], std::slice::from_ref(&reason));
 
     plan.guard = vec![reason];
     code::apply(&ctx, &snapshot, &mut view, &plan).await.unwrap();
