@@ -9,6 +9,7 @@ mod world;
 
 pub use world::{World, WorldOptions};
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use standin_core::{Code, Error, Result};
@@ -24,7 +25,7 @@ pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
     let world = World::make(&WorldOptions { latency: Duration::from_millis(arguments.latency), data: None }).await?;
     let told = story::tell(&world).await;
     let shown = match (&told, &arguments.window) {
-        (Ok(()), Some(window)) => program::window(&world, window).await,
+        (Ok(()), Some(window)) => show(&world, window).await,
         _ => Ok(()),
     };
     world.stop().await;
@@ -33,6 +34,17 @@ pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
     print("");
     print(&format!("Demo passed in {:.1} s: every claim above was checked.", started.elapsed().as_secs_f64()));
     Ok(Exit::Well)
+}
+
+/// Leaves something to do, and opens the window.
+async fn show(world: &World, window: &Path) -> Result<()> {
+    world.write("state/current.json", "{\"meta\": {\"updated_at_iso\": \"2026-02-07T06:00:00Z\"}}\n")?;
+    world.commit("Tick in the window").await?;
+    world.publish().await?;
+    world.set_env("RESEND_API_KEY", "re_key_for_the_window")?;
+    print("");
+    print("A commit and a new secret wait at the primary: press Preview to see them, Sync All Now to send them.");
+    program::window(world, window).await
 }
 
 /// The error of a claim that turned out false.

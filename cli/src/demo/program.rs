@@ -47,7 +47,6 @@ pub async fn git(world: &World, folder: &Path, arguments: &[&str]) -> Result<Str
 
 /// Opens the window on the demo's world and waits until it is closed.
 pub async fn window(world: &World, window: &Path) -> Result<()> {
-    print("");
     print("The window opens on the same sandbox. Close it (or press Ctrl-C here) to end the demo.");
     let mut child = command(world, window, &[], world.clone_path(), true)
         .stdout(Stdio::inherit())
