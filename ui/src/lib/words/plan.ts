@@ -6,6 +6,7 @@ import type { CodePlan } from '../bindings/CodePlan';
 import type { Divergence } from '../bindings/Divergence';
 import type { Error as Failure } from '../bindings/Error';
 import type { GuardReason } from '../bindings/GuardReason';
+import type { NameConflict } from '../bindings/NameConflict';
 import type { Notice } from '../bindings/Notice';
 import type { Plan } from '../bindings/Plan';
 import type { SecretsPlan } from '../bindings/SecretsPlan';
@@ -19,6 +20,8 @@ export interface Section {
   /** Why it could not be computed. */
   failure: Failure | null;
   changes: Change[];
+  /** What a sync could not do, with what to do about it. */
+  impossible: Notice[];
   /** What else is so, a sentence each. */
   facts: string[];
   notices: Notice[];
@@ -41,7 +44,17 @@ function named<S extends string>(names: readonly (readonly [string, S])[], state
   return names.filter(([, found]) => found === state).map(([name]) => name);
 }
 
-function code(plan: CodePlan): Omit<Section, 'aspect' | 'failure'> {
+function conflictWords(conflict: NameConflict, mirror: string): Notice {
+  const others = conflict.in_the_way.map(refWords);
+  const first = conflict.in_the_way[0] ?? '';
+  const verb = others.length === 1 ? 'is' : 'are';
+  return {
+    message: `Cannot create ${refWords(conflict.name)}: ${listed(others)} on the mirror ${verb} in its way.`,
+    hint: `git keeps refs like files, so one cannot be a folder of the other. Rename it at the source, or give up the mirror’s: standin resolve ${mirror} ${first} overwrite (it is rescued first).`,
+  };
+}
+
+function code(plan: CodePlan, mirror: string): Omit<Section, 'aspect' | 'failure'> {
   const changes: Change[] = plan.refs.changes.map((change) => ({
     aspect: 'code',
     action: change.action,
@@ -61,7 +74,8 @@ function code(plan: CodePlan): Omit<Section, 'aspect' | 'failure'> {
       ? `${counted(plan.lfs.objects, 'large file')} (${bytes(plan.lfs.bytes)}) in Git LFS`
       : '',
   ];
-  return { changes, facts: facts.filter(Boolean), notices: plan.notices };
+  const impossible = plan.refs.conflicts.map((conflict) => conflictWords(conflict, mirror));
+  return { changes, impossible, facts: facts.filter(Boolean), notices: plan.notices };
 }
 
 function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
@@ -73,6 +87,7 @@ function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
     changes: plan.names.flatMap(([name, state]): Change[] =>
       state === 'create' || state === 'update' ? [{ aspect: 'secrets', action: state, name }] : [],
     ),
+    impossible: [],
     facts: [
       inStep > 0 ? `${counted(inStep, 'secret')} already in step` : '',
       missing.length > 0 ? `No value here: ${listed(missing)}` : '',
@@ -92,6 +107,7 @@ function variables(plan: VariablesPlan): Omit<Section, 'aspect' | 'failure'> {
     changes: plan.names.flatMap(([name, state]): Change[] =>
       state === 'create' || state === 'update' ? [{ aspect: 'variables', action: state, name }] : [],
     ),
+    impossible: [],
     facts: [
       inStep > 0 ? `${counted(inStep, 'variable')} already in step` : '',
       missing.length > 0 ? `No value here or at the source: ${listed(missing)}` : '',
@@ -117,6 +133,7 @@ function workflows(plan: WorkflowsPlan): Omit<Section, 'aspect' | 'failure'> {
       ),
       ...plan.expected.map((name): Change => ({ aspect: 'workflows', action: 'hold', name })),
     ],
+    impossible: [],
     facts: [
       active + held > 0 ? `${active} active, ${held} held already` : '',
       byOthers.length > 0 ? `Switched off by others, stays so: ${listed(byOthers)}` : '',
@@ -135,10 +152,11 @@ export function sectionsOf(plan: Plan): Section[] {
     read: (ready: P) => Omit<Section, 'aspect' | 'failure'>,
   ) {
     if (planned === null) return;
-    if ('failed' in planned) found.push({ aspect, failure: planned.failed, changes: [], facts: [], notices: [] });
+    if ('failed' in planned)
+      found.push({ aspect, failure: planned.failed, changes: [], impossible: [], facts: [], notices: [] });
     else found.push({ aspect, failure: null, ...read(planned.ready) });
   }
-  add('code', plan.code, code);
+  add('code', plan.code, (ready) => code(ready, plan.mirror));
   add('secrets', plan.secrets, secrets);
   add('variables', plan.variables, variables);
   add('workflows', plan.workflows, workflows);
