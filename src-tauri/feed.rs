@@ -108,9 +108,9 @@ fn bunches(heard: Vec<Heard>) -> Vec<Message> {
 fn same_bar(one: &Event, other: &Event) -> bool {
     match (one, other) {
         (
-            Event::Progress { mirror: mirror_one, aspect: aspect_one, .. },
-            Event::Progress { mirror: mirror_other, aspect: aspect_other, .. },
-        ) => mirror_one == mirror_other && aspect_one == aspect_other,
+            Event::Progress { repository, mirror, aspect, .. },
+            Event::Progress { repository: other_repository, mirror: other_mirror, aspect: other_aspect, .. },
+        ) => (repository, mirror, aspect) == (other_repository, other_mirror, other_aspect),
         _ => false,
     }
 }
@@ -120,8 +120,15 @@ mod tests {
     use super::*;
     use standin_core::state::model::Aspect;
 
-    fn progress(done: u64) -> Heard {
-        let event = Event::Progress { mirror: None, aspect: Aspect::Code, phase: "fetching".into(), done, total: None };
+    fn progress(repository: &str, done: u64) -> Heard {
+        let event = Event::Progress {
+            repository: repository.parse().unwrap(),
+            mirror: None,
+            aspect: Aspect::Code,
+            phase: "fetching".into(),
+            done,
+            total: None,
+        };
         Heard::Event(Stamped { at_iso: SystemClock.now(), event })
     }
 
@@ -132,12 +139,19 @@ mod tests {
 
     #[test]
     fn of_progress_in_a_row_only_the_last_is_told_and_everything_else_in_order() {
-        let messages = bunches(vec![progress(1), progress(2), finished(), progress(3)]);
+        let messages = bunches(vec![progress("one", 1), progress("one", 2), finished(), progress("one", 3)]);
         let [Message::Events { events }] = messages.as_slice() else { panic!("one bunch: {messages:?}") };
         let done: Vec<_> = events
             .iter()
             .map(|stamped| if let Event::Progress { done, .. } = stamped.event { Some(done) } else { None })
             .collect();
         assert_eq!(done, [Some(2), None, Some(3)]);
+    }
+
+    #[test]
+    fn progress_of_one_repository_does_not_replace_that_of_another() {
+        let messages = bunches(vec![progress("one", 1), progress("two", 2)]);
+        let [Message::Events { events }] = messages.as_slice() else { panic!("one bunch: {messages:?}") };
+        assert_eq!(events.len(), 2);
     }
 }

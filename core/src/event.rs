@@ -34,6 +34,8 @@ pub enum Event {
     },
     /// A run waits for another process that holds the mirror.
     RunWaiting {
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror.
         mirror: MirrorId,
         /// Who holds it, for a person.
@@ -54,6 +56,8 @@ pub enum Event {
     AspectStarted {
         /// The run.
         run: RunId,
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror.
         mirror: MirrorId,
         /// The aspect.
@@ -61,6 +65,8 @@ pub enum Event {
     },
     /// How far something long has come.
     Progress {
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror; `None` while the source is fetched for all.
         mirror: Option<MirrorId>,
         /// The aspect.
@@ -78,6 +84,8 @@ pub enum Event {
     Change {
         /// The run.
         run: RunId,
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror.
         mirror: MirrorId,
         /// What.
@@ -87,6 +95,8 @@ pub enum Event {
     },
     /// Something that the user should know and that is no failure.
     Notice {
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror; `None` for the repository.
         mirror: Option<MirrorId>,
         /// The notice.
@@ -96,6 +106,8 @@ pub enum Event {
     AspectFinished {
         /// The run.
         run: RunId,
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror.
         mirror: MirrorId,
         /// The aspect.
@@ -107,6 +119,8 @@ pub enum Event {
     RunFinished {
         /// The run.
         run: RunId,
+        /// The repository.
+        repository: RepositoryId,
         /// The mirror.
         mirror: MirrorId,
         /// Its result.

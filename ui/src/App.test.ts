@@ -63,10 +63,18 @@ function beginning(): Stamped[] {
       mirror: 'mirror-1',
       repo: 'backup-account/orchestrator',
     },
-    { at_iso: ago(0), event: 'aspect_started', run: 'run-9', mirror: 'mirror-1', aspect: 'code' },
+    {
+      at_iso: ago(0),
+      event: 'aspect_started',
+      run: 'run-9',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      aspect: 'code',
+    },
     {
       at_iso: ago(0),
       event: 'progress',
+      repository: 'orchestrator',
       mirror: 'mirror-1',
       aspect: 'code',
       phase: 'writing objects',
@@ -77,6 +85,7 @@ function beginning(): Stamped[] {
       at_iso: ago(0),
       event: 'change',
       run: 'run-9',
+      repository: 'orchestrator',
       mirror: 'mirror-1',
       change: { aspect: 'code', action: 'create', name: 'refs/heads/main', after: OID },
       outcome: { outcome: 'done' },
@@ -90,6 +99,7 @@ function ending(): Stamped[] {
       at_iso: ago(-4),
       event: 'aspect_finished',
       run: 'run-9',
+      repository: 'orchestrator',
       mirror: 'mirror-1',
       aspect: 'code',
       report: { status: 'ok', last_sync_iso: ago(-4), detail: OID.slice(0, 12), last_commit: OID, behind: 0 },
@@ -98,6 +108,7 @@ function ending(): Stamped[] {
       at_iso: ago(-4),
       event: 'run_finished',
       run: 'run-9',
+      repository: 'orchestrator',
       mirror: 'mirror-1',
       status: 'success',
       error: null,
@@ -236,6 +247,7 @@ describe('a sync', () => {
       at_iso: ago(0),
       event: 'run_finished',
       run: 'run-never-started',
+      repository: 'orchestrator',
       mirror: 'mirror-1',
       status: 'failed',
       error: failure(),
@@ -244,6 +256,90 @@ describe('a sync', () => {
     const log = await screen.findByRole('log');
     expect(log).toHaveTextContent('backup-account/orchestrator could not be reached');
     expect(log).toHaveTextContent('Check the connection and sync again.');
+  });
+
+  it('says whom it waits for while another process holds the mirror, and can be cancelled meanwhile', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    const [started, begun] = beginning();
+    backend.say(started!, {
+      at_iso: ago(0),
+      event: 'run_waiting',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      holder: 'you@desk pid 42, since 2026-02-07T18:00:00Z',
+    });
+    const log = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(log).toHaveTextContent('Waiting for you@desk pid 42');
+    expect(card('mirror-1').getByText('Waiting')).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'Cancel the sync of mirror-1' }));
+    expect(backend.calls).toContainEqual(['cancel', 'job-1']);
+
+    backend.say(begun!);
+    expect(await card('mirror-1').findByText('Syncing')).toBeVisible();
+    expect(card('mirror-1').queryByText('Waiting')).toBeNull();
+  });
+
+  it('of another repository whose mirror has the same name does not mix with it', async () => {
+    const other = repository([mirror({ repo: 'backup-account/website' })], { repository: 'website' });
+    const backend = new FakeBackend(overview([repository([mirror()]), other]));
+    await open(backend);
+    const started = (name: string): Stamped => ({
+      at_iso: ago(0),
+      event: 'sync_started',
+      repository: name,
+      mirrors: ['mirror-1'],
+    });
+    backend.say(
+      started('orchestrator'),
+      started('website'),
+      {
+        at_iso: ago(0),
+        event: 'progress',
+        repository: 'website',
+        mirror: null,
+        aspect: 'code',
+        phase: 'fetching objects',
+        done: 1,
+        total: 2,
+      },
+      {
+        at_iso: ago(0),
+        event: 'notice',
+        repository: 'website',
+        mirror: 'mirror-1',
+        notice: { message: 'The token of website ends soon', hint: '' },
+      },
+      {
+        at_iso: ago(0),
+        event: 'run_finished',
+        run: 'run-never-started',
+        repository: 'website',
+        mirror: 'mirror-1',
+        status: 'failed',
+        error: failure({ message: 'website could not be reached' }),
+        totals,
+      },
+      {
+        at_iso: ago(0),
+        event: 'notice',
+        repository: 'orchestrator',
+        mirror: null,
+        notice: { message: 'The source is big', hint: '' },
+      },
+    );
+    const log = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(log).toHaveTextContent('The source is big');
+    expect(log).not.toHaveTextContent('website');
+    expect(screen.queryByRole('progressbar')).toBeNull();
+    expect(screen.getByText('Live output')).toBeVisible();
+
+    await user.click(screen.getByRole('button', { name: /website/ }));
+    const theirs = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(theirs).toHaveTextContent('The token of website ends soon');
+    expect(theirs).toHaveTextContent('website could not be reached');
+    expect(theirs).not.toHaveTextContent('The source is big');
   });
 
   it('that another process runs cannot be started or cancelled here', async () => {
@@ -259,6 +355,26 @@ describe('the preview', () => {
     await user.click(screen.getByRole('button', { name: 'Preview a sync of mirror-1' }));
     const dialog = await screen.findByRole('dialog', { name: 'Preview of mirror-1' });
     expect(await within(dialog).findByText(/Everything is in step/)).toBeVisible();
+  });
+
+  it('says which refs cannot be made, what is in their way, and what to do', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    const conflicts = [
+      { name: 'refs/heads/topic/one', source_tip: OID, in_the_way: ['refs/heads/topic'] },
+      { name: 'refs/tags/v1', source_tip: OID, in_the_way: ['refs/tags/v1/a', 'refs/tags/v1/b'] },
+    ];
+    const refs = { changes: [], diverged: [], left_alone: [], conflicts, unchanged: 4 };
+    backend.plans = [plan({ code: { ready: codePlan({ refs }) } })];
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Preview a sync of mirror-1' }));
+    const dialog = within(await screen.findByRole('dialog'));
+    expect(
+      await dialog.findByText(/Cannot create branch topic\/one: branch topic on the mirror is in its way/),
+    ).toBeVisible();
+    expect(dialog.getByText(/standin resolve mirror-1 refs\/heads\/topic overwrite/)).toBeVisible();
+    expect(dialog.getByText(/Cannot create tag v1: tag v1\/a, tag v1\/b on the mirror are in its way/)).toBeVisible();
+    expect(dialog.getByText(/A sync would make 0 changes; 2 refs cannot be made/)).toBeVisible();
+    expect(dialog.queryByText(/Everything is in step/)).toBeNull();
   });
 
   it('asks for every guard and new secret name before it syncs with a yes', async () => {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use standin_core::Error;
 use standin_core::event::{Event, Notice};
-use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus};
+use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, RepositoryId};
 use standin_core::state::store::{Change, ChangeAction, ChangeOutcome};
 
 /// Prints a line on standard output. A reader that went away ends nothing.
@@ -17,7 +17,8 @@ pub fn print(line: &str) {
 /// Turns events into lines.
 #[derive(Default)]
 pub struct Lines {
-    mirrors: BTreeMap<MirrorId, Block>,
+    /// Mirrors of different repositories may have the same id.
+    mirrors: BTreeMap<(RepositoryId, MirrorId), Block>,
 }
 
 #[derive(Default)]
@@ -34,34 +35,36 @@ impl Lines {
     pub fn hear(&mut self, event: &Event) -> Vec<String> {
         match event {
             Event::SyncStarted { mirrors, .. } => vec![format!("[mirror] Syncing {} mirror(s)...", mirrors.len())],
-            Event::RunWaiting { mirror, holder } => vec![format!("[{mirror}] waiting for {holder}")],
-            Event::RunStarted { mirror, repo, .. } => {
-                self.mirrors.insert(mirror.clone(), Block { repo: repo.clone(), ..Block::default() });
+            Event::RunWaiting { mirror, holder, .. } => vec![format!("[{mirror}] waiting for {holder}")],
+            Event::RunStarted { repository, mirror, repo, .. } => {
+                self.mirrors
+                    .insert((repository.clone(), mirror.clone()), Block { repo: repo.clone(), ..Block::default() });
                 Vec::new()
             }
             Event::AspectStarted { .. } | Event::Progress { .. } => Vec::new(),
-            Event::Change { mirror, change, outcome, .. } => {
-                self.block(mirror).change(change, outcome);
+            Event::Change { repository, mirror, change, outcome, .. } => {
+                self.block(repository, mirror).change(change, outcome);
                 Vec::new()
             }
-            Event::Notice { mirror: Some(mirror), notice } => {
-                self.block(mirror).notices.push(notice.clone());
+            Event::Notice { repository, mirror: Some(mirror), notice } => {
+                self.block(repository, mirror).notices.push(notice.clone());
                 Vec::new()
             }
-            Event::Notice { mirror: None, notice } => notice_lines("", notice),
-            Event::AspectFinished { mirror, aspect, report, .. } => {
-                self.block(mirror).reports.insert(*aspect, report.clone());
+            Event::Notice { mirror: None, notice, .. } => notice_lines("", notice),
+            Event::AspectFinished { repository, mirror, aspect, report, .. } => {
+                self.block(repository, mirror).reports.insert(*aspect, report.clone());
                 Vec::new()
             }
-            Event::RunFinished { mirror, status, error, .. } => {
-                self.mirrors.remove(mirror).unwrap_or_default().lines(mirror, *status, error.as_ref())
+            Event::RunFinished { repository, mirror, status, error, .. } => {
+                let block = self.mirrors.remove(&(repository.clone(), mirror.clone())).unwrap_or_default();
+                block.lines(mirror, *status, error.as_ref())
             }
             Event::SyncFinished { synced, failed, blocked, .. } => vec![done(*synced, *failed, *blocked)],
         }
     }
 
-    fn block(&mut self, mirror: &MirrorId) -> &mut Block {
-        self.mirrors.entry(mirror.clone()).or_default()
+    fn block(&mut self, repository: &RepositoryId, mirror: &MirrorId) -> &mut Block {
+        self.mirrors.entry((repository.clone(), mirror.clone())).or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use standin_core::event::{Event, Stamped};
 use standin_core::outside::{Clock as _, Progress, SystemClock};
-use standin_core::state::model::MirrorId;
+use standin_core::state::model::{MirrorId, RepositoryId};
 
 use super::lines::{self, Lines, aspect_words};
 
@@ -46,10 +46,13 @@ impl Progress for Plain {
     }
 }
 
+/// Mirrors of different repositories may have the same id.
+type BarOf = HashMap<(RepositoryId, MirrorId), ProgressBar>;
+
 /// A bar for each mirror that runs, and its lines above when it is through.
 struct Bars {
     all: MultiProgress,
-    state: Mutex<(Lines, HashMap<MirrorId, ProgressBar>)>,
+    state: Mutex<(Lines, BarOf)>,
 }
 
 impl Default for Bars {
@@ -82,27 +85,27 @@ impl Progress for Bars {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (text, bars) = &mut *state;
         match event {
-            Event::RunStarted { mirror, repo, .. } => {
+            Event::RunStarted { repository, mirror, repo, .. } => {
                 let bar = self.bar(mirror);
                 bar.set_message(repo.clone());
-                bars.insert(mirror.clone(), bar);
+                bars.insert((repository.clone(), mirror.clone()), bar);
             }
-            Event::AspectStarted { mirror, aspect, .. } => {
-                if let Some(bar) = bars.get(mirror) {
+            Event::AspectStarted { repository, mirror, aspect, .. } => {
+                if let Some(bar) = bars.get(&(repository.clone(), mirror.clone())) {
                     bar.set_style(spinner());
                     bar.set_message(aspect_words(*aspect));
                 }
             }
-            Event::Progress { mirror: Some(mirror), phase, done, total, .. } => {
-                if let Some(bar) = bars.get(mirror) {
+            Event::Progress { repository, mirror: Some(mirror), phase, done, total, .. } => {
+                if let Some(bar) = bars.get(&(repository.clone(), mirror.clone())) {
                     bar.set_message(phase.clone());
                     bar.set_style(if total.is_some() { counted() } else { spinner() });
                     bar.set_length(total.unwrap_or(0));
                     bar.set_position(*done);
                 }
             }
-            Event::RunFinished { mirror, .. } => {
-                if let Some(bar) = bars.remove(mirror) {
+            Event::RunFinished { repository, mirror, .. } => {
+                if let Some(bar) = bars.remove(&(repository.clone(), mirror.clone())) {
                     bar.finish_and_clear();
                 }
             }

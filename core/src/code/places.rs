@@ -9,7 +9,6 @@ use super::learned::{self, NO_FENCE, NOT_ATOMIC};
 use crate::event::Event;
 use crate::git::ssh::{self, HostKey};
 use crate::git::{Cache, Progress, Remote, RemoteOptions};
-use crate::outside::Outside;
 use crate::run::{MirrorContext, SourceContext};
 use crate::tokens::Token;
 use crate::{Code, Error, Result};
@@ -39,7 +38,7 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
         silent_limit: source.config.limits.request,
         cancel: source.cancel.clone(),
         totals: source.totals.clone(),
-        progress: progress(&source.outside, None),
+        progress: progress(source, None),
         point,
     };
     Remote::new(&source.git, &url, options)
@@ -62,7 +61,7 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
         silent_limit: ctx.source.config.limits.request,
         cancel: ctx.cancel.clone(),
         totals: ctx.totals.clone(),
-        progress: progress(ctx.outside(), Some(id.clone())),
+        progress: progress(&ctx.source, Some(id.clone())),
         point,
     };
     Remote::new(&ctx.source.git, &url, options)
@@ -128,10 +127,12 @@ fn known_hosts(source: &SourceContext) -> std::path::PathBuf {
     source.folder.parent().unwrap_or(&source.folder).join("known_hosts")
 }
 
-fn progress(outside: &Outside, mirror: Option<MirrorId>) -> Progress {
-    let heard = outside.progress.clone();
+fn progress(source: &SourceContext, mirror: Option<MirrorId>) -> Progress {
+    let heard = source.outside.progress.clone();
+    let repository = source.repository.id.clone();
     Arc::new(move |phase: &str, done: u64, total: Option<u64>| {
         heard.event(&Event::Progress {
+            repository: repository.clone(),
             mirror: mirror.clone(),
             aspect: Aspect::Code,
             phase: phase.to_owned(),

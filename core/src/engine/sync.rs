@@ -149,9 +149,10 @@ impl Engine {
                 tidy(&source).await;
                 outcomes
             }
-            Err(error) => {
-                mirrors.iter().map(|mirror| run::not_begun(progress.as_ref(), &mirror.id, error.clone())).collect()
-            }
+            Err(error) => mirrors
+                .iter()
+                .map(|mirror| run::not_begun(progress.as_ref(), &repository.id, &mirror.id, error.clone()))
+                .collect(),
         };
         let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
         progress.event(&Event::SyncFinished {

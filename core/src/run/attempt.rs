@@ -222,6 +222,7 @@ impl Results {
         let report = AspectReport { last_sync_iso: Some(context.outside().clock.now()), ..report };
         context.event(&Event::AspectFinished {
             run: context.run.clone(),
+            repository: context.repository().id.clone(),
             mirror: context.mirror.id.clone(),
             aspect,
             report: report.clone(),
@@ -344,7 +345,12 @@ async fn finish_workflows(
 }
 
 fn started(context: &MirrorContext, aspect: Aspect) {
-    context.event(&Event::AspectStarted { run: context.run.clone(), mirror: context.mirror.id.clone(), aspect });
+    context.event(&Event::AspectStarted {
+        run: context.run.clone(),
+        repository: context.repository().id.clone(),
+        mirror: context.mirror.id.clone(),
+        aspect,
+    });
 }
 
 async fn apply_code(

@@ -130,7 +130,13 @@ impl MirrorContext {
             self.store().record_changes(&self.run, &recorded)?;
         }
         for (change, outcome) in changes {
-            self.event(&Event::Change { run: self.run.clone(), mirror: self.mirror.id.clone(), change, outcome });
+            self.event(&Event::Change {
+                run: self.run.clone(),
+                repository: self.repository().id.clone(),
+                mirror: self.mirror.id.clone(),
+                change,
+                outcome,
+            });
         }
         Ok(())
     }
@@ -138,6 +144,7 @@ impl MirrorContext {
     /// Tells how far something long has come.
     pub fn progress(&self, aspect: Aspect, phase: &str, done: u64, total: Option<u64>) {
         self.event(&Event::Progress {
+            repository: self.repository().id.clone(),
             mirror: Some(self.mirror.id.clone()),
             aspect,
             phase: phase.to_owned(),
@@ -149,6 +156,7 @@ impl MirrorContext {
     /// Tells something that is no failure.
     pub fn notice(&self, message: impl Into<String>, hint: impl Into<String>) {
         self.event(&Event::Notice {
+            repository: self.repository().id.clone(),
             mirror: Some(self.mirror.id.clone()),
             notice: Notice { message: message.into(), hint: hint.into() },
         });

@@ -165,7 +165,11 @@ async fn take_lock(
         }
         if !told {
             told = true;
-            source.outside.progress.event(&Event::RunWaiting { mirror: mirror.clone(), holder });
+            source.outside.progress.event(&Event::RunWaiting {
+                repository: source.repository.id.clone(),
+                mirror: mirror.clone(),
+                holder,
+            });
         }
         tokio::select! {
             () = cancel.cancelled() => return Err(cancelled()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standin_state::config::MirrorConfig;
-use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RunId, RunStatus};
+use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, RunId, RunStatus};
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
 use super::attempt::Tried;
@@ -64,6 +64,7 @@ pub(super) fn finish(
     }
     source.context.outside.progress.event(&Event::RunFinished {
         run: run.clone(),
+        repository: source.context.repository.id.clone(),
         mirror: mirror.id.clone(),
         status: outcome.status,
         error: outcome.error.clone(),
@@ -99,9 +100,15 @@ fn write(
 }
 
 /// Tells that a mirror's run could not even begin.
-pub(crate) fn not_begun(progress: &dyn Progress, mirror: &MirrorId, error: Error) -> MirrorOutcome {
+pub(crate) fn not_begun(
+    progress: &dyn Progress,
+    repository: &RepositoryId,
+    mirror: &MirrorId,
+    error: Error,
+) -> MirrorOutcome {
     progress.event(&Event::RunFinished {
         run: new_run_id(),
+        repository: repository.clone(),
         mirror: mirror.clone(),
         status: MirrorStatus::Failed,
         error: Some(error.clone()),
@@ -127,7 +134,7 @@ pub(super) fn refused(
         outcome: error.message.clone(),
     };
     let error = source.store.append_audit(&entry).err().unwrap_or(error);
-    not_begun(source.outside.progress.as_ref(), &mirror.id, error)
+    not_begun(source.outside.progress.as_ref(), &source.repository.id, &mirror.id, error)
 }
 
 fn run_status(tried: &Tried) -> RunStatus {

@@ -28,6 +28,10 @@ repository: RepositoryId,
  */
 mirrors: Array<MirrorId>, } | { "event": "run_waiting", 
 /**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
  * The mirror.
  */
 mirror: MirrorId, 
@@ -56,6 +60,10 @@ repo: string, } | { "event": "aspect_started",
  */
 run: RunId, 
 /**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
  * The mirror.
  */
 mirror: MirrorId, 
@@ -63,6 +71,10 @@ mirror: MirrorId,
  * The aspect.
  */
 aspect: Aspect, } | { "event": "progress", 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
 /**
  * The mirror; `None` while the source is fetched for all.
  */
@@ -88,6 +100,10 @@ total: number | null, } | { "event": "change",
  */
 run: RunId, 
 /**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
  * The mirror.
  */
 mirror: MirrorId, 
@@ -100,6 +116,10 @@ change: Change,
  */
 outcome: ChangeOutcome, } | { "event": "notice", 
 /**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
  * The mirror; `None` for the repository.
  */
 mirror: MirrorId | null, 
@@ -111,6 +131,10 @@ notice: Notice, } | { "event": "aspect_finished",
  * The run.
  */
 run: RunId, 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
 /**
  * The mirror.
  */
@@ -127,6 +151,10 @@ report: AspectReport, } | { "event": "run_finished",
  * The run.
  */
 run: RunId, 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
 /**
  * The mirror.
  */

@@ -37,11 +37,16 @@ export class LiveRun {
   bars = new SvelteMap<Aspect, Bar>();
   active = $state(true);
   startedIso = $state<string | null>(null);
+  /** Another process holds the mirror. */
+  waiting = $state(false);
   #key = 0;
   #aspectLines = new Map<Aspect, number>();
   #changes = new Map<Aspect, number>();
 
-  constructor(readonly mirror: string) {}
+  constructor(
+    readonly repository: string,
+    readonly mirror: string,
+  ) {}
 
   #add(
     at: string,
@@ -70,9 +75,11 @@ export class LiveRun {
         this.#add(event.at_iso, 'running', `Syncing ${counted(event.mirrors.length, 'mirror')}…`);
         break;
       case 'run_waiting':
+        this.waiting = true;
         this.#add(event.at_iso, 'waiting', `Waiting for ${event.holder}`);
         break;
       case 'run_started':
+        this.waiting = false;
         this.startedIso = event.at_iso;
         this.#add(event.at_iso, 'plain', event.repo);
         break;
@@ -168,6 +175,7 @@ export class LiveRun {
   /** Nothing more will come. */
   end(): void {
     this.active = false;
+    this.waiting = false;
     this.bars.clear();
     for (const line of this.lines) if (line.tone === 'running') line.tone = 'plain';
   }

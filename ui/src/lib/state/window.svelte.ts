@@ -43,7 +43,8 @@ export class WindowState {
   announcement = $state('');
   reloading = $state(false);
   #chosen = $state<string | null>(null);
-  #runs = new Map<string, string>();
+  /** Runs that hold their mirror. */
+  #begun = new Set<string>();
   #ended = new Set<string>();
   #read = 0;
   #asked = 0;
@@ -183,9 +184,8 @@ export class WindowState {
     }
     this.#ended.add(message.job);
     this.jobs.delete(message.job);
-    for (const [place, live] of this.live) {
-      const mine = message.mirrors.length === 0 || message.mirrors.includes(live.mirror);
-      if (mine && live.active && place.startsWith(`${message.repository}/`)) live.end();
+    for (const live of this.#active(message.repository)) {
+      if (message.mirrors.length === 0 || message.mirrors.includes(live.mirror)) live.end();
     }
     void this.refresh();
   }
@@ -194,7 +194,7 @@ export class WindowState {
     switch (event.event) {
       case 'sync_started':
         for (const mirror of event.mirrors) {
-          const live = new LiveRun(mirror);
+          const live = new LiveRun(event.repository, mirror);
           live.hear(event);
           this.live.set(key(event.repository, mirror), live);
           this.refusals.delete(key(event.repository, mirror));
@@ -202,42 +202,40 @@ export class WindowState {
         this.refusals.delete(event.repository);
         break;
       case 'sync_finished':
-        for (const [place, live] of this.live) {
-          if (live.active && place.startsWith(`${event.repository}/`) && !this.jobOf(event.repository, live.mirror)) {
-            live.hear(event);
-          }
+        for (const live of this.#active(event.repository)) {
+          if (!this.jobOf(event.repository, live.mirror)) live.hear(event);
         }
         void this.refresh();
         break;
       case 'run_started': {
         const place = key(event.repository, event.mirror);
-        this.#runs.set(event.run, place);
+        this.#begun.add(event.run);
         this.live.get(place)?.hear(event);
         this.announcement = `Syncing ${event.mirror}`;
         this.#change(place, (mirror) => (mirror.status = 'syncing'));
         break;
       }
+      case 'run_waiting':
+        this.liveOf(event.repository, event.mirror)?.hear(event);
+        this.announcement = `${event.mirror} waits for ${event.holder}`;
+        break;
       case 'progress':
       case 'notice':
-      case 'run_waiting':
-        for (const live of this.#listeners(event.mirror)) live.hear(event);
+        for (const live of this.#active(event.repository)) {
+          if (event.mirror === null || event.mirror === live.mirror) live.hear(event);
+        }
         break;
       case 'aspect_finished': {
-        const place = this.#runs.get(event.run);
-        if (!place) break;
+        const place = key(event.repository, event.mirror);
         this.live.get(place)?.hear(event);
         this.#change(place, (mirror) => (mirror[event.aspect] = event.report));
         break;
       }
       case 'run_finished': {
-        const place = this.#runs.get(event.run);
-        if (!place) {
-          // The run could not even begin, so that only its mirror is known.
-          for (const live of this.#listeners(event.mirror)) live.hear(event);
-          break;
-        }
+        const place = key(event.repository, event.mirror);
         this.live.get(place)?.hear(event);
-        this.#runs.delete(event.run);
+        // A run that could not even begin changed nothing about its mirror.
+        if (!this.#begun.delete(event.run)) break;
         this.#change(place, (mirror) => {
           mirror.status = event.status;
           mirror.error = event.error ?? undefined;
@@ -248,17 +246,14 @@ export class WindowState {
         break;
       }
       case 'aspect_started':
-      case 'change': {
-        const place = this.#runs.get(event.run);
-        if (place) this.live.get(place)?.hear(event);
+      case 'change':
+        this.liveOf(event.repository, event.mirror)?.hear(event);
         break;
-      }
     }
   }
 
-  /** The active outputs that an event without a run belongs to. */
-  #listeners(mirror: string | null): LiveRun[] {
-    return [...this.live.values()].filter((live) => live.active && (mirror === null || live.mirror === mirror));
+  #active(repository: string): LiveRun[] {
+    return [...this.live.values()].filter((live) => live.active && live.repository === repository);
   }
 
   #change(place: string, change: (mirror: MirrorReport) => void): void {
