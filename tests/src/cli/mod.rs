@@ -5,7 +5,9 @@
 //! token and every secret is random, so that a trace of one can be looked for anywhere.
 
 mod program;
+mod words;
 mod world;
 
 pub use program::{Machine, Ran, Running, finish};
+pub use words::{chronicle, settings};
 pub use world::{ARCHIVE, BACKUP, NAME, OWNER, Options, Refs, STANDBY, World, branch, refs};

@@ -1,17 +1,8 @@
-//! Ending Standin at a named point, and what must be true of the world then and after the next sync.
-//!
-//! The numbers are those of the invariants in the design: (1) epochs and sequences only rise; (3) no tip is lost; (4) what
-//! was moved or deleted was rescued; (5) what is open is shown, and running again finishes the job; (8) no secret lies
-//! about.
+//! What must be true after a crash, and when the job is done.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use git2::{Oid, Repository, Sort};
 use serde_json::Value;
@@ -19,205 +10,18 @@ use standin_core::state::model::{MirrorId, RepositoryId, RunStatus};
 use standin_core::state::store::{Rescue, RunFilter, Store};
 use standin_sandbox::{ActionsPermissions, SelectedActions, WorkflowState};
 
-use crate::cli::{ARCHIVE, BACKUP, Machine, NAME, OWNER, Options, Ran, Refs, STANDBY, World, refs};
+use crate::cli::{ARCHIVE, BACKUP, Machine, NAME, OWNER, Refs, STANDBY, World, refs};
 
-/// How many jobs one world sees, each interrupted and finished: later ones would find it crowded.
-const ROUNDS: usize = 6;
-/// How many worlds are tried side by side; they mostly wait.
-const SIDE_BY_SIDE: usize = 3;
-/// The signal by which a process ends itself.
-const ABORTED: i32 = 6;
 /// The id that the repository has without a `standin.toml`.
 const REPOSITORY: &str = "ada.orchestrator";
-
-/// A job that is interrupted.
-pub struct Scenario {
-    /// Makes a world.
-    pub world: fn() -> Place,
-    /// Makes the job be to do, in a new world or in one where it was done before; `None` where that needs a new one.
-    pub prepare: Option<fn(&mut Place)>,
-    /// The job: the arguments of `standin`.
-    pub job: &'static [&'static str],
-    /// What finishes it after a crash.
-    pub finish: fn(&Machine),
-}
-
-/// A world and the machine that works in it.
-pub struct Place {
-    /// The world.
-    pub world: World,
-    /// The machine.
-    pub machine: Machine,
-    /// How many jobs were done in it.
-    pub round: usize,
-}
-
-impl Place {
-    /// A new world that is kept in memory, with one machine.
-    pub fn new(program: &str) -> Self {
-        // Many jobs in a minute are no concern here.
-        let sandbox = standin_sandbox::Options { secondary_limit: None, ..standin_sandbox::Options::default() };
-        let world = World::with(program, Options { sandbox, in_memory: true });
-        let machine = world.machine();
-        Self { world, machine, round: 0 }
-    }
-}
-
-impl Scenario {
-    fn place(&self) -> Place {
-        let mut place = (self.world)();
-        if let Some(prepare) = self.prepare {
-            prepare(&mut place);
-        }
-        place
-    }
-
-    /// The place of an earlier round with the job to do again, where it has any more rounds in it.
-    fn again(&self, place: Option<Place>) -> Option<Place> {
-        let mut place = place.filter(|place| place.round < ROUNDS)?;
-        self.prepare?(&mut place);
-        Some(place)
-    }
-}
-
-/// Which points of a scenario a test tries.
-pub type Choice = fn(&str) -> bool;
-
-/// Whether the point is about git or its cache.
-pub fn is_git(point: &str) -> bool {
-    point.starts_with("git.") || point.starts_with("cache.")
-}
-
-/// Whether the point is about what Standin keeps on this machine.
-pub fn is_store(point: &str) -> bool {
-    point.starts_with("store.") || point.starts_with("files.")
-}
-
-/// Whether the point is about GitHub or gh.
-pub fn is_github(point: &str) -> bool {
-    !is_git(point) && !is_store(point)
-}
-
-/// Between the moment before Actions are switched off and the one when all of it is recorded.
-pub fn is_while_actions_are_off(point: &str) -> bool {
-    let names = ["switch.", "git.mirror.push", "store.open_journal", "store.close_journal", "github.put_"];
-    names.iter().any(|name| point.starts_with(name))
-}
-
-/// After the mirror has it, before this machine knows.
-pub fn is_while_this_machine_does_not_know(point: &str) -> bool {
-    let names = [
-        "git.fence.push.after",
-        "cache.set_ref",
-        "store.set_fence_memory",
-        "store.record_change",
-        "store.set_held_workflow",
-        "github.disable_workflow",
-        "gh.secret_set",
-        "store.set_sent_secret",
-        "github.post_variable",
-        "store.finish_run",
-    ];
-    names.iter().any(|name| point.starts_with(name))
-}
-
-/// Tries a scenario with a crash at each of the chosen points. Fails with all that were not survived.
-pub fn crash_everywhere(scenario: &Scenario, choice: Choice) {
-    each(scenario, choice, |Place { world, machine, .. }, before| {
-        check_after_crash(world, machine, before);
-        (scenario.finish)(machine);
-        check_in_step(world, &[machine], before);
-        let again = machine.standin(&["sync"]);
-        assert_eq!(again.code(), 0, "a further sync: {}", again.all());
-        assert_eq!(last_changes(machine), [0, 0], "a further sync changes nothing");
-    });
-}
-
-/// The same, but the job is finished by another machine, which knows nothing but the configuration; then the machine
-/// that crashed comes back.
-pub fn crash_and_change_machine(scenario: &Scenario, choice: Choice) {
-    each(scenario, choice, |Place { world, machine, .. }, before| {
-        check_after_crash(world, machine, before);
-        let other = world.machine();
-        if !same_actions(world, before) {
-            other.standin(&["plan"]);
-            let seen = other.json(&["status"])["open_change"].clone();
-            assert_eq!(seen["kind"], "actions_off", "(5) another machine that looks shows it too");
-            assert!(seen["writer"].as_str().is_some_and(|writer| !writer.is_empty()));
-        }
-        (scenario.finish)(&other);
-        check_in_step(world, &[&other, machine], before);
-        let back = machine.standin(&["sync"]);
-        assert_eq!(back.code(), 0, "the machine that crashed comes back: {}", back.all());
-        check_in_step(world, &[machine, &other], before);
-    });
-}
-
-/// The chosen points of a scenario. Of writes on this machine, and of reads, the first and the last passing of each name
-/// are enough: those between them leave the same behind.
-fn points(scenario: &Scenario, choice: Choice) -> Vec<String> {
-    let place = scenario.place();
-    let log = place.world.folder().join("points");
-    let ran = place.machine.with("STANDIN_CRASH_LOG", log.display().to_string()).standin(scenario.job);
-    assert_eq!(ran.code(), 0, "without a crash: {}", ran.all());
-    let mut times: BTreeMap<String, u32> = BTreeMap::new();
-    for line in fs::read_to_string(log).unwrap().lines() {
-        let (name, number) = line.split_once('#').unwrap();
-        let last = times.entry(name.to_owned()).or_default();
-        *last = number.parse::<u32>().unwrap().max(*last);
-    }
-    let mut points = Vec::new();
-    for (name, last) in times.iter().filter(|(name, _)| choice(name)) {
-        let is_alike = ["store.", "files.", "cache.", "github.get_", "github.list_", "git.mirror.list"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
-        let numbers = (1..=*last).filter(|number| !is_alike || *number == 1 || number == last);
-        points.extend(numbers.map(|number| format!("{name}#{number}")));
-    }
-    assert!(!points.is_empty(), "no point is chosen out of {times:?}");
-    points
-}
-
-/// Does the job with a crash at each chosen point, then `check`; some side by side. Fails with all failures.
-fn each(scenario: &Scenario, choice: Choice, check: impl Fn(&Place, &Before) + Sync) {
-    let points = points(scenario, choice);
-    let next = AtomicUsize::new(0);
-    let failures: Mutex<Vec<String>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
-            scope.spawn(|| {
-                let mut used = None;
-                while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let earlier = used.take();
-                    let tried = catch_unwind(AssertUnwindSafe(|| {
-                        let (mut place, before) = crash_at(scenario, point, earlier);
-                        check(&place, &before);
-                        place.round += 1;
-                        place
-                    }));
-                    match tried {
-                        Ok(place) => used = Some(place),
-                        Err(panic) => failures.lock().unwrap().push(format!("killed at {point}: {}", words(&*panic))),
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "{} of {} points:\n\n{}", failures.len(), points.len(), failures.join("\n\n"));
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let owned = panic.downcast_ref::<String>().cloned();
-    owned.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned())).unwrap_or_default()
-}
 
 /// What there was before a job.
 pub struct Before {
     primary: Refs,
     mirrors: BTreeMap<&'static str, Refs>,
     fences: BTreeMap<&'static str, Option<Oid>>,
-    actions: (Option<ActionsPermissions>, Option<SelectedActions>),
+    /// The settings of Actions on the standby.
+    pub actions: (Option<ActionsPermissions>, Option<SelectedActions>),
 }
 
 impl Before {
@@ -232,31 +36,12 @@ impl Before {
     }
 }
 
-/// Runs the job of a scenario until it dies at `point`, in a used world where there is one. Should the point not be
-/// passed there as often as in a new one, a new one it is.
-fn crash_at(scenario: &Scenario, point: &str, used: Option<Place>) -> (Place, Before) {
-    let die = |place: &Place| {
-        let before = Before::of(&place.world);
-        let ran = place.machine.with("STANDIN_CRASH_AT", point).standin(scenario.job);
-        (before, ran)
-    };
-    if let Some(place) = scenario.again(used) {
-        let (before, ran) = die(&place);
-        if ran.status.signal() == Some(ABORTED) {
-            return (place, before);
-        }
-    }
-    let place = scenario.place();
-    let (before, ran) = die(&place);
-    assert_eq!(ran.status.signal(), Some(ABORTED), "it was to die, but: {}", ran.all());
-    (place, before)
-}
-
 fn actions(world: &World) -> (Option<ActionsPermissions>, Option<SelectedActions>) {
     (world.sandbox.actions_permissions(BACKUP, NAME), world.sandbox.selected_actions(BACKUP, NAME))
 }
 
-fn same_actions(world: &World, before: &Before) -> bool {
+/// Whether the settings of Actions are those from before.
+pub(super) fn same_actions(world: &World, before: &Before) -> bool {
     actions(world) == before.actions
 }
 
@@ -508,11 +293,4 @@ pub fn last_changes(machine: &Machine) -> [u64; 2] {
         let filter = RunFilter { mirror: Some(mirror.parse().unwrap()), limit: 1, ..RunFilter::default() };
         store.runs(&filter).unwrap()[0].totals.changes
     })
-}
-
-/// Runs `standin sync`, which must end well.
-pub fn sync(machine: &Machine) -> Ran {
-    let ran = machine.standin(&["sync"]);
-    assert_eq!(ran.code(), 0, "a sync: {}", ran.all());
-    ran
 }
