@@ -2,6 +2,7 @@
 //!
 //! The tests themselves are in `tests/`; a promise that one crate can show alone is tested in that crate.
 
+pub mod canary;
 pub mod cli;
 pub mod crash;
 pub mod git;

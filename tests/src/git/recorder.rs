@@ -22,6 +22,7 @@ impl Recorder {
         let programs = folder.join("it's a $(folder) \"of\" programs");
         let exec = folder.join("exec");
         fs::create_dir_all(&programs).unwrap();
+        fs::create_dir_all(&log).unwrap();
         fs::create_dir_all(&exec).unwrap();
         let real_exec = Command::new("git").arg("--exec-path").output().unwrap().stdout;
         let real_exec = PathBuf::from(String::from_utf8(real_exec).unwrap().trim());
@@ -42,9 +43,15 @@ impl Recorder {
         Self { log, programs, helper: recorded }
     }
 
+    /// Records another program too: `real`, under `name`.
+    pub fn add(&self, name: &str, real: &Path) {
+        write(&self.log, &self.programs.join(name), real, "");
+    }
+
     /// All that was recorded: for each program its name, arguments and environment.
     pub fn recorded(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        let files = fs::read_dir(&self.log).unwrap().flatten();
+        files.map(|file| fs::read_to_string(file.path()).unwrap()).collect()
     }
 
     /// How often programs whose names end so were started.
@@ -53,9 +60,10 @@ impl Recorder {
     }
 }
 
+/// A stand-in. Each process writes into a file of its own, so that what runs side by side does not mix.
 fn write(log: &Path, path: &Path, real: &Path, before: &str) {
     let script = format!(
-        "#!/bin/sh\n{{ printf 'PROGRAM %s\\n' \"$0\"; for a in \"$@\"; do printf 'ARG %s\\n' \"$a\"; done; env; }} >>'{}'\n\
+        "#!/bin/sh\n{{ printf 'PROGRAM %s\\n' \"$0\"; for a in \"$@\"; do printf 'ARG %s\\n' \"$a\"; done; env; }} >>'{}'/$$\n\
          {before}\nexec '{}' \"$@\"\n",
         log.display(),
         real.display(),
