@@ -198,14 +198,14 @@ impl Desktop {
     }
 }
 
-/// What the engine is asked for. Another process that holds a mirror is reported at once, not waited for: the person
-/// at the window can look and try again.
+/// What the engine is asked for. A mirror that another process holds is waited for: the window shows who holds it, and
+/// the wait can be cancelled.
 pub fn request(choice: SyncChoice) -> SyncRequest {
     SyncRequest {
         repository: Some(choice.repository),
         mirrors: choice.mirrors,
         yes: choice.yes,
-        wait: false,
+        wait: true,
         ..SyncRequest::default()
     }
 }

@@ -220,11 +220,8 @@ impl Place {
             gh_config_dir: Some(self.gh_config_dir.clone()),
         };
         // The same sandbox as a GitHub Enterprise host.
-        let enterprise = GitHubHost {
-            name: ENTERPRISE.to_owned(),
-            api_url: format!("{}/api/v3", self.api_url),
-            ..host.clone()
-        };
+        let enterprise =
+            GitHubHost { name: ENTERPRISE.to_owned(), api_url: format!("{}/api/v3", self.api_url), ..host.clone() };
         Config {
             hosts: vec![host, enterprise],
             repositories: vec![repository.clone()],
