@@ -2,9 +2,11 @@
 //! page.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
-use standin_tests::cli::{ARCHIVE, STANDBY, World, refs};
+use standin_sandbox::{Effect, Fault, FaultMatcher};
+use standin_tests::cli::{ARCHIVE, BACKUP, Machine, NAME, STANDBY, World, finish, refs};
 use standin_tests::window::{Theme, Window, program};
 
 fn world() -> World {
@@ -13,6 +15,25 @@ fn world() -> World {
 
 fn card(mirror: &str) -> String {
     format!("[data-mirror='{mirror}']")
+}
+
+/// Pushes to the standby take so long.
+fn slow_pushes(world: &World, wait: Duration) {
+    let pushes = FaultMatcher::git(&format!("/{BACKUP}/{NAME}.git/git-receive-pack"));
+    world.sandbox.add_fault(Fault::always(pushes, Effect::Latency(wait)));
+}
+
+fn is_pushing(world: &World) -> bool {
+    let requests = world.sandbox.requests();
+    requests.iter().any(|request| request.path.ends_with("receive-pack") && request.duration.is_none())
+}
+
+/// Waits until a slow push to the standby is under way, with Actions off around it. Those after it are fast.
+fn wait_for_the_push(world: &World) {
+    finish("the push", Duration::from_secs(60), || {
+        is_pushing(world) && !world.sandbox.actions_permissions(BACKUP, NAME).unwrap().enabled
+    });
+    world.sandbox.clear_faults();
 }
 
 /// Records what the page receives from the application: answers to commands, and messages of its channel.
@@ -92,6 +113,65 @@ fn the_window_shows_real_status_and_syncs_with_live_output_and_without_a_secret(
         assert!(!everything.contains(&canary), "the page knows {canary}");
         assert!(!window.said().contains(&canary), "the log knows {canary}");
     }
+}
+
+#[test]
+fn a_sync_that_is_cancelled_in_the_window_says_so_and_restores_actions() {
+    let world = world();
+    let settings = world.sandbox.actions_permissions(BACKUP, NAME).unwrap();
+    let selected = world.sandbox.selected_actions(BACKUP, NAME).unwrap();
+    slow_pushes(&world, Duration::from_secs(6));
+    let window = Window::open(&world.machine(), &[], Theme::Light);
+    window.until(&card(STANDBY), "Never synced");
+    window.click("[aria-label='Sync mirror-1 now']");
+    wait_for_the_push(&world);
+    window.until(&format!("{} .chip", card(STANDBY)), "Syncing");
+    window.click("[aria-label='Cancel the sync of mirror-1']");
+
+    window.until("[aria-label='Lines of mirror-1']", "the run was stopped");
+    window.until(&format!("{} .chip", card(STANDBY)), "Failed");
+    window.until(&card(STANDBY), "Start it again when you want it");
+    assert!(world.sandbox.actions_permissions(BACKUP, NAME).unwrap() == settings, "Actions are as they were");
+    assert!(world.sandbox.selected_actions(BACKUP, NAME).unwrap() == selected, "what may run is as it was");
+    keep("cancelled", &window.picture());
+    finish("the push that was given up", Duration::from_secs(30), || !is_pushing(&world));
+    assert_eq!(world.sandbox.run_count(BACKUP, NAME), 0, "no workflow ran on the standby");
+
+    window.click("[aria-label='Sync mirror-1 now']");
+    window.until("[aria-label='Lines of mirror-1']", "Done in");
+    window.until(&card(STANDBY), "In step");
+    assert_eq!(refs(&world.standby()), refs(&world.primary()));
+}
+
+#[test]
+fn the_window_says_whom_it_waits_for_and_the_wait_can_be_cancelled() {
+    let world = world();
+    slow_pushes(&world, Duration::from_secs(15));
+    let machine = world.machine();
+    let window = Window::open(&machine, &[], Theme::Light);
+    window.until(&card(STANDBY), "Never synced");
+    let cli = Machine { program: env!("CARGO_BIN_EXE_standin-under-test").into(), ..machine.clone() };
+    let mut other = cli.start(&["sync", "--code-only", "--mirror", STANDBY]);
+    wait_for_the_push(&world);
+
+    window.click("[aria-label='Sync mirror-1 now']");
+    window.until("[aria-label='Lines of mirror-1']", "Waiting for ");
+    window.until("[aria-label='Lines of mirror-1']", &format!("pid {}", other.id()));
+    window.until(&format!("{} .chip", card(STANDBY)), "Waiting");
+    keep("waiting", &window.picture());
+    window.click("[aria-label='Cancel the sync of mirror-1']");
+    window.until("[aria-label='Lines of mirror-1']", "the run was stopped before it began");
+    window.until(&format!("{} .chip", card(STANDBY)), "Syncing elsewhere");
+    assert!(!other.has_ended(), "the other process still holds the mirror");
+
+    window.run(
+        "[...document.querySelectorAll('button')].find((button) => button.innerText.includes('Sync All Now')).click()",
+    );
+    window.until("[aria-label='Lines of mirror-2']", "Done in");
+    window.until("[aria-label='Lines of mirror-1']", "Waiting for ");
+    window.until("[aria-label='Lines of mirror-1']", "Done in");
+    assert_eq!(other.wait().code(), 0, "the first was not disturbed");
+    assert_eq!(refs(&world.standby()), refs(&world.primary()));
 }
 
 #[test]
