@@ -21,10 +21,10 @@ fn tarpit() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// Pushes to the standby take so long.
-fn slow_pushes(world: &World, wait: Duration) {
+/// The push of the refs to the standby takes so long. The one before it moves the fence alone.
+fn slow_push(world: &World, wait: Duration) {
     let pushes = FaultMatcher::git(&format!("/{BACKUP}/{NAME}.git/git-receive-pack"));
-    world.sandbox.add_fault(Fault::always(pushes, Effect::Latency(wait)));
+    world.sandbox.add_fault(Fault::nth(pushes, 2, Effect::Latency(wait)));
 }
 
 fn actions_are_on(world: &World) -> bool {
@@ -121,7 +121,7 @@ fn requests_that_hang_fail_their_aspect_and_the_others_go_on() {
 #[test]
 fn a_second_process_waits_for_the_first_or_is_refused() {
     let world = world();
-    slow_pushes(&world, Duration::from_secs(8));
+    slow_push(&world, Duration::from_secs(8));
     let machine = world.machine();
     let mut first = machine.start(&["sync", "--mirror", STANDBY]);
     wait_for_the_push(&world, &mut first);
@@ -155,7 +155,7 @@ fn a_second_process_waits_for_the_first_or_is_refused() {
 fn ctrl_c_during_a_push_leaves_all_in_order() {
     let world = world();
     let before = Before::of(&world);
-    slow_pushes(&world, Duration::from_secs(4));
+    slow_push(&world, Duration::from_secs(4));
     let machine = world.machine();
     let mut running = machine.start(&["sync", "--code-only", "--mirror", STANDBY]);
     wait_for_the_push(&world, &mut running);
@@ -174,11 +174,53 @@ fn ctrl_c_during_a_push_leaves_all_in_order() {
     finishes(&world, &machine, &before);
 }
 
+/// A push to the standby that the host carries out only after a while, and a restoring of Actions that takes longer: the
+/// push would come when they are on.
+fn late_push(world: &World) {
+    slow_push(world, Duration::from_secs(2));
+    let restoring = FaultMatcher::rest("PUT", &format!("/repos/{BACKUP}/{NAME}/actions/permissions/selected-actions"));
+    world.sandbox.add_fault(Fault::always(restoring, Effect::Latency(Duration::from_secs(4))));
+}
+
+#[test]
+fn a_push_that_was_stopped_and_arrives_late_is_refused_by_the_fence() {
+    let world = world();
+    let before = Before::of(&world);
+    late_push(&world);
+    let machine = world.machine();
+    let mut running = machine.start(&["sync", "--code-only", "--mirror", STANDBY]);
+    wait_for_the_push(&world, &mut running);
+    interrupt(&running);
+    assert_eq!(running.wait().code(), 1);
+    world.settle();
+    assert_eq!(world.sandbox.run_count(BACKUP, NAME), 0, "no workflow came when Actions were on");
+    assert!(refs(&world.standby()).is_empty(), "it did not arrive");
+    finishes(&world, &machine, &before);
+}
+
+#[test]
+fn a_push_that_a_killed_standin_left_behind_and_arrives_late_is_refused_by_the_fence() {
+    let world = world();
+    let before = Before::of(&world);
+    late_push(&world);
+    let machine = world.machine();
+    let mut running = machine.start(&["sync", "--mirror", STANDBY]);
+    wait_for_the_push(&world, &mut running);
+    drop(running);
+    let ran = machine.standin(&["health", "--mirror", STANDBY]);
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+    world.settle();
+    assert!(world.sandbox.actions_permissions(BACKUP, NAME) == before.actions.0, "a health check mends it");
+    assert_eq!(world.sandbox.run_count(BACKUP, NAME), 0, "no workflow came when Actions were on");
+    assert!(refs(&world.standby()).is_empty(), "it did not arrive");
+    finishes(&world, &machine, &before);
+}
+
 #[test]
 fn a_push_that_outlives_a_killed_standin_does_no_harm() {
     let world = world();
     let before = Before::of(&world);
-    slow_pushes(&world, Duration::from_secs(3));
+    slow_push(&world, Duration::from_secs(3));
     let machine = world.machine();
     let mut running = machine.start(&["sync", "--mirror", STANDBY]);
     wait_for_the_push(&world, &mut running);
