@@ -1,0 +1,178 @@
+import { screen, within } from '@testing-library/svelte';
+import { describe, expect, it, vi } from 'vitest';
+
+import type { Stamped } from './lib/bindings/Stamped';
+import { ago, archive, failure, FakeBackend, mirror, neverSynced, overview, repository, totals } from './testing/fake';
+import { atOneMoment, open, card, row, beginning, ending, user } from './testing/page';
+
+atOneMoment();
+
+describe('a sync', () => {
+  it('shows its output live, then "Synced" for three seconds, then the new time', async () => {
+    const backend = new FakeBackend(overview([repository([neverSynced()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false }]);
+    backend.say(...beginning());
+    const log = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(log).toHaveTextContent('Code push…');
+    expect(log).toHaveTextContent('Created branch main');
+    expect(screen.getAllByRole('progressbar', { name: 'Code: writing objects' }).length).toBeGreaterThan(0);
+    expect(screen.getByRole('button', { name: 'Cancel the sync of mirror-1' })).toBeEnabled();
+
+    backend.answer = overview([repository([mirror({ code: { ...mirror().code, last_sync_iso: ago(-4) } })])]);
+    backend.say(...ending());
+    backend.endJob('job-1', ['mirror-1']);
+    expect(await card('mirror-1').findByText('Synced')).toBeVisible();
+    await vi.advanceTimersByTimeAsync(2900);
+    expect(card('mirror-1').getByText('Synced')).toBeVisible();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(card('mirror-1').queryByText('Synced')).toBeNull();
+    expect(row('mirror-1', 'Code')).toHaveTextContent('just now');
+    expect(log).toHaveTextContent('Done in 4.0 s');
+
+    await user.click(screen.getByRole('button', { name: 'Dismiss' }));
+    expect(screen.queryByRole('log')).toBeNull();
+  });
+
+  it('can be cancelled', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(await screen.findByRole('button', { name: 'Cancel the sync of mirror-1' }));
+    expect(backend.calls).toContainEqual(['cancel', 'job-1']);
+    backend.endJob('job-1', ['mirror-1']);
+    expect(await screen.findByRole('button', { name: 'Sync mirror-1 now' })).toBeEnabled();
+  });
+
+  it('of all mirrors is one job', async () => {
+    const backend = new FakeBackend(overview([repository([mirror(), archive()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync All Now' }));
+    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: [], yes: false }]);
+    await user.click(await screen.findByRole('button', { name: 'Cancel' }));
+    expect(backend.calls).toContainEqual(['cancel', 'job-1']);
+  });
+
+  it('that is refused says why, and lets the message be dismissed', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    backend.sync = () =>
+      Promise.reject(failure({ code: 'busy', message: 'mirror-1 is held by you@other', hint: 'Wait.' }));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    const alert = await screen.findByRole('alert');
+    expect(alert).toHaveTextContent('mirror-1 is held by you@other');
+    expect(alert).toHaveTextContent('What to do: Wait.');
+    await user.click(within(alert).getByRole('button', { name: 'Dismiss this message' }));
+    expect(screen.queryByRole('alert')).toBeNull();
+  });
+
+  it('that could not begin shows its error in the output', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    backend.say(beginning()[0]!, {
+      at_iso: ago(0),
+      event: 'run_finished',
+      run: 'run-never-started',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      status: 'failed',
+      error: failure(),
+      totals,
+    });
+    const log = await screen.findByRole('log');
+    expect(log).toHaveTextContent('backup-account/orchestrator could not be reached');
+    expect(log).toHaveTextContent('Check the connection and sync again.');
+  });
+
+  it('says whom it waits for while another process holds the mirror, and can be cancelled meanwhile', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    const [started, begun] = beginning();
+    backend.say(started!, {
+      at_iso: ago(0),
+      event: 'run_waiting',
+      repository: 'orchestrator',
+      mirror: 'mirror-1',
+      holder: 'you@desk pid 42, since 2026-02-07T18:00:00Z',
+    });
+    const log = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(log).toHaveTextContent('Waiting for you@desk pid 42');
+    expect(card('mirror-1').getByText('Waiting')).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'Cancel the sync of mirror-1' }));
+    expect(backend.calls).toContainEqual(['cancel', 'job-1']);
+
+    backend.say(begun!);
+    expect(await card('mirror-1').findByText('Syncing')).toBeVisible();
+    expect(card('mirror-1').queryByText('Waiting')).toBeNull();
+  });
+
+  it('of another repository whose mirror has the same name does not mix with it', async () => {
+    const other = repository([mirror({ repo: 'backup-account/website' })], { repository: 'website' });
+    const backend = new FakeBackend(overview([repository([mirror()]), other]));
+    await open(backend);
+    const started = (name: string): Stamped => ({
+      at_iso: ago(0),
+      event: 'sync_started',
+      repository: name,
+      mirrors: ['mirror-1'],
+    });
+    backend.say(
+      started('orchestrator'),
+      started('website'),
+      {
+        at_iso: ago(0),
+        event: 'progress',
+        repository: 'website',
+        mirror: null,
+        aspect: 'code',
+        phase: 'fetching objects',
+        done: 1,
+        total: 2,
+      },
+      {
+        at_iso: ago(0),
+        event: 'notice',
+        repository: 'website',
+        mirror: 'mirror-1',
+        notice: { message: 'The token of website ends soon', hint: '' },
+      },
+      {
+        at_iso: ago(0),
+        event: 'run_finished',
+        run: 'run-never-started',
+        repository: 'website',
+        mirror: 'mirror-1',
+        status: 'failed',
+        error: failure({ message: 'website could not be reached' }),
+        totals,
+      },
+      {
+        at_iso: ago(0),
+        event: 'notice',
+        repository: 'orchestrator',
+        mirror: null,
+        notice: { message: 'The source is big', hint: '' },
+      },
+    );
+    const log = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(log).toHaveTextContent('The source is big');
+    expect(log).not.toHaveTextContent('website');
+    expect(screen.queryByRole('progressbar')).toBeNull();
+    expect(screen.getByText('Live output')).toBeVisible();
+
+    await user.click(screen.getByRole('button', { name: /website/ }));
+    const theirs = await screen.findByRole('log', { name: 'Lines of mirror-1' });
+    expect(theirs).toHaveTextContent('The token of website ends soon');
+    expect(theirs).toHaveTextContent('website could not be reached');
+    expect(theirs).not.toHaveTextContent('The source is big');
+  });
+
+  it('that another process runs cannot be started or cancelled here', async () => {
+    await open(new FakeBackend(overview([repository([mirror({ status: 'syncing' })])])));
+    expect(card('mirror-1').getByText('Syncing elsewhere')).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Sync mirror-1 now' })).toBeDisabled();
+  });
+});
