@@ -213,9 +213,13 @@ fn processes(folder: &str, except: u32) -> Vec<Seen> {
         .filter(|(id, _)| *id != own && *id != except)
         .filter_map(|(_, path)| {
             let read = |name| Some(String::from_utf8_lossy(&fs::read(path.join(name)).ok()?).into_owned());
-            Some(Seen { arguments: read("cmdline")?, environment: read("environ")? })
+            let (arguments, environment) = (read("cmdline")?, read("environ")?);
+            // One that became another program meanwhile is looked at the next time.
+            (read("cmdline")? == arguments).then_some(Seen { arguments, environment })
         })
-        .filter(|seen| seen.environment.contains(folder) && seen.arguments != excepted)
+        // A process that is just becoming its program may show a part of its arguments.
+        .filter(|seen| seen.arguments.ends_with('\0') && seen.arguments != excepted)
+        .filter(|seen| seen.environment.contains(folder))
         .collect()
 }
 

@@ -149,8 +149,8 @@ pub fn crash_and_change_machine(scenario: &Scenario, choice: Choice) {
     });
 }
 
-/// The chosen points of a scenario. Of writes on this machine, and of reads, the first and the last passing of each name
-/// are enough: those between them leave the same behind.
+/// The chosen points of a scenario. Of writes on this machine the first and the last passing of each name are enough, of
+/// reads, which leave nothing behind, the last.
 fn points(scenario: &Scenario, choice: Choice) -> Vec<String> {
     let place = scenario.place();
     let log = place.world.folder().join("points");
@@ -164,10 +164,10 @@ fn points(scenario: &Scenario, choice: Choice) -> Vec<String> {
     }
     let mut points = Vec::new();
     for (name, last) in times.iter().filter(|(name, _)| choice(name)) {
-        let is_alike = ["store.", "files.", "cache.", "github.get_", "github.list_", "git.mirror.list"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
-        let numbers = (1..=*last).filter(|number| !is_alike || *number == 1 || number == last);
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let is_read = begins(&["github.get_", "github.list_", "git.mirror.list"]);
+        let is_local = begins(&["store.", "files.", "cache."]);
+        let numbers = (1..=*last).filter(|number| number == last || (!is_read && (!is_local || *number == 1)));
         points.extend(numbers.map(|number| format!("{name}#{number}")));
     }
     assert!(!points.is_empty(), "no point is chosen out of {times:?}");
