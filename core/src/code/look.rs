@@ -10,7 +10,7 @@ use super::plan::Refs;
 use crate::fence::{self, Document, Fence, same_master};
 use crate::git::{Cache, Listing};
 use crate::run::MirrorContext;
-use crate::{Code, Result};
+use crate::{Code, Error, Result};
 
 /// How often the mirror is listed again when its fence moves between listing and reading.
 const TRIES: usize = 4;
@@ -32,6 +32,8 @@ pub struct MirrorView {
     pub fence_supported: bool,
     /// Whether the mirror's host moves several refs all or none.
     pub atomic: bool,
+    /// Why a change of ours that is open there could not be ended after this look, where that was tried.
+    pub(crate) still_open: Option<Error>,
     /// The lowest epoch that a first fence may have: the highest known of this repository.
     pub(super) least_epoch: u64,
 }
@@ -103,6 +105,7 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         unusable,
         fence_supported: fence::is_kept_there(ctx)?,
         atomic: !learned::is_believed(ctx, NOT_ATOMIC)?,
+        still_open: None,
     })
 }
 

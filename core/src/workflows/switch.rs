@@ -187,7 +187,7 @@ pub async fn release(ctx: &MirrorContext, engaged: Engaged, view: &mut MirrorVie
 /// [`Code::Cancelled`], and what says that somebody else is at it or is master. Whatever else is in the way of the
 /// switch leaves the change open and is in the answer: code, secrets and variables need not wait for it.
 pub async fn mend(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> {
-    match end_open(ctx, view).await {
+    let mended = match end_open(ctx, view).await {
         Err(error)
             if !matches!(
                 error.code,
@@ -202,7 +202,12 @@ pub async fn mend(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
             Ok(Mended::StillOff(error))
         }
         mended => mended,
-    }
+    };
+    view.still_open = match &mended {
+        Ok(Mended::StillOff(error)) => Some(error.clone()),
+        Ok(_) | Err(_) => None,
+    };
+    mended
 }
 
 async fn end_open(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> {
@@ -245,9 +250,13 @@ async fn end_open(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
     })
 }
 
-/// The error of a mirror whose Actions stay off because a file is still awaited.
+/// The error of a mirror whose Actions stay off: what kept them from being switched on again at the start of this run.
 pub(super) fn left_off(ctx: &MirrorContext, view: &MirrorView) -> Result<Option<Error>> {
-    Ok(remembered(ctx, view)?.is_some().then(|| still_off(ctx, "what an earlier sync could not end")))
+    if remembered(ctx, view)?.is_none() {
+        return Ok(None);
+    }
+    let why = || still_off(ctx, "what an earlier sync could not end");
+    Ok(Some(view.still_open.clone().unwrap_or_else(why)))
 }
 
 enum Finished {

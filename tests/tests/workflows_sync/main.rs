@@ -413,6 +413,25 @@ async fn a_stop_after_the_push_leaves_actions_off_and_the_next_sync_ends_it() {
 }
 
 #[tokio::test]
+async fn the_report_says_what_keeps_an_interrupted_switch_from_being_ended() {
+    let standby = started().await;
+    let ctx = standby.context().await;
+    let mut view = code::look(&ctx).await.unwrap();
+    let (code_plan, _) = planned(&ctx, &mut view).await.unwrap();
+    let snapshot = code::snapshot(&ctx.source).await.unwrap();
+    let _left_off = switch::engage(&ctx, &mut view).await.unwrap();
+    code::apply(&ctx, &snapshot, &mut view, &code_plan).await.unwrap();
+    let put = FaultMatcher::rest("PUT", "/repos/*/*/actions/permissions");
+    standby.sandbox.add_fault(Fault::always(put, Effect::Status { status: 403, retry_after: None }));
+    let Synced { report, .. } = sync(&standby).await;
+    assert_eq!(report.status, AspectStatus::Failed);
+    let error = report.error.unwrap();
+    assert!(error.starts_with("an interrupted sync may have left Actions off on mirror mirror-1"), "{error}");
+    assert!(error.contains("403") || error.contains("Forbidden") || error.contains("refuse"), "{error}");
+    assert!(!report.hint.unwrap().contains("looks again"), "the hint is that of the cause");
+}
+
+#[tokio::test]
 async fn states_of_the_source_are_remembered_here_and_in_the_fence() {
     let standby = started().await;
     standby.sandbox.set_workflow_state(PRIMARY.0, PRIMARY.1, TEST, There::DisabledManually);

@@ -64,7 +64,7 @@ pub async fn apply(
                 "Find out who else pushes to it; sync again when it is quiet.",
             ));
         }
-        *view = look(ctx).await?;
+        *view = MirrorView { still_open: view.still_open.take(), ..look(ctx).await? };
         let mut again = plan(ctx, snapshot, view).await?;
         hold(ctx, &again)?;
         // Whether Actions must be off was decided for the files of the first plan.
