@@ -15,6 +15,7 @@
 //! | [`secrets`], [`variables`], [`workflows`] | the other aspects |
 //! | [`gh`], [`keychain`] | the gh program, the operating system's keychain |
 //! | [`tokens`] | where a token comes from, and what it can do |
+//! | [`roles`] | who is master, and how that changes |
 //! | [`run`], [`jobs`] | one run of one mirror; many side by side |
 //! | [`engine`], [`start`] | the door, and how a program opens it |
 //! | [`status`], [`health`] | what is known, what is found by looking |
@@ -36,6 +37,7 @@ pub mod keychain;
 pub mod outside;
 pub mod plan;
 mod redact;
+pub mod roles;
 pub mod run;
 pub mod secrets;
 pub mod start;

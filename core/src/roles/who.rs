@@ -1,0 +1,38 @@
+//! Who is master, by the fences that are known.
+
+use std::collections::BTreeMap;
+
+use super::machine::{Seen, Site};
+
+/// The current master of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Its slug, URL or path.
+    pub master: Site,
+    /// The epoch in which it is master.
+    pub epoch: u64,
+    /// Whether it is only `TEMPORARY_MASTER`.
+    pub is_temporary: bool,
+    /// Others that were made master in the same epoch: two parties acted without seeing each other.
+    pub rivals: Vec<Site>,
+}
+
+/// The master named by the highest epoch; `None` where no fence is known yet. In one epoch the master that its own fence
+/// names goes before others, so that every machine that sees the same fences says the same.
+pub fn master<'a>(fences: &BTreeMap<Site, Seen>, same: impl Fn(&str, &str) -> bool + 'a) -> Option<Who> {
+    let epoch = fences.values().map(|seen| seen.epoch).max()?;
+    let mut named: Vec<(bool, &Seen)> = fences
+        .iter()
+        .filter(|(_, seen)| seen.epoch == epoch)
+        .map(|(site, seen)| (!same(site, &seen.master), seen))
+        .collect();
+    named.sort_by(|one, other| (one.0, &one.1.master).cmp(&(other.0, &other.1.master)));
+    let (_, first) = *named.first()?;
+    let mut rivals: Vec<Site> = named
+        .iter()
+        .filter(|(_, seen)| !same(&seen.master, &first.master))
+        .map(|(_, seen)| seen.master.clone())
+        .collect();
+    rivals.dedup_by(|one, other| same(one, other));
+    Some(Who { master: first.master.clone(), epoch, is_temporary: first.is_temporary, rivals })
+}
