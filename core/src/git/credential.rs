@@ -215,7 +215,7 @@ mod loopback {
     use std::net::{Ipv4Addr, TcpStream as Blocking};
     use std::path::{Path, PathBuf};
 
-    use rand::RngCore as _;
+    use rand::Rng as _;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use rand::Rng as _;
+use rand::RngExt as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH, LINK, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use secrecy::ExposeSecret as _;

@@ -11,7 +11,7 @@ mod token;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use rand::Rng;
+use rand::RngExt as _;
 
 pub use account::{Account, AccountKind, Role};
 pub use actions::{

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::TryRngCore as _;
+use rand::TryRng as _;
 use rusqlite::params;
 
 use super::columns::At;
@@ -31,7 +31,7 @@ impl Store {
         };
         if !path.exists() {
             let mut key = [0; 32];
-            rand::rngs::OsRng.try_fill_bytes(&mut key).map_err(|error| failed(&error))?;
+            rand::rngs::SysRng.try_fill_bytes(&mut key).map_err(|error| failed(&error))?;
             // Another process may be faster; then its key counts.
             files::write_new(&path, &key).map_err(|error| failed(&error))?;
         }
