@@ -5,12 +5,13 @@ use std::path::Path;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::model::{
-    Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
-    RepositoryReport, Role, RunStatus,
+    Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, OpenChangeReport, RepositoryReport,
+    RunStatus,
 };
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, RunFilter, RunRecord, Store};
 use standin_state::{files, lock};
 
+use crate::roles::{self, direction::Direction};
 use crate::run::mirror_status;
 use crate::{Code, Error, Result, fence};
 
@@ -30,25 +31,35 @@ enum View {
 }
 
 fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: View) -> Result<RepositoryReport> {
-    let mut mirrors = Vec::with_capacity(repository.mirrors.len());
-    let mut epoch = None;
-    let mut open_change = None;
+    let direction = Direction::of(store, repository)?;
+    let mut open_changes = Vec::new();
     for entry in store.open_journals(Some(&repository.id))? {
-        open_change = open_change.or_else(|| repository.mirror(&entry.mirror).map(|_| from_journal(&entry)));
-    }
-    for mirror in &repository.mirrors {
-        if let Some(memory) = store.fence_memory(&repository.id, &mirror.id)? {
-            epoch = epoch.max(Some(memory.epoch));
-            open_change = open_change.or_else(|| from_fence(&memory.document, &mirror.id));
+        if entry.mirror.is_source() || repository.mirror(&entry.mirror).is_some() {
+            open_changes.push(from_journal(&entry));
         }
-        mirrors.push(mirror_report(store, folder, repository, mirror, view)?);
+    }
+    for id in repository.mirrors.iter().map(|mirror| &mirror.id).chain([&MirrorId::source()]) {
+        if let Some(memory) = store.fence_memory(&repository.id, id)? {
+            open_changes.extend(from_fence(&memory.document, id));
+        }
+    }
+    // Of several, the change of master is what a person must know first.
+    let open_change =
+        open_changes.iter().find(|open| open.kind == roles::KIND).or_else(|| open_changes.first()).cloned();
+    let mut mirrors = Vec::with_capacity(repository.mirrors.len() + 1);
+    for mirror in &repository.mirrors {
+        mirrors.push(mirror_report(store, folder, repository, mirror, &direction, view)?);
+    }
+    // With another master, the configured source is one of those that are kept in step.
+    if let Some(source) = direction.config.mirror(&MirrorId::source()) {
+        mirrors.push(mirror_report(store, folder, repository, source, &direction, view)?);
     }
     Ok(RepositoryReport {
         repository: repository.id.clone(),
         enabled: repository.enabled,
-        self_role: Role::Master,
-        master: repository.source.display(),
-        epoch,
+        self_role: direction.role_of_source(),
+        master: direction.config.source.display(),
+        epoch: direction.who.as_ref().map(|who| who.epoch),
         last_full_sync_iso: store.last_full_sync(&repository.id)?,
         open_change,
         mirrors,
@@ -64,14 +75,26 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
             since_iso: entry.opened_at,
             detail: actions_off_detail(&entry.mirror),
         },
+        JournalKind::RoleChange => OpenChangeReport {
+            kind: roles::KIND.to_owned(),
+            mirror: entry.mirror.clone(),
+            writer: "this machine".to_owned(),
+            since_iso: entry.opened_at,
+            detail: serde_json::from_value(entry.payload.clone())
+                .map_or_else(|_| String::new(), |change| roles::words::open(&change, &entry.mirror)),
+        },
     }
 }
 
 fn from_fence(document: &str, mirror: &MirrorId) -> Option<OpenChangeReport> {
     let document: fence::Document = serde_json::from_str(document).ok()?;
+    let detail = match roles::open_in(&document) {
+        Some((change, _)) => roles::words::open(&change, mirror),
+        None => actions_off_detail(mirror),
+    };
     let change = document.open_change?;
     Some(OpenChangeReport {
-        detail: actions_off_detail(mirror),
+        detail,
         kind: change.kind,
         mirror: mirror.clone(),
         writer: change.writer,
@@ -90,6 +113,7 @@ fn mirror_report(
     folder: &Path,
     repository: &RepositoryConfig,
     mirror: &MirrorConfig,
+    direction: &Direction,
     view: View,
 ) -> Result<MirrorReport> {
     let mut memory = store.mirror_memory(&repository.id, &mirror.id)?;
@@ -110,7 +134,7 @@ fn mirror_report(
         id: mirror.id.clone(),
         repo: mirror.target.display(),
         kind: mirror.kind,
-        role: (mirror.kind == MirrorType::GitHub).then_some(Role::Slave),
+        role: if mirror.id.is_source() { Some(direction.role_of_source()) } else { direction.role_of(&mirror.id) },
         enabled: mirror.enabled,
         status: status(mirror, &memory, held),
         code: aspect(Aspect::Code),

@@ -69,6 +69,10 @@ pub enum Code {
     FenceLost,
     /// An earlier run ended without finishing.
     Interrupted,
+    /// A change of master was begun and is not ended.
+    RoleChangeOpen,
+    /// Two repositories were made master without seeing each other.
+    TwoMasters,
     /// Actions are switched off on the mirror and could not be switched on again yet.
     ActionsLeftOff,
     /// A file, database or lock on this machine failed.

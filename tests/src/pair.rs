@@ -99,6 +99,7 @@ impl Pair {
             keep_active: Default::default(),
             notes: false,
             heartbeat: None,
+            master: None,
             mirrors: vec![MirrorConfig {
                 id: "backup".parse().unwrap(),
                 kind: MirrorType::Git,

@@ -364,6 +364,7 @@ pub fn repository() -> RepositoryConfig {
         keep_active: BTreeSet::new(),
         notes: false,
         heartbeat: None,
+        master: None,
         mirrors: vec![mirror],
     }
 }
@@ -375,6 +376,7 @@ pub fn secrets(pairs: &[(&str, &str)]) -> SecretValues {
         patterns: pairs.iter().map(|(name, _)| (*name).to_owned()).collect(),
         missing: BTreeSet::new(),
         values: pairs.iter().map(|(name, value)| ((*name).to_owned(), SecretString::from(*value))).collect(),
+        ..SecretValues::default()
     }
 }
 

@@ -30,7 +30,7 @@ mod snapshot;
 
 pub use apply::apply;
 pub use look::{MirrorView, look};
-pub(crate) use places::mirror_remote;
+pub(crate) use places::{cache, mirror_remote};
 pub use places::{probe, unknown_host_key};
 pub use plan::{Refs, plan};
 pub(crate) use refusal::explain as explain_refusal;

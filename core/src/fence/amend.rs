@@ -63,7 +63,7 @@ pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> R
 }
 
 /// Moves the fence alone from `old` to `fence`.
-pub(super) async fn push(ctx: &MirrorContext, cache: &Cache, fence: &Fence, old: Option<&Oid>) -> Result<()> {
+pub(crate) async fn push(ctx: &MirrorContext, cache: &Cache, fence: &Fence, old: Option<&Oid>) -> Result<()> {
     let remote = crate::code::mirror_remote(ctx, "git.fence")?;
     let name = RefName::fence();
     let update = Update { name: name.clone(), old: old.cloned(), new: Some(fence.oid.clone()) };

@@ -26,6 +26,9 @@ pub struct Document {
     pub sequence: u64,
     /// The master: a slug, a URL without credentials, or a path behind the id of its installation (`1a2b3c4d:/srv/app`).
     pub master: String,
+    /// Whether that master is only `TEMPORARY_MASTER`: it stands in for one that was gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub temporary: bool,
     /// Who wrote this commit: `user@host` and the id of the installation.
     pub writer: String,
     /// When it was written.
@@ -53,7 +56,7 @@ pub struct Document {
 /// A change that was begun and must be ended, whatever happens in between. Any machine may end it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenChange {
-    /// What kind: `actions_off`.
+    /// What kind: `actions_off` around a push, `role_change` while the mastership moves.
     pub kind: String,
     /// Who began it.
     pub writer: String,
@@ -72,6 +75,7 @@ impl Document {
             epoch,
             sequence: 0,
             master: master.to_owned(),
+            temporary: false,
             writer: writer.to_owned(),
             time_iso: now,
             open_change: None,

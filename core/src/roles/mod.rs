@@ -1,7 +1,12 @@
 //! Roles: who is master, and how that changes.
 //!
 //! [`machine`] is the pure part: the steps of a role change and what each makes of a fence. [`who`] says who is master
-//! by the fences that are known.
+//! by the fences that are known, [`direction`] which way a repository is therefore kept in step.
 
+pub mod direction;
 pub mod machine;
+mod site;
 pub mod who;
+pub mod words;
+
+pub use site::{KIND, open_in, seen};

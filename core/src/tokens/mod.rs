@@ -88,12 +88,21 @@ impl Token {
 /// The account under which the token of a place stands in the keychain: `<repository>/source` or
 /// `<repository>/<mirror>`.
 pub fn account(repository: &RepositoryConfig, place: &Place) -> String {
-    format!("{}/{place}", repository.id)
+    format!("{}/{}", repository.id, configured_place(repository, place))
+}
+
+/// The place as it is configured: with another master than the configured source, the source is one of the mirrors.
+pub fn configured_place(repository: &RepositoryConfig, place: &Place) -> Place {
+    match (place, &repository.master) {
+        (Place::Source, Some(master)) => Place::Mirror(master.clone()),
+        (Place::Mirror(id), _) if id.is_source() => Place::Source,
+        _ => place.clone(),
+    }
 }
 
 /// The environment variable that may hold the token of a place.
 pub fn variable_name(repository: &RepositoryConfig, place: &Place) -> String {
-    let Place::Mirror(id) = place else { return "MIRROR_SOURCE_TOKEN".to_owned() };
+    let Place::Mirror(id) = configured_place(repository, place) else { return "MIRROR_SOURCE_TOKEN".to_owned() };
     let number = id
         .as_str()
         .strip_prefix("mirror-")
@@ -101,7 +110,10 @@ pub fn variable_name(repository: &RepositoryConfig, place: &Place) -> String {
     match number {
         Some(number) => format!("MIRROR_{number}_TOKEN"),
         None => {
-            let target = repository.mirror(id).map_or_else(String::new, |mirror| mirror.target.display());
+            let target = match place {
+                Place::Source => repository.source.display(),
+                Place::Mirror(_) => repository.mirror(&id).map_or_else(String::new, |mirror| mirror.target.display()),
+            };
             format!("MIRROR_<n>_TOKEN (beside MIRROR_<n>_REPO={target})")
         }
     }

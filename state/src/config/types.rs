@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::error::Error;
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Slug};
 
 /// Everything that is configured, after merging.
@@ -95,9 +96,39 @@ pub struct RepositoryConfig {
     pub heartbeat: Option<Heartbeat>,
     /// The mirrors, in the order of the configuration.
     pub mirrors: Vec<MirrorConfig>,
+    /// The configured mirror that is master and therefore the source here; `None` as it is configured. Only
+    /// [`RepositoryConfig::turned_to`] sets it.
+    pub master: Option<MirrorId>,
 }
 
 impl RepositoryConfig {
+    /// The same repository with one of its `github` mirrors as source, and the configured source among the mirrors under
+    /// the id [`MirrorId::source`]. `None` where one of the two is not on GitHub, since only those have a role.
+    #[must_use]
+    pub fn turned_to(&self, id: &MirrorId) -> Option<Self> {
+        let master = self.mirror(id).filter(|mirror| mirror.kind == MirrorType::GitHub)?;
+        let (Target::GitHub(slug), Source::GitHub(home), None) = (&master.target, &self.source, &self.master) else {
+            return None;
+        };
+        let home = MirrorConfig {
+            id: MirrorId::source(),
+            kind: MirrorType::GitHub,
+            target: Target::GitHub(home.clone()),
+            enabled: true,
+            sync: master.sync.clone(),
+            token: self.source_token.clone(),
+            ssh_key: None,
+        };
+        let others = self.mirrors.iter().filter(|mirror| mirror.id != *id).cloned();
+        Some(Self {
+            source: Source::GitHub(slug.clone()),
+            source_token: master.token.clone(),
+            mirrors: std::iter::once(home).chain(others).collect(),
+            master: Some(id.clone()),
+            ..self.clone()
+        })
+    }
+
     /// The mirror with this id.
     pub fn mirror(&self, id: &MirrorId) -> Option<&MirrorConfig> {
         self.mirrors.iter().find(|mirror| mirror.id == *id)
@@ -127,6 +158,10 @@ pub struct SecretValues {
     pub missing: BTreeSet<String>,
     /// The values, by name.
     pub values: BTreeMap<String, SecretString>,
+    /// Names in `values` whose value is the vault's; the others stand in `.env`.
+    pub from_vault: BTreeSet<String>,
+    /// Why the vault, which is needed, could not be opened.
+    pub vault_failure: Option<Error>,
 }
 
 /// Which variables travel, and the values known here.

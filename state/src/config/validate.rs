@@ -110,6 +110,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
         notes: draft.notes,
         heartbeat: draft.heartbeat,
         mirrors,
+        master: None,
     })
 }
 

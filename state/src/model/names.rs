@@ -103,6 +103,19 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
+impl MirrorId {
+    /// The id that stands for the configured source where it is kept in step like a mirror, because another repository
+    /// is master. No mirror of the configuration may have it.
+    pub fn source() -> Self {
+        Self("source".to_owned())
+    }
+
+    /// Whether it stands for the configured source.
+    pub fn is_source(&self) -> bool {
+        self.0 == "source"
+    }
+}
+
 fn is_oid(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -36,7 +36,7 @@ pub struct RepositoryReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct OpenChangeReport {
-    /// What kind: `actions_off` while Actions are switched off around a push.
+    /// What kind: `actions_off` while Actions are switched off around a push, `role_change` while the mastership moves.
     pub kind: String,
     /// The mirror that it is on.
     pub mirror: MirrorId,

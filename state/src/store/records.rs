@@ -281,6 +281,8 @@ pub struct HeldWorkflow {
 pub enum JournalKind {
     /// Actions are (about to be) switched off on a mirror; the payload holds the settings to restore.
     ActionsOff,
+    /// The mastership moves; the payload is the role change as far as it has come.
+    RoleChange,
 }
 
 /// Something begun that must be ended, whatever happens in between.

@@ -36,7 +36,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
 
     let pushed = view.pushed();
     let kept: BTreeSet<RefName> = pushed.into_keys().collect();
-    let source_id = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), "source_repository_id")?;
+    let source_id = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), &source_id_fact(ctx))?;
     let guard = guard::reasons(&guard::Guarded {
         source: &snapshot.refs,
         mirror: &view.refs,
@@ -150,8 +150,9 @@ fn confirmed_host(snapshot: &Snapshot, host: &str) -> String {
 pub(super) fn remember_confirmed(ctx: &MirrorContext, snapshot: &Snapshot, plan: &CodePlan) -> Result<()> {
     let Some(id) = snapshot.id.as_deref() else { return Ok(()) };
     let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
-    if store.fact(repository, mirror, "source_repository_id")?.as_deref() != Some(id) {
-        store.set_fact(repository, mirror, "source_repository_id", Some(id))?;
+    let fact = source_id_fact(ctx);
+    if store.fact(repository, mirror, &fact)?.as_deref() != Some(id) {
+        store.set_fact(repository, mirror, &fact, Some(id))?;
     }
     if plan.guard.contains(&GuardReason::PrivateToPublic) {
         store.set_fact(repository, mirror, "public_confirmed_for", Some(id))?;
@@ -162,6 +163,14 @@ pub(super) fn remember_confirmed(ctx: &MirrorContext, snapshot: &Snapshot, plan:
         }
     }
     Ok(())
+}
+
+/// Where the id of the source's repository is remembered: each repository that may be master has its own.
+fn source_id_fact(ctx: &MirrorContext) -> String {
+    match &ctx.repository().master {
+        None => "source_repository_id".to_owned(),
+        Some(master) => format!("source_repository_id {master}"),
+    }
 }
 
 /// What was found by reading commits and trees.

@@ -1,0 +1,146 @@
+//! Which way a repository is kept in step: from its current master to the others.
+//!
+//! The fences that are known say who is master. While that is not the configured source, the engine works with a
+//! configuration that is turned round ([`RepositoryConfig::turned_to`]), so that plan, apply and record are the same in
+//! both directions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use standin_state::config::{RepositoryConfig, Source};
+use standin_state::model::{MirrorId, MirrorType, Role};
+use standin_state::store::Store;
+
+use super::machine::{Seen, Site};
+use super::site::seen;
+use super::who::{self, Who};
+use crate::fence::{Document, same_master};
+use crate::{Code, Error, Result};
+
+/// Who is master of a repository, and the configuration that follows from it.
+#[derive(Clone, Debug)]
+pub struct Direction {
+    /// The repository as it is configured.
+    pub home: Arc<RepositoryConfig>,
+    /// The repository with its master as source.
+    pub config: Arc<RepositoryConfig>,
+    /// What the fences say; `None` before the first sync.
+    pub who: Option<Who>,
+}
+
+impl Direction {
+    /// The direction by the fences that are remembered.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when they cannot be read.
+    pub fn of(store: &Store, home: &RepositoryConfig) -> Result<Self> {
+        let who = who::master(&fences(store, home)?, same_master);
+        let turned = who.as_ref().and_then(|who| master_mirror(home, &who.master)).and_then(|id| home.turned_to(id));
+        let home = Arc::new(home.clone());
+        let config = turned.map_or_else(|| home.clone(), Arc::new);
+        Ok(Self { home, config, who })
+    }
+
+    /// The configured mirror that is master; `None` while the configured source is.
+    pub fn master(&self) -> Option<&MirrorId> {
+        self.config.master.as_ref()
+    }
+
+    /// Whether the master only stands in for the configured source, which waits to be handed back to.
+    pub fn is_temporary(&self) -> bool {
+        self.master().is_some() && self.who.as_ref().is_some_and(|who| who.is_temporary)
+    }
+
+    /// The role of the configured source.
+    pub fn role_of_source(&self) -> Role {
+        if self.master().is_none() { Role::Master } else { Role::Slave }
+    }
+
+    /// The role of a configured mirror; `None` for types that have none.
+    pub fn role_of(&self, mirror: &MirrorId) -> Option<Role> {
+        let kind = self.home.mirror(mirror)?.kind;
+        (kind == MirrorType::GitHub).then(|| match (self.master() == Some(mirror), self.is_temporary()) {
+            (true, true) => Role::TemporaryMaster,
+            (true, false) => Role::Master,
+            (false, _) => Role::Slave,
+        })
+    }
+
+    /// Refuses what may only be done with one master.
+    ///
+    /// # Errors
+    /// [`Code::TwoMasters`], with both and what to do.
+    pub fn check(&self) -> Result<()> {
+        let Some(who) = self.who.as_ref().filter(|who| !who.rivals.is_empty()) else { return Ok(()) };
+        Err(Error::new(
+            Code::TwoMasters,
+            format!(
+                "{} has two masters in epoch {}: {} and {}; each was made so without seeing the other",
+                self.home.id,
+                who.epoch,
+                who.master,
+                who.rivals.join(", ")
+            ),
+            "Decide for one: `standin promote MIRROR` makes a mirror the only master, `standin demote MIRROR` hands back to \
+             the source. Until then nothing is synced; the commits of both are kept.",
+        ))
+    }
+
+    /// Refuses to sync towards the master, and towards a source that waits for the hand-back.
+    ///
+    /// # Errors
+    /// [`Code::FencedOff`] with what to do.
+    pub fn check_target(&self, mirror: &MirrorId) -> Result<()> {
+        if self.master() == Some(mirror) {
+            return Err(Error::new(
+                Code::FencedOff,
+                format!(
+                    "mirror {mirror} ({}) is the master; nothing is synced towards it",
+                    self.config.source.display()
+                ),
+                format!("Sync the others from it with `standin sync`, or hand back with `standin demote {mirror}`."),
+            ));
+        }
+        if mirror.is_source() && self.is_temporary() {
+            return Err(Error::new(
+                Code::FencedOff,
+                format!(
+                    "the source {} waits for the hand-back: {} stands in for it",
+                    self.home.source.display(),
+                    self.config.source.display()
+                ),
+                format!(
+                    "When it is back, `standin demote {}` brings it what was done meanwhile.",
+                    self.master().map_or("MIRROR", MirrorId::as_str)
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The fences that are remembered of a repository, by the repository that they stand on.
+///
+/// # Errors
+/// [`Code::Storage`] when they cannot be read.
+pub fn fences(store: &Store, home: &RepositoryConfig) -> Result<BTreeMap<Site, Seen>> {
+    let mut fences = BTreeMap::new();
+    let mirrors = home.mirrors.iter().map(|mirror| (mirror.id.clone(), mirror.target.display()));
+    for (id, site) in mirrors.chain([(MirrorId::source(), home.source.display())]) {
+        if let Some(memory) = store.fence_memory(&home.id, &id)?
+            && let Ok(document) = Document::parse(memory.document.as_bytes())
+        {
+            fences.insert(site, seen(&document));
+        }
+    }
+    Ok(fences)
+}
+
+/// The mirror that a fence means by this master; `None` where it is the source or nobody who is configured.
+pub fn master_mirror<'a>(home: &'a RepositoryConfig, master: &str) -> Option<&'a MirrorId> {
+    if !matches!(home.source, Source::GitHub(_)) || same_master(master, &home.source.display()) {
+        return None;
+    }
+    let mut github = home.mirrors.iter().filter(|mirror| mirror.kind == MirrorType::GitHub);
+    github.find(|mirror| same_master(master, &mirror.target.display())).map(|mirror| &mirror.id)
+}

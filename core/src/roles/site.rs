@@ -1,0 +1,196 @@
+//! The fence of one repository that takes part in a role change: read, judged by [`machine`], moved by compare-and-swap.
+//!
+//! Each such repository is a [`MirrorContext`], the configured source as well: there its mirror has the id
+//! [`standin_state::model::MirrorId::source`].
+
+use standin_state::model::RefName;
+
+use super::machine::{self, Change, Move, Open, Refusal, Seen, Step};
+use crate::code;
+use crate::fence::{self, Document, Fence, OpenChange};
+use crate::git::Cache;
+use crate::run::MirrorContext;
+use crate::{Code, Error, Result};
+
+/// The kind of the fence's open change while the mastership moves.
+pub const KIND: &str = "role_change";
+
+/// How often a fence that moves meanwhile is read again.
+const TRIES: usize = 4;
+
+/// What the pure part knows of a fence document.
+pub fn seen(document: &Document) -> Seen {
+    Seen {
+        epoch: document.epoch,
+        sequence: document.sequence,
+        master: document.master.clone(),
+        is_temporary: document.temporary,
+        open: document.open_change.as_ref().map(|open| Open {
+            change: (open.kind == KIND).then(|| open.settings["id"].as_str().unwrap_or_default().to_owned()),
+            writer: open.writer.clone(),
+        }),
+    }
+}
+
+/// The role change that stands open in a document.
+pub fn open_in(document: &Document) -> Option<(Change, &OpenChange)> {
+    let open = document.open_change.as_ref().filter(|open| open.kind == KIND)?;
+    Some((serde_json::from_value(open.settings.clone()).ok()?, open))
+}
+
+/// The fence as it stands there now.
+///
+/// # Errors
+/// As [`fence::read`], and whatever keeps the repository from being listed.
+pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)> {
+    let cache = code::cache(&site.source)?;
+    let remote = code::mirror_remote(site, "git.fence")?;
+    let mut tries = 1;
+    loop {
+        let listed = remote.list(&[RefName::fence().as_str()]).await?.refs.get(&RefName::fence()).cloned();
+        match fence::read(site, &remote, &cache, listed.as_ref()).await {
+            Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
+            read => return Ok((cache, read?)),
+        }
+    }
+}
+
+/// Moves the fence as this step of the change wants it. A move that was made already is none.
+///
+/// # Errors
+/// [`Code::RoleChangeOpen`], [`Code::FencedOff`] or [`Code::TwoMasters`] where the change must stop; what git reports.
+pub(super) async fn step(site: &MirrorContext, change: &Change, step: &Step, me: &str) -> Result<()> {
+    swap(site, change, me, |seen| machine::fence_move(change, step, me, seen), |_| {}).await
+}
+
+/// Takes a change over that somebody else left open there; nothing where no fence or no change is.
+///
+/// # Errors
+/// As [`step`].
+pub(super) async fn take_over(site: &MirrorContext, change: &Change, me: &str) -> Result<()> {
+    let judge = |seen: Option<&Seen>| match seen.map(|seen| machine::take_over(change, me, seen)) {
+        None | Some(Move::Refused(Refusal::Closed)) => Move::Already,
+        Some(judged) => judged,
+    };
+    swap(site, change, me, judge, |_| {}).await
+}
+
+/// Writes something else into the fence while the change is ours.
+///
+/// # Errors
+/// As [`step`].
+pub(super) async fn note(
+    site: &MirrorContext,
+    change: &Change,
+    me: &str,
+    mut note: impl FnMut(&mut Document),
+) -> Result<()> {
+    let judge = |seen: Option<&Seen>| match (machine::still_ours(change, me, seen), seen) {
+        (Ok(()), Some(seen)) => Move::Write(Seen { sequence: seen.sequence + 1, ..seen.clone() }),
+        (Err(refusal), _) => Move::Refused(refusal),
+        (Ok(()), None) => Move::Already,
+    };
+    swap(site, change, me, judge, &mut note).await
+}
+
+/// Asks before a step that has no compare-and-swap.
+///
+/// # Errors
+/// As [`step`].
+pub(super) async fn check(site: &MirrorContext, change: &Change, me: &str) -> Result<()> {
+    let (_, fence) = read(site).await?;
+    let seen = fence.as_ref().map(|fence| seen(&fence.document));
+    machine::still_ours(change, me, seen.as_ref()).map_err(|refusal| refused(site, &refusal))
+}
+
+/// Read, judge, write if nothing moved in between; again if something did.
+async fn swap(
+    site: &MirrorContext,
+    change: &Change,
+    me: &str,
+    judge: impl Fn(Option<&Seen>) -> Move,
+    mut note: impl FnMut(&mut Document),
+) -> Result<()> {
+    let mut tries = 1;
+    loop {
+        let (cache, fence) = read(site).await?;
+        let now = fence.as_ref().map(|fence| seen(&fence.document));
+        let to = match judge(now.as_ref()) {
+            Move::Already => return Ok(()),
+            Move::Refused(refusal) => return Err(refused(site, &refusal)),
+            Move::Write(to) => to,
+        };
+        let mut document = document(site, change, me, fence.as_ref(), &to)?;
+        note(&mut document);
+        let moved = fence::commit(&cache, fence.as_ref(), document)?;
+        match fence::push(site, &cache, &moved, fence.as_ref().map(|fence| &fence.oid)).await {
+            Ok(()) => return fence::remember(site, &cache, &moved),
+            Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The document that says `to`; everything else stays as it was.
+fn document(site: &MirrorContext, change: &Change, me: &str, fence: Option<&Fence>, to: &Seen) -> Result<Document> {
+    let now = site.outside().clock.now();
+    let before = fence.map(|fence| &fence.document);
+    let mut document = match before {
+        Some(document) => document.next(me, now),
+        None => Document::before_first(to.epoch, &to.master, me, now).next(me, now),
+    };
+    document.epoch = to.epoch;
+    document.sequence = to.sequence;
+    document.master.clone_from(&to.master);
+    document.temporary = to.is_temporary;
+    let since_iso = before.and_then(|document| document.open_change.as_ref()).map_or(now, |open| open.since_iso);
+    document.open_change = match &to.open {
+        None => None,
+        // A change of another kind, on a mirror that takes no part, is not ours to touch.
+        Some(Open { change: None, .. }) => before.and_then(|document| document.open_change.clone()),
+        Some(Open { change: Some(_), writer }) => Some(OpenChange {
+            kind: KIND.to_owned(),
+            writer: writer.clone(),
+            since_iso,
+            settings: serde_json::to_value(change)
+                .map_err(|error| Error::new(Code::Internal, format!("a role change is no JSON: {error}"), ""))?,
+        }),
+    };
+    Ok(document)
+}
+
+/// What stops a change, for a person.
+fn refused(site: &MirrorContext, refusal: &Refusal) -> Error {
+    let here = site.mirror.target.display();
+    match refusal {
+        Refusal::OtherChange { writer } => Error::new(
+            Code::RoleChangeOpen,
+            format!("another change is open on {here}, begun by {writer}"),
+            "`standin status` shows it and how to go on with it or take it back.",
+        ),
+        Refusal::TakenOver { writer } => Error::new(
+            Code::RoleChangeOpen,
+            format!("{writer} has taken this role change over on {here}; nothing more is done from here"),
+            "Follow it there, or take it over again with `--resume` or `--rollback`.",
+        ),
+        Refusal::HigherEpoch { epoch, master } => Error::new(
+            Code::FencedOff,
+            format!(
+                "{here} says that {master} is master since epoch {epoch}: somebody else changed the master meanwhile"
+            ),
+            "`standin status` shows who is master now; nothing more was done from here.",
+        ),
+        Refusal::TwoMasters { master } => Error::new(
+            Code::TwoMasters,
+            format!(
+                "{here} says that {master} was made master in the same epoch by somebody who did not see this change"
+            ),
+            "Take this change back with `--rollback`, or decide for one master with `standin promote MIRROR`.",
+        ),
+        Refusal::Closed => Error::new(
+            Code::RoleChangeOpen,
+            format!("the role change is no longer open on {here}: somebody else ended it"),
+            "`standin status` shows who is master now; nothing more was done from here.",
+        ),
+    }
+}
