@@ -31,6 +31,7 @@ enum View {
 }
 
 fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: View) -> Result<RepositoryReport> {
+    let repository = repository.home.as_deref().unwrap_or(repository);
     let direction = Direction::of(store, repository)?;
     let mut open_changes = Vec::new();
     for entry in store.open_journals(Some(&repository.id))? {

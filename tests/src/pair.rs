@@ -100,6 +100,7 @@ impl Pair {
             notes: false,
             heartbeat: None,
             master: None,
+            home: None,
             mirrors: vec![MirrorConfig {
                 id: "backup".parse().unwrap(),
                 kind: MirrorType::Git,

@@ -365,6 +365,7 @@ pub fn repository() -> RepositoryConfig {
         notes: false,
         heartbeat: None,
         master: None,
+        home: None,
         mirrors: vec![mirror],
     }
 }

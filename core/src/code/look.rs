@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standin_state::model::{Oid, RefName};
+use standin_state::model::{MirrorId, Oid, RefName};
 
 use super::learned::{self, NOT_ATOMIC};
 use super::places::{cache, listed_prefixes, mirror_remote};
@@ -10,7 +10,7 @@ use super::plan::Refs;
 use crate::fence::{self, Document, Fence, same_master};
 use crate::git::{Cache, Listing};
 use crate::run::MirrorContext;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, roles};
 
 /// How often the mirror is listed again when its fence moves between listing and reading.
 const TRIES: usize = 4;
@@ -51,6 +51,9 @@ impl MirrorView {
             Some(fence) => fence.document.next(&writer, now),
             None => Document::before_first(self.least_epoch, &master, &writer, now).next(&writer, now),
         };
+        if !same_master(&document.master, &master) {
+            document.temporary = false;
+        }
         document.epoch = document.epoch.max(self.least_epoch);
         document.master = master;
         Ok(document)
@@ -78,10 +81,15 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
             read => break (listing, read?),
         }
     };
-    if let Some(fence) = &fence {
-        fence::check_master(ctx, fence)?;
+    let view = view(ctx, cache, listing, fence)?;
+    if let Some(fence) = &view.fence {
+        roles::check_open(ctx, &fence.document)?;
+        // A fence of an older epoch has not heard yet that our source is master; the next push tells it.
+        if fence.document.epoch >= view.least_epoch {
+            fence::check_master(ctx, fence)?;
+        }
     }
-    view(ctx, cache, listing, fence)
+    Ok(view)
 }
 
 /// Lists a mirror.
@@ -113,8 +121,10 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
 fn least_epoch(ctx: &MirrorContext, fence: Option<&Fence>) -> Result<u64> {
     let ours = fence::master(&ctx.source)?;
     let mut epoch = fence.map_or(1, |fence| fence.document.epoch);
-    for mirror in &ctx.repository().mirrors {
-        if let Some(memory) = ctx.store().fence_memory(&ctx.repository().id, &mirror.id)?
+    let repository = ctx.repository();
+    let source = repository.master.clone().unwrap_or_else(MirrorId::source);
+    for place in repository.mirrors.iter().map(|mirror| &mirror.id).chain([&source]) {
+        if let Some(memory) = ctx.store().fence_memory(&repository.id, place)?
             && memory.epoch > epoch
             && Document::parse(memory.document.as_bytes()).is_ok_and(|document| same_master(&document.master, &ours))
         {

@@ -85,11 +85,15 @@ impl Engine {
         repository: Option<&RepositoryId>,
         mirror: Option<&MirrorId>,
     ) -> Result<Vec<HealthReport>> {
-        let repository = self.repository(repository)?;
+        let direction = self.direction(repository)?;
         let mirrors = match mirror {
-            Some(id) => vec![named(&repository, id)?],
-            None => repository.mirrors.iter().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect(),
+            Some(id) => {
+                direction.check_target(id)?;
+                vec![named(&direction.config, id)?]
+            }
+            None => direction.targets().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect(),
         };
+        let repository = direction.config;
         let source = self.source(&repository, self.limited()).await?;
         let request = self.run_request(&SyncRequest::default());
         let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
@@ -272,7 +276,9 @@ impl Engine {
         repository: Option<&RepositoryId>,
         mirror: &MirrorId,
     ) -> Result<(MirrorContext, MirrorLock)> {
-        let known = self.repository(repository)?;
+        let direction = self.direction(repository)?;
+        direction.check_target(mirror)?;
+        let known = direction.config;
         let mirror = named(&known, mirror)?;
         let source = self.source(&known, self.limited()).await?;
         let text = lock::holder(&self.shared.actor, self.shared.outside.clock.now());
@@ -282,7 +288,7 @@ impl Engine {
     }
 
     /// Writes down what was done and how it ended, then gives the result on.
-    fn audited<T>(
+    pub(super) fn audited<T>(
         &self,
         action: &str,
         repository: Option<&RepositoryId>,

@@ -4,6 +4,7 @@
 //! check, keep tokens). Nothing here prints, and nothing here knows who calls.
 
 mod care;
+mod secrets;
 mod sync;
 mod tidy;
 
@@ -20,9 +21,11 @@ use crate::event::Notice;
 use crate::git::GitProgram;
 use crate::jobs::Jobs;
 use crate::outside::Outside;
+use crate::roles::direction::Direction;
 use crate::{Code, Error, Result, status};
 
 pub use care::{Check, MirrorTest};
+pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
 
 /// What an engine is opened with.
@@ -168,6 +171,14 @@ impl Engine {
             }
         };
         Ok(Arc::new(found.clone()))
+    }
+
+    /// Which way a repository is kept in step now, by the fences that are known.
+    ///
+    /// # Errors
+    /// As [`Engine::repository`]; [`Code::Storage`] when the memory cannot be read.
+    pub fn direction(&self, id: Option<&RepositoryId>) -> Result<Direction> {
+        Direction::of(&self.shared.store, &*self.repository(id)?)
     }
 
     fn folder(&self, repository: &RepositoryId) -> PathBuf {

@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::github::{Client, Memory};
 use crate::jobs::JobKey;
 use crate::plan::Plan;
+use crate::roles::direction::Direction;
 use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
 use crate::tokens::{self, Place};
 use crate::{Code, Error, Result, status};
@@ -107,8 +108,9 @@ impl Engine {
     /// # Errors
     /// [`Code::Disabled`], [`Code::NotFound`], [`Code::Usage`] for a request that cannot start.
     pub fn sync(&self, request: SyncRequest) -> Result<Job> {
-        let repository = self.repository(request.repository.as_ref())?;
-        let mirrors = chosen(&repository, &request)?;
+        let direction = self.direction(request.repository.as_ref())?;
+        let mirrors = chosen(&direction, &request)?;
+        let repository = direction.config;
         let (id, cancel) = self.shared.running.add();
         let engine = self.clone();
         let (job, name) = (id.clone(), repository.id.clone());
@@ -206,8 +208,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::sync`].
     pub async fn plan(&self, request: &SyncRequest) -> Result<Vec<(MirrorId, Result<Plan>)>> {
-        let repository = self.repository(request.repository.as_ref())?;
-        let mirrors = chosen(&repository, request)?;
+        let direction = self.direction(request.repository.as_ref())?;
+        let mirrors = chosen(&direction, request)?;
+        let repository = direction.config;
         let source = self.source(&repository, CancellationToken::new()).await?;
         let run = self.run_request(request);
         let plans = mirrors.into_iter().map(|mirror| {
@@ -233,7 +236,18 @@ impl Engine {
         repository: &Arc<RepositoryConfig>,
         cancel: CancellationToken,
     ) -> Result<Arc<SharedSource>> {
+        self.source_for(repository, cancel, None).await
+    }
+
+    /// As [`Engine::source`], as a part of the role change with this id.
+    pub(super) async fn source_for(
+        &self,
+        repository: &Arc<RepositoryConfig>,
+        cancel: CancellationToken,
+        change: Option<String>,
+    ) -> Result<Arc<SharedSource>> {
         let (shared, config) = (&self.shared, self.config());
+        let repository = &self.with_vault(repository).await;
         let git = self.git().await?.clone();
         let folder = self.make_folder(&repository.id)?;
         let totals = Arc::new(Totals::default());
@@ -243,7 +257,7 @@ impl Engine {
                 &config,
                 slug,
                 token,
-                Memory::new(&shared.store, &repository.id, None),
+                Memory::new(&shared.store, &repository.id, repository.master.as_ref()),
                 shared.outside.clock.clone(),
                 totals.clone(),
                 cancel.clone(),
@@ -261,12 +275,14 @@ impl Engine {
             github,
             cancel,
             totals,
+            change,
         }))))
     }
 }
 
 /// The mirrors that a request means.
-fn chosen(repository: &RepositoryConfig, request: &SyncRequest) -> Result<Vec<Arc<MirrorConfig>>> {
+fn chosen(direction: &Direction, request: &SyncRequest) -> Result<Vec<Arc<MirrorConfig>>> {
+    let repository = &direction.config;
     if !repository.enabled {
         return Err(Error::new(
             Code::Disabled,
@@ -277,9 +293,9 @@ fn chosen(repository: &RepositoryConfig, request: &SyncRequest) -> Result<Vec<Ar
             "Set `MIRROR_ENABLED=true` in `.env`, or `enabled = true` in `standin.toml`.",
         ));
     }
+    direction.check()?;
     if request.mirrors.is_empty() {
-        let enabled: Vec<_> =
-            repository.mirrors.iter().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect();
+        let enabled: Vec<_> = direction.targets().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect();
         if enabled.is_empty() {
             return Err(Error::new(
                 Code::Configuration,
@@ -289,7 +305,14 @@ fn chosen(repository: &RepositoryConfig, request: &SyncRequest) -> Result<Vec<Ar
         }
         return Ok(enabled);
     }
-    request.mirrors.iter().map(|id| named(repository, id)).collect()
+    request
+        .mirrors
+        .iter()
+        .map(|id| {
+            direction.check_target(id)?;
+            named(repository, id)
+        })
+        .collect()
 }
 
 /// The mirror with this id, if it may be synced.

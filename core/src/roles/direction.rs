@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use standin_state::config::{RepositoryConfig, Source};
+use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
 use standin_state::model::{MirrorId, MirrorType, Role};
 use standin_state::store::Store;
 
@@ -49,6 +49,12 @@ impl Direction {
     /// Whether the master only stands in for the configured source, which waits to be handed back to.
     pub fn is_temporary(&self) -> bool {
         self.master().is_some() && self.who.as_ref().is_some_and(|who| who.is_temporary)
+    }
+
+    /// What is kept in step with the master: all other mirrors, and the source unless it waits to be handed back to.
+    pub fn targets(&self) -> impl Iterator<Item = &MirrorConfig> {
+        let waits = self.is_temporary();
+        self.config.mirrors.iter().filter(move |mirror| !(waits && mirror.id.is_source()))
     }
 
     /// The role of the configured source.

@@ -9,4 +9,5 @@ mod site;
 pub mod who;
 pub mod words;
 
+pub(crate) use site::check_open;
 pub use site::{KIND, open_in, seen};

@@ -6,6 +6,7 @@
 use standin_state::model::RefName;
 
 use super::machine::{self, Change, Move, Open, Refusal, Seen, Step};
+use super::words;
 use crate::code;
 use crate::fence::{self, Document, Fence, OpenChange};
 use crate::git::Cache;
@@ -36,6 +37,32 @@ pub fn seen(document: &Document) -> Seen {
 pub fn open_in(document: &Document) -> Option<(Change, &OpenChange)> {
     let open = document.open_change.as_ref().filter(|open| open.kind == KIND)?;
     Some((serde_json::from_value(open.settings.clone()).ok()?, open))
+}
+
+/// Refuses to sync while the mastership moves, unless that is what the sync is for.
+///
+/// # Errors
+/// [`Code::RoleChangeOpen`], with what is open and how to go on.
+pub(crate) fn check_open(site: &MirrorContext, document: &Document) -> Result<()> {
+    let Some(open) = document.open_change.as_ref().filter(|open| open.kind == KIND) else { return Ok(()) };
+    if site.source.change.is_some() && open.settings["id"].as_str() == site.source.change.as_deref() {
+        return Ok(());
+    }
+    let what = open_in(document).map_or_else(
+        || "a role change that this version cannot read".to_owned(),
+        |(change, _)| words::headline(&change),
+    );
+    let id = &site.mirror.id;
+    Err(Error::new(
+        Code::RoleChangeOpen,
+        format!(
+            "a role change is open on {id} ({}): {what}; begun by {}, {}; nothing is synced until it is ended",
+            site.mirror.target.display(),
+            open.writer,
+            open.since_iso
+        ),
+        format!("`standin promote {id} --resume` goes on with it, `standin promote {id} --rollback` takes it back."),
+    ))
 }
 
 /// The fence as it stands there now.

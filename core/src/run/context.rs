@@ -38,6 +38,8 @@ pub struct SourceContext {
     pub cancel: CancellationToken,
     /// What reading the source cost; added to the first run.
     pub totals: Arc<Totals>,
+    /// The role change that this is a part of; every other one that is open stops it.
+    pub change: Option<String>,
 }
 
 /// One mirror in one run.

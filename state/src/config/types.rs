@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -94,11 +95,15 @@ pub struct RepositoryConfig {
     pub notes: bool,
     /// How the master shows that it is alive.
     pub heartbeat: Option<Heartbeat>,
+    /// How the sentinel watches it (`[repository.sentinel]`).
+    pub sentinel: SentinelSettings,
     /// The mirrors, in the order of the configuration.
     pub mirrors: Vec<MirrorConfig>,
     /// The configured mirror that is master and therefore the source here; `None` as it is configured. Only
     /// [`RepositoryConfig::turned_to`] sets it.
     pub master: Option<MirrorId>,
+    /// The repository as it is configured, where [`RepositoryConfig::turned_to`] made this one of it.
+    pub home: Option<Arc<RepositoryConfig>>,
 }
 
 impl RepositoryConfig {
@@ -125,6 +130,7 @@ impl RepositoryConfig {
             source_token: master.token.clone(),
             mirrors: std::iter::once(home).chain(others).collect(),
             master: Some(id.clone()),
+            home: Some(Arc::new(self.clone())),
             ..self.clone()
         })
     }
@@ -183,6 +189,33 @@ pub struct Heartbeat {
     pub field: String,
     /// How old it may be.
     pub max_age: Duration,
+}
+
+/// How the sentinel judges the master and what it may do (`[repository.sentinel]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentinelSettings {
+    /// Failed checks in a row before a standby takes over; twice as many where the master is gone instead of down.
+    pub threshold: u32,
+    /// Time between two checks: a part of an hour, or whole hours that divide a day.
+    pub interval: Duration,
+    /// Whether it hands back by itself once the master is well again.
+    pub auto_demotion: bool,
+    /// Whether a master that is gone (404, 403, 451 for a valid token) counts at all.
+    pub gone_counts: bool,
+    /// Whether it pushes the standby's commits to the master when it hands back.
+    pub write_to_master: bool,
+}
+
+impl Default for SentinelSettings {
+    fn default() -> Self {
+        Self {
+            threshold: 3,
+            interval: Duration::from_secs(30 * 60),
+            auto_demotion: true,
+            gone_counts: true,
+            write_to_master: false,
+        }
+    }
 }
 
 /// One mirror.

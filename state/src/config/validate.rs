@@ -109,8 +109,10 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
         keep_active: draft.keep_active.into_iter().collect(),
         notes: draft.notes,
         heartbeat: draft.heartbeat,
+        sentinel: draft.sentinel.unwrap_or_default(),
         mirrors,
         master: None,
+        home: None,
     })
 }
 
