@@ -11,7 +11,8 @@ use crate::run::MirrorContext;
 /// Holds and releases what the plan says, after the push.
 ///
 /// # Errors
-/// What stops all of it. Single workflows that fail are in the report.
+/// What stops all of it, and a passing fault that kept an earlier run's switch from being ended: the run is then worth
+/// another attempt. Single workflows that fail are in the report.
 pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorView) -> Result<AspectReport> {
     let left_off = switch::left_off(ctx, view)?;
     let nothing_to_do = plan.expected.is_empty()
@@ -26,8 +27,10 @@ pub async fn apply(ctx: &MirrorContext, plan: &WorkflowsPlan, view: &mut MirrorV
         hold::settle(ctx).await?
     };
     hold::tell_fence(ctx, view, &round, false).await?;
-    if let Some(error) = left_off {
-        return Ok(AspectReport::from_error(AspectStatus::Failed, &error));
+    match left_off {
+        Some(error) if error.retryable => return Err(error),
+        Some(error) => return Ok(AspectReport::from_error(AspectStatus::Failed, &error)),
+        None => {}
     }
     tell_role(ctx).await?;
     Ok(hold::report(&round))
