@@ -99,6 +99,7 @@ impl Pair {
             keep_active: Default::default(),
             notes: false,
             heartbeat: None,
+            sentinel: Default::default(),
             master: None,
             home: None,
             mirrors: vec![MirrorConfig {

@@ -364,6 +364,7 @@ pub fn repository() -> RepositoryConfig {
         keep_active: BTreeSet::new(),
         notes: false,
         heartbeat: None,
+        sentinel: Default::default(),
         master: None,
         home: None,
         mirrors: vec![mirror],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::mistakes::Given;
-use super::{GitHubHost, Heartbeat};
+use super::{GitHubHost, Heartbeat, SentinelSettings};
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId};
 
 /// What a place is called in the configuration, and the folder that relative paths start from.
@@ -47,6 +47,7 @@ pub(super) struct RepositoryDraft {
     pub keep_active: Vec<String>,
     pub notes: bool,
     pub heartbeat: Option<Heartbeat>,
+    pub sentinel: Option<SentinelSettings>,
     pub mirrors: Vec<MirrorDraft>,
 }
 

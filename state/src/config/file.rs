@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::draft::{MirrorDraft, Named, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
-use super::{GitHubHost, Heartbeat, settings, values, variables};
+use super::{GitHubHost, Heartbeat, SentinelSettings, settings, values, variables};
 use crate::model::Aspect;
 
 /// All that the file says.
@@ -228,6 +228,9 @@ impl Reader<'_> {
         if let Some(heartbeat) = fields.table("heartbeat", format!("{place}, heartbeat"), self.mistakes) {
             draft.heartbeat = self.heartbeat(heartbeat);
         }
+        if let Some(sentinel) = fields.table("sentinel", format!("{place}, sentinel"), self.mistakes) {
+            draft.sentinel = Some(self.sentinel(sentinel));
+        }
         for (position, table) in fields.tables("mirror", "[[repository.mirror]]", self.mistakes).into_iter().enumerate()
         {
             let mirror = self.mirror(Fields::new(table, format!("{place}, mirror {}", position + 1)));
@@ -299,6 +302,24 @@ impl Reader<'_> {
         fields.finish(self.mistakes);
         let max_age = max_age.unwrap_or(std::time::Duration::from_secs(2 * 60 * 60));
         Some(Heartbeat { path: path?.value, field: field?.value, max_age })
+    }
+
+    fn sentinel(&mut self, mut fields: Fields) -> SentinelSettings {
+        let default = SentinelSettings::default();
+        let threshold = fields.take_with("threshold", self.mistakes, |value| match value {
+            Value::Integer(count) => values::threshold(count),
+            other => Err(wrong_type(&other, "a number without quotes")),
+        });
+        let interval = fields.text("interval", self.mistakes, values::check_interval);
+        let settings = SentinelSettings {
+            threshold: threshold.map_or(default.threshold, |given| given.value),
+            interval: interval.map_or(default.interval, |given| given.value),
+            auto_demotion: fields.boolean("auto_demotion", self.mistakes).unwrap_or(default.auto_demotion),
+            gone_counts: fields.boolean("gone_counts", self.mistakes).unwrap_or(default.gone_counts),
+            write_to_master: fields.boolean("write_to_master", self.mistakes).unwrap_or(default.write_to_master),
+        };
+        fields.finish(self.mistakes);
+        settings
     }
 
     /// Notes that a key is missing, unless it is there with a mistake of its own.

@@ -23,6 +23,7 @@ pub(super) fn over(
         keep_active: weaker.keep_active,
         notes: weaker.notes,
         heartbeat: weaker.heartbeat,
+        sentinel: weaker.sentinel,
         mirrors: mirrors(stronger.mirrors, weaker.mirrors, surroundings),
     }
 }

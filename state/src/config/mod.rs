@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 
 pub use mistakes::ConfigError;
 pub use types::{
-    Config, GitHubHost, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues, Source, Target,
-    VariableValues,
+    Config, GitHubHost, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues, SentinelSettings,
+    Source, Target, VariableValues,
 };
 
 use draft::{Named, RepositoryDraft};

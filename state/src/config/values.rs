@@ -60,6 +60,29 @@ pub(super) fn parallel(text: &str) -> Result<usize, Complaint> {
     })
 }
 
+/// How many failed checks in a row mean that the master is down.
+pub(super) fn threshold(count: i64) -> Result<u32, Complaint> {
+    u32::try_from(count).ok().filter(|count| (2..=100).contains(count)).ok_or_else(|| {
+        Complaint::new(
+            format!("{count} is not a number of checks from 2 to 100"),
+            "Write a number such as `3`; a single failed check never makes another master.",
+        )
+    })
+}
+
+/// Time between two checks of the sentinel, as a schedule of GitHub can say it.
+pub(super) fn check_interval(text: &str) -> Result<Duration, Complaint> {
+    const MINUTES: [u64; 13] = [5, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720];
+    let interval = duration(text)?;
+    if MINUTES.iter().any(|minutes| interval == Duration::from_secs(minutes * 60)) {
+        return Ok(interval);
+    }
+    Err(Complaint::new(
+        format!("{} cannot be kept by a schedule of GitHub", shown(text)),
+        "Write `5m`, `10m`, `12m`, `15m`, `20m`, `30m`, `1h`, `2h`, `3h`, `4h`, `6h`, `8h` or `12h`.",
+    ))
+}
+
 /// Names with commas, spaces or line ends between them.
 pub(super) fn words(text: &str) -> Vec<String> {
     text.split(|character: char| character == ',' || character.is_whitespace())

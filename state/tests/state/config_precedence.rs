@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use standin_state::config::{MirrorConfig, Source, Target};
+use standin_state::config::{MirrorConfig, SentinelSettings, Source, Target};
 use standin_state::model::{Aspect, MirrorType};
 
 use crate::ground::Ground;
@@ -17,6 +17,7 @@ variables = ["FROM_TOML"]
 keep_active = ["test.yml", ".github/workflows/lint.yaml"]
 notes = true
 heartbeat = { path = "state/current.json", field = "meta.updated_at_iso", max_age = "90m" }
+sentinel = { threshold = 4, interval = "1h", gone_counts = false }
 
 [[repository.mirror]]
 id = "backup"
@@ -84,6 +85,14 @@ fn a_toml_file_is_enough() {
     assert!(repository.enabled && repository.notes);
     assert_eq!(repository.keep_active.iter().collect::<Vec<_>>(), ["lint.yaml", "test.yml"]);
     assert_eq!(repository.heartbeat.unwrap().max_age, Duration::from_secs(5400));
+    let sentinel = SentinelSettings {
+        threshold: 4,
+        interval: Duration::from_secs(3600),
+        gone_counts: false,
+        ..SentinelSettings::default()
+    };
+    assert_eq!(repository.sentinel, sentinel);
+    assert!(sentinel.auto_demotion && !sentinel.write_to_master);
     assert_eq!(ids(&repository.mirrors), ["backup", "archive"]);
     assert!(repository.mirrors[0].enabled && !repository.mirrors[1].enabled);
     assert_eq!(repository.mirrors[0].sync.len(), 2);
