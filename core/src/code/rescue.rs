@@ -52,9 +52,43 @@ impl<'a> Endangered<'a> {
     }
 
     fn id(&self, ctx: &MirrorContext) -> String {
-        let text = format!("{}\0{}\0{}\0{}", ctx.repository().id, ctx.mirror.id, self.name, self.oid);
-        Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        rescue_id(&ctx.repository().id, &ctx.mirror.id, self.name, self.oid)
     }
+}
+
+fn rescue_id(repository: &RepositoryId, mirror: &MirrorId, name: &RefName, oid: &Oid) -> String {
+    let text = format!("{repository}\0{mirror}\0{name}\0{oid}");
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Saves tips that the cache has of a repository that is no longer master, before those of the new one take their names.
+///
+/// # Errors
+/// What the cache and the store report.
+pub(super) async fn save_turned(
+    source: &SourceContext,
+    cache: &Cache,
+    place: &MirrorId,
+    tips: &[(RefName, Oid)],
+) -> Result<()> {
+    let _held = cache.hold(&source.cancel).await?;
+    let created_iso = source.outside.clock.now();
+    let mut rescues = Vec::new();
+    for (name, oid) in tips {
+        let id = rescue_id(&source.repository.id, place, name, oid);
+        cache.set_ref(&kept_at(&id)?, oid)?;
+        rescues.push(Rescue {
+            id,
+            repository: source.repository.id.clone(),
+            mirror: place.clone(),
+            ref_name: name.clone(),
+            oid: oid.clone(),
+            reason: RescueReason::Turned,
+            created_iso,
+            run: None,
+        });
+    }
+    source.store.add_rescues(&rescues)
 }
 
 /// Saves tips of the mirror; when this returns they are on disk. Those not in the cache are fetched first.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use standin_state::config::{RepositoryConfig, Source};
-use standin_state::model::{Oid, RefName};
+use standin_state::model::{MirrorId, Oid, RefName};
 
 use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
 use super::plan::Refs;
@@ -73,13 +73,10 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
         .map_err(|error| error.during(format!("Reading the source `{}`", source.repository.source.display())))?;
     let refs = fetch(source, &remote, &cache, &listing).await?;
     let fence = match listing.refs.get(&RefName::fence()) {
-        Some(oid) => Some(Fence {
-            oid: oid.clone(),
-            document: fence::read_commit(&cache, oid)
-                .map_err(|error| error.during("The fence of the source is not one"))?,
-        }),
+        Some(oid) => Some(Fence { oid: oid.clone(), document: source_document(source, &cache, oid)? }),
         None => None,
     };
+    fence::remember_source(source, &cache, fence.as_ref())?;
     let default_branch = listing.head.clone().filter(|name| refs.contains_key(name));
     let mut notices = notices(&listing, default_branch.as_ref(), &refs);
     notices.extend(committed_env(&source.repository));
@@ -105,6 +102,7 @@ async fn fetch(source: &SourceContext, remote: &Remote, cache: &Cache, listing: 
     let mut listed = listing.refs.clone();
     let listed_fence = listed.remove(&fence);
     let known_fence = cache.refs(here)?.into_values().next();
+    keep_turned(source, cache, &known, &listed).await?;
     if known == listed && (listed_fence.is_none() || listed_fence == known_fence) {
         return Ok(known);
     }
@@ -126,6 +124,41 @@ async fn fetch(source: &SourceContext, remote: &Remote, cache: &Cache, listing: 
         ));
     }
     Ok(fetched)
+}
+
+/// The fact that names the place that the refs in the cache are of.
+const SNAPSHOT_OF: &str = "snapshot_of";
+
+/// The cache has the refs of one source. Where that is now another repository, the tips of the one before that differ
+/// may be nowhere else: its host may be gone. They are saved before they lose their names.
+async fn keep_turned(source: &SourceContext, cache: &Cache, known: &Refs, listed: &Refs) -> Result<()> {
+    let repository = &source.repository;
+    let place = repository.master.clone().unwrap_or_else(MirrorId::source);
+    let before = source.store.fact(&repository.id, None, SNAPSHOT_OF)?;
+    if before.as_deref() == Some(place.as_str()) {
+        return Ok(());
+    }
+    if let Some(before) = before.and_then(|text| text.parse::<MirrorId>().ok()) {
+        let gone = known.iter().filter(|(name, oid)| listed.get(*name) != Some(oid));
+        let tips: Vec<(RefName, Oid)> = gone.map(|(name, oid)| (name.clone(), oid.clone())).collect();
+        super::rescue::save_turned(source, cache, &before, &tips).await?;
+    }
+    source.store.set_fact(&repository.id, None, SNAPSHOT_OF, Some(place.as_str()))
+}
+
+fn source_document(source: &SourceContext, cache: &Cache, oid: &Oid) -> Result<fence::Document> {
+    fence::read_commit(cache, oid).map_err(|error| {
+        let hint = if error.hint.is_empty() {
+            format!(
+                "Find out who wrote `{}` at {}; delete that ref there if nobody needs it, then sync again.",
+                RefName::fence(),
+                source.repository.source.display()
+            )
+        } else {
+            error.hint.clone()
+        };
+        Error { hint, ..error.during("The fence of the source is not one") }
+    })
 }
 
 fn refs_under(cache: &Cache, prefixes: &[&str]) -> Result<Refs> {

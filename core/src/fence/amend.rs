@@ -1,6 +1,6 @@
 //! Writing the fence.
 
-use standin_state::model::{Oid, RefName};
+use standin_state::model::{MirrorId, Oid, RefName};
 use standin_state::store::FenceMemory;
 
 use super::read::kept_at;
@@ -8,7 +8,7 @@ use super::{Document, FILE, Fence};
 use crate::code::MirrorView;
 use crate::code::learned::{self, NO_FENCE};
 use crate::git::{Cache, PushOptions, PushResult, Update};
-use crate::run::MirrorContext;
+use crate::run::{MirrorContext, SourceContext};
 use crate::{Code, Error, Result};
 
 /// How often a move whose outcome stayed unknown is tried again.
@@ -123,17 +123,57 @@ pub(crate) fn commit(cache: &Cache, parent: Option<&Fence>, document: Document) 
     Ok(Fence { oid, document })
 }
 
+/// Remembers the fence that stands on the source, under the id of the place that the source is. The configured source
+/// may lose its fence: as master it needs none. A mirror that is master may not: its fence is what says so.
+///
+/// # Errors
+/// [`Code::FenceLost`] for the latter; what the store reports.
+pub(crate) fn remember_source(source: &SourceContext, cache: &Cache, fence: Option<&Fence>) -> Result<()> {
+    let (store, repository) = (&source.store, &source.repository.id);
+    let place = source.repository.master.clone().unwrap_or_else(MirrorId::source);
+    let known = store.fence_memory(repository, &place)?;
+    let goes_on = match (&known, fence) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(known), Some(fence)) => {
+            known.oid == fence.oid
+                || (fence.document.position() > (known.epoch, known.sequence)
+                    && cache.is_ancestor(&known.oid, &fence.oid)?)
+        }
+    };
+    if !goes_on {
+        if source.repository.master.is_some() {
+            return Err(Error::new(
+                Code::FenceLost,
+                format!(
+                    "The fence `{}` of the master {} is gone or does not continue what we remember",
+                    RefName::fence(),
+                    source.repository.source.display()
+                ),
+                format!(
+                    "Nothing was changed. Find out who moved or removed it. Then `standin resolve {place} {} overwrite` puts \
+                     back what we remember, one step on.",
+                    RefName::fence()
+                ),
+            ));
+        }
+        store.forget_fence(repository, &place)?;
+    }
+    match fence {
+        Some(fence) => store.set_fence_memory(repository, &place, &memory_of(fence)?),
+        None => Ok(()),
+    }
+}
+
 /// Remembers a fence as the last one seen, and keeps its commit in the cache. Both are on disk when this returns.
 pub(crate) fn remember(ctx: &MirrorContext, cache: &Cache, fence: &Fence) -> Result<()> {
     cache.set_ref(&kept_at(&ctx.mirror.id)?, &fence.oid)?;
+    ctx.store().set_fence_memory(&ctx.repository().id, &ctx.mirror.id, &memory_of(fence)?)
+}
+
+fn memory_of(fence: &Fence) -> Result<FenceMemory> {
     let document = String::from_utf8(fence.document.to_bytes()?)
         .map_err(|error| Error::new(Code::Internal, format!("a fence is not UTF-8: {error}"), ""))?;
-    let memory = FenceMemory {
-        oid: fence.oid.clone(),
-        epoch: fence.document.epoch,
-        sequence: fence.document.sequence,
-        document,
-    };
-    ctx.store().set_fence_memory(&ctx.repository().id, &ctx.mirror.id, &memory)?;
-    Ok(())
+    let Fence { oid, document: Document { epoch, sequence, .. } } = fence;
+    Ok(FenceMemory { oid: oid.clone(), epoch: *epoch, sequence: *sequence, document })
 }

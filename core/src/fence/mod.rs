@@ -14,7 +14,7 @@ mod settle;
 mod writer;
 
 pub use amend::amend;
-pub(crate) use amend::{commit, offer_again, push, remember};
+pub(crate) use amend::{commit, offer_again, push, remember, remember_source};
 pub use document::{Document, OpenChange, VERSION, same_master};
 pub use read::{check_master, read};
 pub(crate) use read::{is_kept_there, read_commit};

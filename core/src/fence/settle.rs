@@ -18,8 +18,13 @@ use crate::{Code, Error, Result};
 /// # Errors
 /// [`Code::Usage`] when there is nothing to settle, [`Code::Raced`] when the fence moves meanwhile.
 pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) -> Result<Fence> {
-    let ours = master(&ctx.source)?;
     let remembered = memory(ctx)?;
+    // A mirror that is itself master is no prey of the configured source: what was remembered is put back.
+    let here = ctx.mirror.target.display();
+    let ours = match &remembered {
+        Some(fence) if same_master(&fence.document.master, &here) => fence.document.master.clone(),
+        _ => master(&ctx.source)?,
+    };
     let found = match there {
         Some(oid) => {
             fetch(ctx, &crate::code::mirror_remote(ctx, "git.fence")?, cache, oid).await?;

@@ -235,6 +235,8 @@ pub enum RescueReason {
     Overwrite,
     /// The user chose `take` for a diverged ref.
     Take,
+    /// Another repository became master and did not have it when it was last read there.
+    Turned,
 }
 
 /// A user's choice for one diverged ref.

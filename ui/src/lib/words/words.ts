@@ -116,6 +116,7 @@ export const rescueReasonWord: Record<RescueReason, string> = {
   delete: 'the source deleted it',
   overwrite: 'you chose Overwrite',
   take: 'you chose Take',
+  turned: 'another repository became master without it',
 };
 
 /** A ref as a person names it: `branch main`, `tag v1.0`. */
