@@ -3,15 +3,19 @@
 //!
 //! A [`Change`] takes the mastership from one repository to another by a list of small steps ([`Change::steps`]). Each is
 //! idempotent: it looks first and does only what is missing, so a step whose outcome is unknown is simply taken again.
-//! The party that carries a change out asks [`Change::next`], writes down [`Change::begun`], acts, and writes down
-//! [`Change::done`]. At any point it may [`Change::turn_back`], and the same loop carries the way back out.
+//! The party that carries a change out asks [`Change::next`], writes down [`Change::begun`], reads the fence of the step's
+//! site ([`Change::site_of`]) and *after it* the register's, asks [`may_take`], acts, and writes down [`Change::done`]. At
+//! any point it may [`Change::turn_back`], and the same loop carries the way back out.
 //!
-//! Fences are moved by compare-and-swap alone, as [`fence_move`] says. Everything else asks [`still_ours`] first.
+//! Fences are moved by compare-and-swap alone, as [`fence_move`] says. A change that another party left is taken over
+//! at its register ([`Change::found_at`], then [`take_over`]), and the steps then take it over everywhere else.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use standin_state::model::Role;
+
+pub use super::moves::{Move, Open, Refusal, Seen, fence_move, may_take, still_ours, take_over};
 
 /// A repository that takes part, by its slug as it is shown.
 pub type Site = String;
@@ -95,7 +99,7 @@ pub struct Change {
     /// Whether the step at `position` may have been begun.
     #[serde(default)]
     pub is_begun: bool,
-    /// On the way back: how many steps forward had been begun.
+    /// How many steps forward may have been begun, by this party or one before it. It never shrinks.
     #[serde(default)]
     pub reached: usize,
     /// The states of the workflows before the change, by repository and path.
@@ -205,9 +209,10 @@ impl Change {
         steps
     }
 
+    /// Every fence is moved first: what is still under way from before then arrives too late.
     fn back(&self) -> Vec<Step> {
         let sides = self.sides();
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<Step> = sides.iter().cloned().map(Step::Announce).collect();
         if self.may_have_raised() {
             steps.push(Step::Hold(self.new.clone()));
             steps.extend(sides.iter().cloned().map(Step::Raise));
@@ -227,13 +232,26 @@ impl Change {
         steps
     }
 
+    /// The repository whose fence is read before a step, and at which it acts.
+    pub fn site_of<'a>(&'a self, step: &'a Step) -> &'a Site {
+        match step {
+            Step::Bring => &self.new,
+            Step::StateFile => self.winner(),
+            Step::Announce(site)
+            | Step::Hold(site)
+            | Step::Quiesce(site)
+            | Step::Raise(site)
+            | Step::Tell(site)
+            | Step::Enable(site)
+            | Step::SetRole(site)
+            | Step::Resync(site)
+            | Step::Close(site) => site,
+        }
+    }
+
     /// Whether the epoch was raised, or may have been.
-    fn may_have_raised(&self) -> bool {
-        let begun = match self.direction {
-            Direction::Forward => self.position + usize::from(self.is_begun),
-            Direction::Back => self.reached,
-        };
-        self.forward().iter().take(begun).any(|step| matches!(step, Step::Raise(_)))
+    pub fn may_have_raised(&self) -> bool {
+        self.forward().iter().take(self.reached).any(|step| matches!(step, Step::Raise(_)))
     }
 
     /// The step to take now; `None` when all is done.
@@ -244,7 +262,11 @@ impl Change {
     /// The change as it is written down before its next step is taken.
     #[must_use]
     pub fn begun(&self) -> Self {
-        Self { is_begun: true, ..self.clone() }
+        let reached = match self.direction {
+            Direction::Forward => self.reached.max(self.position + 1),
+            Direction::Back => self.reached,
+        };
+        Self { is_begun: true, reached, ..self.clone() }
     }
 
     /// The change as it is written down after its step was taken, and seen to be.
@@ -258,239 +280,38 @@ impl Change {
     pub fn turn_back(&self) -> Self {
         match self.direction {
             Direction::Back => self.clone(),
-            Direction::Forward => Self {
-                direction: Direction::Back,
-                reached: self.position + usize::from(self.is_begun),
-                position: 0,
-                is_begun: false,
-                ..self.clone()
-            },
+            Direction::Forward => Self { direction: Direction::Back, position: 0, is_begun: false, ..self.clone() },
         }
     }
 
-    /// The change as another party finds it in a fence at `seen`, to be gone on with from there. What stands in a fence
-    /// is as old as the fence's last move: everything after it may have been begun, and is looked at again.
+    /// The change as another party finds it in the fence of its register, to be gone on with from there. What stands in
+    /// a fence is as old as the fence's last move, so of the copy's progress nothing is believed but what the epoch
+    /// proves: all that comes before the raise may have been begun, and once raised, everything may.
     #[must_use]
-    pub fn found_at(&self, seen: &Seen) -> Self {
-        let steps = self.steps();
-        let is_raised = match self.direction {
-            Direction::Forward => seen.epoch > self.epoch,
-            Direction::Back => seen.epoch >= self.epoch_after() && self.may_have_raised(),
+    pub fn found_at(&self, register: &Seen) -> Self {
+        let forward = self.forward();
+        let raise = forward.iter().position(|step| matches!(step, Step::Raise(_))).unwrap_or(forward.len());
+        let (position, reached) = match self.direction {
+            Direction::Forward if register.epoch > self.epoch => (raise, forward.len()),
+            Direction::Forward => (0, raise),
+            Direction::Back => (0, self.reached),
         };
-        let first_raise = steps.iter().position(|step| matches!(step, Step::Raise(_)));
-        let (position, reached) = match (self.direction, is_raised, first_raise) {
-            (Direction::Forward, true, Some(first)) => (first, self.reached),
-            // Everything up to the first raise may have been begun.
-            (Direction::Forward, _, _) => (0, self.reached),
-            (Direction::Back, _, _) => (0, self.reached),
-        };
-        Self { position, reached, is_begun: true, ..self.clone() }
+        Self { position, reached, is_begun: false, ..self.clone() }
     }
-}
 
-/// A fence as it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Seen {
-    /// Its epoch.
-    pub epoch: u64,
-    /// Its sequence.
-    pub sequence: u64,
-    /// Who is master by it.
-    pub master: Site,
-    /// Whether that master is only `TEMPORARY_MASTER`.
-    pub is_temporary: bool,
-    /// The change that is open in it.
-    pub open: Option<Open>,
-}
-
-/// A change that stands open in a fence.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Open {
-    /// The id of the role change; `None` for a change of another kind.
-    pub change: Option<String>,
-    /// Who carries it out.
-    pub writer: String,
-}
-
-/// What is to be done with a fence.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Move {
-    /// Write this, if it is still what was read.
-    Write(Seen),
-    /// It is so already.
-    Already,
-    /// It must not be moved.
-    Refused(Refusal),
-}
-
-/// Why a change must stop.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// Another change is open.
-    OtherChange {
-        /// Who carries it out.
-        writer: String,
-    },
-    /// Somebody else goes on with this change.
-    TakenOver {
-        /// Who.
-        writer: String,
-    },
-    /// The mastership has moved on.
-    HigherEpoch {
-        /// To this epoch.
-        epoch: u64,
-        /// And this master.
-        master: Site,
-    },
-    /// Another repository was made master in the same epoch.
-    TwoMasters {
-        /// Which.
-        master: Site,
-    },
-    /// The change is no longer open there.
-    Closed,
-}
-
-/// What a fence step makes of a fence. `me` is the writer's name; `seen` is what was just read, `None` where there is
-/// no fence yet.
-pub fn fence_move(change: &Change, step: &Step, me: &str, seen: Option<&Seen>) -> Move {
-    let open = || Some(Open { change: Some(change.id.clone()), writer: me.to_owned() });
-    match step {
-        Step::Announce(_) => announce(change, me, seen, open()),
-        Step::Raise(_) => raise(change, me, seen, open()),
-        Step::Tell(_) => tell(change, seen),
-        Step::Close(_) => close(change, me, seen),
-        _ => Move::Already,
-    }
-}
-
-/// Takes a change over that another party left open: the fence moves with our name in it, and the other's next look
-/// stops it.
-pub fn take_over(change: &Change, me: &str, seen: &Seen) -> Move {
-    match &seen.open {
-        Some(open) if open.change.as_ref() != Some(&change.id) => {
-            Move::Refused(Refusal::OtherChange { writer: open.writer.clone() })
-        }
-        Some(open) if open.writer == me => Move::Already,
-        Some(open) => {
-            let open = Open { writer: me.to_owned(), ..open.clone() };
-            Move::Write(Seen { sequence: seen.sequence + 1, open: Some(open), ..seen.clone() })
-        }
-        None => Move::Refused(Refusal::Closed),
-    }
-}
-
-/// Whether the change may go on writing where this fence stands: asked before each step that has no compare-and-swap.
-///
-/// # Errors
-/// Why not.
-pub fn still_ours(change: &Change, me: &str, seen: Option<&Seen>) -> Result<(), Refusal> {
-    let Some(seen) = seen else { return Err(Refusal::Closed) };
-    match &seen.open {
-        Some(open) if open.change.as_ref() == Some(&change.id) && open.writer == me => Ok(()),
-        Some(open) if open.change.as_ref() == Some(&change.id) => {
-            Err(Refusal::TakenOver { writer: open.writer.clone() })
-        }
-        Some(open) => Err(Refusal::OtherChange { writer: open.writer.clone() }),
-        None if seen.epoch > change.epoch_after() => {
-            Err(Refusal::HigherEpoch { epoch: seen.epoch, master: seen.master.clone() })
-        }
-        None => Err(Refusal::Closed),
-    }
-}
-
-fn announce(change: &Change, me: &str, seen: Option<&Seen>, open: Option<Open>) -> Move {
-    let Some(seen) = seen else {
-        let master = change.old.clone();
-        let is_temporary = change.old_is_temporary;
-        return Move::Write(Seen { epoch: change.epoch, sequence: 1, master, is_temporary, open });
-    };
-    if seen.epoch > change.epoch {
-        // Raised by this very change already, when it is resumed from further on.
-        return match still_ours(change, me, Some(seen)) {
-            Ok(()) => Move::Already,
-            Err(Refusal::Closed) => {
-                Move::Refused(Refusal::HigherEpoch { epoch: seen.epoch, master: seen.master.clone() })
-            }
-            Err(refusal) => Move::Refused(refusal),
-        };
-    }
-    match &seen.open {
-        Some(_) => match still_ours(change, me, Some(seen)) {
-            Ok(()) => Move::Already,
-            Err(refusal) => Move::Refused(refusal),
-        },
-        None if seen.epoch == change.epoch && seen.master != change.old => {
-            Move::Refused(Refusal::TwoMasters { master: seen.master.clone() })
-        }
-        None => Move::Write(Seen {
-            epoch: change.epoch,
-            sequence: seen.sequence + 1,
-            master: change.old.clone(),
-            is_temporary: change.old_is_temporary,
-            open,
-        }),
-    }
-}
-
-fn raise(change: &Change, me: &str, seen: Option<&Seen>, open: Option<Open>) -> Move {
-    let after = change.epoch_after();
-    let write = |sequence| {
-        Move::Write(Seen {
-            epoch: after,
-            sequence,
-            master: change.winner().clone(),
-            is_temporary: change.winner_is_temporary(),
-            open: open.clone(),
-        })
-    };
-    let Some(seen) = seen else { return Move::Refused(Refusal::Closed) };
-    if let Err(refusal) = still_ours(change, me, Some(seen)) {
-        return Move::Refused(refusal);
-    }
-    match seen.epoch.cmp(&after) {
-        std::cmp::Ordering::Less => write(seen.sequence + 1),
-        std::cmp::Ordering::Equal if seen.master == *change.winner() => Move::Already,
-        std::cmp::Ordering::Equal => Move::Refused(Refusal::TwoMasters { master: seen.master.clone() }),
-        std::cmp::Ordering::Greater => {
-            Move::Refused(Refusal::HigherEpoch { epoch: seen.epoch, master: seen.master.clone() })
-        }
-    }
-}
-
-/// A mirror that takes no part learns who is master. Where it has no fence, its first sync makes one.
-fn tell(change: &Change, seen: Option<&Seen>) -> Move {
-    let Some(seen) = seen else { return Move::Already };
-    let after = change.epoch_after();
-    if let Some(open) = &seen.open
-        && open.change.is_some()
-        && open.change.as_ref() != Some(&change.id)
-    {
-        return Move::Refused(Refusal::OtherChange { writer: open.writer.clone() });
-    }
-    match seen.epoch.cmp(&after) {
-        std::cmp::Ordering::Less => Move::Write(Seen {
-            epoch: after,
-            sequence: seen.sequence + 1,
-            master: change.winner().clone(),
-            is_temporary: change.winner_is_temporary(),
-            open: seen.open.clone(),
-        }),
-        std::cmp::Ordering::Equal if seen.master == *change.winner() => Move::Already,
-        std::cmp::Ordering::Equal => Move::Refused(Refusal::TwoMasters { master: seen.master.clone() }),
-        std::cmp::Ordering::Greater => {
-            Move::Refused(Refusal::HigherEpoch { epoch: seen.epoch, master: seen.master.clone() })
-        }
-    }
-}
-
-fn close(change: &Change, me: &str, seen: Option<&Seen>) -> Move {
-    let Some(seen) = seen else { return Move::Already };
-    match still_ours(change, me, Some(seen)) {
-        Ok(()) => Move::Write(Seen { sequence: seen.sequence + 1, open: None, ..seen.clone() }),
-        // Nothing of ours is open there: closed before, or never announced.
-        Err(Refusal::Closed) => Move::Already,
-        Err(refusal) => Move::Refused(refusal),
+    /// What becomes of the change when the repository beside the register cannot be reached any more: a fail-over that
+    /// touches the standby alone. What was done to the other stands in its fence, as an open change of an older epoch;
+    /// the next change that finds it there ends it.
+    #[must_use]
+    pub fn fail_over(&self) -> Self {
+        let standby = self.register().clone();
+        let gone = if standby == self.new { self.old.clone() } else { self.new.clone() };
+        let epoch = if self.may_have_raised() { self.epoch_after() } else { self.epoch };
+        let mut change = Self::new(self.id.clone(), Kind::Failover, gone, standby, epoch);
+        change.others.clone_from(&self.others);
+        change.workflows.clone_from(&self.workflows);
+        // It may not leave the standby as it is: what the change did there before must be settled either way.
+        change.reached = change.forward().len();
+        change
     }
 }

@@ -5,7 +5,10 @@
 
 pub mod direction;
 pub mod machine;
+mod moves;
+pub mod quiesce;
 mod site;
+pub mod state_file;
 pub mod who;
 pub mod words;
 
