@@ -40,8 +40,8 @@ use crate::{Code, Error, Result};
 pub use answer::Answer;
 pub use call::{Call, Wrote};
 pub use endpoints::{
-    ActionsSettings, Limit, RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow,
-    WorkflowStateWord,
+    ActionsSettings, Contents, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
+    RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun, WorkflowStateWord,
 };
 pub use remember::Memory;
 

@@ -107,9 +107,6 @@ pub async fn quiesce(site: &MirrorContext, patience: Duration) -> Result<Quiesce
         }
         let limit = if refusals.len() == left.len() { Duration::ZERO } else { CANCEL_LIMIT };
         left = watched.until_quiet(Instant::now() + limit).await?;
-        for run in &left {
-            watched.seen.entry(run.id).or_insert_with(|| QuiescedRun::of(run));
-        }
     }
     let unended: BTreeSet<u64> = left.iter().map(|run| run.id).collect();
     let mut quiesced = Quiesced::default();

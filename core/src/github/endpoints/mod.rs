@@ -1,11 +1,17 @@
 //! The endpoints that Standin uses, typed.
 
 mod actions;
+mod contents;
+mod pulls;
 mod repository;
+mod runs;
 mod values;
 
 pub use actions::{ActionsSettings, Workflow, WorkflowStateWord};
+pub use contents::{Contents, FileContents};
+pub use pulls::{NewPullRequest, PullRequest, PullRequestSide};
 pub use repository::{Limit, RepositoryInfo, RepositoryRights, TokenFacts, User};
+pub use runs::WorkflowRun;
 pub use values::{SecretEntry, Variable};
 
 use standin_state::model::Slug;
