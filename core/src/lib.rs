@@ -17,6 +17,7 @@
 //! | [`tokens`] | where a token comes from, and what it can do |
 //! | [`roles`] | who is master, and how that changes |
 //! | [`run`], [`jobs`] | one run of one mirror; many side by side |
+//! | [`sentinel`] | the workflow that watches the master from a standby: rendered, installed, checked |
 //! | [`engine`], [`start`] | the door, and how a program opens it |
 //! | [`status`], [`health`] | what is known, what is found by looking |
 //! | [`crash`] | named points at which tests end the process |
@@ -40,6 +41,7 @@ mod redact;
 pub mod roles;
 pub mod run;
 pub mod secrets;
+pub mod sentinel;
 pub mod start;
 pub mod status;
 pub mod tokens;
