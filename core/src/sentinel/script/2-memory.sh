@@ -60,7 +60,7 @@ note_expiry() { # standin|master
   end=$(header github-authentication-token-expiration)
   [[ -n $end ]] || { remember ".$1_token_expires = null"; return 0; }
   seconds=$(date --utc --date "$end" +%s 2>/dev/null) || return 0
-  remember ".$1_token_expires = \$end" --arg end "$(iso "$seconds")"
+  remember ".$1_token_expires = \$until" --arg until "$(iso "$seconds")"
   if ((seconds - now < 14 * 24 * 3600)); then
     annotate warning "${1^^}_TOKEN ends at $(iso "$seconds"). Make a new one and set it with \`standin sentinel install --tokens\`."
   fi
@@ -70,6 +70,5 @@ note_expiry() { # standin|master
 tell() { # TITLE TEXT
   jq -n --arg title "$1" --arg body "$2" '{title: $title, body: $body}' >"$work/send"
   ask own POST "repos/$own/issues" "$work/send"
-  [[ $status == 201 ]] || annotate warning "$1. $2"
-  say "$1. $2"
+  if [[ $status == 201 ]]; then say "$1. $2"; else annotate warning "$1. $2"; fi
 }

@@ -17,7 +17,7 @@ not_readable() {
 
 look() { # watch|recover
   ask master GET "repos/$MASTER_PATH"
-  note_expiry master
+  [[ $status != 200 ]] || note_expiry master
   case $status in
     200) ;;
     000 | 5??) judged down "$MASTER_SLUG: $(words)"; return ;;
@@ -71,6 +71,10 @@ look_at_heartbeat() {
     404) heartbeat_unreadable "it is not there"; return ;;
     *) not_readable "$HEARTBEAT_PATH of $MASTER_SLUG"; return ;;
   esac
+  if ! jq -e . "$work/body" >/dev/null 2>&1; then
+    heartbeat_unreadable "it is not JSON"
+    return
+  fi
   if ! field=$(jq -er --arg field "$HEARTBEAT_FIELD" \
     'getpath($field | split(".")) | if type == "string" or type == "number" then tostring else error end' \
     "$work/body" 2>/dev/null); then

@@ -5,13 +5,14 @@ park_one() { # KIND NAME SHA
   for at in "$name" "$name-${3:0:12}"; do
     jq -n --arg ref "$at" --arg sha "$3" '{ref: $ref, sha: $sha}' >"$work/send"
     ask own POST "repos/$own/git/refs" "$work/send"
-    if [[ $status != 201 ]]; then
+    if [[ $status == 201 ]]; then
+      say "$2 (${3:0:12}) is kept as ${at#refs/*/}."
+    else
       # It is there already, or the answer was lost.
       ask own GET "repos/$own/git/ref/$(in_url "${at#refs/}")"
       [[ $status == 200 && $(jq -r '.object.sha' "$work/body") == "$3" ]] || continue
     fi
     printf '%s %s\n' "$3" "$at" >>"$work/parked"
-    say "${2} (${3:0:12}) is kept as ${at#refs/*/}."
     return 0
   done
   fail "$1/$2 could not be kept as ${name#refs/*/} ($(words)). Nothing was handed back."
@@ -167,5 +168,5 @@ pull() {
   commit=$(with_git own commit-tree -p "$fence" -m "Pull from $MASTER_SLUG" "$tree")
   with_git own push --quiet --atomic "${leases[@]}" "--force-with-lease=refs/standin/fence:$fence" "$here" \
     "${specs[@]}" "$commit:refs/standin/fence" || return 1
-  say "Pulled ${#specs[@]} branches from $MASTER_SLUG."
+  say "Pulled the latest of $MASTER_SLUG: ${specs[*]#*:}."
 }

@@ -57,18 +57,17 @@ as_slave() {
   look watch
   say "$detail."
   [[ $verdict != unknown ]] || annotate warning "It cannot be told whether the master is well: $detail. This check counts for nothing."
-  [[ $verdict != gone || $GONE_COUNTS == true ]] ||
-    annotate warning "$detail. This does not count, as \`gone_counts\` is off: decide with \`standin promote\`."
   count
   save_memory
-  case $verdict in
-    down | gone) ;;
-    *) return 0 ;;
-  esac
+  if [[ $verdict == gone && $GONE_COUNTS != true ]]; then
+    annotate warning "$detail. This does not count, as \`gone_counts\` is off: decide with \`standin promote\`."
+    return 0
+  fi
+  [[ $verdict == down || $verdict == gone ]] || return 0
   annotate warning "The master fails: $detail ($(recall down) down, $(recall failures) in all, since $(recall first_failure_iso))."
   if is_due; then
     promote
-  elif [[ $verdict == gone && $GONE_COUNTS == true && $(recall is_told) != true ]]; then
+  elif [[ $verdict == gone && $(recall is_told) != true ]]; then
     remember '.is_told = true'
     save_memory
     tell "$MASTER_SLUG is gone" "$detail. After $((2 * THRESHOLD)) such checks this repository takes over by itself; \`standin promote\` does it at once."
