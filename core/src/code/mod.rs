@@ -30,8 +30,9 @@ mod snapshot;
 
 pub use apply::apply;
 pub use look::{MirrorView, look};
-pub(crate) use places::{cache, mirror_remote};
+pub(crate) use places::{cache, git_failed, mirror_remote, travelling_prefixes};
 pub use places::{probe, unknown_host_key};
+pub(crate) use plan::in_the_way;
 pub use plan::{Refs, plan};
 pub(crate) use refusal::explain as explain_refusal;
 pub use resolve::{Resolved, resolve};

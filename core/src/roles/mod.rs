@@ -4,6 +4,7 @@
 //! by the fences that are known, [`direction`] which way a repository is therefore kept in step.
 
 pub mod direction;
+pub mod handback;
 pub mod machine;
 mod moves;
 pub mod quiesce;

@@ -53,7 +53,7 @@ fn has_prefix(name: &str, prefix: &str) -> bool {
 }
 
 /// Whether a secret of this name belongs to one machine or one repository and never travels.
-fn stays_here(name: &str) -> bool {
+pub(crate) fn stays_here(name: &str) -> bool {
     ["MIRROR_", "GIT_SYNC_", "STANDIN_", "SENTINEL_"].iter().any(|prefix| has_prefix(name, prefix))
         || name.eq_ignore_ascii_case("MASTER_TOKEN")
 }

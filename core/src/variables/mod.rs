@@ -9,6 +9,7 @@ mod plan;
 
 pub use apply::{apply, ensure_role};
 pub use plan::plan;
+pub(crate) use plan::stays_here;
 
 /// The variable on the mirror that says its role.
 pub const ROLE: &str = "MIRROR_ROLE";

@@ -85,7 +85,7 @@ async fn from_source(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<V
     Ok(variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect())
 }
 
-fn stays_here(name: &str) -> bool {
+pub(crate) fn stays_here(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.starts_with("MIRROR_") || upper.starts_with("SENTINEL_")
 }

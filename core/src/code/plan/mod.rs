@@ -23,7 +23,7 @@ use refs::{Ancestry, Sides};
 
 pub(super) use notices::{no_fence, not_atomic};
 pub use refs::Refs;
-pub(super) use refs::in_the_way;
+pub(crate) use refs::in_the_way;
 
 /// Computes what a sync would do to the mirror's branches and tags. Nothing is changed on the mirror.
 ///
