@@ -26,7 +26,7 @@ const TRIES: usize = 3;
 /// What became of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "notice")]
-#[ts(export)]
+#[ts(export, rename = "StateFileCommitted")]
 pub enum Committed {
     /// There is no such file; nothing was made.
     NotThere,
@@ -130,3 +130,6 @@ fn aspect(report: &AspectReport, figure: &str) -> Value {
         kept.iter().filter_map(|&name| Some((name.to_owned(), whole.get(name)?.clone()))).collect();
     Value::Object(fields)
 }
+
+#[cfg(test)]
+mod tests;
