@@ -130,6 +130,41 @@ pub enum Event {
         /// What it cost.
         totals: RunTotals,
     },
+    /// A change of master begins, or is gone on with.
+    RoleChangeStarted {
+        /// The repository.
+        repository: RepositoryId,
+        /// What it does, for a person.
+        headline: String,
+        /// How many steps it has.
+        steps: usize,
+    },
+    /// A step of a change of master.
+    RoleStep {
+        /// The repository.
+        repository: RepositoryId,
+        /// Which, from 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+        /// What it does, for a person.
+        what: String,
+        /// How far it is.
+        state: RoleStepState,
+        /// What was found or done; empty until it is done.
+        detail: String,
+        /// Why it failed, where it did.
+        error: Option<Error>,
+    },
+    /// A change of master is through, or stopped.
+    RoleChangeFinished {
+        /// The repository.
+        repository: RepositoryId,
+        /// How it ended.
+        end: RoleChangeEnd,
+        /// Why it stopped, where it did.
+        error: Option<Error>,
+    },
     /// A sync is through.
     SyncFinished {
         /// The repository.
@@ -141,6 +176,32 @@ pub enum Event {
         /// How many wait for a decision.
         blocked: usize,
     },
+}
+
+/// How far a step of a change of master is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RoleStepState {
+    /// It begins.
+    Started,
+    /// It is done, and was seen to be.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+/// How a change of master ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RoleChangeEnd {
+    /// The new master is master.
+    Done,
+    /// It was taken back: the old master is master.
+    RolledBack,
+    /// It stopped half-way; every machine sees it, and any can go on with it or take it back.
+    Open,
 }
 
 /// Something to know: a weaker promise, a token about to expire, objects left behind.

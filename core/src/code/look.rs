@@ -100,6 +100,16 @@ pub(super) async fn list(ctx: &MirrorContext) -> Result<Listing> {
         .map_err(|error| error.during(format!("Reading mirror `{}` ({})", ctx.mirror.id, ctx.mirror.target.display())))
 }
 
+/// The branches, tags and notes of a repository as they are now, whoever is master.
+///
+/// # Errors
+/// What git reports.
+pub(crate) async fn tips(ctx: &MirrorContext) -> Result<Refs> {
+    let mut refs = list(ctx).await?.refs;
+    refs.remove(&RefName::fence());
+    Ok(refs)
+}
+
 /// What a listing and a fence say together.
 pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: Option<Fence>) -> Result<MirrorView> {
     let Listing { mut refs, head, unusable, .. } = listing;

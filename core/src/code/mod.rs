@@ -29,6 +29,7 @@ mod resolve;
 mod snapshot;
 
 pub use apply::apply;
+pub(crate) use look::tips;
 pub use look::{MirrorView, look};
 pub(crate) use places::{cache, git_failed, mirror_remote, travelling_prefixes};
 pub use places::{probe, unknown_host_key};

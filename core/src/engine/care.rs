@@ -260,7 +260,7 @@ impl Engine {
     }
 
     /// A cancel that comes when the time limit of a run is up: what is done by hand never holds a mirror longer.
-    fn limited(&self) -> CancellationToken {
+    pub(super) fn limited(&self) -> CancellationToken {
         let (cancel, limit) = (CancellationToken::new(), self.config().limits.run);
         let timer = cancel.clone();
         tokio::spawn(async move {

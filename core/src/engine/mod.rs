@@ -4,7 +4,9 @@
 //! check, keep tokens). Nothing here prints, and nothing here knows who calls.
 
 mod care;
+mod roles;
 mod secrets;
+mod sentinel;
 mod sync;
 mod tidy;
 
@@ -25,6 +27,7 @@ use crate::roles::direction::Direction;
 use crate::{Code, Error, Result, status};
 
 pub use care::{Check, MirrorTest};
+pub use roles::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
 

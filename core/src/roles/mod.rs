@@ -1,17 +1,80 @@
 //! Roles: who is master, and how that changes.
 //!
-//! [`machine`] is the pure part: the steps of a role change and what each makes of a fence. [`who`] says who is master
-//! by the fences that are known, [`direction`] which way a repository is therefore kept in step.
+//! | file | what lives there |
+//! |---|---|
+//! | [`machine`], `moves` | the pure part: the steps of a change, what each makes of a fence, when to stop |
+//! | [`who`], [`direction`] | who is master by the fences that are known, and which way syncs therefore go |
+//! | [`preview`] | what a change would do and what would be missing |
+//! | `parts`, `journal`, `drive` | who takes part, what is written down, carrying it out step after step |
+//! | `site` | reading and moving the fence of one repository |
+//! | `workflows`, [`quiesce`], [`handback`], [`state_file`] | what single steps do |
+//! | [`words`] | what changes and steps are called before a person |
 
 pub mod direction;
+pub(crate) mod drive;
 pub mod handback;
+pub(crate) mod journal;
 pub mod machine;
 mod moves;
+pub(crate) mod parts;
+pub mod preview;
 pub mod quiesce;
 mod site;
 pub mod state_file;
 pub mod who;
 pub mod words;
+mod workflows;
 
 pub(crate) use site::check_open;
 pub use site::{KIND, open_in, seen};
+
+use std::collections::BTreeMap;
+
+use self::machine::Change;
+use self::parts::Parts;
+use crate::Result;
+use crate::run::MirrorContext;
+
+/// The workflow states of a repository now, by path.
+///
+/// # Errors
+/// What keeps them from being listed.
+pub(crate) async fn workflow_states(site: &MirrorContext) -> Result<BTreeMap<String, String>> {
+    workflows::states(site).await
+}
+
+/// Reads the fence of a repository, so that what it says is remembered.
+///
+/// # Errors
+/// As [`crate::fence::read`].
+pub(crate) async fn read_fence(site: &MirrorContext) -> Result<()> {
+    site::read(site).await.map(|_| ())
+}
+
+/// The role change that stands open in the fence of a repository.
+///
+/// # Errors
+/// As [`crate::fence::read`].
+pub(crate) async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
+    let (_, fence) = site::read(site).await?;
+    Ok(fence.and_then(|fence| open_in(&fence.document).map(|(change, _)| change)))
+}
+
+/// Takes over the change that stands open on the standby, as `turned` wants it to go on.
+///
+/// # Errors
+/// [`crate::Code::RoleChangeOpen`] where it is no longer there; what moving the fence reports.
+pub(crate) async fn take_over(parts: &Parts, me: &str, turned: impl Fn(Change) -> Change) -> Result<Change> {
+    let register = parts.site(&parts.standby_site())?;
+    site::take_over(register, me, |document, seen| {
+        let (change, _) = open_in(document).ok_or_else(|| {
+            crate::Error::new(
+                crate::Code::RoleChangeOpen,
+                format!("the change that is open on {} cannot be read", parts.standby_site()),
+                "It was written by another version of Standin: use that one to end it.",
+            )
+        })?;
+        Ok(turned(parts.localized(&change)?.found_at(seen)))
+    })
+    .await
+}

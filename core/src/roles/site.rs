@@ -82,27 +82,88 @@ pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)>
     }
 }
 
-/// Moves the fence as this step of the change wants it. A move that was made already is none.
+/// Moves the fence as this step of the change wants it. A move that was made already is none. `register` is the
+/// repository whose fence says who carries the change out.
 ///
 /// # Errors
 /// [`Code::RoleChangeOpen`], [`Code::FencedOff`] or [`Code::TwoMasters`] where the change must stop; what git reports.
-pub(super) async fn step(site: &MirrorContext, change: &Change, step: &Step, me: &str) -> Result<()> {
-    swap(site, change, me, |seen| machine::fence_move(change, step, me, seen), |_| {}).await
+pub(super) async fn step(
+    site: &MirrorContext,
+    register: &MirrorContext,
+    change: &Change,
+    step: &Step,
+    me: &str,
+) -> Result<()> {
+    let is_register = change.site_of(step) == change.register();
+    swap(
+        site,
+        change,
+        me,
+        |_| {},
+        async |here: Option<&Seen>| {
+            let there = if is_register { None } else { seen_at(register).await? };
+            Ok(match machine::may_take(change, step, me, here, there.as_ref()) {
+                Ok(()) => machine::fence_move(change, step, me, here),
+                Err(refusal) => Move::Refused(refusal),
+            })
+        },
+    )
+    .await
 }
 
-/// Takes a change over that somebody else left open there; nothing where no fence or no change is.
+/// Asks before a step that moves no fence: the fence of its site first, that of the register after it.
 ///
 /// # Errors
 /// As [`step`].
-pub(super) async fn take_over(site: &MirrorContext, change: &Change, me: &str) -> Result<()> {
-    let judge = |seen: Option<&Seen>| match seen.map(|seen| machine::take_over(change, me, seen)) {
-        None | Some(Move::Refused(Refusal::Closed)) => Move::Already,
-        Some(judged) => judged,
-    };
-    swap(site, change, me, judge, |_| {}).await
+pub(super) async fn check(
+    site: &MirrorContext,
+    register: &MirrorContext,
+    change: &Change,
+    step: &Step,
+    me: &str,
+) -> Result<()> {
+    let is_register = change.site_of(step) == change.register();
+    let here = if is_register { None } else { seen_at(site).await? };
+    let there = seen_at(register).await?;
+    let here = if is_register { there.as_ref() } else { here.as_ref() };
+    machine::may_take(change, step, me, here, there.as_ref()).map_err(|refusal| refused(site, &refusal))
 }
 
-/// Writes something else into the fence while the change is ours.
+/// Takes a change over that was left open, at its register, with what `change` becomes of the fence that is moved.
+///
+/// # Errors
+/// As [`step`]; [`Code::NotFound`] where none is open.
+pub(super) async fn take_over(
+    register: &MirrorContext,
+    me: &str,
+    becomes: impl Fn(&Document, &Seen) -> Result<Change>,
+) -> Result<Change> {
+    let mut tries = 1;
+    loop {
+        let (cache, fence) = read(register).await?;
+        let Some(fence) = fence else {
+            return Err(refused(register, &Refusal::Closed));
+        };
+        let now = seen(&fence.document);
+        let change = becomes(&fence.document, &now)?;
+        let to = match machine::take_over(&change, me, &now) {
+            Move::Write(to) => to,
+            Move::Already => return Ok(change),
+            Move::Refused(refusal) => return Err(refused(register, &refusal)),
+        };
+        let moved = fence::commit(&cache, Some(&fence), document(register, &change, me, Some(&fence), &to)?)?;
+        match fence::push(register, &cache, &moved, Some(&fence.oid)).await {
+            Ok(()) => {
+                fence::remember(register, &cache, &moved)?;
+                return Ok(change);
+            }
+            Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes something else into the fence while the change is ours there.
 ///
 /// # Errors
 /// As [`step`].
@@ -110,24 +171,20 @@ pub(super) async fn note(
     site: &MirrorContext,
     change: &Change,
     me: &str,
-    mut note: impl FnMut(&mut Document),
+    note: impl FnMut(&mut Document),
 ) -> Result<()> {
-    let judge = |seen: Option<&Seen>| match (machine::still_ours(change, me, seen), seen) {
-        (Ok(()), Some(seen)) => Move::Write(Seen { sequence: seen.sequence + 1, ..seen.clone() }),
-        (Err(refusal), _) => Move::Refused(refusal),
-        (Ok(()), None) => Move::Already,
-    };
-    swap(site, change, me, judge, &mut note).await
+    swap(site, change, me, note, async |here: Option<&Seen>| {
+        Ok(match (machine::still_ours(change, me, here), here) {
+            (Ok(()), Some(here)) => Move::Write(Seen { sequence: here.sequence + 1, ..here.clone() }),
+            (Err(refusal), _) => Move::Refused(refusal),
+            (Ok(()), None) => Move::Already,
+        })
+    })
+    .await
 }
 
-/// Asks before a step that has no compare-and-swap.
-///
-/// # Errors
-/// As [`step`].
-pub(super) async fn check(site: &MirrorContext, change: &Change, me: &str) -> Result<()> {
-    let (_, fence) = read(site).await?;
-    let seen = fence.as_ref().map(|fence| seen(&fence.document));
-    machine::still_ours(change, me, seen.as_ref()).map_err(|refusal| refused(site, &refusal))
+async fn seen_at(site: &MirrorContext) -> Result<Option<Seen>> {
+    Ok(read(site).await?.1.map(|fence| seen(&fence.document)))
 }
 
 /// Read, judge, write if nothing moved in between; again if something did.
@@ -135,14 +192,14 @@ async fn swap(
     site: &MirrorContext,
     change: &Change,
     me: &str,
-    judge: impl Fn(Option<&Seen>) -> Move,
     mut note: impl FnMut(&mut Document),
+    judge: impl AsyncFn(Option<&Seen>) -> Result<Move>,
 ) -> Result<()> {
     let mut tries = 1;
     loop {
         let (cache, fence) = read(site).await?;
         let now = fence.as_ref().map(|fence| seen(&fence.document));
-        let to = match judge(now.as_ref()) {
+        let to = match judge(now.as_ref()).await? {
             Move::Already => return Ok(()),
             Move::Refused(refusal) => return Err(refused(site, &refusal)),
             Move::Write(to) => to,

@@ -87,12 +87,31 @@ pub async fn execute(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, reque
         Ok(lock) => lock,
         Err(error) => return record::refused(&source.context, &mirror, &request, error),
     };
-    let outcome = match record::begin(&source.context, &mirror, &request) {
-        Ok(run) => execute_locked(source, mirror.clone(), request, run, cancel).await,
-        Err(error) => MirrorOutcome::failed(mirror.id.clone(), error),
-    };
+    let outcome = begin(source, mirror, request, cancel).await;
     drop(lock);
     outcome
+}
+
+/// Runs one mirror whose lock the caller holds.
+pub(crate) async fn execute_held(
+    source: Arc<SharedSource>,
+    mirror: Arc<MirrorConfig>,
+    request: RunRequest,
+) -> MirrorOutcome {
+    let cancel = source.context.cancel.child_token();
+    begin(source, mirror, request, cancel).await
+}
+
+async fn begin(
+    source: Arc<SharedSource>,
+    mirror: Arc<MirrorConfig>,
+    request: RunRequest,
+    cancel: CancellationToken,
+) -> MirrorOutcome {
+    match record::begin(&source.context, &mirror, &request) {
+        Ok(run) => execute_locked(source, mirror.clone(), request, run, cancel).await,
+        Err(error) => MirrorOutcome::failed(mirror.id.clone(), error),
+    }
 }
 
 async fn execute_locked(

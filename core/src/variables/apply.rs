@@ -76,12 +76,41 @@ pub async fn ensure_role(ctx: &MirrorContext) -> Result<()> {
     remember_role(ctx)
 }
 
+/// Sets `MIRROR_ROLE` to what a change of master makes of it, and reads it back. Nothing where it is so already.
+///
+/// # Errors
+/// The host's refusal; [`Code::UnexpectedAnswer`] where it reads back as something else.
+pub(crate) async fn set_role(ctx: &MirrorContext, role: Role) -> Result<()> {
+    let (slug, client) = reach(ctx)?;
+    let value = role.as_str();
+    let before = client.variable(slug, ROLE).await?.map(|variable| variable.value);
+    if before.as_deref() != Some(value) {
+        let action = if before.is_some() { ChangeAction::Update } else { ChangeAction::Create };
+        write(client, slug, action, ROLE, value).await?;
+        let now = client.variable(slug, ROLE).await?.map(|variable| variable.value);
+        if now.as_deref() != Some(value) {
+            return Err(Error::passing(
+                Code::UnexpectedAnswer,
+                format!("{ROLE} of {slug} was set to {value} and reads {}", now.as_deref().unwrap_or("as missing")),
+                "Somebody else sets it too: look at the variables of the repository, then go on.",
+            ));
+        }
+        let (name, after) = (ROLE.to_owned(), Some(value.to_owned()));
+        ctx.changed(Change { aspect: Aspect::Variables, action, name, before, after }, ChangeOutcome::Done)?;
+    }
+    remember(ctx, role)
+}
+
 fn remember_role(ctx: &MirrorContext) -> Result<()> {
+    remember(ctx, Role::Slave)
+}
+
+fn remember(ctx: &MirrorContext, role: Role) -> Result<()> {
     let (repository, mirror) = (&ctx.repository().id, Some(&ctx.mirror.id));
-    if ctx.store().fact(repository, mirror, ROLE_FACT)?.as_deref() == Some(Role::Slave.as_str()) {
+    if ctx.store().fact(repository, mirror, ROLE_FACT)?.as_deref() == Some(role.as_str()) {
         return Ok(());
     }
-    ctx.store().set_fact(repository, mirror, ROLE_FACT, Some(Role::Slave.as_str()))
+    ctx.store().set_fact(repository, mirror, ROLE_FACT, Some(role.as_str()))
 }
 
 /// Writes one variable; somebody else may have made or removed it since it was listed.

@@ -7,6 +7,7 @@
 mod apply;
 mod plan;
 
+pub(crate) use apply::set_role;
 pub use apply::{apply, ensure_role};
 pub use plan::plan;
 pub(crate) use plan::stays_here;

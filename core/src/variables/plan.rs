@@ -87,7 +87,7 @@ async fn from_source(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<V
 
 pub(crate) fn stays_here(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    upper.starts_with("MIRROR_") || upper.starts_with("SENTINEL_")
+    ["MIRROR_", "SENTINEL_", "STANDIN_"].iter().any(|prefix| upper.starts_with(prefix)) || upper == "MASTER_TOKEN"
 }
 
 fn is_glob(pattern: &str) -> bool {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_belongs_to_one_repository_does_not_travel() {
         let mut wanted = Wanted::default();
-        for name in ["MIRROR_ROLE", "mirror_x", "SENTINEL_FAILURES", "DEPLOY_MODE"] {
+        for name in ["MIRROR_ROLE", "mirror_x", "SENTINEL_STATE", "STANDIN_TOKEN", "master_token", "DEPLOY_MODE"] {
             wanted.add(name, "v");
         }
         assert_eq!(wanted.values, map(&[("DEPLOY_MODE", "v")]));

@@ -69,8 +69,25 @@ fn is_allowed(keep_active: &BTreeSet<String>, path: &str) -> bool {
     name == SENTINEL || keep_active.contains(name) || keep_active.contains(path)
 }
 
+/// Holds everything there that a standby may not run, outside of a sync.
+///
+/// # Errors
+/// What stops all of it, else the first that could not be switched off.
+pub(crate) async fn hold_all(ctx: &MirrorContext) -> Result<String> {
+    let round = hold::settle(ctx).await?;
+    if let Some((path, error)) = round.failures.iter().next() {
+        return Err(error.clone().during(format!("{path} could not be switched off")));
+    }
+    Ok(hold::report(&round).detail.unwrap_or_default())
+}
+
+/// Whether it is the sentinel's workflow file.
+pub(crate) fn is_sentinel(path: &str) -> bool {
+    path.strip_prefix(FOLDER) == Some(SENTINEL)
+}
+
 /// Whether it is a file of the repository; GitHub lists workflows of its own too, below `dynamic/`.
-fn is_file(path: &str) -> bool {
+pub(crate) fn is_file(path: &str) -> bool {
     path.starts_with(FOLDER)
 }
 

@@ -1,0 +1,556 @@
+//! Changes of master: preview, start, resume, roll back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
+use standin_state::lock::{self, MirrorLock, Refusal};
+use standin_state::model::{MirrorId, MirrorStatus, MirrorType, RepositoryId, Trigger};
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+
+use super::Engine;
+use super::sync::named;
+use crate::event::{Event, RoleChangeEnd};
+use crate::fence::same_master;
+use crate::roles::direction::{self, Direction};
+use crate::roles::drive::{self, Driver};
+use crate::roles::journal::{self, Entry};
+use crate::roles::machine::{Change, Kind};
+use crate::roles::parts::{Parts, source_lock};
+use crate::roles::preview::{self, Master, RolePlan};
+use crate::roles::{self, words};
+use crate::run::{self, MirrorContext, RunRequest};
+use crate::workflows::switch;
+use crate::{Code, Error, Result, code, status};
+
+/// How long a promotion may take before it stops in a known state.
+const PROMOTION_LIMIT: Duration = Duration::from_secs(30);
+/// How long a sync that is going on may hold a role change up.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is wanted of a standby's role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum RoleGoal {
+    /// The standby becomes master.
+    Promote,
+    /// The standby hands back to the configured source.
+    Demote,
+}
+
+/// A change of master that is asked for.
+#[derive(Clone, Debug)]
+pub struct RoleRequest {
+    /// Which repository; `None` is the one at hand.
+    pub repository: Option<RepositoryId>,
+    /// The standby.
+    pub mirror: MirrorId,
+    /// What is wanted.
+    pub goal: RoleGoal,
+    /// Whether the user says that the master is gone where that cannot be told from here.
+    pub gone: bool,
+    /// Whether guards and new secret names of the syncs that belong to it are confirmed.
+    pub yes: bool,
+}
+
+/// What to do with a change that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum OpenChangeChoice {
+    /// Go on with it.
+    Resume,
+    /// Take it back.
+    Rollback,
+}
+
+/// How a change of master ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RoleOutcome {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The standby.
+    pub mirror: MirrorId,
+    /// What it was to do.
+    pub headline: String,
+    /// How it ended.
+    pub end: RoleChangeEnd,
+    /// Why it was taken back or stopped, where it was.
+    pub error: Option<Error>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+impl Engine {
+    /// What a promotion or demotion would do. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for what makes no sense, such as promoting the master; [`Code::RoleChangeOpen`] while one is
+    /// open. What keeps it from starting is in the plan.
+    pub async fn role_plan(&self, request: &RoleRequest) -> Result<RolePlan> {
+        let (parts, change) = self.prepare(request, self.limited()).await?;
+        preview::compute(&parts, &change).await
+    }
+
+    /// Promotes or demotes a standby. Ends in the new state, in the old one, or in an open change that every machine sees.
+    ///
+    /// # Errors
+    /// What keeps it from beginning; nothing was changed then. What happens after it began is in the outcome.
+    pub async fn change_role(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<RoleOutcome> {
+        let action = match request.goal {
+            RoleGoal::Promote => "promote",
+            RoleGoal::Demote => "demote",
+        };
+        let changed = self.start_change(request, cancel).await;
+        self.audit_outcome(action, request.repository.as_ref(), &request.mirror, changed)
+    }
+
+    /// Goes on with the change that is open, or takes it back, whoever began it.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] where none is open; what keeps it from being taken over.
+    pub async fn end_change(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        choice: OpenChangeChoice,
+        cancel: CancellationToken,
+    ) -> Result<RoleOutcome> {
+        let action = match choice {
+            OpenChangeChoice::Resume => "role_resume",
+            OpenChangeChoice::Rollback => "role_rollback",
+        };
+        let ended = self.take_up(repository, mirror, choice, cancel).await;
+        self.audit_outcome(action, repository, mirror, ended)
+    }
+
+    fn audit_outcome(
+        &self,
+        action: &str,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        outcome: Result<RoleOutcome>,
+    ) -> Result<RoleOutcome> {
+        let detail = match &outcome {
+            Ok(outcome) => format!("{}: {:?}", outcome.headline, outcome.end).to_lowercase(),
+            Err(_) => String::new(),
+        };
+        let told = match &outcome {
+            Ok(RoleOutcome { error: Some(error), .. }) => Err(error.clone()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.clone()),
+        };
+        // The trail gets the error of an outcome; the caller gets the outcome.
+        if let Err(error) = self.audited(action, repository, Some(mirror), detail, told)
+            && error.code == Code::Storage
+        {
+            return Err(error);
+        }
+        outcome
+    }
+
+    async fn start_change(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<RoleOutcome> {
+        let (mut parts, mut change) = self.prepare(request, cancel.clone()).await?;
+        let plan = preview::compute(&parts, &change).await?;
+        if let Some(blocker) = plan.blockers.into_iter().next() {
+            return Err(blocker);
+        }
+        parts.locks = self.locks(&parts).await?;
+        self.before(&parts, &change, request).await?;
+        for site in change.sides() {
+            let states = roles::workflow_states(parts.site(&site)?).await?;
+            change.workflows.insert(site, states);
+        }
+        let store = &self.shared.store;
+        let entry =
+            journal::begin(store, &plan.repository, &parts.standby.id, change, self.shared.outside.clock.now())?;
+        let deadline = (request.goal == RoleGoal::Promote).then(|| Instant::now() + PROMOTION_LIMIT);
+        self.drive(&parts, entry, request.yes, deadline).await
+    }
+
+    async fn take_up(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        choice: OpenChangeChoice,
+        cancel: CancellationToken,
+    ) -> Result<RoleOutcome> {
+        let home = self.repository(repository)?;
+        let here = journal::open_here(&self.shared.store, &home.id)?;
+        let standby = self.standby(&home, here.as_ref().map_or(mirror, |entry| &entry.standby))?;
+        // Whose change it is stands in the fence, so the fence is read before the contexts can belong to it.
+        let scout = self.parts(&home, standby.clone(), None, cancel.clone()).await?;
+        let found = roles::find_open(scout.site(&scout.standby_site())?).await?;
+        let id = match (&here, &found) {
+            (_, Some(change)) => change.id.clone(),
+            (Some(entry), None) => entry.change.id.clone(),
+            (None, None) => {
+                return Err(Error::new(
+                    Code::NotFound,
+                    format!("no role change is open on {mirror}"),
+                    "`standin status` shows who is master and whether a change is open.",
+                ));
+            }
+        };
+        let mut parts = self.parts(&home, standby, Some(id), cancel).await?;
+        parts.locks = self.locks(&parts).await?;
+        let me = drive::me(&parts)?;
+        let turned = |change: Change| match choice {
+            OpenChangeChoice::Resume => change,
+            OpenChangeChoice::Rollback => change.turn_back(),
+        };
+        let entry = match (here, found) {
+            (here, Some(_)) => {
+                let change = roles::take_over(&parts, &me, turned).await?;
+                match here {
+                    Some(mut entry) => {
+                        entry.keep(&self.shared.store, change)?;
+                        entry
+                    }
+                    None => {
+                        let now = self.shared.outside.clock.now();
+                        journal::begin(&self.shared.store, &home.id, &parts.standby.id, change, now)?
+                    }
+                }
+            }
+            // It had not come to the fence yet, or was taken out of it as the last step.
+            (Some(mut entry), None) => {
+                let change = turned(parts.localized(&entry.change)?);
+                entry.keep(&self.shared.store, change)?;
+                entry
+            }
+            (None, None) => unreachable!("that was found before"),
+        };
+        self.drive(&parts, entry, true, None).await
+    }
+
+    /// Carries a change out and, where it cannot be done at all, takes it back.
+    async fn drive(
+        &self,
+        parts: &Parts,
+        mut entry: Entry,
+        yes: bool,
+        deadline: Option<Instant>,
+    ) -> Result<RoleOutcome> {
+        let (store, begun) = (&self.shared.store, Instant::now());
+        let driver = Driver { parts, me: drive::me(parts)?, yes, actor: self.shared.actor.clone(), deadline };
+        let headline = words::headline(&entry.change);
+        let mut error = driver.run(&mut entry).await.err();
+        if let Some(cause) = &error
+            && is_final(cause)
+            && entry.change.reached > 0
+        {
+            let back = entry.change.turn_back();
+            entry.keep(store, back)?;
+            let driver = Driver { deadline: None, ..driver };
+            if let Err(also) = driver.run(&mut entry).await {
+                error = Some(Error {
+                    hint: format!("{} Taking it back stopped too: {}. {}", cause.hint, also.message, also.hint),
+                    ..cause.clone()
+                });
+            }
+        }
+        let is_through = entry.change.next().is_none();
+        let end = match (is_through, entry.change.direction) {
+            (true, roles::machine::Direction::Forward) => RoleChangeEnd::Done,
+            (true, roles::machine::Direction::Back) => RoleChangeEnd::RolledBack,
+            (false, _) => RoleChangeEnd::Open,
+        };
+        // What is through, was never begun, or is another's now has no place in the journal of this machine.
+        let is_others = error.as_ref().is_some_and(|error| is_lost(error) && !is_through);
+        if is_through || is_others {
+            entry.close(store)?;
+        }
+        let context = &parts.home.context;
+        status::write(store, &context.folder, &parts.direction.home)?;
+        let outcome = RoleOutcome {
+            repository: context.repository.id.clone(),
+            mirror: parts.standby.id.clone(),
+            headline,
+            end,
+            error,
+            seconds: begun.elapsed().as_secs_f64(),
+        };
+        context.outside.progress.event(&Event::RoleChangeFinished {
+            repository: outcome.repository.clone(),
+            end: outcome.end,
+            error: outcome.error.clone(),
+        });
+        Ok(outcome)
+    }
+
+    /// What is done before a change is announced: what can be, so that the master is held for a short time only.
+    async fn before(&self, parts: &Parts, change: &Change, request: &RoleRequest) -> Result<()> {
+        let standby = parts.site(&parts.standby_site())?;
+        if change.kind != Kind::Switchover {
+            if let Ok(mut view) = code::look(standby).await {
+                switch::mend(standby, &mut view).await?;
+            }
+            return Ok(());
+        }
+        let sync = RunRequest {
+            aspects: parts.standby.sync.clone(),
+            yes: request.yes,
+            trigger: Trigger::Manual,
+            wait: true,
+            actor: self.shared.actor.clone(),
+        };
+        let source = Arc::new(run::SharedSource::new(parts.source_of(&change.old).context.clone()));
+        let outcome = run::execute_held(source, parts.mirror_of(&change.new)?, sync).await;
+        match (outcome.status, outcome.error) {
+            (MirrorStatus::Blocked, None) => Err(Error::new(
+                Code::GuardHeld,
+                format!("the sync before the change waits for a decision; nothing was changed at {}", change.old),
+                format!(
+                    "See `standin plan --mirror {}`; `--yes` confirms guards and new secret names.",
+                    request.mirror
+                ),
+            )),
+            (_, Some(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The change that a request means, and who takes part.
+    async fn prepare(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<(Parts, Change)> {
+        let home = self.repository(request.repository.as_ref())?;
+        if !home.enabled {
+            return Err(Error::new(
+                Code::Disabled,
+                format!("mirroring of {} is switched off (`MIRROR_ENABLED=false`)", home.id),
+                "Set `MIRROR_ENABLED=true` in `.env`, or `enabled = true` in `standin.toml`.",
+            ));
+        }
+        let standby = self.standby(&home, &request.mirror)?;
+        let id = preview::new_id();
+        let parts = self.parts(&home, standby, Some(id.clone()), cancel).await?;
+        let master = self.look_for_master(&parts).await;
+        // What was just read may say something new.
+        let direction = Direction::of(&self.shared.store, &home)?;
+        let parts = Parts { direction, ..parts };
+        self.refuse_open(&parts)?;
+        let change = self.change(request, &parts, id, master)?;
+        Ok((parts, change))
+    }
+
+    /// Reads the fences of both, and whether the configured source answers.
+    async fn look_for_master(&self, parts: &Parts) -> Master {
+        let standby = parts.site(&parts.standby_site());
+        if let Ok(standby) = standby
+            && let Err(error) = roles::read_fence(standby).await
+        {
+            return Master::Unclear(error.during(format!("Reading the standby {}", parts.standby_site())));
+        }
+        match parts.site(&parts.source_site()) {
+            Ok(source) => match preview::look_for(source).await {
+                Master::Here => match roles::read_fence(source).await {
+                    Ok(()) => Master::Here,
+                    Err(error) => Master::Unclear(error),
+                },
+                other => other,
+            },
+            Err(_) => Master::Unclear(crate::tokens::missing(&parts.direction.home, &crate::tokens::Place::Source)),
+        }
+    }
+
+    fn refuse_open(&self, parts: &Parts) -> Result<()> {
+        let report = status::report(&self.shared.store, &parts.home.context.folder, &parts.direction.home)?;
+        match report.open_change {
+            Some(open) if open.kind == roles::KIND => Err(Error::new(
+                Code::RoleChangeOpen,
+                format!("a role change is open since {}, begun by {}: {}", open.since_iso, open.writer, open.detail),
+                "End it first, with `--resume` or `--rollback`.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&self, request: &RoleRequest, parts: &Parts, id: String, source: Master) -> Result<Change> {
+        let (direction, mirror) = (&parts.direction, &request.mirror);
+        let (standby, home) = (parts.standby_site(), parts.source_site());
+        let Some(who) = &direction.who else {
+            return Err(Error::new(
+                Code::Usage,
+                format!("{mirror} has never been synced: there is nothing that could take over or hand back"),
+                format!("`standin sync --mirror {mirror}` makes a standby of it."),
+            ));
+        };
+        let epoch = if who.rivals.is_empty() { who.epoch } else { who.epoch + 1 };
+        let is_master = direction.master() == Some(mirror);
+        let rival = who.rivals.iter().any(|rival| same_master(rival, &standby));
+        let mut change = match request.goal {
+            RoleGoal::Promote if is_master && who.rivals.is_empty() => {
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("{mirror} ({standby}) is the master already, since epoch {}", who.epoch),
+                    format!("`standin demote {mirror}` hands back to {home}."),
+                ));
+            }
+            RoleGoal::Promote => {
+                if let Some(other) = direction.master().filter(|other| *other != mirror) {
+                    return Err(Error::new(
+                        Code::Usage,
+                        format!("{other} is the master now; a standby takes over from the configured source"),
+                        format!("Hand back first: `standin demote {other}`, then `standin promote {mirror}`."),
+                    ));
+                }
+                let kind = match source {
+                    Master::Here => Kind::Switchover,
+                    Master::Gone(_) => Kind::Failover,
+                    Master::Unclear(_) if request.gone => Kind::Failover,
+                    Master::Unclear(error) => {
+                        return Err(Error {
+                            hint: format!(
+                                "{} If you know that the master is gone, `standin promote {mirror} --gone` says so.",
+                                error.hint
+                            ),
+                            ..error.during("whether the master is there cannot be told from here")
+                        });
+                    }
+                };
+                Change::new(id, kind, home, standby, epoch)
+            }
+            RoleGoal::Demote if !is_master && !rival => {
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("{mirror} ({standby}) is a SLAVE: {} is master since epoch {}", who.master, who.epoch),
+                    format!("There is nothing to hand back. `standin promote {mirror}` makes it master."),
+                ));
+            }
+            RoleGoal::Demote => match source {
+                Master::Here => Change::new(id, Kind::Demote, standby, home, epoch),
+                Master::Gone(error) | Master::Unclear(error) => {
+                    return Err(error.during(format!("{home} cannot be handed back to, since it does not answer")));
+                }
+            },
+        };
+        change.old_is_temporary = change.kind == Kind::Demote && direction.is_temporary();
+        change.others = parts.others(&change);
+        Ok(change)
+    }
+
+    /// The mirror as one whose role can change.
+    fn standby(&self, home: &RepositoryConfig, mirror: &MirrorId) -> Result<Arc<MirrorConfig>> {
+        if mirror.is_source() {
+            return Err(Error::new(
+                Code::Usage,
+                "the source is no mirror: it becomes master again when the standby hands back",
+                "`standin demote MIRROR`, with the mirror that is master now.",
+            ));
+        }
+        let standby = named(home, mirror)?;
+        if standby.kind != MirrorType::GitHub {
+            return Err(Error::new(
+                Code::Usage,
+                format!("{mirror} is of type {}: it has no Actions, so it can be no master", standby.kind),
+                "Only mirrors of type `github` have a role.",
+            ));
+        }
+        if !matches!(home.source, Source::GitHub(_)) {
+            return Err(Error::new(
+                Code::Usage,
+                format!(
+                    "the source {} is not on GitHub, so it has no role that {mirror} could take over",
+                    home.source.display()
+                ),
+                "Name its repository on GitHub as source: `MIRROR_SOURCE=owner/name` or `source = \"owner/name\"`.",
+            ));
+        }
+        Ok(standby)
+    }
+
+    async fn parts(
+        &self,
+        home: &Arc<RepositoryConfig>,
+        standby: Arc<MirrorConfig>,
+        change: Option<String>,
+        cancel: CancellationToken,
+    ) -> Result<Parts> {
+        let turned = home.turned_to(&standby.id).map(Arc::new).ok_or_else(|| {
+            Error::new(
+                Code::Internal,
+                format!("{} cannot be turned round to {}", home.id, standby.id),
+                "Please report this.",
+            )
+        })?;
+        let (at_home, turned) = tokio::try_join!(
+            self.source_for(home, cancel.clone(), change.clone()),
+            self.source_for(&turned, cancel, change),
+        )?;
+        let mut sites: BTreeMap<String, MirrorContext> = BTreeMap::new();
+        sites.insert(standby.target.display(), at_home.context_by_hand(standby.clone()).await?);
+        let source = named(&turned.context.repository, &MirrorId::source())?;
+        match turned.context_by_hand(source.clone()).await {
+            Ok(context) => _ = sites.insert(source.target.display(), context),
+            // A fail-over does without it.
+            Err(error) if error.code == Code::TokenMissing => {}
+            Err(error) => return Err(error),
+        }
+        for mirror in home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.id != standby.id) {
+            let mirror = Arc::new(mirror.clone());
+            if let Ok(context) = at_home.context_by_hand(mirror.clone()).await {
+                sites.insert(mirror.target.display(), context);
+            }
+        }
+        let direction = Direction::of(&self.shared.store, home)?;
+        debug_assert_eq!(direction::master_mirror(home, &home.source.display()), None, "the source is no mirror");
+        Ok(Parts { direction, standby, home: at_home, turned, sites, locks: Vec::new() })
+    }
+
+    /// Keeps syncs of this machine away; waits a while for one that is going on.
+    async fn locks(&self, parts: &Parts) -> Result<Vec<MirrorLock>> {
+        let context = &parts.home.context;
+        let until = Instant::now() + LOCK_PATIENCE;
+        let mut locks = Vec::new();
+        let mut told = false;
+        for id in [parts.standby.id.clone(), source_lock()] {
+            loop {
+                let text = lock::holder(&self.shared.actor, context.outside.clock.now());
+                let holder = match MirrorLock::try_acquire(&context.folder, &id, &text) {
+                    Ok(lock) => {
+                        locks.push(lock);
+                        break;
+                    }
+                    Err(Refusal::Failed(error)) => return Err(error),
+                    Err(Refusal::Held { holder }) => holder,
+                };
+                if Instant::now() > until {
+                    return Err(Error::passing(
+                        Code::Busy,
+                        format!("{id} is being synced by {holder}; a role change waits until that is through"),
+                        "Wait for it or stop it, then try again: nothing was changed.",
+                    ));
+                }
+                if !told {
+                    told = true;
+                    let (repository, mirror) = (context.repository.id.clone(), id.clone());
+                    context.outside.progress.event(&Event::RunWaiting { repository, mirror, holder });
+                }
+                tokio::select! {
+                    () = context.cancel.cancelled() => {
+                        return Err(Error::new(Code::Cancelled, "stopped before it began; nothing was changed", ""));
+                    }
+                    () = tokio::time::sleep(Duration::from_millis(200)) => {}
+                }
+            }
+        }
+        Ok(locks)
+    }
+}
+
+/// Whether the change is no longer ours to go on with.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.code, Code::RoleChangeOpen | Code::FencedOff)
+}
+
+/// Whether trying again would end the same way, so that the change is taken back.
+fn is_final(error: &Error) -> bool {
+    !error.retryable
+        && !is_lost(error)
+        && !matches!(error.code, Code::Cancelled | Code::Network | Code::TimedOut | Code::Storage | Code::FenceLost)
+}

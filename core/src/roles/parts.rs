@@ -1,0 +1,96 @@
+//! Who takes part in a role change: each repository reachable as a [`MirrorContext`], the sources for both directions,
+//! and the locks that keep syncs of this machine away meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use standin_state::config::MirrorConfig;
+use standin_state::lock::MirrorLock;
+use standin_state::model::MirrorId;
+
+use super::direction::Direction;
+use super::machine::{Change, Site};
+use crate::fence::same_master;
+use crate::run::{MirrorContext, SharedSource};
+use crate::{Code, Error, Result};
+
+/// The repositories of one role change.
+pub(crate) struct Parts {
+    /// Who was master when it was put together.
+    pub direction: Direction,
+    /// The standby whose role changes.
+    pub standby: Arc<MirrorConfig>,
+    /// The configured source, as source.
+    pub home: Arc<SharedSource>,
+    /// The standby, as source.
+    pub turned: Arc<SharedSource>,
+    /// Each repository with a fence, by its slug, URL or path.
+    pub sites: BTreeMap<Site, MirrorContext>,
+    /// The locks of the standby and of the source.
+    pub locks: Vec<MirrorLock>,
+}
+
+impl Parts {
+    /// The slug of the standby.
+    pub fn standby_site(&self) -> Site {
+        self.standby.target.display()
+    }
+
+    /// The slug of the configured source.
+    pub fn source_site(&self) -> Site {
+        self.direction.home.source.display()
+    }
+
+    /// One of the repositories.
+    ///
+    /// # Errors
+    /// [`Code::RoleChangeOpen`] for one that is not in this configuration.
+    pub fn site(&self, site: &str) -> Result<&MirrorContext> {
+        self.sites.get(site).ok_or_else(|| {
+            Error::new(
+                Code::RoleChangeOpen,
+                format!("the role change names {site}, which is not in this configuration"),
+                format!(
+                    "Go on with it where {site} is configured, or configure it here as the source or as a mirror of type \
+                     `github`."
+                ),
+            )
+        })
+    }
+
+    /// Mirrors that take no part in a change of these two, by slug, URL or path.
+    pub fn others(&self, change: &Change) -> Vec<Site> {
+        let takes_part = |site: &str| same_master(site, &change.old) || same_master(site, &change.new);
+        self.sites.keys().filter(|site| !takes_part(site)).cloned().collect()
+    }
+
+    /// A change that another machine wrote down, in the words of this configuration.
+    ///
+    /// # Errors
+    /// As [`Parts::site`].
+    pub fn localized(&self, change: &Change) -> Result<Change> {
+        let known = |site: &str| {
+            let found = self.sites.keys().find(|known| same_master(known, site));
+            found.cloned().ok_or_else(|| self.site(site).err().unwrap_or_else(|| unreachable!("it was not found")))
+        };
+        let (old, new) = (known(&change.old)?, known(&change.new)?);
+        let mut others: Vec<Site> = change.others.iter().filter_map(|site| known(site).ok()).collect();
+        others.sort();
+        Ok(Change { old, new, others, ..change.clone() })
+    }
+
+    /// The source for the direction in which the change's winner is master.
+    pub fn source_of(&self, winner: &str) -> &Arc<SharedSource> {
+        if same_master(winner, &self.source_site()) { &self.home } else { &self.turned }
+    }
+
+    /// The mirror that a repository is when the other is master.
+    pub fn mirror_of(&self, site: &str) -> Result<Arc<MirrorConfig>> {
+        Ok(self.site(site)?.mirror.clone())
+    }
+}
+
+/// The id of the mirror whose lock keeps the configured source.
+pub(crate) fn source_lock() -> MirrorId {
+    MirrorId::source()
+}

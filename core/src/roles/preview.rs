@@ -1,0 +1,355 @@
+//! What a role change would do and what would be missing: shown before it starts, computed without changing anything.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use standin_state::model::{Aspect, MirrorId, RepositoryId};
+use ts_rs::TS;
+
+use super::handback::{self, HandBack};
+use super::machine::{Change, Kind};
+use super::parts::Parts;
+use super::{words, workflows};
+use crate::code;
+use crate::event::Notice;
+use crate::fence;
+use crate::github::RepositoryInfo;
+use crate::plan::{Planned, SecretState, VariableState};
+use crate::run::{self, MirrorContext, RunRequest};
+use crate::secrets::reach;
+use crate::{Code, Error, Result};
+
+/// What never travels, whoever is master: to be set up on a standby by hand, before the day on which it is needed.
+pub const NEVER_TRAVELS: [&str; 7] = [
+    "Pages settings",
+    "environments and their secrets",
+    "rulesets and branch protection",
+    "webhooks",
+    "deploy keys",
+    "packages",
+    "issues, pull requests, releases and their files",
+];
+
+/// A role change before it starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RolePlan {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The standby whose role changes.
+    pub mirror: MirrorId,
+    /// `switchover`, `failover` or `demote`.
+    #[ts(type = "\"switchover\" | \"failover\" | \"demote\"")]
+    pub kind: Kind,
+    /// What it does.
+    pub headline: String,
+    /// Who is master before.
+    pub old: String,
+    /// Who is master after.
+    pub new: String,
+    /// The epoch before.
+    #[ts(type = "number")]
+    pub epoch: u64,
+    /// The epoch after.
+    #[ts(type = "number")]
+    pub epoch_after: u64,
+    /// The steps, in order.
+    pub steps: Vec<String>,
+    /// When the standby's code was last brought in step.
+    #[ts(type = "string | null")]
+    pub last_sync_iso: Option<Timestamp>,
+    /// Branches and tags that the standby does not have as the master last had them.
+    pub missing_refs: Vec<String>,
+    /// Commits of the default branch that the standby lacks; `None` where it is not known.
+    #[ts(type = "number | null")]
+    pub missing_commits: Option<u64>,
+    /// Secrets that are wanted there and have no value there.
+    pub missing_secrets: Vec<String>,
+    /// Variables that are wanted there and are not there.
+    pub missing_variables: Vec<String>,
+    /// Workflows that the master had and that the new one does not.
+    pub missing_workflows: Vec<String>,
+    /// Workflows that will run at the new master.
+    pub enables: Vec<String>,
+    /// What would come home in a hand-back.
+    pub hand_back: Option<HandBack>,
+    /// What never travels.
+    pub never_travels: Vec<String>,
+    /// Why it cannot start; empty when it can.
+    pub blockers: Vec<Error>,
+    /// What to know before.
+    pub notices: Vec<Notice>,
+}
+
+impl RolePlan {
+    /// What is known without asking anybody.
+    fn begin(parts: &Parts, change: &Change) -> Self {
+        Self {
+            repository: parts.direction.home.id.clone(),
+            mirror: parts.standby.id.clone(),
+            kind: change.kind,
+            headline: words::headline(change),
+            old: change.old.clone(),
+            new: change.new.clone(),
+            epoch: change.epoch,
+            epoch_after: change.epoch_after(),
+            steps: change.steps().iter().map(|step| words::step(change, step)).collect(),
+            last_sync_iso: None,
+            missing_refs: Vec::new(),
+            missing_commits: None,
+            missing_secrets: Vec::new(),
+            missing_variables: Vec::new(),
+            missing_workflows: Vec::new(),
+            enables: Vec::new(),
+            hand_back: None,
+            never_travels: NEVER_TRAVELS.map(str::to_owned).to_vec(),
+            blockers: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    fn blocked_by(&mut self, error: Error) {
+        self.blockers.push(error);
+    }
+}
+
+/// Looks at everything that a role change needs and says what it would do.
+///
+/// # Errors
+/// [`Code::Storage`]. What keeps the change from starting is in the plan.
+pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> {
+    let mut plan = RolePlan::begin(parts, change);
+    let store = &parts.home.context.store;
+    let memory = store.mirror_memory(&plan.repository, &parts.standby.id)?;
+    plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
+    let new = parts.site(&change.new)?;
+    if let Err(error) = is_fit(new, &mut plan).await {
+        plan.blocked_by(error);
+        return Ok(plan);
+    }
+    if change.with_old()
+        && let Err(error) = is_fit(parts.site(&change.old)?, &mut plan).await
+    {
+        plan.blocked_by(error);
+        return Ok(plan);
+    }
+    match change.kind {
+        Kind::Switchover => missing_now(parts, change, &mut plan).await,
+        Kind::Failover => missing_since(parts, change, &mut plan).await?,
+        Kind::Demote => match handback::plan(parts.site(&change.old)?, new, change.epoch).await {
+            Ok(hand_back) => plan.hand_back = Some(hand_back),
+            Err(error) => plan.blocked_by(error),
+        },
+    }
+    match workflows::to_enable(new, change).await {
+        Ok(enables) => plan.enables = enables,
+        Err(error) => plan.blocked_by(error),
+    }
+    let masters = change.workflows.get(&change.old).cloned().unwrap_or_default();
+    let masters = if masters.is_empty() { store.source_workflows(&plan.repository)? } else { masters };
+    if change.kind != Kind::Demote {
+        plan.missing_workflows = workflows::lacking(new, &masters).await.unwrap_or_default();
+    }
+    Ok(plan)
+}
+
+/// Whether a repository can take part: it is there under its name, may be written to, and Actions are on.
+async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<()> {
+    let (slug, client) = reach(site)?;
+    let info: RepositoryInfo = client.repository(slug).await?;
+    if info.archived {
+        return Err(Error::new(
+            Code::Forbidden,
+            format!("{slug} is archived: nobody can write to it"),
+            "Unarchive it in its settings, then try again.",
+        ));
+    }
+    if info.disabled {
+        return Err(Error::new(
+            Code::Forbidden,
+            format!("{slug} was switched off by its host"),
+            "Ask the host's support; a switched-off repository can be no master.",
+        ));
+    }
+    if !info.full_name.eq_ignore_ascii_case(&slug.path()) {
+        return Err(Error::new(
+            Code::Configuration,
+            format!("{slug} is named {} now", info.full_name),
+            "Write the new name into the configuration: the fences name repositories, and another one may take the old name.",
+        ));
+    }
+    if !info.permissions.push {
+        return Err(Error::new(
+            Code::Forbidden,
+            format!("the token for {slug} may not write there"),
+            format!("Give it the rights that `standin token check {}` names.", site.mirror.id),
+        ));
+    }
+    match client.actions_settings(slug).await {
+        Ok(settings) if !settings.enabled() => plan.notices.push(Notice {
+            message: format!("Actions are switched off on {slug}: no workflow runs there, whatever its role"),
+            hint: "Switch them on in the settings of the repository.".to_owned(),
+        }),
+        Ok(_) => {}
+        Err(error) if matches!(error.code, Code::Forbidden | Code::RepositoryNotFound) => plan.notices.push(Notice {
+            message: format!("the token for {slug} may not read the Actions settings, so that they are not known"),
+            hint: "Give it the permission Administration (read).".to_owned(),
+        }),
+        Err(error) => return Err(error),
+    }
+    rights(site).await
+}
+
+/// The rights that can be proven by reading: variables and workflows. What cannot be proven shows when it is used, and
+/// the change is then taken back.
+async fn rights(site: &MirrorContext) -> Result<()> {
+    let (slug, client) = reach(site)?;
+    tokio::try_join!(client.variables(slug), client.workflows(slug))
+        .map(|_| ())
+        .map_err(|error| error.during(format!("the token for {slug} cannot do what a change of master needs")))
+}
+
+/// What the standby lacks of the master as it is now.
+async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
+    let Ok(mirror) = parts.mirror_of(&change.new) else { return };
+    let request = RunRequest {
+        aspects: mirror.sync.clone(),
+        yes: false,
+        trigger: standin_state::model::Trigger::Manual,
+        wait: false,
+        actor: String::new(),
+    };
+    let sync = match run::plan(parts.source_of(&change.old).clone(), mirror, &request).await {
+        Ok(sync) => sync,
+        Err(error) => return plan.blocked_by(error),
+    };
+    match &sync.code {
+        Some(Planned::Ready(code)) => {
+            plan.missing_refs = code.refs.changes.iter().map(|change| change.name.to_string()).collect();
+            plan.missing_commits = Some(code.behind);
+            for diverged in &code.refs.diverged {
+                plan.blockers.push(Error::new(
+                    Code::Diverged,
+                    format!("{} has commits on {} that {} does not have", diverged.name, change.new, change.old),
+                    format!("Decide first: `standin resolve {} {} overwrite|take|leave`.", plan.mirror, diverged.name),
+                ));
+            }
+            for reason in &code.guard {
+                plan.notices.push(Notice {
+                    message: format!("the sync before it waits for a confirmation: {reason}"),
+                    hint: "`--yes` confirms it.".to_owned(),
+                });
+            }
+        }
+        Some(Planned::Failed(error)) => plan.blocked_by(error.clone()),
+        None => {}
+    }
+    if let Some(Planned::Ready(secrets)) = &sync.secrets {
+        plan.missing_secrets = names(&secrets.names, |state| {
+            matches!(state, SecretState::MissingHere | SecretState::Unusable | SecretState::NeedsYes)
+        });
+    }
+    if let Some(Planned::Ready(variables)) = &sync.variables {
+        plan.missing_variables =
+            names(&variables.names, |state| matches!(state, VariableState::MissingHere | VariableState::Unusable));
+    }
+    plan.notices.extend(sync.notices);
+}
+
+/// What the standby lacks of the master as it was when it was last read.
+async fn missing_since(parts: &Parts, change: &Change, plan: &mut RolePlan) -> Result<()> {
+    let new = parts.site(&change.new)?;
+    let (cache, there) = (code::cache(&new.source)?, code::tips(new).await);
+    let there = match there {
+        Ok(there) => there,
+        Err(error) => {
+            plan.blocked_by(error);
+            return Ok(());
+        }
+    };
+    let mut commits = 0;
+    for prefix in ["refs/heads/", "refs/tags/"] {
+        for (name, oid) in cache.refs(prefix)? {
+            let on_standby = there.get(&name);
+            if on_standby == Some(&oid) {
+                continue;
+            }
+            if let Some(tip) = on_standby
+                && cache.oid_exists(tip)?
+            {
+                if cache.is_ancestor(&oid, tip)? {
+                    continue;
+                }
+                commits += cache.ahead_behind(&oid, tip)?.0;
+            }
+            plan.missing_refs.push(name.to_string());
+        }
+    }
+    plan.missing_commits = Some(commits);
+    let (secrets, variables) = tokio::join!(crate::secrets::plan(new), crate::variables::plan(new));
+    if let Ok(secrets) = secrets {
+        plan.missing_secrets = names(&secrets.names, |state| {
+            matches!(
+                state,
+                SecretState::MissingHere | SecretState::Create | SecretState::NeedsYes | SecretState::Unusable
+            )
+        });
+    }
+    if let Ok(variables) = variables {
+        plan.missing_variables = names(&variables.names, |state| {
+            matches!(state, VariableState::MissingHere | VariableState::Create | VariableState::Unusable)
+        });
+    }
+    plan.notices.push(Notice {
+        message: format!(
+            "{} cannot be reached: what was committed there after the last sync is not on {}",
+            change.old, change.new
+        ),
+        hint: format!(
+            "When it is back, it is brought together by `standin demote {}`; nothing of either side is lost.",
+            plan.mirror
+        ),
+    });
+    Ok(())
+}
+
+fn names<S>(names: &[(String, S)], wanted: impl Fn(&S) -> bool) -> Vec<String> {
+    let found: BTreeSet<&String> = names.iter().filter(|(_, state)| wanted(state)).map(|(name, _)| name).collect();
+    found.into_iter().cloned().collect()
+}
+
+/// Whether the master can be reached, and if not, whether that says that it is gone.
+pub(crate) enum Master {
+    /// It answers.
+    Here,
+    /// It does not, for this reason.
+    Gone(Error),
+    /// Nobody can tell from here: the token is at fault, or the limits of the host.
+    Unclear(Error),
+}
+
+/// Looks whether the master is there.
+pub(crate) async fn look_for(master: &MirrorContext) -> Master {
+    let found = async {
+        let (slug, client) = reach(master)?;
+        client.repository(slug).await?;
+        code::tips(master).await
+    }
+    .await;
+    match found {
+        Ok(_) => Master::Here,
+        Err(error) => match error.code {
+            Code::Unauthorized | Code::RateLimited | Code::TokenMissing | Code::Cancelled | Code::Configuration => {
+                Master::Unclear(error)
+            }
+            _ => Master::Gone(error),
+        },
+    }
+}
+
+/// The name under which the change is kept in fences, for `Parts` of this machine.
+pub(crate) fn new_id() -> String {
+    debug_assert!(fence::VERSION >= 1, "the fence carries role changes since its first version");
+    format!("{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,182 @@
+//! The workflows of a repository whose role changes: held when it is no longer master, given back when it is.
+
+use std::collections::BTreeMap;
+
+use standin_state::model::{Aspect, Role};
+use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome};
+
+use super::machine::{Change, Direction, Kind};
+use super::site;
+use crate::github::Workflow;
+use crate::run::MirrorContext;
+use crate::secrets::reach;
+use crate::workflows::{self, is_sentinel};
+use crate::{Code, Error, Result, variables};
+
+/// The states of the workflow files there now, by path.
+///
+/// # Errors
+/// What keeps them from being listed.
+pub(super) async fn states(site: &MirrorContext) -> Result<BTreeMap<String, String>> {
+    let listed = list(site).await?;
+    Ok(listed.into_iter().map(|workflow| (workflow.path, workflow.state.to_string())).collect())
+}
+
+/// Switches off everything that a `SLAVE` may not run, and says in the fence what was on before.
+///
+/// # Errors
+/// The first that could not be switched off; what moving the fence reports.
+pub(super) async fn hold(site: &MirrorContext, change: &Change, me: &str) -> Result<String> {
+    let held = workflows::hold_all(site).await?;
+    let known = site.store().held_workflows(&site.repository().id, &site.mirror.id)?;
+    let (_, fence) = site::read(site).await?;
+    let mut after = fence.map(|fence| fence.document.held).unwrap_or_default();
+    after.extend(known.into_iter().map(|workflow| (workflow.path, workflow.state_before)));
+    site::note(site, change, me, |document| document.held.clone_from(&after)).await?;
+    Ok(held)
+}
+
+/// Gives a repository the workflow states of the master that it becomes.
+///
+/// # Errors
+/// The first that could not be switched; what moving the fence reports.
+pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> Result<String> {
+    let wanted = wanted(site, change).await?;
+    let role = change.role_of(&site.mirror.target.display());
+    let (mut switched, mut active) = (0_usize, 0_usize);
+    for workflow in list(site).await? {
+        let should = should_run(&workflow.path, role, &wanted);
+        if should.is_some_and(|should| should != workflow.state.is_active()) {
+            switch(site, &workflow, should == Some(true)).await?;
+            switched += 1;
+        }
+        active += usize::from(should.unwrap_or(workflow.state.is_active()));
+    }
+    for held in site.store().held_workflows(&site.repository().id, &site.mirror.id)? {
+        site.store().forget_held_workflow(&site.repository().id, &site.mirror.id, &held.path)?;
+    }
+    site::note(site, change, me, |document| document.held.clear()).await?;
+    Ok(format!("{active} active, {switched} switched"))
+}
+
+/// What [`enable`] would switch on, for a preview.
+///
+/// # Errors
+/// What keeps the workflows from being listed.
+pub(super) async fn to_enable(site: &MirrorContext, change: &Change) -> Result<Vec<String>> {
+    let wanted = wanted(site, change).await?;
+    let role = change.role_of(&site.mirror.target.display());
+    let listed = list(site).await?;
+    let on = listed.into_iter().filter(|workflow| should_run(&workflow.path, role, &wanted) == Some(true));
+    Ok(on.map(|workflow| workflow.path).collect())
+}
+
+/// Workflows that the master had and that the repository lacks.
+pub(super) async fn lacking(site: &MirrorContext, wanted: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let here = states(site).await?;
+    let active = wanted.iter().filter(|(path, state)| *state == "active" && !is_sentinel(path));
+    Ok(active.map(|(path, _)| path.clone()).filter(|path| !here.contains_key(path)).collect())
+}
+
+/// Sets `MIRROR_ROLE`, and the sentinel on or off with it.
+///
+/// # Errors
+/// The host's refusal.
+pub(super) async fn set_role(site: &MirrorContext, change: &Change) -> Result<String> {
+    let role = change.role_of(&site.mirror.target.display());
+    variables::set_role(site, role).await?;
+    for workflow in list(site).await?.iter().filter(|workflow| is_sentinel(&workflow.path)) {
+        let should = role != Role::Master;
+        if should != workflow.state.is_active() {
+            switch(site, workflow, should).await?;
+        }
+    }
+    Ok(role.as_str().to_owned())
+}
+
+/// The states that the repository gets, by path.
+async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String, String>> {
+    let from_old = || change.workflows.get(&change.old).cloned().unwrap_or_default();
+    if change.direction == Direction::Back {
+        return Ok(from_old());
+    }
+    let (_, fence) = site::read(site).await?;
+    let document = fence.map(|fence| fence.document);
+    let (held, masters) = document.map(|document| (document.held, document.master_workflows)).unwrap_or_default();
+    let remembered = site.store().source_workflows(&site.repository().id)?;
+    let candidates = match change.kind {
+        Kind::Switchover => [from_old(), BTreeMap::new()],
+        Kind::Failover if masters.is_empty() => [remembered, held],
+        Kind::Failover => [masters, held],
+        // What we switched off there, nothing else: it was master itself.
+        Kind::Demote => [held, BTreeMap::new()],
+    };
+    Ok(candidates.into_iter().find(|states| !states.is_empty()).unwrap_or_default())
+}
+
+/// Whether a workflow runs in this role; `None` where it stays as it is.
+fn should_run(path: &str, role: Role, wanted: &BTreeMap<String, String>) -> Option<bool> {
+    if is_sentinel(path) {
+        return Some(role != Role::Master);
+    }
+    wanted.get(path).map(|state| state == "active")
+}
+
+async fn list(site: &MirrorContext) -> Result<Vec<Workflow>> {
+    let (slug, client) = reach(site)?;
+    let listed = client.workflows(slug).await?;
+    Ok(listed
+        .into_iter()
+        .filter(|workflow| workflows::is_file(&workflow.path) && !workflow.state.is_deleted())
+        .collect())
+}
+
+async fn switch(site: &MirrorContext, workflow: &Workflow, on: bool) -> Result<()> {
+    let (slug, client) = reach(site)?;
+    if on {
+        client.enable_workflow(slug, workflow).await?;
+    } else {
+        client.disable_workflow(slug, workflow).await?;
+    }
+    let now = client.workflow(slug, workflow.id).await?;
+    if now.state.is_active() != on {
+        return Err(Error::passing(
+            Code::UnexpectedAnswer,
+            format!(
+                "{} of {slug} was switched {} and reads {}",
+                workflow.path,
+                if on { "on" } else { "off" },
+                now.state
+            ),
+            "Somebody else may switch it too: look at the workflows of the repository, then go on.",
+        ));
+    }
+    let action = if on { ChangeAction::Release } else { ChangeAction::Hold };
+    let change = Recorded {
+        aspect: Aspect::Workflows,
+        action,
+        name: workflow.path.clone(),
+        before: Some(workflow.state.to_string()),
+        after: Some(now.state.to_string()),
+    };
+    site.changed(change, ChangeOutcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_gets_what_the_master_had_and_only_a_stand_in_keeps_the_sentinel() {
+        let wanted = BTreeMap::from([
+            (".github/workflows/cron.yml".to_owned(), "active".to_owned()),
+            (".github/workflows/old.yml".to_owned(), "disabled_manually".to_owned()),
+        ]);
+        let run = |name: &str, role| should_run(&format!(".github/workflows/{name}"), role, &wanted);
+        assert_eq!(run("cron.yml", Role::Master), Some(true));
+        assert_eq!(run("old.yml", Role::Master), Some(false));
+        assert_eq!(run("new.yml", Role::Master), None);
+        assert_eq!(run("sentinel.yml", Role::Master), Some(false));
+        assert_eq!(run("sentinel.yml", Role::TemporaryMaster), Some(true));
+    }
+}
