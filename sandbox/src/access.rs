@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-use jiff::Timestamp;
 
 use crate::world::{AccountKind, Level, Repository, Role, Token, TokenKind, World};
 
@@ -23,7 +22,8 @@ pub(crate) struct Caller {
 impl Caller {
     /// Whom rate limits are counted for.
     pub(crate) fn limit_key(&self) -> u64 {
-        self.account_id.unwrap_or(0)
+        // The tokens of a repository's jobs share one budget.
+        self.token.as_deref().and_then(Token::job_repository).or(self.account_id).unwrap_or(0)
     }
 }
 
@@ -42,8 +42,8 @@ pub(crate) fn sign_in(world: &World, headers: &HeaderMap) -> Result<Caller, Sign
         return Ok(Caller::default());
     };
     let value = header.to_str().ok().and_then(token_value).ok_or(SignInFailure::BadCredentials)?;
-    let token =
-        world.token(&value).filter(|token| !token.is_expired(Timestamp::now())).ok_or(SignInFailure::BadCredentials)?;
+    let now = world.now();
+    let token = world.token(&value).filter(|token| !token.is_expired(now)).ok_or(SignInFailure::BadCredentials)?;
     let account = world.account(&token.login).ok_or(SignInFailure::BadCredentials)?;
     if account.suspended {
         return Err(SignInFailure::Suspended);
@@ -112,6 +112,8 @@ pub(crate) enum Denied {
     Role,
     /// The fine-grained token lacks the permission.
     Permission,
+    /// The job's token lacks the permission, or is of another repository.
+    Integration,
     /// The repository is read-only.
     Archived,
 }
@@ -134,6 +136,9 @@ pub(crate) fn role_of(world: &World, repository: &Repository, login: Option<&str
 
 /// Decides whether the caller may do what `need` says in this repository.
 pub(crate) fn check(world: &World, repository: &Repository, caller: &Caller, need: &Need) -> Result<(), Denied> {
+    if let Some(token) = caller.token.as_deref().filter(|token| token.job_repository().is_some()) {
+        return check_job(repository, token, need);
+    }
     let role = role_of(world, repository, caller.login.as_deref());
     if repository.private && !(role >= Role::Read && token_sees_private(repository, caller)) {
         return Err(Denied::NotFound);
@@ -155,9 +160,8 @@ pub(crate) fn check(world: &World, repository: &Repository, caller: &Caller, nee
                 return Err(Denied::NotFound);
             }
         }
-        TokenKind::FineGrained { .. } => {
-            let permitted =
-                token.covers(&repository.owner, &repository.name) && token.level(need.permission) >= Some(need.level);
+        TokenKind::FineGrained { .. } | TokenKind::Job { .. } => {
+            let permitted = token.covers(repository) && token.level(need.permission) >= Some(need.level);
             if !permitted || role < need.role {
                 return Err(Denied::Permission);
             }
@@ -169,10 +173,29 @@ pub(crate) fn check(world: &World, repository: &Repository, caller: &Caller, nee
     Ok(())
 }
 
+/// The same for the token of a job, whose rights are those of no person.
+fn check_job(repository: &Repository, token: &Token, need: &Need) -> Result<(), Denied> {
+    let reads_all = !repository.private && need.level == Level::Read && need.role <= Role::Read;
+    if !token.covers(repository) {
+        return match (repository.private, reads_all) {
+            (true, _) => Err(Denied::NotFound),
+            (false, true) => Ok(()),
+            (false, false) => Err(Denied::Integration),
+        };
+    }
+    if !reads_all && token.level(need.permission) < Some(need.level) {
+        return Err(Denied::Integration);
+    }
+    if repository.archived && need.level == Level::Write {
+        return Err(Denied::Archived);
+    }
+    Ok(())
+}
+
 fn token_sees_private(repository: &Repository, caller: &Caller) -> bool {
     caller.token.as_deref().is_some_and(|token| match token.kind {
         TokenKind::Classic { .. } => token.has_scope("repo"),
-        TokenKind::FineGrained { .. } => token.covers(&repository.owner, &repository.name),
+        TokenKind::FineGrained { .. } | TokenKind::Job { .. } => token.covers(repository),
     })
 }
 
@@ -181,7 +204,16 @@ pub(crate) fn may_change_workflows(caller: &Caller) -> bool {
     caller.token.as_deref().is_some_and(|token| match token.kind {
         TokenKind::Classic { .. } => token.has_scope("workflow"),
         TokenKind::FineGrained { .. } => token.level("workflows") >= Some(Level::Write),
+        TokenKind::Job { .. } => false,
     })
+}
+
+/// How the host calls the caller's token when it refuses workflow files, and what the token lacks.
+pub(crate) fn workflow_right(caller: &Caller) -> (&'static str, &'static str) {
+    match caller.token.as_deref().and_then(Token::job_repository) {
+        Some(_) => ("GitHub App", "`workflows` permission"),
+        None => ("Personal Access Token", "`workflow` scope"),
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@
 #![recursion_limit = "256"]
 
 mod access;
+mod actions;
+mod clock;
 mod faults;
 mod git;
 mod library;
@@ -60,14 +62,16 @@ mod shared;
 mod traffic;
 mod world;
 
+pub use actions::check_workflow;
 pub use faults::{Effect, Fault, FaultId, FaultMatcher};
 pub use library::{SecretEntry, WorkflowEntry};
 pub use options::{Options, SandboxError, SecondaryLimit};
 pub use sandbox::Sandbox;
 pub use traffic::{Exchange, Kind, RequestRecord, Transport};
 pub use world::{
-    ActionsPermissions, Level, Listing, Protection, PushRefusal, RepositorySpec, RepositoryState, Role, Run, RunStatus,
-    SelectedActions, TokenKind, TokenSpec, Variable, WorkflowPermissions, WorkflowState,
+    ActionsPermissions, Annotation, AnnotationLevel, Conclusion, Execute, Job, Level, Listing, Protection, PushRefusal,
+    RepositorySpec, RepositoryState, Role, Run, RunStatus, SelectedActions, Step, TokenKind, TokenSpec, Variable,
+    WorkflowPermissions, WorkflowState,
 };
 
 /// Header that carries the control key.

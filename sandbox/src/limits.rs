@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -22,24 +22,24 @@ pub(crate) struct Limits {
 struct Usage {
     core: Window,
     graphql: Window,
-    made: VecDeque<Instant>,
+    made: VecDeque<Timestamp>,
 }
 
 #[derive(Debug)]
 struct Window {
     used: u64,
-    started: Instant,
     reset_at: Timestamp,
 }
 
 impl Window {
-    fn new() -> Self {
-        Self { used: 0, started: Instant::now(), reset_at: Timestamp::now() + HOUR }
+    fn new(now: Timestamp) -> Self {
+        Self { used: 0, reset_at: now + HOUR }
     }
 
-    fn roll(&mut self) {
-        if self.started.elapsed() >= HOUR {
-            *self = Self::new();
+    /// A new window when its hour is over, or when the clock was set to before it.
+    fn roll(&mut self, now: Timestamp) {
+        if now >= self.reset_at || self.reset_at > now + HOUR {
+            *self = Self::new(now);
         }
     }
 
@@ -72,22 +72,22 @@ pub(crate) enum Budget {
 }
 
 impl Limits {
-    fn usage<T>(&self, account: u64, use_it: impl FnOnce(&mut Usage) -> T) -> T {
+    fn usage<T>(&self, account: u64, now: Timestamp, use_it: impl FnOnce(&mut Usage) -> T) -> T {
         let mut accounts: MutexGuard<'_, _> = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
         let usage = accounts.entry(account).or_insert_with(|| Usage {
-            core: Window::new(),
-            graphql: Window::new(),
+            core: Window::new(now),
+            graphql: Window::new(now),
             made: VecDeque::new(),
         });
-        usage.core.roll();
-        usage.graphql.roll();
+        usage.core.roll(now);
+        usage.graphql.roll(now);
         use_it(usage)
     }
 
     /// The state of a budget; with `count`, after this request was counted.
-    pub(crate) fn quota(&self, account: u64, budget: Budget, per_hour: u64, count: bool) -> Quota {
+    pub(crate) fn quota(&self, account: u64, budget: Budget, per_hour: u64, now: Timestamp, count: bool) -> Quota {
         let limit = if account == 0 { per_hour.min(ANONYMOUS_PER_HOUR) } else { per_hour };
-        self.usage(account, |usage| {
+        self.usage(account, now, |usage| {
             let (window, resource) = match budget {
                 Budget::Core => (&mut usage.core, "core"),
                 Budget::Graphql => (&mut usage.graphql, "graphql"),
@@ -100,21 +100,20 @@ impl Limits {
     }
 
     /// Sets how many requests of this hour an account has used, for tests of a nearly spent budget.
-    pub(crate) fn set_used(&self, account: u64, used: u64) {
-        self.usage(account, |usage| usage.core.used = used);
+    pub(crate) fn set_used(&self, account: u64, used: u64, now: Timestamp) {
+        self.usage(account, now, |usage| usage.core.used = used);
     }
 
     /// Counts a content-making request, or says how long to wait because there were too many.
-    pub(crate) fn make_content(&self, account: u64, limit: &SecondaryLimit) -> Result<(), Duration> {
-        let now = Instant::now();
-        self.usage(account, |usage| {
-            while usage.made.front().is_some_and(|first| now.duration_since(*first) >= HOUR) {
+    pub(crate) fn make_content(&self, account: u64, limit: &SecondaryLimit, now: Timestamp) -> Result<(), Duration> {
+        let age = |made: Timestamp| Duration::try_from(now.duration_since(made)).unwrap_or_default();
+        self.usage(account, now, |usage| {
+            while usage.made.front().is_some_and(|first| age(*first) >= HOUR) {
                 usage.made.pop_front();
             }
             let wait_for = |count: usize, span: Duration| {
                 let oldest = usage.made.len().checked_sub(count)?;
-                let age = now.duration_since(*usage.made.get(oldest)?);
-                span.checked_sub(age).filter(|wait| !wait.is_zero())
+                span.checked_sub(age(*usage.made.get(oldest)?)).filter(|wait| !wait.is_zero())
             };
             let wait = wait_for(limit.per_minute, MINUTE).max(wait_for(limit.per_hour, HOUR));
             match wait {
@@ -134,20 +133,21 @@ mod tests {
 
     #[test]
     fn content_is_refused_beyond_the_limit_and_each_account_has_its_own() {
-        let limits = Limits::default();
+        let (limits, now) = (Limits::default(), Timestamp::now());
         let limit = SecondaryLimit { per_minute: 2, per_hour: 10, status: 403 };
-        assert!(limits.make_content(1, &limit).is_ok());
-        assert!(limits.make_content(1, &limit).is_ok());
-        let wait = limits.make_content(1, &limit).unwrap_err();
+        assert!(limits.make_content(1, &limit, now).is_ok());
+        assert!(limits.make_content(1, &limit, now).is_ok());
+        let wait = limits.make_content(1, &limit, now).unwrap_err();
         assert!(wait <= MINUTE && wait > Duration::from_secs(50));
-        assert!(limits.make_content(2, &limit).is_ok());
+        assert!(limits.make_content(2, &limit, now).is_ok());
+        assert!(limits.make_content(1, &limit, now + MINUTE).is_ok(), "the minute is over when the clock says so");
     }
 
     #[test]
     fn only_counted_requests_use_up_the_budget() {
-        let limits = Limits::default();
-        assert_eq!(limits.quota(7, Budget::Core, 5_000, true).used, 1);
-        assert_eq!(limits.quota(7, Budget::Core, 5_000, false).remaining(), 4_999);
-        assert_eq!(limits.quota(0, Budget::Core, 5_000, false).limit, 60);
+        let (limits, now) = (Limits::default(), Timestamp::now());
+        assert_eq!(limits.quota(7, Budget::Core, 5_000, now, true).used, 1);
+        assert_eq!(limits.quota(7, Budget::Core, 5_000, now, false).remaining(), 4_999);
+        assert_eq!(limits.quota(0, Budget::Core, 5_000, now, false).limit, 60);
     }
 }

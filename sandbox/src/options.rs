@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::world::Execute;
+
 /// Settings of one sandbox; the defaults are GitHub's own limits, without latency.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -27,6 +29,10 @@ pub struct Options {
     /// Where the bare repositories are put, in a new folder for each start that stays at the end; when absent, in a
     /// temporary folder that is removed.
     pub data_dir: Option<PathBuf>,
+    /// Which workflows of new repositories are carried out; the others are only counted.
+    pub execute: Execute,
+    /// The program that the steps of workflows find as `gh`; when absent, whatever the search path has.
+    pub gh_program: Option<PathBuf>,
     /// The program `git`; its `http-backend` serves clones and pushes.
     pub git_program: PathBuf,
 }
@@ -44,6 +50,8 @@ impl Default for Options {
             variable_count_limit: 500,
             record_bodies: false,
             data_dir: None,
+            execute: Execute::None,
+            gh_program: None,
             git_program: PathBuf::from("git"),
         }
     }
@@ -97,6 +105,19 @@ pub enum SandboxError {
     /// The name cannot be used on GitHub.
     #[error("{0:?} is not a name that GitHub allows")]
     InvalidName(String),
+    /// The host would not start that run.
+    #[error("{workflow} cannot be started in {repository}: {reason}")]
+    NotStarted {
+        /// Owner and name.
+        repository: String,
+        /// Name or path of the workflow.
+        workflow: String,
+        /// The host's reason.
+        reason: String,
+    },
+    /// Runs were waited for, but did not end.
+    #[error("{0} runs have not ended within {1:?}")]
+    StillRunning(usize, Duration),
     /// The server has been stopped.
     #[error("the sandbox has been stopped")]
     Stopped,

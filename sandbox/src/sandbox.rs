@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 
+use crate::actions::{self, Actions};
 use crate::git;
 use crate::options::{Options, SandboxError};
 use crate::server;
@@ -76,7 +77,8 @@ impl Sandbox {
             None => folder.path().join("repositories"),
         };
         let pushes_dir = folder.path().join("pushes");
-        for dir in [&repositories_dir, &pushes_dir] {
+        let runs_dir = folder.path().join("runs");
+        for dir in [&repositories_dir, &pushes_dir, &runs_dir] {
             std::fs::create_dir_all(dir).map_err(prepare("a data folder"))?;
         }
         git::write_hooks(&pushes_dir).map_err(prepare("the hooks"))?;
@@ -92,10 +94,19 @@ impl Sandbox {
         let listener = listen().map_err(prepare("the port"))?;
         let control = listen().map_err(prepare("the control port"))?;
         let unix = UnixListener::bind(&socket).map_err(prepare("the socket for gh"))?;
+        let programs = match &options.gh_program {
+            Some(program) => {
+                let dir = folder.path().join("programs");
+                actions::offer_gh(&dir, program).map_err(prepare("gh for the steps of workflows"))?;
+                Some(dir)
+            }
+            None => None,
+        };
+        let actions = Actions::new(runs_dir, programs, socket.clone(), runtime.handle().clone());
         let url = |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
         let root_url = url(&listener).map_err(prepare("the port"))?;
         let control_url = url(&control).map_err(prepare("the control port"))? + "/_sandbox";
-        let shared = Arc::new(Shared::new(options, root_url, repositories_dir, pushes_dir, backend));
+        let shared = Shared::new(options, root_url, repositories_dir, pushes_dir, backend, actions);
         let control_key: Arc<str> = world::random_text(40).into();
         runtime.spawn(server::serve_tcp(Arc::clone(&shared), listener));
         runtime.spawn(server::serve_unix(Arc::clone(&shared), unix));
@@ -148,11 +159,7 @@ impl Sandbox {
     /// The operating system's, when the folder or the file cannot be written.
     pub fn write_gh_config(&self, dir: &Path) -> io::Result<()> {
         std::fs::create_dir_all(dir)?;
-        let socket = self.inner.socket.display();
-        std::fs::write(
-            dir.join("config.yml"),
-            format!("version: \"1\"\nprompt: disabled\ntelemetry: disabled\nhttp_unix_socket: {socket}\n"),
-        )
+        std::fs::write(dir.join("config.yml"), actions::gh_config(&self.inner.socket))
     }
 
     /// Ends the sandbox for all its handles: connections are closed, git children end.

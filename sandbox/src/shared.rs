@@ -1,13 +1,16 @@
 //! What every connection of one sandbox shares.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::actions::Actions;
+use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::limits::Limits;
 use crate::options::{Options, SandboxError};
@@ -15,6 +18,8 @@ use crate::traffic::Traffic;
 use crate::world::{Repository, RepositorySpec, World};
 
 pub(crate) struct Shared {
+    /// Itself, for tasks that outlive a request.
+    me: Weak<Shared>,
     pub options: Options,
     /// `http://127.0.0.1:PORT`.
     pub root_url: String,
@@ -24,6 +29,8 @@ pub(crate) struct Shared {
     pub http_backend: PathBuf,
     /// One folder per push under way, with its hooks.
     pub pushes_dir: PathBuf,
+    pub clock: Arc<Clock>,
+    pub actions: Actions,
     pub traffic: Traffic,
     pub faults: Faults,
     pub limits: Limits,
@@ -43,8 +50,12 @@ impl Shared {
         repositories_dir: PathBuf,
         pushes_dir: PathBuf,
         http_backend: PathBuf,
-    ) -> Self {
-        Self {
+        actions: Actions,
+    ) -> Arc<Self> {
+        let clock = Arc::new(Clock::default());
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            actions,
             latency: Mutex::new(options.latency),
             options,
             root_url,
@@ -54,16 +65,27 @@ impl Shared {
             traffic: Traffic::default(),
             faults: Faults::default(),
             limits: Limits::default(),
-            world: Mutex::default(),
+            world: Mutex::new(World::new(Arc::clone(&clock))),
+            clock,
             down: watch::Sender::new(false),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        }
+        })
     }
 
     /// The world, locked. Never hold it across an await or while git works.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Itself, unless it is just going.
+    pub(crate) fn handle(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
+    }
+
+    /// The world's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn latency(&self) -> Duration {
@@ -105,7 +127,10 @@ impl Shared {
             remove_folder(&path);
             return Err(SandboxError::RepositoryExists(slug));
         }
-        world.insert_repository(Repository::new(id, &owner, name, path, spec));
+        let now = world.now();
+        let mut repository = Repository::new(id, &owner, name, path, spec, now);
+        repository.execute = self.options.execute.clone();
+        world.insert_repository(repository);
         Ok(id)
     }
 

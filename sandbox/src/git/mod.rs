@@ -24,7 +24,7 @@ use crate::world::{Found, RepositoryState, TokenKind};
 
 pub(crate) use backend::find_backend;
 pub(crate) use hook::write_hooks;
-pub(crate) use policy::{NewCommits, Update, glob_matches, refusal_of_update};
+pub(crate) use policy::{NewCommits, Update, glob_matches, refusal_of_update, workflow_reason};
 pub(crate) use store::{change_ref, create_bare, is_empty, open};
 
 /// A git request, not yet read.
@@ -119,7 +119,7 @@ fn admit(shared: &Shared, request: GitRequest, body_size: Arc<AtomicU64>) -> Res
         Denied::NotFound if caller.token.is_some() => not_found(),
         Denied::NotFound | Denied::SignInFirst => sign_in(""),
         Denied::Archived => text(StatusCode::FORBIDDEN, "This repository was archived so it is read-only.\n"),
-        Denied::Role | Denied::Permission => {
+        Denied::Role | Denied::Permission | Denied::Integration => {
             let fine_grained =
                 caller.token.as_deref().is_some_and(|token| matches!(token.kind, TokenKind::FineGrained { .. }));
             let message = if fine_grained {

@@ -109,7 +109,7 @@ pub(super) fn judge(
                     Some(refusal) => refusal,
                     None if may_change_workflows => continue,
                     None => match command.new.and_then(|new| new_commits.changed_workflow(new)) {
-                        Some(path) => (workflow_reason(&path), Vec::new()),
+                        Some(path) => (workflow_reason(&pusher.caller, &path), Vec::new()),
                         None => continue,
                     },
                 },
@@ -187,8 +187,10 @@ fn is_fast_forward(git: &Git, old: Oid, new: Oid) -> bool {
     old == new || git.graph_descendant_of(new, old).unwrap_or(false)
 }
 
-fn workflow_reason(path: &str) -> String {
-    format!("refusing to allow a Personal Access Token to create or update workflow `{path}` without `workflow` scope")
+/// Why a token may not bring this workflow file.
+pub(crate) fn workflow_reason(caller: &Caller, path: &str) -> String {
+    let (token, right) = access::workflow_right(caller);
+    format!("refusing to allow a {token} to create or update workflow `{path}` without {right}")
 }
 
 /// The commits that a push brings, seen from the refs that were there before.

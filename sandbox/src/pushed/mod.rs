@@ -3,9 +3,10 @@
 mod triggers;
 
 use git2::{ObjectType, Oid, Repository as Git, Tree};
-use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::access::Caller;
+use crate::actions;
 use crate::shared::Shared;
 use crate::world::{Repository, Run, RunStatus, Workflow, WorkflowState};
 
@@ -33,6 +34,8 @@ pub(crate) struct RefChange {
 pub(crate) struct Actor {
     pub login: String,
     pub token_id: Option<u64>,
+    /// It is the token of a job, whose pushes start nothing.
+    pub is_job: bool,
 }
 
 impl Actor {
@@ -40,7 +43,15 @@ impl Actor {
         Self {
             login: caller.and_then(|caller| caller.login.clone()).unwrap_or_default(),
             token_id: caller.and_then(|caller| caller.token.as_ref().map(|token| token.id)),
+            is_job: caller
+                .and_then(|caller| caller.token.as_deref())
+                .is_some_and(|token| token.job_repository().is_some()),
         }
+    }
+
+    /// The host itself, in the name of this account.
+    pub(crate) fn host(login: &str) -> Self {
+        Self { login: login.to_owned(), token_id: None, is_job: false }
     }
 }
 
@@ -69,6 +80,9 @@ pub(crate) fn refs_changed(
     let _scanning = scan.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     adopt_default_branch(shared, repository_id, &git, changes);
     scan_workflows(shared, repository_id, &git)?;
+    if actor.is_job {
+        return Ok(());
+    }
     let tags = changes.iter().filter(|change| change.name.starts_with("refs/tags/")).count();
     for change in changes {
         if change.name.starts_with("refs/tags/") && tags > TAGS_AT_ONCE {
@@ -137,8 +151,18 @@ pub(crate) fn scan_workflows(shared: &Shared, id: u64, git: &Git) -> Result<(), 
     for file in &files {
         enlist(&mut world, id, file);
     }
+    let (now, scheduled) = (world.now(), world.scheduled());
     if let Some(repository) = world.repository_mut(id) {
-        repository.pushed_at = Timestamp::now();
+        repository.pushed_at = now;
+        for file in &files {
+            if let Some(workflow) = repository.workflows.get_mut(&file.path) {
+                let schedules = file.triggers.schedules();
+                if workflow.schedules != schedules {
+                    workflow.schedules = schedules;
+                    workflow.scheduled_until = scheduled;
+                }
+            }
+        }
         for path in gone {
             if let Some(workflow) = repository.workflows.get_mut(&path) {
                 workflow.present = false;
@@ -159,8 +183,8 @@ fn on_any_branch(git: &Git, path: &str) -> bool {
 /// Makes sure the host knows this workflow file, and gives its number.
 fn enlist(world: &mut crate::world::World, id: u64, file: &WorkflowFile) -> Option<u64> {
     let next = world.next_id();
+    let (now, scheduled) = (world.now(), world.scheduled());
     let repository = world.repository_mut(id)?;
-    let now = Timestamp::now();
     let listed = repository.listing.start(repository.permissions.enabled);
     let workflow = repository.workflows.entry(file.path.clone()).or_insert_with(|| Workflow {
         id: next,
@@ -171,8 +195,11 @@ fn enlist(world: &mut crate::world::World, id: u64, file: &WorkflowFile) -> Opti
         listed,
         created_at: now,
         updated_at: now,
+        schedules: Vec::new(),
+        scheduled_until: scheduled,
     });
     if !workflow.present {
+        workflow.scheduled_until = scheduled;
         workflow.present = true;
         workflow.listed = listed;
         workflow.updated_at = now;
@@ -199,15 +226,20 @@ fn start_push_runs(shared: &Shared, id: u64, git: &Git, change: &RefChange, acto
     if files.is_empty() {
         return;
     }
+    let payload = push_payload(change, actor, &commit);
     let paths = || changed_paths(git, change.old, commit.id());
     for file in &files {
         let push = Change { is_tag, name: short, paths: &paths };
-        if !file.triggers.on_push(&push) {
+        // As on GitHub, a file that cannot be used shows in a failed run of the push that brings it.
+        let is_broken = || executes(shared, id, &file.path) && actions::check_workflow(&file.path, &file.text).is_err();
+        if !file.triggers.on_push(&push) && (is_tag || !is_broken()) {
             continue;
         }
         let start = Start {
             path: file.path.clone(),
             event: "push",
+            reference: change.name.clone(),
+            payload: payload.clone(),
             head_branch: short.to_owned(),
             head_sha: commit.id().to_string(),
             title: commit.summary().ok().flatten().unwrap_or_default().to_owned(),
@@ -219,41 +251,78 @@ fn start_push_runs(shared: &Shared, id: u64, git: &Git, change: &RefChange, acto
     }
 }
 
+fn executes(shared: &Shared, id: u64, path: &str) -> bool {
+    shared.world().repository(id).is_some_and(|repository| repository.execute.includes(path))
+}
+
 /// A run that is to start.
 pub(crate) struct Start {
     pub path: String,
     pub event: &'static str,
+    /// Full name of the branch or tag.
+    pub reference: String,
     pub head_branch: String,
     pub head_sha: String,
     pub title: String,
+    /// What is particular to this event, as in `github.event`.
+    pub payload: Value,
 }
 
-/// Counts a run of an active workflow and gives its number; none if the workflow is unknown or disabled.
+/// Starts a run of an active workflow and gives its number; none if the workflow is unknown or disabled. It is carried
+/// out if the repository says so, else only counted.
 pub(crate) fn start_run(shared: &Shared, id: u64, start: &Start, actor: &Actor) -> Option<u64> {
-    let mut world = shared.world();
-    let run_id = world.next_id();
-    let repository: &mut Repository = world.repository_mut(id)?;
-    let workflow = repository.workflows.get(&start.path).filter(|workflow| workflow.state == WorkflowState::Active)?;
-    let number = repository.runs.iter().filter(|run| run.workflow_id == workflow.id).count() as u64;
-    let now = Timestamp::now();
-    let run = Run {
-        id: run_id,
-        run_number: number + 1,
-        workflow_id: workflow.id,
-        path: workflow.path.clone(),
-        name: workflow.name.clone(),
-        event: start.event.to_owned(),
-        head_branch: start.head_branch.clone(),
-        head_sha: start.head_sha.clone(),
-        title: start.title.clone(),
-        actor: actor.login.clone(),
-        token_id: actor.token_id,
-        status: RunStatus::Queued,
-        created_at: now,
-        updated_at: now,
+    let (run_id, executed) = {
+        let mut world = shared.world();
+        let (run_id, now) = (world.next_id(), world.now());
+        let repository: &mut Repository = world.repository_mut(id)?;
+        let workflow =
+            repository.workflows.get(&start.path).filter(|workflow| workflow.state == WorkflowState::Active)?;
+        let number = repository.runs.iter().filter(|run| run.workflow_id == workflow.id).count() as u64;
+        let executed = repository.execute.includes(&start.path);
+        let run = Run {
+            id: run_id,
+            run_number: number + 1,
+            workflow_id: workflow.id,
+            path: workflow.path.clone(),
+            name: workflow.name.clone(),
+            event: start.event.to_owned(),
+            head_branch: start.head_branch.clone(),
+            head_sha: start.head_sha.clone(),
+            title: start.title.clone(),
+            actor: actor.login.clone(),
+            token_id: actor.token_id,
+            executed,
+            status: RunStatus::Queued,
+            conclusion: None,
+            problem: None,
+            jobs: Vec::new(),
+            created_at: now,
+            updated_at: now,
+        };
+        repository.runs.push(run);
+        (run_id, executed)
     };
-    repository.runs.push(run);
+    if executed {
+        actions::launch(shared, id, run_id, &start.reference, start.payload.clone());
+    }
     Some(run_id)
+}
+
+fn push_payload(change: &RefChange, actor: &Actor, commit: &git2::Commit<'_>) -> Value {
+    let name_of = |oid: Option<Oid>| oid.unwrap_or(Oid::ZERO_SHA1).to_string();
+    json!({
+        "ref": change.name,
+        "before": name_of(change.old),
+        "after": name_of(change.new),
+        "created": change.old.is_none(),
+        "deleted": false,
+        "pusher": {"name": actor.login},
+        "head_commit": {
+            "id": commit.id().to_string(),
+            "tree_id": commit.tree_id().to_string(),
+            "message": commit.message().unwrap_or_default(),
+        },
+    })
 }
 
 /// A commit message that asks for no runs.
@@ -316,17 +385,22 @@ fn changed_paths(git: &Git, old: Option<Oid>, new: Oid) -> Vec<String> {
     read().unwrap_or_default()
 }
 
-/// The branch, else the tag, of this short or full name: its short name and commit.
-pub(crate) fn branch_or_tag(git: &Git, name: &str) -> Option<(String, Oid)> {
-    let short = ["refs/heads/", "refs/tags/"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+/// The branch, else the tag, of this short or full name: its full name and commit.
+pub(crate) fn full_name(git: &Git, name: &str) -> Option<(String, Oid)> {
+    let short = short_name(name);
     ["refs/heads/", "refs/tags/"].iter().find_map(|prefix| {
         let full = format!("{prefix}{short}");
         if name.starts_with("refs/") && full != name {
             return None;
         }
         let commit = git.find_reference(&full).ok()?.peel_to_commit().ok()?;
-        Some((short.to_owned(), commit.id()))
+        Some((full, commit.id()))
     })
+}
+
+/// A branch's or tag's name without `refs/…/`.
+pub(crate) fn short_name(name: &str) -> &str {
+    ["refs/heads/", "refs/tags/"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 
 /// First line of a commit's message.

@@ -3,12 +3,16 @@
 use globset::GlobBuilder;
 use serde_json::Value;
 
+use crate::actions::Cron;
+
 /// A workflow file, as far as the sandbox reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkflowFile {
     pub path: String,
     /// `name:`, else the path.
     pub name: String,
+    /// The whole file.
+    pub text: String,
     pub triggers: Triggers,
 }
 
@@ -17,7 +21,8 @@ impl WorkflowFile {
     pub(crate) fn parse(path: &str, text: &str) -> Self {
         let document: Value = serde_saphyr::from_str(text).unwrap_or(Value::Null);
         let name = document.get("name").and_then(Value::as_str).unwrap_or(path).to_owned();
-        Self { path: path.to_owned(), name, triggers: Triggers(document.get("on").cloned().unwrap_or(Value::Null)) }
+        let triggers = Triggers(document.get("on").cloned().unwrap_or(Value::Null));
+        Self { path: path.to_owned(), name, text: text.to_owned(), triggers }
     }
 }
 
@@ -35,6 +40,13 @@ pub(crate) struct Change<'a> {
 }
 
 impl Triggers {
+    /// Its schedules that are valid.
+    pub(crate) fn schedules(&self) -> Vec<Cron> {
+        let items = self.0.get("schedule").and_then(Value::as_array);
+        let crons = items.into_iter().flatten().filter_map(|item| item.get("cron")?.as_str());
+        crons.filter_map(|cron| Cron::parse(cron).ok()).collect()
+    }
+
     /// True if the event is among the triggers, whatever its filters.
     pub(crate) fn has(&self, event: &str) -> bool {
         match &self.0 {

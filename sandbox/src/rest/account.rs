@@ -53,7 +53,10 @@ pub(super) fn root(call: &Call) -> Answer {
 }
 
 pub(super) fn current(shared: &Shared, call: &Call) -> Answer {
-    let (_, login) = signed_in(call)?;
+    let (caller, login) = signed_in(call)?;
+    if caller.token.as_deref().is_some_and(|token| token.job_repository().is_some()) {
+        return Err(Refusal::not_accessible_by_integration());
+    }
     let world = shared.world();
     let account = world.account(login).ok_or_else(Refusal::not_found)?;
     let mut value = profile(&world, call, account);
@@ -146,7 +149,9 @@ fn extend(value: &mut Value, more: Value) {
 
 pub(super) fn rate_limit(shared: &Shared, call: &Call) -> Answer {
     let caller = call.caller.as_ref().map_err(|_| Refusal::bad_credentials())?;
-    let quota = |budget| shared.limits.quota(caller.limit_key(), budget, shared.options.rate_limit_per_hour, false);
+    let quota = |budget| {
+        shared.limits.quota(caller.limit_key(), budget, shared.options.rate_limit_per_hour, shared.now(), false)
+    };
     let core = quota_entry(quota(Budget::Core));
     let graphql = quota_entry(quota(Budget::Graphql));
     let search = json!({"limit": 30, "used": 0, "remaining": 30, "reset": core["reset"]});

@@ -213,7 +213,7 @@ fn commit_change(
     write: &Write,
     blob: Option<Oid>,
 ) -> Result<(Oid, bool), Refusal> {
-    let (_, call, ..) = at;
+    let (shared, call, ..) = at;
     let (caller, login) = signed_in(call)?;
     if path.starts_with(WORKFLOWS) && !access::may_change_workflows(caller) {
         // GitHub hides the endpoint from such tokens.
@@ -241,7 +241,7 @@ fn commit_change(
     };
     let tree = git.find_tree(update.create_updated(git, &base)?)?;
     let signature = |person: Option<&Person>| -> Result<Signature<'static>, Refusal> {
-        let default = default_signature(login)?;
+        let default = default_signature(login, shared.now())?;
         let Some(person) = person else {
             return Ok(default);
         };

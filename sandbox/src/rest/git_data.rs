@@ -239,12 +239,12 @@ struct Person {
 }
 
 impl Person {
-    fn signature(&self, login: &str) -> Result<Signature<'static>, Refusal> {
+    fn signature(&self, login: &str, now: Timestamp) -> Result<Signature<'static>, Refusal> {
         let name = self.name.as_deref().unwrap_or(login);
         let fallback = address(login);
         let email = self.email.as_deref().unwrap_or(&fallback);
         let when = match &self.date {
-            None => Timestamp::now(),
+            None => now,
             Some(text) => {
                 text.parse().map_err(|_| Refusal::unprocessable(&format!("Invalid request.\n\n{text} is no date.")))?
             }
@@ -258,8 +258,8 @@ fn address(login: &str) -> String {
 }
 
 /// The author of what an account makes without saying otherwise.
-pub(super) fn default_signature(login: &str) -> Result<Signature<'static>, Refusal> {
-    let now = Time::new(Timestamp::now().as_second(), 0);
+pub(super) fn default_signature(login: &str, now: Timestamp) -> Result<Signature<'static>, Refusal> {
+    let now = Time::new(now.as_second(), 0);
     Ok(Signature::new(login, &address(login), &now)?)
 }
 
@@ -274,7 +274,8 @@ struct CreateCommit {
 }
 
 pub(super) fn create_commit(at: At<'_>) -> Answer {
-    let (_, call, ..) = at;
+    let (shared, call, ..) = at;
+    let now = shared.now();
     let found = target(at, WRITE)?;
     let (_, login) = super::rights::signed_in(call)?;
     let create: CreateCommit = call.json()?;
@@ -287,8 +288,8 @@ pub(super) fn create_commit(at: At<'_>) -> Answer {
         parents.push(git.find_commit(oid)?);
     }
     let signature = |person: Option<&Person>| match person {
-        Some(person) => person.signature(login),
-        None => default_signature(login),
+        Some(person) => person.signature(login, now),
+        None => default_signature(login, now),
     };
     let author = signature(create.author.as_ref())?;
     let committer = signature(create.committer.as_ref().or(create.author.as_ref()))?;
@@ -367,7 +368,7 @@ struct CreateTag {
 }
 
 pub(super) fn create_tag(at: At<'_>) -> Answer {
-    let (_, call, ..) = at;
+    let (shared, call, ..) = at;
     let found = target(at, WRITE)?;
     let (_, login) = super::rights::signed_in(call)?;
     let create: CreateTag = call.json()?;
@@ -377,8 +378,8 @@ pub(super) fn create_tag(at: At<'_>) -> Answer {
     let oid = existing(&git, &create.object, kind, "Object does not exist")?;
     let object = git.find_object(oid, None)?;
     let tagger = match &create.tagger {
-        Some(person) => person.signature(login)?,
-        None => default_signature(login)?,
+        Some(person) => person.signature(login, shared.now())?,
+        None => default_signature(login, shared.now())?,
     };
     let oid = git.tag_annotation_create(&create.tag, &object, &tagger, &create.message)?;
     let value = tag_value(&git, &found, oid)?;
@@ -398,7 +399,7 @@ fn tag_value(git: &Git, found: &Target, oid: Oid) -> Result<Value, Refusal> {
     let tagged = tag.target_id().to_string();
     let tagger = match tag.tagger() {
         Some(person) => person_value(&person),
-        None => person_value(&default_signature("nobody")?),
+        None => person_value(&default_signature("nobody", Timestamp::UNIX_EPOCH)?),
     };
     Ok(json!({
         "node_id": object_node_id("T", found.id, &oid.to_string()),

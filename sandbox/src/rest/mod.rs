@@ -28,6 +28,7 @@ mod workflows;
 pub(crate) use call::Call;
 #[cfg(feature = "openapi")]
 pub(crate) use call::percent_decode;
+pub(crate) use call::percent_encode;
 pub(crate) use reply::{Refusal, Reply};
 pub(crate) use route::answer;
 

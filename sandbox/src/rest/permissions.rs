@@ -48,6 +48,9 @@ pub(super) fn put(at: At<'_>) -> Answer {
         ));
     }
     change(at, WRITE, |repository| {
+        if put.enabled {
+            repository.actions_switched_on(&at.0.clock);
+        }
         let permissions = &mut repository.permissions;
         permissions.enabled = put.enabled;
         if let Some(allowed) = put.allowed_actions {
@@ -55,9 +58,6 @@ pub(super) fn put(at: At<'_>) -> Answer {
         }
         if let Some(required) = put.sha_pinning_required {
             permissions.sha_pinning_required = required;
-        }
-        if put.enabled {
-            repository.actions_switched_on();
         }
         Ok(Reply::no_content())
     })

@@ -107,6 +107,7 @@ pub(super) fn user(call: &Call, account: &Account) -> Value {
     let prefix = match account.kind {
         AccountKind::User => "U",
         AccountKind::Organization => "O",
+        AccountKind::Bot => "BOT",
     };
     json!({
         "login": account.login,

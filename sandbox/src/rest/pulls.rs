@@ -1,6 +1,5 @@
 //! `pulls`: opening, listing, reading, closing. Merging is not here.
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -48,7 +47,12 @@ struct Create {
 pub(super) fn create(at: At<'_>) -> Answer {
     let (shared, call, owner, _) = at;
     let found = target(at, WRITE)?;
-    let (_, login) = signed_in(call)?;
+    let (caller, login) = signed_in(call)?;
+    let is_job = caller.token.as_deref().is_some_and(|token| token.job_repository().is_some());
+    if is_job && !read(at, WRITE, |_, repository| Ok(repository.workflow_permissions.can_approve_pull_request_reviews))?
+    {
+        return Err(Refusal::forbidden("GitHub Actions is not permitted to create or approve pull requests."));
+    }
     let create: Create = call.json()?;
     let git = found.open()?;
     let head = create.head.strip_prefix(&format!("{owner}:")).unwrap_or(&create.head);
@@ -90,7 +94,7 @@ pub(super) fn create(at: At<'_>) -> Answer {
             author: login.to_owned(),
             open: true,
             draft: create.draft,
-            created_at: Timestamp::now(),
+            created_at: shared.now(),
         });
         Ok(number)
     })?;

@@ -1,7 +1,6 @@
 //! `git/ref`, `git/matching-refs`, `git/refs`: refs of every kind, as compare-and-swap where GitHub makes them so.
 
 use git2::{ErrorCode, ObjectType, Oid, Reference, Repository as Git};
-use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -160,12 +159,7 @@ pub(super) fn require_allowed(
         && !access::may_change_workflows(caller)
         && let Some(path) = git::NewCommits::of(git)?.changed_workflow(new)
     {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            &format!(
-                "refusing to allow a Personal Access Token to create or update workflow `{path}` without `workflow` scope"
-            ),
-        ));
+        return Err(Refusal::forbidden(&git::workflow_reason(caller, &path)));
     }
     Ok(())
 }

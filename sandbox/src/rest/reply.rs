@@ -138,6 +138,11 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, message)
     }
 
+    /// What a job's token is told that may not.
+    pub(crate) fn not_accessible_by_integration() -> Self {
+        Self::forbidden("Resource not accessible by integration")
+    }
+
     pub(crate) fn conflict(message: &str) -> Self {
         Self::new(StatusCode::CONFLICT, message)
     }

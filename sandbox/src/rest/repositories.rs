@@ -1,7 +1,6 @@
 //! `/repos/{owner}/{name}` itself: reading, making, changing, deleting.
 
 use hyper::StatusCode;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -98,14 +97,15 @@ pub(super) fn make(
         let wanted = if private { "repo" } else { "public_repo" };
         let refusal = match &token.kind {
             TokenKind::Classic { .. } if token.has_scope(wanted) => None,
-            TokenKind::FineGrained { repositories, .. }
+            TokenKind::FineGrained { owner: resource_owner, repositories, .. }
                 if repositories.is_empty()
-                    && token.covers(owner, name)
+                    && resource_owner.eq_ignore_ascii_case(owner)
                     && token.level(ADMIN.permission) >= Some(ADMIN.level) =>
             {
                 None
             }
             TokenKind::Classic { .. } => Some(Refusal::not_found()),
+            TokenKind::Job { .. } => Some(Refusal::not_accessible_by_integration()),
             TokenKind::FineGrained { .. } => {
                 Some(Refusal::forbidden("Resource not accessible by personal access token"))
             }
@@ -179,6 +179,7 @@ pub(super) fn update(at: At<'_>) -> Answer {
     {
         return Err(Refusal::validation("Repository", "name", "name already exists on this account"));
     }
+    let now = shared.now();
     if let Some(repository) = shared.world().repository_mut(found.id) {
         let private = update.visibility.map(|visibility| visibility != "public").or(update.private);
         repository.private = private.unwrap_or(repository.private);
@@ -189,7 +190,7 @@ pub(super) fn update(at: At<'_>) -> Answer {
         if let Some(branch) = &update.default_branch {
             branch.clone_into(&mut repository.default_branch);
         }
-        repository.updated_at = Timestamp::now();
+        repository.updated_at = now;
     }
     if update.default_branch.is_some() {
         pushed::scan_workflows(shared, found.id, &found.open()?)?;

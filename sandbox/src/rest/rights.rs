@@ -139,6 +139,7 @@ fn refusal(denied: Denied) -> Refusal {
         Denied::SignInFirst => Refusal::sign_in_first(),
         Denied::Role => Refusal::forbidden("Must have admin rights to Repository."),
         Denied::Permission => Refusal::forbidden("Resource not accessible by personal access token"),
+        Denied::Integration => Refusal::not_accessible_by_integration(),
         Denied::Archived => Refusal::forbidden("Repository was archived so is read-only."),
     }
 }

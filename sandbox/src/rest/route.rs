@@ -13,7 +13,10 @@ use super::{
 use crate::access::{Caller, SignInFailure};
 use crate::limits::Budget;
 use crate::shared::Shared;
-use crate::world::TokenKind;
+use crate::world::{Token, TokenKind};
+
+/// What the tokens of a repository's jobs may ask in an hour.
+const JOB_REQUESTS_PER_HOUR: u64 = 1_000;
 
 /// API versions that can be asked for; the first is the default.
 const API_VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
@@ -34,10 +37,14 @@ pub(crate) fn answer(shared: &Shared, call: Call) -> Reply {
         return with_request_id(Refusal::bad_request("Unsupported API version").into());
     }
     let budget = if call.path == "/graphql" { Budget::Graphql } else { Budget::Core };
-    let per_hour = shared.options.rate_limit_per_hour;
+    let per_hour = match caller.token.as_deref().and_then(Token::job_repository) {
+        Some(_) => shared.options.rate_limit_per_hour.min(JOB_REQUESTS_PER_HOUR),
+        None => shared.options.rate_limit_per_hour,
+    };
     let key = caller.limit_key();
+    let now = shared.now();
     let free = call.path == "/rate_limit";
-    let spent = !free && shared.limits.quota(key, budget, per_hour, false).remaining() == 0;
+    let spent = !free && shared.limits.quota(key, budget, per_hour, now, false).remaining() == 0;
     let reply = if spent {
         Refusal::primary_limit(key).into()
     } else {
@@ -45,7 +52,7 @@ pub(crate) fn answer(shared: &Shared, call: Call) -> Reply {
     };
     let reply = conditional(&call, reply);
     let counts = !free && !spent && reply.status != StatusCode::NOT_MODIFIED;
-    let quota = shared.limits.quota(key, budget, per_hour, counts);
+    let quota = shared.limits.quota(key, budget, per_hour, now, counts);
     let mut reply = with_request_id(reply);
     let mut set = |name: &'static str, value: String| {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -72,7 +79,7 @@ fn token_headers(caller: &Caller, call: &Call, set: &mut impl FnMut(&'static str
             set("x-oauth-scopes", scopes.join(", "));
             set("x-accepted-oauth-scopes", "repo".to_owned());
         }
-        TokenKind::FineGrained { .. } => {
+        TokenKind::FineGrained { .. } | TokenKind::Job { .. } => {
             if let Some(need) = call.need.get() {
                 set("x-accepted-github-permissions", need.accepted());
             }
@@ -110,7 +117,7 @@ fn content_limit(shared: &Shared, call: &Call, account: u64) -> Result<(), Refus
     if !makes {
         return Ok(());
     }
-    shared.limits.make_content(account, limit).map_err(|wait| {
+    shared.limits.make_content(account, limit, shared.now()).map_err(|wait| {
         let status = StatusCode::from_u16(limit.status).unwrap_or(StatusCode::FORBIDDEN);
         Refusal::secondary_limit(status, Some(wait))
     })

@@ -1,6 +1,6 @@
-//! `actions/runs`: runs are counted and kept; carrying them out is not this module's work.
+//! `actions/runs`: lists, single runs, cancelling. Carrying them out is in [`crate::actions`], their jobs in `jobs.rs`.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -9,7 +9,8 @@ use super::reply::{Refusal, Reply};
 use super::rights::{At, change, read};
 use super::workflows;
 use crate::access::Need;
-use crate::world::{Repository, Role, Run, RunStatus, World, node_id};
+use crate::actions;
+use crate::world::{Conclusion, Repository, Role, Run, World, node_id};
 
 const READ: Need = Need::read("actions");
 const WRITE: Need = Need::write("actions").by(Role::Write);
@@ -27,6 +28,7 @@ fn list_where(at: At<'_>, wanted: impl Fn(&Run) -> bool) -> Answer {
     let (shared, call, ..) = at;
     let page = Page::of(call, &shared.options)?;
     let asked = |name: &str, value: &str| call.query(name).is_none_or(|asked| asked == value);
+    let created = call.query("created").map(Span::parse).transpose()?;
     let runs = read(at, READ, |world, repository| {
         Ok(repository
             .runs
@@ -37,7 +39,8 @@ fn list_where(at: At<'_>, wanted: impl Fn(&Run) -> bool) -> Answer {
             .filter(|run| asked("branch", &run.head_branch))
             .filter(|run| asked("head_sha", &run.head_sha))
             .filter(|run| asked("actor", &run.actor))
-            .filter(|run| asked("status", status(run).0) || asked("status", status(run).1))
+            .filter(|run| call.query("status").is_none_or(|asked| stands(run, asked)))
+            .filter(|run| created.as_ref().is_none_or(|created| created.includes(run.created_at)))
             .map(|run| entry(at, world, repository, run))
             .collect::<Vec<_>>())
     })?;
@@ -45,42 +48,32 @@ fn list_where(at: At<'_>, wanted: impl Fn(&Run) -> bool) -> Answer {
 }
 
 pub(super) fn get(at: At<'_>, id: &str) -> Answer {
-    let value = read(at, READ, |world, repository| {
-        repository
-            .runs
-            .iter()
-            .find(|run| run.id.to_string() == id)
-            .map(|run| entry(at, world, repository, run))
-            .ok_or_else(Refusal::not_found)
-    })?;
+    let value = read(at, READ, |world, repository| one(repository, id).map(|run| entry(at, world, repository, run)))?;
     Ok(Reply::json(&value))
 }
 
 pub(super) fn cancel(at: At<'_>, id: &str) -> Answer {
-    change(at, WRITE, |repository| {
-        let run = repository.runs.iter_mut().find(|run| run.id.to_string() == id).ok_or_else(Refusal::not_found)?;
-        if run.status == RunStatus::Cancelled {
-            return Err(Refusal::conflict("Cannot cancel a workflow run that is completed."));
-        }
-        run.status = RunStatus::Cancelled;
-        run.updated_at = Timestamp::now();
-        Ok(Reply::with_status(hyper::StatusCode::ACCEPTED, &json!({})))
-    })
+    let (repository, run) = read(at, WRITE, |_, repository| Ok((repository.id, one(repository, id)?.id)))?;
+    if !actions::cancel(at.0, repository, run) {
+        return Err(Refusal::conflict("Cannot cancel a workflow run that is completed."));
+    }
+    Ok(Reply::with_status(hyper::StatusCode::ACCEPTED, &json!({})))
 }
 
-/// GitHub's `status` and `conclusion`.
-fn status(run: &Run) -> (&'static str, &'static str) {
-    match run.status {
-        RunStatus::Queued => ("queued", ""),
-        RunStatus::Cancelled => ("completed", "cancelled"),
-    }
+/// The run of this number.
+pub(super) fn one<'r>(repository: &'r Repository, id: &str) -> Result<&'r Run, Refusal> {
+    repository.runs.iter().find(|run| run.id.to_string() == id).ok_or_else(Refusal::not_found)
+}
+
+/// True if it is in this state, or ended so.
+fn stands(run: &Run, asked: &str) -> bool {
+    run.status.as_str() == asked || run.conclusion.is_some_and(|conclusion| conclusion.as_str() == asked)
 }
 
 fn entry(at: At<'_>, world: &World, repository: &Repository, run: &Run) -> Value {
     let (shared, call, ..) = at;
     let base = call.url(&format!("/repos/{}", repository.slug()));
     let url = format!("{base}/actions/runs/{}", run.id);
-    let (status, conclusion) = status(run);
     let actor = user_of(world, call, &run.actor);
     let small = present::minimal_repository(world, call, shared, repository);
     json!({
@@ -94,8 +87,8 @@ fn entry(at: At<'_>, world: &World, repository: &Repository, run: &Run) -> Value
         "run_number": run.run_number,
         "run_attempt": 1,
         "event": run.event,
-        "status": status,
-        "conclusion": if conclusion.is_empty() { Value::Null } else { conclusion.into() },
+        "status": run.status.as_str(),
+        "conclusion": run.conclusion.map(Conclusion::as_str),
         "workflow_id": run.workflow_id,
         "check_suite_id": run.id,
         "check_suite_node_id": node_id("CS", run.id),
@@ -119,4 +112,56 @@ fn entry(at: At<'_>, world: &World, repository: &Repository, run: &Run) -> Value
         "repository": small,
         "head_repository": small,
     })
+}
+
+/// A range of days or moments, as in searches: `2026-01-01..2026-02-01`, `>=2026-01-01T12:00:00Z`, `*..2026-01-01`.
+struct Span {
+    from: Timestamp,
+    /// Not included.
+    until: Timestamp,
+}
+
+impl Span {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let wrong = || Refusal::unprocessable(&format!("Invalid request.\n\ncreated is no range of dates: {text}."));
+        let (first, last) = match text.split_once("..") {
+            Some((first, last)) => (bounds(first, wrong)?, bounds(last, wrong)?),
+            None => {
+                let one = |rest| bounds(rest, wrong);
+                let open = (Timestamp::MIN, Timestamp::MAX);
+                if let Some(rest) = text.strip_prefix(">=") {
+                    (one(rest)?, open)
+                } else if let Some(rest) = text.strip_prefix("<=") {
+                    (open, one(rest)?)
+                } else if let Some(rest) = text.strip_prefix('>') {
+                    ((one(rest)?.1, Timestamp::MAX), open)
+                } else if let Some(rest) = text.strip_prefix('<') {
+                    (open, (Timestamp::MIN, one(rest)?.0))
+                } else {
+                    (one(text)?, one(text)?)
+                }
+            }
+        };
+        Ok(Self { from: first.0, until: last.1 })
+    }
+
+    fn includes(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+/// When a day or second begins, and when the next one does.
+fn bounds(text: &str, wrong: impl Fn() -> Refusal) -> Result<(Timestamp, Timestamp), Refusal> {
+    if text == "*" {
+        return Ok((Timestamp::MIN, Timestamp::MAX));
+    }
+    let after = |from: Timestamp, hours: i64, seconds: i64| {
+        from.checked_add(hours.hours().seconds(seconds)).map(|until| (from, until)).map_err(|_| wrong())
+    };
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return after(moment, 0, 1);
+    }
+    let day: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
+    let from = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?.timestamp();
+    after(from, 24, 0)
 }

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -67,8 +66,8 @@ pub(super) fn put(at: At<'_>, name: &str) -> Answer {
         return Err(Refusal::validation("Secret", "value", "Value is too large (maximum is 48 KB)"));
     }
     let name = name.to_uppercase();
+    let now = shared.now();
     let created = change(at, WRITE, |repository| {
-        let now = Timestamp::now();
         if let Some(secret) = repository.secrets.get_mut(&name) {
             secret.value = value;
             secret.updated_at = now;

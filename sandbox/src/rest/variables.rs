@@ -1,6 +1,5 @@
 //! `actions/variables`.
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,6 +39,7 @@ pub(super) fn create(at: At<'_>) -> Answer {
     let create: Create = call.json()?;
     check_name("Variable", &create.name)?;
     check_size(&create.value, shared.options.value_size_limit)?;
+    let now = shared.now();
     let limit = shared.options.variable_count_limit;
     let name = create.name.to_uppercase();
     change(at, WRITE, |repository| {
@@ -53,7 +53,7 @@ pub(super) fn create(at: At<'_>) -> Answer {
                 &format!("The repository has the most variables it may have ({limit})"),
             ));
         }
-        let now = Timestamp::now();
+
         repository
             .variables
             .insert(name.clone(), Variable { name, value: create.value, created_at: now, updated_at: now });
@@ -74,6 +74,7 @@ pub(super) fn update(at: At<'_>, name: &str) -> Answer {
     if let Some(value) = &update.value {
         check_size(value, shared.options.value_size_limit)?;
     }
+    let now = shared.now();
     let before = name.to_uppercase();
     let after = match &update.name {
         Some(name) => {
@@ -91,7 +92,7 @@ pub(super) fn update(at: At<'_>, name: &str) -> Answer {
         if let Some(value) = update.value {
             variable.value = value;
         }
-        variable.updated_at = Timestamp::now();
+        variable.updated_at = now;
         repository.variables.insert(after, variable);
         Ok(Reply::no_content())
     })

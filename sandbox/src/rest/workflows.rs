@@ -1,14 +1,14 @@
 //! `actions/workflows`: which there are, whether they may run, and starting one by hand.
 
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Answer;
 use super::present::{Page, time};
 use super::reply::{Refusal, Reply};
 use super::rights::{At, Target, change, target};
 use crate::access::Need;
+use crate::actions;
 use crate::pushed;
 use crate::world::{Repository, Role, Workflow, WorkflowState, node_id};
 
@@ -47,8 +47,7 @@ pub(super) fn disable(at: At<'_>, id: &str) -> Answer {
 fn set_state(at: At<'_>, id: &str, state: WorkflowState) -> Answer {
     change(at, WRITE, |repository| {
         let workflow = one_mut(repository, id)?;
-        workflow.state = state;
-        workflow.updated_at = Timestamp::now();
+        workflow.set_state(state, &at.0.clock);
         Ok(Reply::no_content())
     })
 }
@@ -58,6 +57,8 @@ struct Dispatch {
     #[serde(rename = "ref")]
     reference: String,
     #[serde(default)]
+    inputs: Option<Map<String, Value>>,
+    #[serde(default)]
     return_run_details: bool,
 }
 
@@ -65,10 +66,11 @@ pub(super) fn dispatch(at: At<'_>, id: &str) -> Answer {
     let (shared, call, ..) = at;
     let found = target(at, WRITE)?;
     let dispatch: Dispatch = call.json()?;
-    let (path, state, actions_on) = change(at, WRITE, |repository| {
-        let actions_on = repository.permissions.enabled;
+    let (path, state, actions_on, executed) = change(at, WRITE, |repository| {
+        let (actions_on, execute) = (repository.permissions.enabled, repository.execute.clone());
         let workflow = one_mut(repository, id)?;
-        Ok((workflow.path.clone(), workflow.state, actions_on))
+        let executed = execute.includes(&workflow.path);
+        Ok((workflow.path.clone(), workflow.state, actions_on, executed))
     })?;
     if !actions_on {
         return Err(Refusal::unprocessable("Actions has been disabled for this repository."));
@@ -77,16 +79,33 @@ pub(super) fn dispatch(at: At<'_>, id: &str) -> Answer {
         return Err(Refusal::unprocessable("Cannot trigger a 'workflow_dispatch' on a disabled workflow"));
     }
     let git = found.open()?;
-    let (head_branch, commit) = pushed::branch_or_tag(&git, &dispatch.reference)
-        .ok_or_else(|| Refusal::unprocessable(&format!("No ref found for: {}", dispatch.reference)))?;
+    let no_ref = || Refusal::unprocessable(&format!("No ref found for: {}", dispatch.reference));
+    let (reference, commit) = pushed::full_name(&git, &dispatch.reference).ok_or_else(no_ref)?;
+    let head_branch = pushed::short_name(&reference).to_owned();
     let file = pushed::workflow_file(&git, commit, &path)
         .ok_or_else(|| Refusal::unprocessable(&format!("Workflow file {path} is not on {head_branch}")))?;
     if !file.triggers.has("workflow_dispatch") {
         return Err(Refusal::unprocessable("Workflow does not have 'workflow_dispatch' trigger"));
     }
+    let given = dispatch.inputs.unwrap_or_default();
+    let inputs = if executed {
+        let checked = actions::check_inputs(&path, &file.text, &given);
+        checked.map_err(|message| Refusal::unprocessable(&message))?
+    } else {
+        given.into()
+    };
+    let payload = json!({"inputs": inputs, "ref": reference, "workflow": path});
     let title = pushed::subject(&git, commit);
     let actor = pushed::Actor::of(call.caller.as_ref().ok());
-    let start = pushed::Start { path, event: "workflow_dispatch", head_branch, head_sha: commit.to_string(), title };
+    let start = pushed::Start {
+        path,
+        event: "workflow_dispatch",
+        reference,
+        head_branch,
+        head_sha: commit.to_string(),
+        title,
+        payload,
+    };
     let run = pushed::start_run(shared, found.id, &start, &actor).ok_or_else(Refusal::not_found)?;
     if !dispatch.return_run_details {
         return Ok(Reply::no_content());
@@ -105,9 +124,7 @@ pub(super) fn one_mut<'r>(repository: &'r mut Repository, id: &str) -> Result<&'
         .workflows
         .values_mut()
         .filter(|workflow| workflow.is_listed())
-        .find(|workflow| {
-            number == Some(workflow.id) || workflow.path == id || workflow.path.rsplit('/').next() == Some(id)
-        })
+        .find(|workflow| number == Some(workflow.id) || workflow.is_called(id))
         .ok_or_else(Refusal::not_found)
 }
 

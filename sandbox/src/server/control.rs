@@ -9,6 +9,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::steering::{self, ControlError};
 use super::{Body, full_body};
 use crate::CONTROL_KEY_HEADER;
 use crate::faults::{Fault, FaultId};
@@ -30,12 +31,15 @@ pub(super) async fn answer(shared: &Arc<Shared>, key: &str, request: Request<Inc
     };
     let path = parts.uri.path().trim_matches('/').to_owned();
     let segments: Vec<&str> = path.split('/').collect();
-    match act(shared, &parts.method, &segments, &body.to_bytes()) {
+    let body = body.to_bytes();
+    let done = match act(shared, &parts.method, &segments, &body) {
+        Ok(None) => steering::act(shared, &parts.method, segments.get(1..).unwrap_or_default(), &body).await,
+        done => done.map_err(ControlError::from),
+    };
+    match done {
         Ok(Some(value)) => reply(StatusCode::OK, &value),
         Ok(None) => reply(StatusCode::NOT_FOUND, &json!({"message": "there is nothing here"})),
-        Err(error) => {
-            reply(StatusCode::UNPROCESSABLE_ENTITY, &json!({"message": format!("the body cannot be used: {error}")}))
-        }
+        Err(error) => reply(StatusCode::UNPROCESSABLE_ENTITY, &json!({"message": error.to_string()})),
     }
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use hyper::header::{DATE, HOST, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Body, Cut, full_body};
 use crate::access::{self, Caller, SignInFailure};
+use crate::clock::http_date;
 use crate::faults::{Effect, Judged};
 use crate::git;
 use crate::rest::{self, Call, Refusal, Reply};
@@ -35,7 +35,21 @@ struct Arrival {
     caller: Result<Caller, SignInFailure>,
 }
 
+/// Answers a request, with the world's time in `Date`.
 pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    transport: Transport,
+    waiting: &mut Waiting,
+) -> Result<Response<Body>, Cut> {
+    let mut response = judge(shared, request, transport, waiting).await?;
+    if let Ok(date) = HeaderValue::from_str(&http_date(shared.now())) {
+        response.headers_mut().insert(DATE, date);
+    }
+    Ok(response)
+}
+
+async fn judge(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
     transport: Transport,
@@ -43,7 +57,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Cut> {
     let arrival = arrive(shared, request);
     let login = arrival.caller.as_ref().ok().and_then(|caller| caller.login.clone());
-    let id = shared.traffic.begin(record(&arrival, login.clone(), transport));
+    let id = shared.traffic.begin(record(shared, &arrival, login.clone(), transport));
     let verdict = shared.faults.judge(&Judged {
         method: arrival.parts.method.as_str(),
         path: &arrival.path,
@@ -111,11 +125,11 @@ fn arrive(shared: &Shared, request: Request<Incoming>) -> Arrival {
     Arrival { parts, body, kind, path, base, caller }
 }
 
-fn record(arrival: &Arrival, account: Option<String>, transport: Transport) -> RequestRecord {
+fn record(shared: &Shared, arrival: &Arrival, account: Option<String>, transport: Transport) -> RequestRecord {
     let headers = &arrival.parts.headers;
     RequestRecord {
         id: 0,
-        at: Timestamp::now(),
+        at: shared.now(),
         duration: None,
         transport,
         kind: arrival.kind,

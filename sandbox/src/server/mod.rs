@@ -5,6 +5,7 @@
 
 mod control;
 mod exchange;
+mod steering;
 
 use std::convert::Infallible;
 use std::future::poll_fn;

@@ -22,15 +22,8 @@ pub struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(id: u64, login: &str, kind: AccountKind) -> Self {
-        Self {
-            id,
-            login: login.to_owned(),
-            kind,
-            created_at: Timestamp::now(),
-            suspended: false,
-            members: BTreeMap::new(),
-        }
+    pub(crate) fn new(id: u64, login: &str, kind: AccountKind, now: Timestamp) -> Self {
+        Self { id, login: login.to_owned(), kind, created_at: now, suspended: false, members: BTreeMap::new() }
     }
 }
 
@@ -41,6 +34,8 @@ pub enum AccountKind {
     User,
     /// A group of people that owns repositories.
     Organization,
+    /// An app that acts by itself, such as Actions.
+    Bot,
 }
 
 impl AccountKind {
@@ -49,6 +44,7 @@ impl AccountKind {
         match self {
             Self::User => "User",
             Self::Organization => "Organization",
+            Self::Bot => "Bot",
         }
     }
 }

@@ -1,8 +1,12 @@
-//! What GitHub Actions keeps for a repository: secrets, variables, workflows, runs, permission settings.
+//! What GitHub Actions keeps for a repository: secrets, variables, workflows, permission settings; runs are in `runs.rs`.
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::actions::Cron;
+use crate::clock::Clock;
 
 /// A secret, opened: the sandbox has the key that it was sealed for.
 #[derive(Clone)]
@@ -37,7 +41,8 @@ pub struct Variable {
 }
 
 /// Whether a workflow may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WorkflowState {
     /// It runs when its event happens.
     Active,
@@ -77,9 +82,27 @@ pub struct Workflow {
     pub created_at: Timestamp,
     /// State or file last changed.
     pub updated_at: Timestamp,
+    /// Its schedules, as the default branch has them.
+    pub(crate) schedules: Vec<Cron>,
+    /// Schedules up to here are over: they came, or could not.
+    pub(crate) scheduled_until: Timestamp,
 }
 
 impl Workflow {
+    /// Lets it run or not. What was due while it could not run is not made up for.
+    pub(crate) fn set_state(&mut self, state: WorkflowState, clock: &Clock) {
+        if self.state != WorkflowState::Active {
+            self.scheduled_until = self.scheduled_until.max(clock.scheduled());
+        }
+        self.state = state;
+        self.updated_at = clock.now();
+    }
+
+    /// True if it is called so: by its path or its file name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.path == name || self.path.rsplit('/').next() == Some(name)
+    }
+
     /// True if lists and look-ups show it now.
     pub fn is_listed(&self) -> bool {
         self.present && self.listed.has_come()
@@ -128,48 +151,6 @@ impl Listing {
             waits_for_actions: !actions_enabled && !self.listed_while_actions_off,
         }
     }
-}
-
-/// Where a run is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunStatus {
-    /// Waits for a runner.
-    Queued,
-    /// Stopped before it ran.
-    Cancelled,
-}
-
-/// A run of a workflow.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// Number of the run across the host.
-    pub id: u64,
-    /// Number of the run of its workflow, from 1.
-    pub run_number: u64,
-    /// Its workflow.
-    pub workflow_id: u64,
-    /// Path of its workflow file.
-    pub path: String,
-    /// Name of its workflow.
-    pub name: String,
-    /// `push` or `workflow_dispatch`.
-    pub event: String,
-    /// Branch or tag, without `refs/…/`.
-    pub head_branch: String,
-    /// The commit that it runs on.
-    pub head_sha: String,
-    /// Subject of that commit.
-    pub title: String,
-    /// Login of the account that set it off.
-    pub actor: String,
-    /// Number of the token that set it off; none when the library did.
-    pub token_id: Option<u64>,
-    /// Where it is in its life.
-    pub status: RunStatus,
-    /// When it was set off.
-    pub created_at: Timestamp,
-    /// Last change of status.
-    pub updated_at: Timestamp,
 }
 
 /// `actions/permissions` of a repository.

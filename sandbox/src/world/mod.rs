@@ -6,26 +6,31 @@
 mod account;
 mod actions;
 mod repository;
+mod runs;
 mod token;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rand::RngExt as _;
 
+use crate::clock::Clock;
+
 pub use account::{Account, AccountKind, Role};
 pub use actions::{
-    ActionsPermissions, Listing, Run, RunStatus, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions,
-    WorkflowState,
+    ActionsPermissions, Listing, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions, WorkflowState,
 };
 pub use repository::{Protection, PullRequest, PushRefusal, Repository, RepositorySpec, RepositoryState};
+pub use runs::{Annotation, AnnotationLevel, Conclusion, Execute, Job, Run, RunStatus, Step};
 pub use token::{Level, Token, TokenKind, TokenSpec};
 
 /// Everything that the sandbox remembers.
 #[derive(Debug, Default)]
 pub struct World {
+    clock: Arc<Clock>,
     accounts: BTreeMap<String, Account>,
-    tokens: HashMap<String, std::sync::Arc<Token>>,
+    tokens: HashMap<String, Arc<Token>>,
     repositories: BTreeMap<u64, Repository>,
     slugs: HashMap<(String, String), u64>,
     redirects: HashMap<(String, String), u64>,
@@ -33,6 +38,21 @@ pub struct World {
 }
 
 impl World {
+    /// An empty world with this clock.
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
+    /// The time that schedules have.
+    pub(crate) fn scheduled(&self) -> Timestamp {
+        self.clock.scheduled()
+    }
+
+    /// The world's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// An id that nothing else has; ids rise, as GitHub's do.
     pub fn next_id(&mut self) -> u64 {
         self.last_id += 1;
@@ -56,12 +76,12 @@ impl World {
 
     /// Makes an account, or gives the one that has this login.
     pub fn create_account(&mut self, login: &str, kind: AccountKind) -> &mut Account {
-        let id = self.next_id();
-        self.accounts.entry(login.to_lowercase()).or_insert_with(|| Account::new(id, login, kind))
+        let (id, now) = (self.next_id(), self.now());
+        self.accounts.entry(login.to_lowercase()).or_insert_with(|| Account::new(id, login, kind, now))
     }
 
     /// The token with this value.
-    pub fn token(&self, value: &str) -> Option<&std::sync::Arc<Token>> {
+    pub fn token(&self, value: &str) -> Option<&Arc<Token>> {
         self.tokens.get(value)
     }
 
@@ -71,9 +91,16 @@ impl World {
         let value = token::random_value(&spec.kind);
         self.tokens.insert(
             value.clone(),
-            std::sync::Arc::new(Token { id, login: login.to_owned(), kind: spec.kind, expires_at: spec.expires_at }),
+            Arc::new(Token { id, login: login.to_owned(), kind: spec.kind, expires_at: spec.expires_at }),
         );
         value
+    }
+
+    /// Issues the token of a job in this repository and gives its value.
+    pub(crate) fn create_job_token(&mut self, repository_id: u64, permissions: BTreeMap<String, Level>) -> String {
+        let login = self.create_account(crate::actions::BOT, AccountKind::Bot).login.clone();
+        let kind = TokenKind::Job { repository_id, permissions };
+        self.create_token(&login, TokenSpec { kind, expires_at: None })
     }
 
     /// Forgets a token; true if there was one.
@@ -132,6 +159,7 @@ impl World {
 
     /// Renames or transfers a repository; the old name redirects from now on, as on GitHub.
     pub fn move_repository(&mut self, id: u64, owner: &str, name: &str) -> bool {
+        let now = self.now();
         let target = slug_key(owner, name);
         if self.slugs.get(&target).is_some_and(|other| *other != id) {
             return false;
@@ -142,7 +170,7 @@ impl World {
         let before = slug_key(&repository.owner, &repository.name);
         owner.clone_into(&mut repository.owner);
         name.clone_into(&mut repository.name);
-        repository.updated_at = Timestamp::now();
+        repository.updated_at = now;
         self.slugs.remove(&before);
         self.redirects.remove(&target);
         if before != target {

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crypto_box::SecretKey;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::account::Role;
-use super::actions::{
-    ActionsPermissions, Listing, Run, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions,
-};
+use super::actions::{ActionsPermissions, Listing, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions};
+use super::runs::{Execute, Run};
+use crate::clock::Clock;
 
 /// What a new repository shall be.
 #[derive(Debug, Clone)]
@@ -28,7 +30,8 @@ impl Default for RepositorySpec {
 }
 
 /// Whether the host serves a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RepositoryState {
     /// It does.
     Live,
@@ -144,14 +147,19 @@ pub struct Repository {
     pub workflow_permissions: WorkflowPermissions,
     /// When new workflow files are listed.
     pub listing: Listing,
+    /// Which workflows are carried out, not only counted.
+    pub execute: Execute,
+    /// So many schedules that fall due are dropped.
+    pub schedule_misses: u32,
+    /// So late schedules come.
+    pub schedule_delay: Duration,
     /// Held while workflow files are read from git and written here, so that two pushes do not mix; never across an await.
     pub workflow_scan: Arc<Mutex<()>>,
 }
 
 impl Repository {
     /// An empty repository whose bare git repository is at `path`.
-    pub(crate) fn new(id: u64, owner: &str, name: &str, path: PathBuf, spec: RepositorySpec) -> Self {
-        let now = Timestamp::now();
+    pub(crate) fn new(id: u64, owner: &str, name: &str, path: PathBuf, spec: RepositorySpec, now: Timestamp) -> Self {
         Self {
             id,
             owner: owner.to_owned(),
@@ -179,6 +187,9 @@ impl Repository {
             selected_actions: SelectedActions::default(),
             workflow_permissions: WorkflowPermissions::default(),
             listing: Listing::default(),
+            execute: Execute::None,
+            schedule_misses: 0,
+            schedule_delay: Duration::ZERO,
             workflow_scan: Arc::default(),
         }
     }
@@ -189,10 +200,18 @@ impl Repository {
     }
 
     /// Actions were switched on: files that waited for it may be listed.
-    pub(crate) fn actions_switched_on(&mut self) {
+    pub(crate) fn actions_switched_on(&mut self, clock: &Clock) {
         for workflow in self.workflows.values_mut() {
+            if !self.permissions.enabled {
+                workflow.scheduled_until = workflow.scheduled_until.max(clock.scheduled());
+            }
             workflow.listed.waits_for_actions = false;
         }
+    }
+
+    /// The run with this number.
+    pub(crate) fn run_mut(&mut self, id: u64) -> Option<&mut Run> {
+        self.runs.iter_mut().find(|run| run.id == id)
     }
 
     /// A list of workflows was given: files that wait for so many lists wait for one less.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::random_text;
+use super::{Repository, random_text};
 
 /// What a new token shall be.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl TokenSpec {
     }
 }
 
-/// The two kinds of personal access token.
+/// The two kinds of personal access token, and the token of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenKind {
     /// `ghp_…`: acts for its account wherever the account may act, within its scopes.
@@ -60,6 +60,13 @@ pub enum TokenKind {
         repositories: Vec<String>,
         /// Permission names as in `X-Accepted-GitHub-Permissions`, such as `contents`, `secrets`, `actions_variables`
         /// (also `variables`), `actions`, `workflows`, `administration`.
+        permissions: BTreeMap<String, Level>,
+    },
+    /// `ghs_…`: what a job of a workflow has as `GITHUB_TOKEN`; acts in the job's repository alone.
+    Job {
+        /// The repository.
+        repository_id: u64,
+        /// What `permissions:` gives, with names as for fine-grained tokens.
         permissions: BTreeMap<String, Level>,
     },
 }
@@ -107,26 +114,36 @@ impl Token {
             TokenKind::Classic { scopes } => {
                 scopes.iter().any(|scope| scope == wanted || (scope == "repo" && wanted == "public_repo"))
             }
-            TokenKind::FineGrained { .. } => false,
+            TokenKind::FineGrained { .. } | TokenKind::Job { .. } => false,
         }
     }
 
-    /// True if a fine-grained token covers this repository of its owner.
-    pub fn covers(&self, owner: &str, name: &str) -> bool {
+    /// True if the token acts in this repository.
+    pub fn covers(&self, repository: &Repository) -> bool {
         match &self.kind {
             TokenKind::Classic { .. } => true,
             TokenKind::FineGrained { owner: resource_owner, repositories, .. } => {
-                resource_owner.eq_ignore_ascii_case(owner)
+                resource_owner.eq_ignore_ascii_case(&repository.owner)
                     && (repositories.is_empty()
-                        || repositories.iter().any(|covered| covered.eq_ignore_ascii_case(name)))
+                        || repositories.iter().any(|covered| covered.eq_ignore_ascii_case(&repository.name)))
             }
+            TokenKind::Job { repository_id, .. } => *repository_id == repository.id,
         }
     }
 
-    /// The level that a fine-grained token has for this permission.
+    /// The repository of a job's token; none for the tokens of people.
+    pub fn job_repository(&self) -> Option<u64> {
+        match &self.kind {
+            TokenKind::Job { repository_id, .. } => Some(*repository_id),
+            TokenKind::Classic { .. } | TokenKind::FineGrained { .. } => None,
+        }
+    }
+
+    /// The level that a token with permissions has for this one.
     pub fn level(&self, permission: &str) -> Option<Level> {
-        let TokenKind::FineGrained { permissions, .. } = &self.kind else {
-            return None;
+        let permissions = match &self.kind {
+            TokenKind::Classic { .. } => return None,
+            TokenKind::FineGrained { permissions, .. } | TokenKind::Job { permissions, .. } => permissions,
         };
         let given = |name: &str| permissions.get(name).copied();
         match permission {
@@ -143,5 +160,6 @@ pub(super) fn random_value(kind: &TokenKind) -> String {
         TokenKind::FineGrained { .. } => {
             format!("github_pat_{}_{}", random_text(22), random_text(59))
         }
+        TokenKind::Job { .. } => format!("ghs_{}", random_text(36)),
     }
 }

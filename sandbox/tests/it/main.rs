@@ -3,6 +3,7 @@
 mod support;
 
 mod actions;
+mod executed;
 mod faults;
 mod gh;
 mod openapi;

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use standin_sandbox::{Options, RepositorySpec, Sandbox, TokenSpec};
+use standin_sandbox::{Execute, Options, RepositorySpec, Run, Sandbox, TokenSpec};
 use tempfile::TempDir;
 
 pub const ALL_SCOPES: [&str; 3] = ["repo", "workflow", "delete_repo"];
@@ -274,4 +274,82 @@ impl Rest {
 /// A workflow that runs on these events.
 pub fn workflow(on: &str) -> String {
     format!("name: Test\non: {on}\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - run: 'true'\n")
+}
+
+/// A sandbox whose workflows in `alice/primary` are really carried out.
+pub struct Stage {
+    pub world: World,
+    work: Work,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let gh_program = std::env::var_os("STANDIN_GH").map(PathBuf::from);
+        let world = World::with(Options { execute: Execute::All, gh_program, ..options }).await;
+        let work = world.clone_with_commit("stage");
+        work.git(&["push", "-q", "origin", "main"]);
+        Self { world, work }
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.world.sandbox
+    }
+
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Puts a workflow file on the default branch.
+    pub fn put(&self, file: &str, text: &str) {
+        self.work.commit(&format!(".github/workflows/{file}"), text, "Workflow");
+        self.work.git(&["push", "-q", "origin", "main"]);
+    }
+
+    /// Puts a workflow that is started by hand on the default branch, starts it, and gives the run at its end.
+    pub async fn run(&self, jobs: &str) -> Run {
+        self.put("hand.yml", &by_hand(jobs));
+        let id = self.start(&[]);
+        self.ended(id).await
+    }
+
+    /// Starts `hand.yml`.
+    pub fn start(&self, inputs: &[(&str, &str)]) -> u64 {
+        self.sandbox().dispatch_workflow("alice", "primary", "hand.yml", inputs).expect("it starts")
+    }
+
+    /// The run, once no run is carried out any more.
+    pub async fn ended(&self, id: u64) -> Run {
+        self.sandbox().wait_for_runs(Duration::from_secs(60)).await.expect("the runs end");
+        self.sandbox().run("alice", "primary", id).expect("there is such a run")
+    }
+
+    pub fn log(&self, id: u64) -> String {
+        self.sandbox().run_log("alice", "primary", id).expect("there is such a run")
+    }
+
+    /// Waits until the log of a run has these words.
+    pub async fn says(&self, id: u64, words: &str) {
+        for _ in 0..2_000 {
+            if self.log(id).contains(words) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{words:?} is not in the log:\n{}", self.log(id));
+    }
+}
+
+/// A workflow that is started by hand, with these keys after `on:`.
+pub fn by_hand(rest: &str) -> String {
+    format!("name: Hand\non:\n  workflow_dispatch:\n{rest}")
+}
+
+/// One job of one step with this script.
+pub fn script(lines: &str) -> String {
+    let lines: String = lines.lines().map(|line| format!("          {line}\n")).collect();
+    format!("jobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - shell: bash\n        run: |\n{lines}")
 }

@@ -1,6 +1,11 @@
 //! What tests, the demo and drills do to the world without asking over HTTP, and what they look at.
 
+mod actions;
+
+pub(crate) use actions::{dispatch, wait_for_runs};
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -81,7 +86,7 @@ impl Sandbox {
     pub fn set_rate_limit_used(&self, login: &str, used: u64) {
         let id = self.shared().world().account(login).map(|account| account.id);
         if let Some(id) = id {
-            self.shared().limits.set_used(id, used);
+            self.shared().limits.set_used(id, used, self.shared().now());
         }
     }
 }
@@ -216,11 +221,11 @@ impl Sandbox {
         self.look(owner, name, |repository| repository.default_branch.clone())
     }
 
-    fn look<T>(&self, owner: &str, name: &str, read: impl FnOnce(&Repository) -> T) -> Option<T> {
+    pub(super) fn look<T>(&self, owner: &str, name: &str, read: impl FnOnce(&Repository) -> T) -> Option<T> {
         self.shared().world().repository_named(owner, name).map(read)
     }
 
-    fn alter(&self, owner: &str, name: &str, change: impl FnOnce(&mut Repository)) -> bool {
+    pub(super) fn alter(&self, owner: &str, name: &str, change: impl FnOnce(&mut Repository)) -> bool {
         match self.shared().world().repository_named_mut(owner, name) {
             Some(repository) => {
                 change(repository);
@@ -259,7 +264,7 @@ impl Sandbox {
     /// Sets a secret as if somebody else had.
     pub fn set_secret(&self, owner: &str, name: &str, secret: &str, value: &[u8]) -> bool {
         self.alter(owner, name, |repository| {
-            let now = Timestamp::now();
+            let now = self.now();
             let name = secret.to_uppercase();
             let entry = repository.secrets.entry(name.clone()).or_insert_with(|| Secret {
                 name,
@@ -294,7 +299,7 @@ impl Sandbox {
     /// Sets a variable as if somebody else had.
     pub fn set_variable(&self, owner: &str, name: &str, variable: &str, value: &str) -> bool {
         self.alter(owner, name, |repository| {
-            let now = Timestamp::now();
+            let now = self.now();
             let name = variable.to_uppercase();
             let entry = repository.variables.entry(name.clone()).or_insert_with(|| Variable {
                 name,
@@ -335,13 +340,11 @@ impl Sandbox {
 
     /// Sets the state of a workflow, named by path or file name, as if somebody else had; false if there is none.
     pub fn set_workflow_state(&self, owner: &str, name: &str, workflow: &str, state: WorkflowState) -> bool {
-        let mut found = false;
+        let (mut found, clock) = (false, Arc::clone(&self.shared().clock));
         self.alter(owner, name, |repository| {
             for candidate in repository.workflows.values_mut() {
-                let file = candidate.path.rsplit('/').next();
-                if candidate.path == workflow || file == Some(workflow) {
-                    candidate.state = state;
-                    candidate.updated_at = Timestamp::now();
+                if candidate.is_called(workflow) {
+                    candidate.set_state(state, &clock);
                     found = true;
                 }
             }
@@ -371,9 +374,10 @@ impl Sandbox {
 
     /// Sets whether Actions are on, and for which actions.
     pub fn set_actions_permissions(&self, owner: &str, name: &str, permissions: ActionsPermissions) -> bool {
+        let clock = Arc::clone(&self.shared().clock);
         self.alter(owner, name, |repository| {
             if permissions.enabled {
-                repository.actions_switched_on();
+                repository.actions_switched_on(&clock);
             }
             repository.permissions = permissions;
         })

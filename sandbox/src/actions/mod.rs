@@ -1,0 +1,148 @@
+//! Actions that really run: workflows on a clock that tests move, their `run` steps with real bash.
+//!
+//! Off by default; a repository says which of its workflows are carried out ([`crate::Execute`]), the others are only
+//! counted. `uses:` and all else that the sandbox cannot evaluate makes the run fail with a message that says where.
+//!
+//! # From the file to the run
+//! `yaml.rs` reads the file with its lines · `read.rs`, `triggers.rs` make a `plan.rs` of it, or refuse it ·
+//! `expression/` evaluates `${{ }}` · `schedule.rs`, `cron.rs` say what falls due when the clock is moved ·
+//! `launch.rs` prepares a run · `queue.rs` is `concurrency` · `run.rs` carries out the jobs in order · `job.rs` one job
+//! with its steps · `step.rs` one step · `process.rs` its processes, and their certain end · `commands.rs` what steps
+//! say (`::add-mask::`, `$GITHUB_OUTPUT`) · `surroundings.rs` what they find · `log.rs`, `masks.rs` what is kept.
+//!
+//! What triggers a run by push is in [`crate::pushed`]; how runs look from outside is in [`crate::rest`].
+
+mod commands;
+mod cron;
+mod expression;
+mod job;
+mod launch;
+mod log;
+mod masks;
+mod plan;
+mod process;
+mod queue;
+mod read;
+mod run;
+mod schedule;
+mod step;
+mod surroundings;
+mod triggers;
+mod yaml;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::shared::Shared;
+use crate::world::RunStatus;
+
+pub(crate) use cron::Cron;
+pub(crate) use launch::{check_inputs, launch};
+pub(crate) use schedule::{advance, skip};
+pub(crate) use surroundings::gh_config;
+
+/// The account that stands behind the tokens of jobs.
+pub(crate) const BOT: &str = "github-actions[bot]";
+
+/// What one sandbox's runs share.
+pub(crate) struct Actions {
+    /// Where runs work, one folder each.
+    dir: PathBuf,
+    /// Folder with `gh` for the steps, if one was named.
+    programs: Option<PathBuf>,
+    /// The socket for gh.
+    socket: PathBuf,
+    runtime: Handle,
+    queue: queue::Queue,
+    /// Runs that are carried out and have not ended, and how to cancel them.
+    open: Mutex<HashMap<u64, CancellationToken>>,
+    open_count: watch::Sender<usize>,
+    /// Held while the clock is moved through schedules.
+    moving: tokio::sync::Mutex<()>,
+}
+
+impl Actions {
+    pub(crate) fn new(dir: PathBuf, programs: Option<PathBuf>, socket: PathBuf, runtime: Handle) -> Self {
+        Self {
+            dir,
+            programs,
+            socket,
+            runtime,
+            queue: queue::Queue::default(),
+            open: Mutex::default(),
+            open_count: watch::Sender::new(0),
+            moving: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, CancellationToken>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn began(&self, run: u64, cancel: CancellationToken) {
+        let count = {
+            let mut open = self.open();
+            open.insert(run, cancel);
+            open.len()
+        };
+        self.open_count.send_replace(count);
+    }
+
+    fn ended(&self, run: u64) {
+        let count = {
+            let mut open = self.open();
+            open.remove(&run);
+            open.len()
+        };
+        self.open_count.send_replace(count);
+    }
+
+    /// How many runs are carried out.
+    pub(crate) fn open_runs(&self) -> usize {
+        self.open().len()
+    }
+
+    /// Waits until no run is carried out any more.
+    pub(crate) async fn all_ended(&self) {
+        // The sender lives as long as this.
+        drop(self.open_count.subscribe().wait_for(|count| *count == 0).await);
+    }
+}
+
+/// What the sandbox, or GitHub, would not carry out in a workflow file, each with its line.
+///
+/// # Errors
+/// At least one such thing.
+pub fn check_workflow(path: &str, text: &str) -> Result<(), Vec<String>> {
+    read::read(text).map(drop).map_err(|troubles| troubles.iter().map(|trouble| trouble.in_file(path)).collect())
+}
+
+/// Cancels a run; false if it has ended, or there is none.
+pub(crate) fn cancel(shared: &Shared, repository_id: u64, run_id: u64) -> bool {
+    let now = shared.now();
+    let mut world = shared.world();
+    let Some(run) = world.repository_mut(repository_id).and_then(|repository| repository.run_mut(run_id)) else {
+        return false;
+    };
+    if run.status == RunStatus::Completed {
+        return false;
+    }
+    match shared.actions.open().get(&run_id) {
+        // It ends as its processes have ended.
+        Some(cancel) => cancel.cancel(),
+        None => run.conclude(crate::world::Conclusion::Cancelled, now),
+    }
+    true
+}
+
+/// Puts the program where steps find it as `gh`.
+pub(crate) fn offer_gh(dir: &Path, program: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let program = std::path::absolute(program)?;
+    std::os::unix::fs::symlink(program, dir.join("gh"))
+}
