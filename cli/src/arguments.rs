@@ -64,6 +64,11 @@ pub enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// The workflow that watches the master from the standbys: print it, install it, check it
+    Sentinel {
+        #[command(subcommand)]
+        command: SentinelCommand,
+    },
     /// Run a GitHub on this machine, to try things on
     Sandbox(SandboxArguments),
     /// Show the main job in the sandbox, step by step, and check it
@@ -242,6 +247,32 @@ pub enum TokenCommand {
         /// `source`, or a mirror's id [default: all of them]
         place: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SentinelCommand {
+    /// Print the workflow file with this repository's values
+    Render,
+    /// Commit it to the master, from where it is mirrored like any file
+    Install(SentinelInstallArguments),
+    /// Say what is installed where, and whether it works
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub struct SentinelInstallArguments {
+    /// Make a pull request, also where the branch would take a commit
+    #[arg(long)]
+    pub pull_request: bool,
+    /// Replace a file that Standin did not write, or that was changed by hand
+    #[arg(long)]
+    pub yes: bool,
+    /// Also set the sentinel's secrets on a standby, from lines STANDIN_TOKEN=… and MASTER_TOKEN=… on standard input
+    #[arg(long)]
+    pub tokens: bool,
+    /// The standby that gets the tokens [default: the only one on GitHub]
+    #[arg(long, value_name = "ID", requires = "tokens")]
+    pub mirror: Option<MirrorId>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod around;
 mod look;
 mod sandbox;
+mod sentinel;
 mod sync;
 mod tokens;
 
@@ -32,6 +33,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Rescue { command } => around::rescue(&global, &command).await,
         Command::Mirror { command } => around::mirror(&global, &command).await,
         Command::Token { command } => tokens::token(&global, &command).await,
+        Command::Sentinel { command } => sentinel::sentinel(&global, &command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,
         Command::Demo(arguments) => demo::demo(&arguments).await,
     };

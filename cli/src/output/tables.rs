@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, Unit};
 use standin_core::health::HealthReport;
+use standin_core::sentinel::{FileState, SentinelReport};
 use standin_core::state::model::{
     Aspect, AspectReport, AspectStatus, Health, MirrorReport, MirrorStatus, RepositoryReport,
 };
@@ -219,12 +220,7 @@ pub fn rescues(rescues: &[Rescue], now: Timestamp) -> Vec<String> {
 
 /// The lines of one health report.
 pub fn health(report: &HealthReport) -> Vec<String> {
-    let icon = match report.health {
-        Health::Ok => "✅",
-        Health::Warning => "⚠️ ",
-        Health::Failed => "❌",
-        Health::Unknown => "·",
-    };
+    let icon = health_icon(report.health);
     let mut lines = vec![format!("[{}] {}  {icon} {}", report.mirror, report.repo, report.health)];
     if let (Some(behind), Some(pending)) = (report.behind, report.pending) {
         lines.push(format!("  {behind} commits behind, {pending} changes to sync"));
@@ -236,6 +232,59 @@ pub fn health(report: &HealthReport) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The lines of a check of the sentinel.
+pub fn sentinel(report: &SentinelReport) -> Vec<String> {
+    let mut lines = vec![format!("watched: {}  ({})", report.master, report.cron)];
+    for place in &report.places {
+        lines.push(format!("[{}] {}  {} {}", place.place, place.repo, health_icon(place.health), place.health));
+        let file = match place.file {
+            Some(FileState::Current) => "as it is rendered now",
+            Some(FileState::OtherValues) => "rendered from other values",
+            Some(FileState::OtherVersion) => "rendered by another version",
+            Some(FileState::Edited) => "changed by hand",
+            Some(FileState::Foreign) => "not Standin's",
+            Some(FileState::Missing) => "not there",
+            None => "not read",
+        };
+        lines.push(format!("  file      {file}, {}", place.workflow.as_deref().unwrap_or("not listed by the host")));
+        for secret in &place.secrets {
+            let when = secret.updated_iso.map_or_else(|| "missing".to_owned(), |at| format!("set at {at}"));
+            let end = secret.expires_iso.map_or_else(String::new, |end| format!(", ends at {end}"));
+            lines.push(format!("  {:<13} {when}{end}", secret.name));
+        }
+        if let Some(state) = &place.state {
+            let text = |key: &str| state[key].as_str().unwrap_or("-").to_owned();
+            let failures = state["failures"].as_u64().unwrap_or(0);
+            lines.push(format!(
+                "  checked   {} {} ({}), {failures} failed in a row",
+                text("last_check_iso"),
+                text("last_verdict"),
+                text("detail")
+            ));
+        }
+        if let Some(run) = &place.last_run {
+            let conclusion = run.conclusion.as_deref().unwrap_or("going on");
+            lines.push(format!("  last run  {} {} {conclusion}", run.at_iso, run.event));
+        }
+        for finding in &place.findings {
+            lines.push(format!("  {}", finding.message));
+            if !finding.hint.is_empty() {
+                lines.push(format!("     → {}", finding.hint));
+            }
+        }
+    }
+    lines
+}
+
+fn health_icon(health: Health) -> &'static str {
+    match health {
+        Health::Ok => "✅",
+        Health::Warning => "⚠️ ",
+        Health::Failed => "❌",
+        Health::Unknown => "·",
+    }
 }
 
 #[cfg(test)]

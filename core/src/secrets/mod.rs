@@ -13,6 +13,9 @@ mod send;
 pub use apply::apply;
 pub use plan::plan;
 
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
 use standin_state::config::Target;
 use standin_state::model::Slug;
 
@@ -38,6 +41,19 @@ pub(crate) fn reach(ctx: &MirrorContext) -> Result<(&Slug, &Client)> {
     let client =
         ctx.github.as_ref().ok_or_else(|| tokens::missing(ctx.repository(), &Place::Mirror(ctx.mirror.id.clone())))?;
     Ok((slug, client))
+}
+
+/// Sets secrets of the mirror that are no part of a sync. Gives those that gh did not say to be set, and why.
+///
+/// # Errors
+/// What stops all of it: no gh, no time left, cancelled.
+pub(crate) async fn set(
+    ctx: &MirrorContext,
+    slug: &Slug,
+    client: &Client,
+    secrets: &[(&str, &SecretString)],
+) -> Result<BTreeMap<String, Error>> {
+    send::send(ctx, slug, client, secrets).await.map(|sent| sent.doubtful)
 }
 
 /// Whether GitHub takes this name for a secret or variable.

@@ -7,8 +7,13 @@
 //!
 //! Nothing here changes a role: the script does, on the host's machines, by the same fence as everyone else.
 
+pub mod check;
+pub mod install;
+mod read;
 mod render;
 
+pub use check::{LastRun, PlaceReport, SecretFound, SentinelReport};
+pub use install::{Installed, SecretsSet, Tokens, Written};
 pub use render::{FileState, Rendered, compare, render};
 
 /// Where the file is in a repository.
