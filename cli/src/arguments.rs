@@ -45,6 +45,10 @@ pub enum Command {
     Sync(SyncArguments),
     /// Decide about a ref that has diverged on a mirror
     Resolve(ResolveArguments),
+    /// Make a standby the master: switch over while the master is well, fail over when it is gone
+    Promote(RoleArguments),
+    /// Hand back to the source: bring what the standby committed home, then make the source master again
+    Demote(RoleArguments),
     /// Look at each mirror: reachable, token good, in step?
     Health(HealthArguments),
     /// Show the runs, one run, or the audit trail
@@ -63,6 +67,11 @@ pub enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Keep values of secrets in the vault, and see where each value comes from
+    Secret {
+        #[command(subcommand)]
+        command: SecretCommand,
     },
     /// The workflow that watches the master from the standbys: print it, install it, check it
     Sentinel {
@@ -83,6 +92,27 @@ pub struct StatusArguments {
     /// Only this mirror
     #[arg(long, value_name = "ID")]
     pub mirror: Option<MirrorId>,
+}
+
+#[derive(Debug, Args)]
+pub struct RoleArguments {
+    /// The standby
+    pub mirror: MirrorId,
+    /// Show the plan and change nothing
+    #[arg(long, conflicts_with_all = ["resume", "rollback"])]
+    pub dry_run: bool,
+    /// Do not ask; also confirms guards and new secret names of the sync before
+    #[arg(long)]
+    pub yes: bool,
+    /// The master is gone, where that cannot be told from here (its token is refused, the host's limits are used up)
+    #[arg(long, conflicts_with_all = ["resume", "rollback"])]
+    pub gone: bool,
+    /// Go on with the change that is open, whoever began it
+    #[arg(long, conflicts_with = "rollback")]
+    pub resume: bool,
+    /// Take back the change that is open, whoever began it
+    #[arg(long)]
+    pub rollback: bool,
 }
 
 #[derive(Debug, Args)]
@@ -247,6 +277,22 @@ pub enum TokenCommand {
         /// `source`, or a mirror's id [default: all of them]
         place: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Keep a value, read from standard input byte for byte
+    Set {
+        /// The secret's name
+        name: String,
+    },
+    /// Remove a value from the vault; mirrors keep what was sent
+    Remove {
+        /// The secret's name
+        name: String,
+    },
+    /// List the names, and where each value is; never a value
+    List,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,14 +2,16 @@
 
 mod around;
 mod look;
+mod roles;
 mod sandbox;
+mod secrets;
 mod sentinel;
 mod sync;
 mod tokens;
 
 use std::sync::Arc;
 
-use standin_core::engine::Engine;
+use standin_core::engine::{Engine, RoleGoal};
 use standin_core::outside::Silent;
 use standin_core::{Error, Result};
 
@@ -28,11 +30,14 @@ pub async fn run(arguments: Arguments) -> Exit {
         }
         Command::Sync(arguments) => sync::sync(&global, &arguments).await,
         Command::Resolve(arguments) => around::resolve(&global, &arguments).await,
+        Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
+        Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,
         Command::Health(arguments) => look::health(&global, &arguments).await,
         Command::History(arguments) => look::history(&global, &arguments),
         Command::Rescue { command } => around::rescue(&global, &command).await,
         Command::Mirror { command } => around::mirror(&global, &command).await,
         Command::Token { command } => tokens::token(&global, &command).await,
+        Command::Secret { command } => secrets::secret(&global, &command).await,
         Command::Sentinel { command } => sentinel::sentinel(&global, &command).await,
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,
         Command::Demo(arguments) => demo::demo(&arguments).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use standin_core::Error;
-use standin_core::event::{Event, Notice};
+use standin_core::event::{Event, Notice, RoleStepState};
 use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, RepositoryId};
 use standin_core::state::store::{Change, ChangeAction, ChangeOutcome};
 
@@ -47,10 +47,18 @@ impl Lines {
                 Vec::new()
             }
             Event::Notice { repository, mirror: Some(mirror), notice } => {
-                self.block(repository, mirror).notices.push(notice.clone());
+                let Some(block) = self.mirrors.get_mut(&(repository.clone(), mirror.clone())) else {
+                    return notice_lines("", notice);
+                };
+                block.notices.push(notice.clone());
                 Vec::new()
             }
             Event::Notice { mirror: None, notice, .. } => notice_lines("", notice),
+            Event::RoleChangeStarted { headline, steps, .. } => vec![format!("[roles] {headline}: {steps} steps")],
+            Event::RoleStep { number, of, what, state, detail, error, .. } => {
+                role_line(*number, *of, what, *state, detail, error.as_ref())
+            }
+            Event::RoleChangeFinished { .. } => Vec::new(),
             Event::AspectFinished { repository, mirror, aspect, report, .. } => {
                 self.block(repository, mirror).reports.insert(*aspect, report.clone());
                 Vec::new()
@@ -110,7 +118,27 @@ impl Block {
     }
 }
 
-fn notice_lines(indent: &str, notice: &Notice) -> Vec<String> {
+/// A step of a change of master, once it has ended.
+fn role_line(
+    number: usize,
+    of: usize,
+    what: &str,
+    state: RoleStepState,
+    detail: &str,
+    error: Option<&Error>,
+) -> Vec<String> {
+    let head = format!("  {number:2}/{of} {what}...");
+    match (state, error) {
+        (RoleStepState::Started, _) => Vec::new(),
+        (RoleStepState::Done, _) if detail.is_empty() => vec![format!("{head} ✅")],
+        (RoleStepState::Done, _) => vec![format!("{head} ✅ {detail}")],
+        (RoleStepState::Failed, error) => {
+            vec![format!("{head} ❌ {}", error.map_or("failed", |error| error.message.as_str()))]
+        }
+    }
+}
+
+pub fn notice_lines(indent: &str, notice: &Notice) -> Vec<String> {
     let mut lines = vec![format!("{indent}⚠️  {}", notice.message)];
     if !notice.hint.is_empty() {
         lines.push(format!("{indent}     → {}", notice.hint));

@@ -3,6 +3,7 @@
 pub mod lines;
 pub mod live;
 pub mod plan;
+pub mod roles;
 pub mod tables;
 
 use std::process::ExitCode;

@@ -2,8 +2,8 @@
 
 use standin_core::event::Notice;
 use standin_core::plan::{
-    ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretState, SecretsPlan, VariableState, VariablesPlan,
-    WorkflowState, WorkflowsPlan,
+    ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretSource, SecretState, SecretsPlan, VariableState,
+    VariablesPlan, WorkflowState, WorkflowsPlan,
 };
 use standin_core::state::store::DecisionChoice;
 
@@ -76,6 +76,15 @@ fn code(text: &mut Vec<String>, plan: &CodePlan) {
     for left in &plan.refs.left_alone {
         text.push(format!("     leave alone {} {} (only on the mirror)", left.name, left.oid.short()));
     }
+    for conflict in &plan.refs.conflicts {
+        let in_the_way: Vec<String> = conflict.in_the_way.iter().map(|name| format!("`{name}`")).collect();
+        text.push(format!(
+            "     ⚠️  {} cannot be made: {} on the mirror is in the way",
+            conflict.name,
+            in_the_way.join(", ")
+        ));
+        text.push("        → git keeps refs like files, so one cannot be a folder of the other.".to_owned());
+    }
     for reason in &plan.guard {
         text.push(format!("     ⏸  {}: needs --yes", guard_words(reason)));
     }
@@ -113,9 +122,28 @@ fn secrets(text: &mut Vec<String>, plan: &SecretsPlan) {
             SecretState::Unusable => "⚠️  cannot be sent:",
             SecretState::OnlyOnMirror => "leave alone (only on the mirror)",
         };
-        text.push(format!("     {words} {name}"));
+        let from = plan.sources.get(name).map_or_else(String::new, |from| format!(" (from {})", source_words(*from)));
+        text.push(format!("     {words} {name}{from}"));
+    }
+    let from_vault = |name: &String| plan.sources.get(name) == Some(&SecretSource::Vault);
+    let kept: Vec<&str> = plan
+        .names
+        .iter()
+        .filter(|(name, state)| *state == SecretState::InStep && from_vault(name))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !kept.is_empty() {
+        text.push(format!("     in step, from {}: {}", source_words(SecretSource::Vault), kept.join(", ")));
     }
     notices(text, &plan.notices);
+}
+
+/// Where a value comes from, in words.
+pub fn source_words(source: SecretSource) -> &'static str {
+    match source {
+        SecretSource::Env => "`.env`",
+        SecretSource::Vault => "the vault",
+    }
 }
 
 fn variables(text: &mut Vec<String>, plan: &VariablesPlan) {
