@@ -176,6 +176,15 @@ async fn wrong_and_missing_tokens_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_token_that_could_not_be_told_to_git_is_not_blamed_on_the_token() {
+    let bench = Bench::new(Over::Http, Path::new("/nonexistent/standin")).await;
+    let error = list_error(&bench).await;
+    assert_eq!((error.code, error.retryable), (Code::GitFailed, true), "{error:?}");
+    assert!(error.message.contains("was given no answer"), "{error:?}");
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn one_proactive_request_less_than_asking_twice() {
     let bench = Bench::new(Over::Http, helper()).await;
     let sandbox = bench.sandbox.clone().unwrap();

@@ -30,6 +30,8 @@ pub const COMMAND: &str = "credential-helper";
 const DEFAULT_USER: &str = "x-access-token";
 /// How long a question may be, in bytes.
 const MAX_QUESTION: u64 = 64 * 1024;
+/// How long the desk rests after it could not let a visitor in.
+const RECOVERY: Duration = Duration::from_millis(50);
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -124,13 +126,20 @@ impl Desk {
     /// Opens the desk in `folder`, for the place of `address`. Returns it with the value of [`SOCKET_VARIABLE`].
     ///
     /// # Errors
-    /// [`Code::Storage`] when the socket cannot be made.
+    /// [`Code::Unauthorized`] for what cannot be told to git as a token, [`Code::Storage`] when the socket cannot be made.
     pub(super) fn open(
         folder: &TempDir,
         address: &Address,
         token: &SecretString,
     ) -> Result<Option<(Self, std::path::PathBuf)>> {
         let Some(place) = Place::of(address) else { return Ok(None) };
+        if token.expose_secret().contains(['\n', '\r', '\0']) {
+            return Err(Error::new(
+                Code::Unauthorized,
+                format!("the token of {} has a line break in it, so it is none", address.host_shown()),
+                "Give it again by `standin token set MIRROR` (or `source`), as the host shows it.",
+            ));
+        }
         let user = address.user.clone().unwrap_or_else(|| DEFAULT_USER.to_owned());
         let (listener, path) = platform::Listener::open(folder.path()).map_err(|error| {
             Error::new(
@@ -141,10 +150,15 @@ impl Desk {
         })?;
         let token = token.clone();
         let task = tokio::spawn(async move {
-            while let Ok(visitor) = listener.accept().await {
-                if let Some(visitor) = visitor {
-                    // A visitor that hangs up or dawdles gets nothing, and the next one is heard.
-                    let _ = tokio::time::timeout(PATIENCE, answer(visitor, &place, &user, &token)).await;
+            loop {
+                match listener.accept().await {
+                    Ok(Some(visitor)) => {
+                        // A visitor that hangs up or dawdles gets nothing, and the next one is heard.
+                        let _ = tokio::time::timeout(PATIENCE, answer(visitor, &place, &user, &token)).await;
+                    }
+                    Ok(None) => {}
+                    // Such as too many open files at this moment; the desk stays open as long as the call lasts.
+                    Err(_) => tokio::time::sleep(RECOVERY).await,
                 }
             }
         });
@@ -168,8 +182,7 @@ async fn answer(
         question.extend_from_slice(&buffer[..read]);
     }
     let secret = token.expose_secret();
-    let is_one_line = !secret.contains(['\n', '\r', '\0']);
-    if is_one_line && std::str::from_utf8(&question).is_ok_and(|question| place.is_asked_by(question)) {
+    if std::str::from_utf8(&question).is_ok_and(|question| place.is_asked_by(question)) {
         let reply = SecretString::from(format!("username={user}\npassword={secret}\n"));
         visitor.write_all(reply.expose_secret().as_bytes()).await?;
     }

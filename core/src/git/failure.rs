@@ -172,7 +172,14 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
         passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
     } else if has(&text, NO_CREDENTIALS) && !has_token {
         new(Code::TokenMissing, format!("{host} wants a token. Give one by `standin token set MIRROR` (or `source`)."))
-    } else if has(&text, WRONG_TOKEN) || has(&text, NO_CREDENTIALS) {
+    } else if has(&text, NO_CREDENTIALS) && !has(&text, WRONG_TOKEN) {
+        Error::passing(
+            Code::GitFailed,
+            format!("{what}: git asked for the token of {host} and was given no answer"),
+            "Try again. Git starts Standin's own program to be told the token: it may just have been updated or moved, or \
+             this machine was too busy.",
+        )
+    } else if has(&text, WRONG_TOKEN) {
         new(
             Code::Unauthorized,
             format!(
