@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use standin_core::engine::SecretPlace;
 use standin_core::plan::Plan;
 use standin_core::state::store::{AuditEntry, DecisionChoice, Rescue, RunRecord};
 use standin_core::tokens::TokenReport;
@@ -22,6 +23,7 @@ fn export(folder: &Path) -> Result<(), ExportError> {
     AuditEntry::export_all(&config)?;
     Rescue::export_all(&config)?;
     DecisionChoice::export_all(&config)?;
+    SecretPlace::export_all(&config)?;
     TokenReport::export_all(&config)
 }
 

@@ -17,6 +17,9 @@ const COMMANDS: &[&str] = &[
     "token_check",
     "token_set",
     "token_remove",
+    "secrets",
+    "secret_set",
+    "secret_remove",
     "subscribe",
 ];
 

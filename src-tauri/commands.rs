@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use standin_core::engine::JobId;
+use standin_core::engine::{JobId, SecretPlace};
 use standin_core::plan::Plan;
 use standin_core::state::model::{MirrorId, RefName, RepositoryId, RunId};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
@@ -122,6 +122,26 @@ pub async fn token_set(
 #[tauri::command]
 pub async fn token_remove(desktop: Here<'_>, repository: RepositoryId, mirror: Option<MirrorId>) -> Result<bool> {
     desktop.engine()?.token_remove(Some(&repository), &place(mirror)).await
+}
+
+#[tauri::command]
+pub async fn secrets(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<SecretPlace>> {
+    desktop.engine()?.secrets(Some(&repository))
+}
+
+#[tauri::command]
+pub async fn secret_set(
+    desktop: Here<'_>,
+    repository: RepositoryId,
+    name: String,
+    value: String,
+) -> Result<SecretPlace> {
+    desktop.engine()?.secret_set(Some(&repository), &name, &SecretString::from(value)).await
+}
+
+#[tauri::command]
+pub async fn secret_remove(desktop: Here<'_>, repository: RepositoryId, name: String) -> Result<bool> {
+    desktop.engine()?.secret_remove(Some(&repository), &name).await
 }
 
 #[tauri::command]

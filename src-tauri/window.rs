@@ -63,6 +63,9 @@ pub fn run(options: StartOptions) -> tauri::Result<()> {
             commands::token_check,
             commands::token_set,
             commands::token_remove,
+            commands::secrets,
+            commands::secret_set,
+            commands::secret_remove,
             commands::subscribe,
         ])
         .setup(move |app| {

@@ -46,6 +46,7 @@ pub mod start;
 pub mod status;
 pub mod tokens;
 pub mod variables;
+pub mod vault;
 pub mod workflows;
 
 pub use standin_state as state;

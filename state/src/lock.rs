@@ -116,7 +116,7 @@ pub fn is_held(folder: &Path, mirror: &MirrorId) -> Result<Option<String>, Error
 ///
 /// # Errors
 /// [`Code::Storage`] when the lock file cannot be used.
-pub fn exclusive(folder: &Path, work: &str) -> Result<impl Drop, Error> {
+pub fn exclusive(folder: &Path, work: &str) -> Result<impl Drop + use<>, Error> {
     let folder = folder.join("locks");
     files::create_private_folder(&folder)?;
     let path = folder.join(format!("{work}.work"));

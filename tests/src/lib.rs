@@ -6,6 +6,7 @@ pub mod canary;
 pub mod cli;
 pub mod crash;
 pub mod git;
+pub mod keyring;
 pub mod pair;
 pub mod standby;
 pub mod window;

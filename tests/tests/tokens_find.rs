@@ -13,6 +13,7 @@ use standin_core::outside::{Keychain, Outside};
 use standin_core::state::model::Aspect;
 use standin_core::tokens::{self, Place, RightState, TokenKind, TokenOrigin, TokenReport};
 use standin_sandbox::{Level, Role, TokenSpec};
+use standin_tests::keyring::in_a_session;
 use standin_tests::standby::{NoKeychain, PRIMARY, STANDBY, Standby};
 
 fn mirror() -> Place {
@@ -240,25 +241,7 @@ const INSIDE: &str = "STANDIN_TEST_KEYRING";
 
 #[test]
 fn tokens_are_kept_in_a_real_keychain_and_survive_the_process() {
-    let home = tempfile::tempdir().unwrap();
-    let script = r#"
-        printf 'pw\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null
-        for step in set get remove; do
-            STANDIN_TEST_KEYRING=$step "$0" --exact inside_a_session_with_a_keychain --ignored || exit 1
-        done
-    "#;
-    let output = Command::new("dbus-run-session")
-        .args(["--", "sh", "-c", script])
-        .arg(std::env::current_exe().unwrap())
-        .env("HOME", home.path())
-        .env("XDG_RUNTIME_DIR", home.path())
-        .env("XDG_DATA_HOME", home.path())
-        .env_remove("DBUS_SESSION_BUS_ADDRESS")
-        .output()
-        .expect("dbus-run-session is installed");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert_eq!(said.matches("1 passed").count(), 3, "{said}");
+    in_a_session("inside_a_session_with_a_keychain", &["set", "get", "remove"]);
 }
 
 #[tokio::test]

@@ -41,7 +41,9 @@ describe('the preview', () => {
         code: {
           ready: codePlan({ guard: [{ reason: 'many_refs', affected: 12, total: 20 }, { reason: 'source_empty' }] }),
         },
-        secrets: { ready: { names: [['DATABASE_PASSWORD', 'needs_yes']], notices: [] } },
+        secrets: {
+          ready: { names: [['DATABASE_PASSWORD', 'needs_yes']], notices: [], sources: { DATABASE_PASSWORD: 'vault' } },
+        },
       }),
     ];
     await open(backend);

@@ -5,7 +5,8 @@ mod values;
 
 pub use code::{CodePlan, Divergence, FencePlan, GuardReason, LeftAlone, LfsReport, NameConflict, RefChange, RefsPlan};
 pub use values::{
-    ActionsGuardPlan, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState, WorkflowsPlan,
+    ActionsGuardPlan, SecretSource, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState,
+    WorkflowsPlan,
 };
 
 use jiff::Timestamp;

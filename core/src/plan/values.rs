@@ -18,10 +18,24 @@ pub struct SecretsPlan {
     pub names: Vec<(String, SecretState)>,
     /// What to know: names that differ only in case, limits nearly reached.
     pub notices: Vec<Notice>,
+    /// Where the value of each name that has one comes from.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SecretSource>,
     /// When the host says that each name was last written.
     #[serde(skip)]
     #[ts(skip)]
     pub written: BTreeMap<String, Timestamp>,
+}
+
+/// Where the value of a secret is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum SecretSource {
+    /// In the repository's `.env`.
+    Env,
+    /// In the vault.
+    Vault,
 }
 
 /// Where one secret stands.

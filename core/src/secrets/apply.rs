@@ -142,7 +142,8 @@ fn report(plan: &SecretsPlan, sent: usize, failures: &BTreeMap<String, Error>) -
     if !missing.is_empty() {
         problems.push(format!("no value here for {}", missing.join(", ")));
         hint.get_or_insert_with(|| {
-            "Add them to `.env`, or take them off the list (`secrets`, `MIRROR_SECRETS`).".to_owned()
+            "Add them to `.env`, keep them in the vault with `standin secret set NAME`, or take them off the list (`secrets`, \
+             `MIRROR_SECRETS`).".to_owned()
         });
     }
     if !problems.is_empty() {

@@ -9,14 +9,17 @@ use super::{COUNT_LIMIT, VALUE_LIMIT, is_name, reach, stays_here};
 use crate::Result;
 use crate::event::Notice;
 use crate::github::SecretEntry;
-use crate::plan::{SecretState, SecretsPlan};
+use crate::plan::{SecretSource, SecretState, SecretsPlan};
 use crate::run::MirrorContext;
 
 /// Plans the secrets: one list request.
 ///
 /// # Errors
-/// What keeps the list from being read.
+/// What keeps the list, or the vault where one of its values is needed, from being read.
 pub async fn plan(ctx: &MirrorContext) -> Result<SecretsPlan> {
+    if let Some(failure) = &ctx.repository().secrets.vault_failure {
+        return Err(failure.clone());
+    }
     let (slug, client) = reach(ctx)?;
     let listed = client.secrets(slug).await?;
     compare(ctx, &listed)
@@ -80,7 +83,10 @@ fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
     }
     limit_count(&mut names, on_mirror.len(), &mut notices);
     let written = on_mirror.into_iter().map(|(name, entry)| (name, entry.updated_at)).collect();
-    Ok(SecretsPlan { names: names.into_iter().collect(), notices, written })
+    let from_vault = |name: &String| values.from_vault.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let source = |name: &String| if from_vault(name) { SecretSource::Vault } else { SecretSource::Env };
+    let sources = wanted.keys().map(|name| (name.clone(), source(name))).collect();
+    Ok(SecretsPlan { names: names.into_iter().collect(), notices, sources, written })
 }
 
 /// Why the host would not take this secret.

@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use mistakes::ConfigError;
+pub use travel::secret_name;
 pub use types::{
     Config, GitHubHost, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues, SentinelSettings,
     Source, Target, VariableValues,

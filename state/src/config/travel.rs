@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use super::env::EnvFile;
 use super::mistakes::{Complaint, Given, Mistakes, looks_secret, shown};
-use super::{SecretValues, VariableValues};
+use super::{RepositoryConfig, SecretValues, VariableValues};
+use crate::error::{Code, Error};
 
 /// GitHub's limit for one value, in bytes.
 const VALUE_LIMIT: usize = 48 * 1024;
@@ -84,6 +85,48 @@ pub(super) fn variables(
     }
     refuse_twins(&listed.place, selected.values.keys().chain(&patterns.plain), mistakes);
     selected
+}
+
+impl RepositoryConfig {
+    /// Whether the vault's secret of this name is meant to travel: it is listed, or there is no list; and `.env`, which
+    /// comes first, has no value for it. GitHub ignores the case of names.
+    pub fn takes_from_vault(&self, name: &str) -> bool {
+        let is = |known: &String| known.eq_ignore_ascii_case(name);
+        let variables = &self.variables;
+        if self.secrets.values.keys().any(is) || variables.values.keys().any(is) || stays_home(name) {
+            return false;
+        }
+        if !self.secrets.listed {
+            return !is_local_only(name) && !variables.patterns.iter().any(is);
+        }
+        let by_glob = |pattern: &String| {
+            let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
+            glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        };
+        self.secrets.patterns.iter().any(is) || (!is_local_only(name) && self.secrets.patterns.iter().any(by_glob))
+    }
+
+    /// Adds a value from the vault.
+    pub fn add_from_vault(&mut self, name: &str, value: SecretString) {
+        let secrets = &mut self.secrets;
+        secrets.missing.retain(|missing| !missing.eq_ignore_ascii_case(name));
+        secrets.from_vault.insert(name.to_owned());
+        secrets.values.insert(name.to_owned(), value);
+    }
+}
+
+/// The name of a secret as GitHub writes it, in capitals.
+///
+/// # Errors
+/// [`Code::Usage`] for what cannot be a name there, and for names of Standin's own settings, which never travel.
+pub fn secret_name(text: &str) -> Result<String, Error> {
+    let usage = |complaint: Complaint| Error::new(Code::Usage, complaint.message, complaint.hint);
+    check_name(text).map_err(usage)?;
+    if is_local_only(text) {
+        let message = format!("{} is Standin's own and never travels", shown(text));
+        return Err(Error::new(Code::Usage, message, "Choose another name."));
+    }
+    Ok(text.to_ascii_uppercase())
 }
 
 impl Patterns {

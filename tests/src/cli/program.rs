@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,6 +63,21 @@ impl Machine {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.folder).env_clear().envs(&self.environment).stdin(Stdio::null());
         Running::start(command, &self.said, &format!("standin {}", arguments.join(" ")))
+    }
+
+    /// Starts `standin` with these arguments, and gives it this on standard input.
+    pub fn start_with(&self, arguments: &[&str], input: &[u8]) -> Running {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).current_dir(&self.folder).env_clear().envs(&self.environment).stdin(Stdio::piped());
+        let mut running = Running::start(command, &self.said, &format!("standin {}", arguments.join(" ")));
+        // It may end before it has read everything.
+        let _ = running.child.stdin.take().unwrap().write_all(input);
+        running
+    }
+
+    /// Runs `standin` with these arguments and this on standard input to its end.
+    pub fn standin_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        self.start_with(arguments, input).wait()
     }
 
     /// Runs `standin` with these arguments to its end.

@@ -1,5 +1,6 @@
 // The one door between the page and the application: every command with its types. Nothing else imports Tauri.
-// Tokens go in through `tokenSet` and never come back; no other command carries a secret.
+// Tokens go in through `tokenSet` and values of secrets through `secretSet`; neither ever comes back, and no other command
+// carries a secret.
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 
@@ -12,6 +13,7 @@ import type { Overview } from './bindings/Overview';
 import type { Plan } from './bindings/Plan';
 import type { Rescue } from './bindings/Rescue';
 import type { RunRecord } from './bindings/RunRecord';
+import type { SecretPlace } from './bindings/SecretPlace';
 import type { SyncChoice } from './bindings/SyncChoice';
 import type { TokenReport } from './bindings/TokenReport';
 
@@ -46,6 +48,12 @@ export interface Backend {
   tokenSet(repository: string, mirror: string | null, token: string, keep: Keep): Promise<void>;
   /** Removes a kept token; false where there was none. */
   tokenRemove(repository: string, mirror: string | null): Promise<boolean>;
+  /** The secrets that are known here, and where their values are; never a value. */
+  secrets(repository: string): Promise<SecretPlace[]>;
+  /** Keeps the value of a secret in the vault. */
+  secretSet(repository: string, name: string, value: string): Promise<SecretPlace>;
+  /** Removes a secret from the vault; false where it was not there. */
+  secretRemove(repository: string, name: string): Promise<boolean>;
   /** Hears what happens from now on. */
   subscribe(hear: (message: Message) => void): Promise<void>;
 }
@@ -79,6 +87,9 @@ export const tauri: Backend = {
   tokenCheck: (repository, mirror) => invoke('token_check', { repository, mirror }),
   tokenSet: (repository, mirror, token, keep) => invoke('token_set', { repository, mirror, token, keep }),
   tokenRemove: (repository, mirror) => invoke('token_remove', { repository, mirror }),
+  secrets: (repository) => invoke('secrets', { repository }),
+  secretSet: (repository, name, value) => invoke('secret_set', { repository, name, value }),
+  secretRemove: (repository, name) => invoke('secret_remove', { repository, name }),
   subscribe: (hear) => {
     const channel = new Channel<Message>();
     channel.onmessage = hear;

@@ -120,7 +120,7 @@ export function plan(over: Partial<Plan> = {}): Plan {
     source: 'you/orchestrator',
     at_iso: ago(0),
     code: { ready: codePlan() },
-    secrets: { ready: { names: [['RESEND_API_KEY', 'in_step']], notices: [] } },
+    secrets: { ready: { names: [['RESEND_API_KEY', 'in_step']], notices: [], sources: { RESEND_API_KEY: 'env' } } },
     variables: { ready: { names: [['DEPLOY_MODE', 'in_step']], notices: [] } },
     workflows: {
       ready: {
@@ -275,6 +275,18 @@ export class FakeBackend implements Backend {
     notices: [],
   });
   tokenSet: Backend['tokenSet'] = async (...values) => this.#called('tokenSet', ...values);
+  secrets: Backend['secrets'] = async (...values) => {
+    this.#called('secrets', ...values);
+    return [];
+  };
+  secretSet: Backend['secretSet'] = async (repository, name) => {
+    this.#called('secretSet', repository, name);
+    return { name, source: 'vault', in_vault: true, travels: true };
+  };
+  secretRemove: Backend['secretRemove'] = async (...values) => {
+    this.#called('secretRemove', ...values);
+    return true;
+  };
   tokenRemove: Backend['tokenRemove'] = async (...values) => {
     this.#called('tokenRemove', ...values);
     return true;

@@ -83,6 +83,7 @@ function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
   const missing = named(plan.names, 'missing_here');
   const unusable = named(plan.names, 'unusable');
   const foreign = named(plan.names, 'only_on_mirror');
+  const fromVault = plan.names.map(([name]) => name).filter((name) => plan.sources[name] === 'vault');
   return {
     changes: plan.names.flatMap(([name, state]): Change[] =>
       state === 'create' || state === 'update' ? [{ aspect: 'secrets', action: state, name }] : [],
@@ -90,6 +91,7 @@ function secrets(plan: SecretsPlan): Omit<Section, 'aspect' | 'failure'> {
     impossible: [],
     facts: [
       inStep > 0 ? `${counted(inStep, 'secret')} already in step` : '',
+      fromVault.length > 0 ? `Values from the vault, not .env: ${listed(fromVault)}` : '',
       missing.length > 0 ? `No value here: ${listed(missing)}` : '',
       unusable.length > 0 ? `Cannot travel under this name or with this value: ${listed(unusable)}` : '',
       foreign.length > 0 ? `Left alone, only on the mirror: ${listed(foreign)}` : '',
