@@ -36,6 +36,25 @@ fn a_mirror_that_was_never_synced_shows_in_status_and_plan() {
 }
 
 #[test]
+fn a_ref_whose_name_is_taken_on_the_mirror_is_told_once() {
+    let world = world();
+    let archive = git2::Repository::open_bare(world.archive()).unwrap();
+    let foreign = archive.blob(b"").unwrap();
+    archive.reference("refs/tags/v1.0/notes", foreign, false, "").unwrap();
+    let machine = world.machine();
+    let plan = machine.standin(&["plan", "--mirror", ARCHIVE]);
+    assert_eq!(
+        plan.stdout.matches("refs/tags/v1.0 cannot be made: `refs/tags/v1.0/notes`").count(),
+        1,
+        "{}",
+        plan.stdout
+    );
+    let ready = &machine.json(&["plan", "--mirror", ARCHIVE])[0]["plan"]["code"]["ready"];
+    assert_eq!(ready["refs"]["conflicts"][0]["name"], "refs/tags/v1.0");
+    assert!(!ready["notices"].to_string().contains("v1.0"), "{}", ready["notices"]);
+}
+
+#[test]
 fn a_sync_prints_exactly_the_promised_lines() {
     let mut world = world();
     world.set("MIRROR_1_SYNC_WORKFLOWS", Some("false"));

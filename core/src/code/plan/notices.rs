@@ -19,7 +19,7 @@ const LISTED: usize = 10;
 pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Vec<Notice> {
     let mut notices = snapshot.notices.clone();
     notices.extend(promises(plan));
-    notices.extend(names(snapshot, view, plan));
+    notices.extend(names(snapshot, view));
     if let Some(lfs) = &plan.lfs {
         notices.push(Notice {
             message: format!(
@@ -91,8 +91,8 @@ pub(in crate::code) fn not_atomic(fence: bool) -> Notice {
     )
 }
 
-/// Names that some hosts cannot hold side by side, that git does not accept, or that are in each other's way.
-fn names(snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Vec<Notice> {
+/// Names that some hosts cannot hold side by side, or that git does not accept.
+fn names(snapshot: &Snapshot, view: &MirrorView) -> Vec<Notice> {
     let mut notices = Vec::new();
     let all: BTreeSet<&RefName> = snapshot.refs.keys().chain(view.refs.keys()).collect();
     let twins = case_twins(all);
@@ -111,13 +111,6 @@ fn names(snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Vec<Notice>
                 view.unusable.join(", ")
             ),
             "",
-        ));
-    }
-    for conflict in plan.refs.conflicts.iter().take(LISTED) {
-        let in_the_way: Vec<String> = conflict.in_the_way.iter().map(|name| format!("`{name}`")).collect();
-        notices.push(notice(
-            format!("`{}` cannot be made on the mirror: {} there is in the way", conflict.name, in_the_way.join(", ")),
-            "git keeps refs like files, so one cannot be a folder of the other.",
         ));
     }
     notices
