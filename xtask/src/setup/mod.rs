@@ -2,12 +2,14 @@
 //!
 //! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
 //! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
-//! cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+//! zizmor ([`zizmor`]) by PyPI ([`python`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
 
 mod gh;
 mod node;
+mod python;
 mod rust;
 mod system;
+mod zizmor;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,12 +31,15 @@ pub enum For {
 /// What [`prepare`] found or installed, for the programs that need it.
 pub struct Tools {
     gh: PathBuf,
+    zizmor: Option<PathBuf>,
 }
 
 impl Tools {
-    /// Tells Standin which gh to use.
+    /// Tells Standin which gh to use, and the tests which zizmor.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        vec![("STANDIN_GH", self.gh.clone().into_os_string())]
+        let gh = ("STANDIN_GH", self.gh.clone().into_os_string());
+        let zizmor = self.zizmor.clone().map(|program| ("STANDIN_ZIZMOR", program.into_os_string()));
+        [gh].into_iter().chain(zizmor).collect()
     }
 }
 
@@ -51,11 +56,13 @@ pub fn prepare(place: &Place, purpose: For) -> Result<Tools, Failure> {
             if purpose == For::Test { node::install(place, "sandbox/openapi") } else { Ok(()) }
         })?;
     }
+    let mut zizmor = None;
     if purpose == For::Test {
+        zizmor = Some(report.must("zizmor", || zizmor::provide(place))?);
         report.must("cargo-nextest", || rust::nextest(place))?;
     }
     say(&format!("\nEverything needed is there ({}).", seconds(report.elapsed())));
-    Ok(Tools { gh })
+    Ok(Tools { gh, zizmor })
 }
 
 /// A version such as `2.103.3`, found anywhere in a program's answer to `--version`.

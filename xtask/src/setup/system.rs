@@ -42,6 +42,10 @@ const COMMON: &[Need] = &[
         debian: &["git"],
         elsewhere: "git's own `git-http-backend` (part of most git packages; Fedora: git-core)",
     },
+    // The sentinel's script needs these where the sandbox runs it.
+    Need { probe: Probe::Program("bash"), purpose: For::Terminal, debian: &["bash"], elsewhere: "bash" },
+    Need { probe: Probe::Program("curl"), purpose: For::Terminal, debian: &["curl"], elsewhere: "curl" },
+    Need { probe: Probe::Program("jq"), purpose: For::Terminal, debian: &["jq"], elsewhere: "jq" },
 ];
 
 /// Linux needs these too; on other systems they are part of the system or not used.
