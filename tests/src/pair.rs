@@ -323,6 +323,7 @@ impl Machine {
             github: None,
             cancel: cancel.clone(),
             totals: Arc::new(Totals::default()),
+            change: None,
         };
         let mirror = self.repository.mirrors[0].clone();
         let record = RunRecord {

@@ -280,6 +280,7 @@ impl Place {
             github: source_client,
             cancel: cancel.clone(),
             totals,
+            change: None,
         };
         let mirror = repository.mirrors[0].clone();
         let run = new_run(&store, repository, &mirror);
