@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::expression::{Contexts, Object, Standing, Value};
-use super::launch::group;
+use super::launch::wish;
 use super::log::JobRecord;
 use super::plan::{Environment, JobPlan, Shell, Trouble};
 use super::process::Groups;
+use super::queue::Wish;
 use super::run::{Ended, Running};
 use super::step::{self, StepEnd};
 use super::surroundings::{Folders, texts};
@@ -24,7 +25,7 @@ const DEFAULT_MINUTES: f64 = 360.0;
 pub(super) struct Work<'r> {
     pub running: &'r Running,
     pub plan: &'r JobPlan,
-    pub record: JobRecord,
+    pub record: &'r mut JobRecord,
     pub contexts: Contexts,
     pub folders: Folders,
     pub groups: Groups,
@@ -54,28 +55,13 @@ pub(super) struct StepResult {
 }
 
 /// Carries a job out. Dropped before its end, it leaves no process and no token.
-pub(super) async fn carry_out(running: &Arc<Running>, plan: &JobPlan, contexts: Contexts) -> Ended {
+pub(super) async fn carry_out(running: &Running, plan: &JobPlan, contexts: Contexts) -> Ended {
     let mut record = running.record.job(&plan.key);
-    // A job that was started after the run was cancelled, by `always()`, is not cancelled by that.
-    let cancel = if running.cancel.is_cancelled() { CancellationToken::new() } else { running.cancel.child_token() };
     for (_, secret) in &running.stored.secrets {
         record.masks.add(secret);
     }
     let path = &running.about.path;
-    let (ended, record) = match prepare(running, plan, record, contexts, cancel).await {
-        Ok(Prepared::Ready { mut work, token, place }) => {
-            let ended = work.carry_out().await;
-            // First what it left running, then its place and its token.
-            let Work { record, groups, folders, .. } = *work;
-            clean_up(groups, folders).await;
-            drop(token);
-            drop(place);
-            (ended, record)
-        }
-        Ok(Prepared::Cancelled(record)) => (Ok(Ended::without_outputs(Conclusion::Cancelled)), *record),
-        Err((trouble, record)) => (Err(trouble), *record),
-    };
-    let ended = ended.unwrap_or_else(|trouble| {
+    let ended = attempt(running, plan, &mut record, contexts).await.unwrap_or_else(|trouble| {
         record.trouble(&trouble.in_file(path));
         Ended::without_outputs(Conclusion::Failure)
     });
@@ -87,6 +73,71 @@ pub(super) async fn carry_out(running: &Arc<Running>, plan: &JobPlan, contexts: 
             record.trouble(&trouble.in_file(path));
             ended
         }
+    }
+}
+
+async fn attempt(
+    running: &Running,
+    plan: &JobPlan,
+    record: &mut JobRecord,
+    contexts: Contexts,
+) -> Result<Ended, Trouble> {
+    // A job that was started after the run was cancelled, by `always()`, is not cancelled by that.
+    let cancel = match running.cancel.is_cancelled() {
+        true => CancellationToken::new(),
+        false => running.cancel.child_token(),
+    };
+    let first = First::evaluate(plan, &contexts)?;
+    if let Some(name) = &first.name {
+        record.name(name);
+    }
+    let shared = &running.record.shared;
+    let place = first
+        .wish
+        .map(|wish| shared.actions.queue.enter(running.about.repository_id, &wish, record.id(), cancel.clone()));
+    if let Some(place) = &place
+        && !place.wait().await
+    {
+        return Ok(Ended::without_outputs(Conclusion::Cancelled));
+    }
+    record.began();
+    let grants = plan.permissions.as_ref().or(running.plan.permissions.as_ref()).unwrap_or(&running.grants);
+    let token = JobToken::issue(running, grants);
+    record.masks.add(&token.value);
+    let mut work = prepare(running, plan, record, contexts, &token.value).await?;
+    work.cancel = cancel;
+    work.deadline = shared.now() + Duration::from_secs_f64(first.minutes * 60.0);
+    let ended = work.carry_out().await;
+    // First what it left running, then its token and its place.
+    let Work { groups, folders, .. } = work;
+    clean_up(groups, folders).await;
+    drop(token);
+    drop(place);
+    ended
+}
+
+/// What is known of a job before it begins.
+struct First {
+    name: Option<String>,
+    wish: Option<Wish>,
+    minutes: f64,
+}
+
+impl First {
+    fn evaluate(plan: &JobPlan, contexts: &Contexts) -> Result<Self, Trouble> {
+        for label in &plan.runs_on {
+            let system = label.text(contexts)?;
+            if system.starts_with("windows") || system.starts_with("macos") {
+                let message = format!("the sandbox has no runner {system:?}, only this machine");
+                return Err(Trouble { line: label.line, message });
+            }
+        }
+        let minutes = plan.timeout_minutes.as_ref().map(|minutes| minutes.number(contexts)).transpose()?;
+        Ok(Self {
+            name: plan.name.as_ref().map(|name| name.text(contexts)).transpose()?,
+            wish: wish(plan.concurrency.as_ref(), contexts)?,
+            minutes: minutes.unwrap_or(DEFAULT_MINUTES),
+        })
     }
 }
 
@@ -112,113 +163,49 @@ fn continues(running: &Running, plan: &JobPlan, ended: &Ended) -> Result<bool, T
     continues.flag(&contexts)
 }
 
-enum Prepared<'r> {
-    Ready { work: Box<Work<'r>>, token: JobToken, place: Option<super::queue::Place> },
-    Cancelled(Box<JobRecord>),
-}
-
-type Failed = (Trouble, Box<JobRecord>);
-
 async fn prepare<'r>(
     running: &'r Running,
     plan: &'r JobPlan,
-    mut record: JobRecord,
+    record: &'r mut JobRecord,
     mut contexts: Contexts,
-    cancel: CancellationToken,
-) -> Result<Prepared<'r>, Failed> {
+    token: &str,
+) -> Result<Work<'r>, Trouble> {
     let shared = &running.record.shared;
-    let first = || -> Result<(Option<String>, Option<(String, bool)>, f64), Trouble> {
-        let name = plan.name.as_ref().map(|name| name.text(&contexts)).transpose()?;
-        for label in &plan.runs_on {
-            label.text(&contexts)?;
-        }
-        let minutes = plan.timeout_minutes.as_ref().map(|minutes| minutes.number(&contexts)).transpose()?;
-        Ok((name, group(plan.concurrency.as_ref(), &contexts)?, minutes.unwrap_or(DEFAULT_MINUTES)))
-    };
-    let (name, group, minutes) = match first() {
-        Ok(first) => first,
-        Err(trouble) => return Err((trouble, Box::new(record))),
-    };
-    if let Some(name) = name {
-        record.name(&name);
-    }
-    let id = record.id();
-    let place = group
-        .map(|(name, stop)| shared.actions.queue.enter(running.about.repository_id, &name, id, cancel.clone(), stop));
-    if let Some(place) = &place
-        && !place.wait().await
-    {
-        return Ok(Prepared::Cancelled(Box::new(record)));
-    }
-    record.began();
-    let grants = plan.permissions.as_ref().or(running.plan.permissions.as_ref()).unwrap_or(&running.grants);
-    let token = JobToken::issue(running, grants);
-    record.masks.add(&token.value);
     let mut secrets = running.stored.secrets.clone();
-    secrets.push(("GITHUB_TOKEN".to_owned(), token.value.clone()));
+    secrets.push(("GITHUB_TOKEN".to_owned(), token.to_owned()));
     contexts.set("secrets", texts(&secrets));
-    contexts.set(
-        "github",
-        running.about.context(
-            shared,
-            vec![("token".to_owned(), token.value.clone().into()), ("job".to_owned(), plan.key.clone().into())],
-        ),
-    );
-    let environment = match environment(running, plan, &contexts) {
-        Ok(environment) => environment,
-        Err(trouble) => return Err((trouble, Box::new(record))),
-    };
-    let contexts_with_env = contexts.with_env(&environment);
+    let text = |text: &str| Value::from(text);
+    let mut own = vec![("token".to_owned(), text(token)), ("job".to_owned(), text(&plan.key))];
+    contexts.set("github", running.about.context(shared, own.clone()));
+    let environment = environment(running, plan, &contexts)?;
     let directory = plan.defaults.working_directory.as_ref().or(running.plan.defaults.working_directory.as_ref());
-    let working_directory = match directory.map(|directory| directory.text(&contexts_with_env)).transpose() {
-        Ok(directory) => directory,
-        Err(trouble) => return Err((trouble, Box::new(record))),
-    };
-    let folders = match folders(running).await {
-        Ok(folders) => folders,
-        Err(error) => {
-            let message = format!("the job's folders cannot be made: {error}");
-            return Err((Trouble { line: plan.line, message }, Box::new(record)));
-        }
-    };
+    let working_directory = directory.map(|directory| directory.text(&contexts.with_env(&environment))).transpose()?;
+    let folders = folders(running)
+        .await
+        .map_err(|error| Trouble { line: plan.line, message: format!("the job's folders cannot be made: {error}") })?;
     let groups = Groups::new(format!("sandbox_{}", random_text(24)));
     let base = folders.environment(shared, &running.about, &plan.key, groups.mark());
-    let text = |path: &std::path::Path| Value::from(path.to_string_lossy().into_owned());
-    contexts.set(
-        "github",
-        running.about.context(
-            shared,
-            vec![
-                ("token".to_owned(), token.value.clone().into()),
-                ("job".to_owned(), plan.key.clone().into()),
-                ("workspace".to_owned(), text(&folders.workspace)),
-                ("event_path".to_owned(), Value::from(event_path(&base))),
-            ],
-        ),
-    );
+    own.push(("workspace".to_owned(), text(&folders.workspace.to_string_lossy())));
+    own.push(("event_path".to_owned(), text(&event_path(&base))));
+    contexts.set("github", running.about.context(shared, own));
     contexts.set("runner", folders.runner(&running.about));
-    let deadline = shared.now() + Duration::from_secs_f64(minutes * 60.0);
-    Ok(Prepared::Ready {
-        work: Box::new(Work {
-            running,
-            plan,
-            record,
-            contexts,
-            folders,
-            groups,
-            environment,
-            base,
-            added_path: Vec::new(),
-            shell: plan.defaults.shell.or(running.plan.defaults.shell),
-            working_directory,
-            steps: Vec::new(),
-            cancel,
-            deadline,
-            failed: false,
-            cancelled: false,
-        }),
-        token,
-        place,
+    Ok(Work {
+        running,
+        plan,
+        record,
+        contexts,
+        folders,
+        groups,
+        environment,
+        base,
+        added_path: Vec::new(),
+        shell: plan.defaults.shell.or(running.plan.defaults.shell),
+        working_directory,
+        steps: Vec::new(),
+        cancel: running.cancel.child_token(),
+        deadline: Timestamp::MAX,
+        failed: false,
+        cancelled: false,
     })
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::expression::Contexts;
 use super::log::RunRecord;
-use super::plan::{Grants, Input, InputKind, Plan, Trouble};
-use super::queue::Place;
+use super::plan::{Concurrency, Grants, Input, InputKind, Plan, Trouble};
+use super::queue::{Place, Wish};
 use super::read;
 use super::run::{Running, carry_out};
 use super::surroundings::{About, Stored, texts};
@@ -24,9 +24,8 @@ pub(crate) fn launch(shared: &Shared, repository_id: u64, run_id: u64, reference
     let cancel = shared.shutdown.child_token();
     match prepare(&record, reference, event) {
         Ok(prepared) => {
-            let Prepared { about, plan, stored, grants, group } = prepared;
-            let place = group
-                .map(|(name, stop)| shared.actions.queue.enter(repository_id, &name, run_id, cancel.clone(), stop));
+            let Prepared { about, plan, stored, grants, wish } = prepared;
+            let place = wish.map(|wish| shared.actions.queue.enter(repository_id, &wish, run_id, cancel.clone()));
             if place.as_ref().is_some_and(|place| !place.is_running()) {
                 record.run(|run| run.status = RunStatus::Pending);
             }
@@ -63,8 +62,7 @@ struct Prepared {
     plan: Plan,
     stored: Stored,
     grants: Grants,
-    /// Concurrency group, and whether who runs in it is cancelled.
-    group: Option<(String, bool)>,
+    wish: Option<Wish>,
 }
 
 fn prepare(record: &RunRecord, reference: &str, event: Json) -> Result<Prepared, String> {
@@ -84,35 +82,30 @@ fn prepare(record: &RunRecord, reference: &str, event: Json) -> Result<Prepared,
     contexts.set("github", about.context(shared, Vec::new()));
     contexts.set("inputs", about.inputs(&plan));
     contexts.set("vars", texts(&stored.variables));
-    let evaluated = || -> Result<(Option<String>, Option<(String, bool)>), Trouble> {
-        let title = plan.run_name.as_ref().map(|name| name.text(&contexts)).transpose()?;
-        Ok((title.filter(|title| !title.is_empty()), group(plan.concurrency.as_ref(), &contexts)?))
-    };
-    let (title, group) = evaluated().map_err(|trouble| in_file(&trouble))?;
-    if let Some(title) = title {
+    let title = plan.run_name.as_ref().map(|name| name.text(&contexts)).transpose();
+    let title = title.map_err(|trouble| in_file(&trouble))?;
+    let wish = wish(plan.concurrency.as_ref(), &contexts).map_err(|trouble| in_file(&trouble))?;
+    if let Some(title) = title.filter(|title| !title.is_empty()) {
         record.run(|run| run.title = title);
     }
     register_jobs(record, &plan);
-    Ok(Prepared { about, plan, stored, grants, group })
+    Ok(Prepared { about, plan, stored, grants, wish })
 }
 
-/// The name of a concurrency group, and whether who runs in it is cancelled.
-pub(super) fn group(
-    concurrency: Option<&super::plan::Concurrency>,
-    contexts: &Contexts,
-) -> Result<Option<(String, bool)>, Trouble> {
+/// The place that a run or job wishes.
+pub(super) fn wish(concurrency: Option<&Concurrency>, contexts: &Contexts) -> Result<Option<Wish>, Trouble> {
     let Some(concurrency) = concurrency else {
         return Ok(None);
     };
-    let stop = match &concurrency.cancel_in_progress {
-        Some(stop) => stop.flag(contexts)?,
+    let stops_running = match &concurrency.cancel_in_progress {
+        Some(stops) => stops.flag(contexts)?,
         None => false,
     };
-    let name = concurrency.group.text(contexts)?;
-    if name.is_empty() {
+    let group = concurrency.group.text(contexts)?;
+    if group.is_empty() {
         return Err(Trouble { line: concurrency.group.line, message: "the concurrency group is empty".to_owned() });
     }
-    Ok(Some((name, stop)))
+    Ok(Some(Wish { group, stops_running }))
 }
 
 fn about(world: &World, repository: &Repository, run_id: u64, reference: &str, event: Json) -> Option<About> {

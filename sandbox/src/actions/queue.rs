@@ -13,6 +13,13 @@ pub(super) struct Queue {
     groups: Arc<Mutex<HashMap<Key, Group>>>,
 }
 
+/// What `concurrency` asks for.
+pub(super) struct Wish {
+    pub group: String,
+    /// Who runs in the group is cancelled.
+    pub stops_running: bool,
+}
+
 /// A repository and the name of a group there, in any case.
 type Key = (u64, String);
 
@@ -41,16 +48,9 @@ fn locked(groups: &Mutex<HashMap<Key, Group>>) -> MutexGuard<'_, HashMap<Key, Gr
 }
 
 impl Queue {
-    /// Takes a place. Who waited in the group before is cancelled; with `cancel_running`, who runs is too.
-    pub(super) fn enter(
-        &self,
-        repository_id: u64,
-        group: &str,
-        number: u64,
-        cancel: CancellationToken,
-        cancel_running: bool,
-    ) -> Place {
-        let key = (repository_id, group.to_lowercase());
+    /// Takes a place. Who waited in the group before is cancelled; who runs too, if that is wished.
+    pub(super) fn enter(&self, repository_id: u64, wish: &Wish, number: u64, cancel: CancellationToken) -> Place {
+        let key = (repository_id, wish.group.to_lowercase());
         let member = Member { number, turn: Arc::default(), cancel };
         let mut groups = locked(&self.groups);
         match groups.get_mut(&key) {
@@ -58,7 +58,7 @@ impl Queue {
                 groups.insert(key.clone(), Group { running: member.clone(), waiting: None });
             }
             Some(group) => {
-                if cancel_running {
+                if wish.stops_running {
                     group.running.cancel.cancel();
                 }
                 if let Some(older) = group.waiting.replace(member.clone()) {
@@ -119,7 +119,8 @@ mod tests {
     async fn one_runs_one_waits_and_the_newest_replaces_the_one_that_waits() {
         let queue = Queue::default();
         let tokens: Vec<CancellationToken> = (0..4).map(|_| CancellationToken::new()).collect();
-        let enter = |number: usize, stop| queue.enter(1, "G", number as u64, tokens[number].clone(), stop);
+        let wish = |group: &str, stops_running| Wish { group: group.to_owned(), stops_running };
+        let enter = |number: usize, stop| queue.enter(1, &wish("G", stop), number as u64, tokens[number].clone());
         let (first, second) = (enter(0, false), enter(1, false));
         assert!(first.is_running() && !second.is_running());
         let third = enter(2, false);
@@ -131,7 +132,7 @@ mod tests {
         assert!(tokens[2].is_cancelled(), "who runs is cancelled when asked for");
         drop(third);
         assert!(fourth.wait().await);
-        let other = queue.enter(2, "g", 9, CancellationToken::new(), false);
+        let other = queue.enter(2, &wish("g", false), 9, CancellationToken::new());
         assert!(other.is_running(), "another repository has its own groups");
     }
 }

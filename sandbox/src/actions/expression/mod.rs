@@ -8,6 +8,8 @@ mod evaluate;
 mod functions;
 mod parse;
 mod template;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub(super) use context::{Contexts, Standing};
