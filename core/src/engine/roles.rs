@@ -93,7 +93,11 @@ impl Engine {
     /// [`Code::Usage`] for what makes no sense, such as promoting the master; [`Code::RoleChangeOpen`] while one is
     /// open. What keeps it from starting is in the plan.
     pub async fn role_plan(&self, request: &RoleRequest) -> Result<RolePlan> {
-        let (parts, change) = self.prepare(request, self.limited()).await?;
+        let (parts, mut change) = self.prepare(request, self.limited()).await?;
+        // What cannot be read now keeps it from starting, and the preview says why.
+        if remember_workflows(&parts, &mut change).await.is_err() {
+            change.workflows.clear();
+        }
         preview::compute(&parts, &change).await
     }
 
@@ -162,10 +166,7 @@ impl Engine {
         }
         parts.locks = self.locks(&parts).await?;
         self.before(&parts, &change, request).await?;
-        for site in change.sides() {
-            let states = roles::workflow_states(parts.site(&site)?).await?;
-            change.workflows.insert(site, states);
-        }
+        remember_workflows(&parts, &mut change).await?;
         let store = &self.shared.store;
         let entry =
             journal::begin(store, &plan.repository, &parts.standby.id, change, self.shared.outside.clock.now())?;
@@ -541,6 +542,15 @@ impl Engine {
         }
         Ok(locks)
     }
+}
+
+/// Reads the workflow states of both sides: what is given back, to the one or to the other.
+async fn remember_workflows(parts: &Parts, change: &mut Change) -> Result<()> {
+    for site in change.sides() {
+        let states = roles::workflow_states(parts.site(&site)?).await?;
+        change.workflows.insert(site, states);
+    }
+    Ok(())
 }
 
 /// Whether the change is no longer ours to go on with.

@@ -3,14 +3,15 @@
 //! Each such repository is a [`MirrorContext`], the configured source as well: there its mirror has the id
 //! [`standin_state::model::MirrorId::source`].
 
-use standin_state::model::RefName;
+use standin_state::model::{Oid, RefName};
 
 use super::machine::{self, Change, Move, Open, Refusal, Seen, Step};
 use super::words;
 use crate::code;
 use crate::fence::{self, Document, Fence, OpenChange};
-use crate::git::Cache;
+use crate::git::{Cache, Remote};
 use crate::run::MirrorContext;
+use crate::secrets::reach;
 use crate::{Code, Error, Result};
 
 /// The kind of the fence's open change while the mastership moves.
@@ -74,12 +75,23 @@ pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)>
     let remote = code::mirror_remote(site, "git.fence")?;
     let mut tries = 1;
     loop {
-        let listed = remote.list(&[RefName::fence().as_str()]).await?.refs.get(&RefName::fence()).cloned();
+        let listed = listed(site, &remote).await?;
         match fence::read(site, &remote, &cache, listed.as_ref()).await {
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
             read => return Ok((cache, read?)),
         }
     }
+}
+
+/// Where the fence stands: one small request where the host has an API, since this is asked before every step.
+async fn listed(site: &MirrorContext, remote: &Remote) -> Result<Option<Oid>> {
+    let name = RefName::fence();
+    if let Ok((slug, client)) = reach(site)
+        && let Some(oid) = client.ref_tip(slug, &name).await?
+    {
+        return Ok(Some(oid));
+    }
+    Ok(remote.list(&[name.as_str()]).await?.refs.get(&name).cloned())
 }
 
 /// Moves the fence as this step of the change wants it. A move that was made already is none. `register` is the

@@ -1,6 +1,7 @@
 //! The workflows of a repository whose role changes: held when it is no longer master, given back when it is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use standin_state::model::{Aspect, Role};
 use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome};
@@ -13,13 +14,23 @@ use crate::secrets::reach;
 use crate::workflows::{self, is_sentinel};
 use crate::{Code, Error, Result, variables};
 
-/// The states of the workflow files there now, by path.
+/// The state of a workflow that runs.
+const ACTIVE: &str = "active";
+/// How often a workflow that the host does not list yet is looked for again.
+const LOOKS: u32 = 6;
+/// Wait before the second look; doubled before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The states of the workflow files there now, by path. A file that the host does not list yet is new, and new ones run.
 ///
 /// # Errors
 /// What keeps them from being listed.
 pub(super) async fn states(site: &MirrorContext) -> Result<BTreeMap<String, String>> {
-    let listed = list(site).await?;
-    Ok(listed.into_iter().map(|workflow| (workflow.path, workflow.state.to_string())).collect())
+    let (slug, client) = reach(site)?;
+    let (listed, files) = tokio::try_join!(list(site), client.workflow_files(slug))?;
+    let mut states: BTreeMap<String, String> = files.into_iter().map(|path| (path, ACTIVE.to_owned())).collect();
+    states.extend(listed.into_iter().map(|workflow| (workflow.path, workflow.state.to_string())));
+    Ok(states)
 }
 
 /// Switches off everything that a `SLAVE` may not run, and says in the fence what was on before.
@@ -44,7 +55,7 @@ pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> R
     let wanted = wanted(site, change).await?;
     let role = change.role_of(&site.mirror.target.display());
     let (mut switched, mut active) = (0_usize, 0_usize);
-    for workflow in list(site).await? {
+    for workflow in list_all(site, &wanted).await? {
         let should = should_run(&workflow.path, role, &wanted);
         if should.is_some_and(|should| should != workflow.state.is_active()) {
             switch(site, &workflow, should == Some(true)).await?;
@@ -74,7 +85,7 @@ pub(super) async fn to_enable(site: &MirrorContext, change: &Change) -> Result<V
 /// Workflows that the master had and that the repository lacks.
 pub(super) async fn lacking(site: &MirrorContext, wanted: &BTreeMap<String, String>) -> Result<Vec<String>> {
     let here = states(site).await?;
-    let active = wanted.iter().filter(|(path, state)| *state == "active" && !is_sentinel(path));
+    let active = wanted.iter().filter(|(path, state)| *state == ACTIVE && !is_sentinel(path));
     Ok(active.map(|(path, _)| path.clone()).filter(|path| !here.contains_key(path)).collect())
 }
 
@@ -96,22 +107,22 @@ pub(super) async fn set_role(site: &MirrorContext, change: &Change) -> Result<St
 
 /// The states that the repository gets, by path.
 async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String, String>> {
-    let from_old = || change.workflows.get(&change.old).cloned().unwrap_or_default();
-    if change.direction == Direction::Back {
-        return Ok(from_old());
+    let from_old = change.workflows.get(&change.old).cloned().unwrap_or_default();
+    if change.direction == Direction::Back || change.kind == Kind::Switchover {
+        return Ok(from_old);
     }
     let (_, fence) = site::read(site).await?;
     let document = fence.map(|fence| fence.document);
     let (held, masters) = document.map(|document| (document.held, document.master_workflows)).unwrap_or_default();
-    let remembered = site.store().source_workflows(&site.repository().id)?;
-    let candidates = match change.kind {
-        Kind::Switchover => [from_old(), BTreeMap::new()],
-        Kind::Failover if masters.is_empty() => [remembered, held],
-        Kind::Failover => [masters, held],
+    if change.kind == Kind::Demote {
         // What we switched off there, nothing else: it was master itself.
-        Kind::Demote => [held, BTreeMap::new()],
-    };
-    Ok(candidates.into_iter().find(|states| !states.is_empty()).unwrap_or_default())
+        return Ok(held);
+    }
+    // What was held on the standby when it came is what the master had then; what was read of the master since is newer.
+    let mut wanted = held;
+    wanted.extend(site.store().source_workflows(&site.repository().id)?);
+    wanted.extend(masters);
+    Ok(wanted)
 }
 
 /// Whether a workflow runs in this role; `None` where it stays as it is.
@@ -119,7 +130,7 @@ fn should_run(path: &str, role: Role, wanted: &BTreeMap<String, String>) -> Opti
     if is_sentinel(path) {
         return Some(role != Role::Master);
     }
-    wanted.get(path).map(|state| state == "active")
+    wanted.get(path).map(|state| state == ACTIVE)
 }
 
 async fn list(site: &MirrorContext) -> Result<Vec<Workflow>> {
@@ -129,6 +140,33 @@ async fn list(site: &MirrorContext) -> Result<Vec<Workflow>> {
         .into_iter()
         .filter(|workflow| workflows::is_file(&workflow.path) && !workflow.state.is_deleted())
         .collect())
+}
+
+/// The workflows, looking again for a while for those that are wanted and not listed yet.
+async fn list_all(site: &MirrorContext, wanted: &BTreeMap<String, String>) -> Result<Vec<Workflow>> {
+    let (slug, client) = reach(site)?;
+    let files = client.workflow_files(slug).await?;
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..LOOKS {
+        let listed = list(site).await?;
+        let is_missing = |path: &&String| wanted.contains_key(*path) && !listed.iter().any(|one| one.path == **path);
+        if !files.iter().any(|path| is_missing(&path)) {
+            return Ok(listed);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    let listed = list(site).await?;
+    if let Some(path) =
+        files.iter().find(|path| wanted.contains_key(*path) && !listed.iter().any(|one| one.path == **path))
+    {
+        return Err(Error::passing(
+            Code::UnexpectedAnswer,
+            format!("{path} of {slug} is not listed by the host yet, so that it can be switched neither on nor off"),
+            "Go on in a minute with `--resume`.",
+        ));
+    }
+    Ok(listed)
 }
 
 async fn switch(site: &MirrorContext, workflow: &Workflow, on: bool) -> Result<()> {

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use standin_state::model::Aspect;
 
 use crate::fence;
+use crate::plan::ActionsGuardPlan;
 use crate::run::MirrorContext;
 use crate::{Code, Result, secrets, variables};
 
@@ -74,7 +75,7 @@ fn is_allowed(keep_active: &BTreeSet<String>, path: &str) -> bool {
 /// # Errors
 /// What stops all of it, else the first that could not be switched off.
 pub(crate) async fn hold_all(ctx: &MirrorContext) -> Result<String> {
-    let round = hold::settle(ctx).await?;
+    let round = switch::settle_all(ctx, ActionsGuardPlan::NotAllowed).await?;
     if let Some((path, error)) = round.failures.iter().next() {
         return Err(error.clone().during(format!("{path} could not be switched off")));
     }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
-use standin_state::model::Slug;
+use standin_state::model::{Oid, RefName, Slug};
 
 use super::repo;
-use crate::Result;
 use crate::github::{Answer, Call, Client};
+use crate::{Code, Result};
 
 /// A repository as the host describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -100,6 +100,34 @@ impl Client {
     pub async fn repository(&self, slug: &Slug) -> Result<RepositoryInfo> {
         let what = format!("reading the repository {slug}");
         self.get(&Call::get("get_repository", &what, repo(slug, ""))).await?.json(&what)
+    }
+
+    /// Where a ref stands. `None` where there is no such ref, and where the token cannot see the repository: the host does
+    /// not tell the two apart.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn ref_tip(&self, slug: &Slug, name: &RefName) -> Result<Option<Oid>> {
+        #[derive(Deserialize)]
+        struct Found {
+            #[serde(rename = "ref")]
+            name: String,
+            object: Object,
+        }
+        #[derive(Deserialize)]
+        struct Object {
+            sha: Oid,
+        }
+        let what = format!("reading {name} of {slug}");
+        let short = name.as_str().strip_prefix("refs/").unwrap_or(name.as_str());
+        match self.get(&Call::get("get_ref", &what, repo(slug, &format!("/git/ref/{short}")))).await {
+            Ok(answer) => {
+                let found: Found = answer.json(&what)?;
+                Ok((found.name == name.as_str()).then_some(found.object.sha))
+            }
+            Err(error) if error.code == Code::RepositoryNotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The account that the token stands for, and what the host says about the token.
