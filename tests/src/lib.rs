@@ -9,4 +9,5 @@ pub mod git;
 pub mod keyring;
 pub mod pair;
 pub mod standby;
+pub mod watch;
 pub mod window;
