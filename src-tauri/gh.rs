@@ -3,23 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
-use standin_core::gh::{Program, base_environment};
+use standin_core::Result;
+use standin_core::gh::{OUTPUT_LIMIT, Program, base_environment, failure};
 use standin_core::outside::{Gh, GhCall, GhOutput};
-use standin_core::{Code, Error, Result};
+use standin_core::processes::Group;
 use tauri::AppHandle;
 use tauri_plugin_shell::ShellExt as _;
 use tauri_plugin_shell::process::{CommandChild, CommandEvent};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Receiver;
-
-/// How long `gh --version` may take.
-const VERSION_LIMIT: Duration = Duration::from_secs(20);
-/// Most that is kept of either output, in bytes; gh says little.
-const OUTPUT_LIMIT: usize = 1024 * 1024;
 
 /// gh as the desktop runs it.
 pub struct ShellGh {
@@ -36,16 +31,8 @@ impl ShellGh {
 
     async fn program(&self) -> Result<&Program> {
         self.program
-            .get_or_try_init(|| async {
-                let path = Program::locate(&self.outside)?;
-                let call = GhCall {
-                    arguments: vec!["--version".to_owned()],
-                    input: None,
-                    environment: BTreeMap::new(),
-                    time_limit: VERSION_LIMIT,
-                };
-                let output = self.run_program(&path, call).await?;
-                Program::checked(path, &output.stdout)
+            .get_or_try_init(|| {
+                Program::find(&self.outside, |path, call| async move { self.run_program(&path, call).await })
             })
             .await
     }
@@ -62,25 +49,15 @@ impl ShellGh {
             .set_raw_out(true)
             .set_process_group(true)
             .spawn()
-            .map_err(|error| {
-                Error::new(
-                    Code::GhMissing,
-                    format!("{} could not be started: {error}", path.display()),
-                    "Install a current gh (https://cli.github.com), or name it in STANDIN_GH.",
-                )
-            })?;
-        let group = Group::of(&child);
+            .map_err(|error| failure::not_started(path, error))?;
+        let mut group = Group::of(Some(child.pid()));
         let ended = tokio::time::timeout(call.time_limit, converse(events, child, call.input)).await;
         match ended {
             Ok(output) => {
                 group.leave();
                 output
             }
-            Err(_) => Err(Error::passing(
-                Code::TimedOut,
-                format!("gh did not end within {} seconds and was stopped", call.time_limit.as_secs()),
-                "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
-            )),
+            Err(_) => Err(failure::timed_out(call.time_limit)),
         }
     }
 }
@@ -113,11 +90,7 @@ async fn converse(
             CommandEvent::Stderr(bytes) => keep(&mut stderr, &bytes),
             CommandEvent::Terminated(end) => status = end.code,
             CommandEvent::Error(error) => {
-                return Err(Error::passing(
-                    Code::GhFailed,
-                    format!("gh could not be listened to: {error}"),
-                    "Try again.",
-                ));
+                return Err(failure::not_heard(error));
             }
             _ => {}
         }
@@ -131,55 +104,4 @@ async fn converse(
 fn keep(kept: &mut Vec<u8>, more: &[u8]) {
     let room = OUTPUT_LIMIT.saturating_sub(kept.len());
     kept.extend_from_slice(&more[..more.len().min(room)]);
-}
-
-/// gh with whatever it started; ended when dropped, so that a run that is given up leaves nothing behind.
-struct Group(Option<u32>);
-
-impl Group {
-    fn of(child: &CommandChild) -> Self {
-        Self(Some(child.pid()))
-    }
-
-    /// It ended by itself.
-    fn leave(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(id) = self.0.take() {
-            platform::end(id);
-        }
-    }
-}
-
-#[cfg(unix)]
-mod platform {
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::Pid;
-
-    pub(super) fn end(id: u32) {
-        if let Ok(id) = i32::try_from(id) {
-            // A group that is gone already needs no signal.
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-        }
-    }
-}
-
-#[cfg(windows)]
-mod platform {
-    use std::os::windows::process::CommandExt as _;
-    use std::process::Command;
-
-    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-
-    pub(super) fn end(id: u32) {
-        // A process that is gone already needs no ending.
-        let _ = Command::new("taskkill")
-            .args(["/T", "/F", "/PID", &id.to_string()])
-            .creation_flags(CREATE_NO_WINDOW)
-            .status();
-    }
 }

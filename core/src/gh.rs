@@ -6,6 +6,7 @@
 //! `tokio::process`; the desktop has its own [`Gh`], built from the same [`call`] and [`Program`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -20,14 +21,15 @@ use tokio::sync::OnceCell;
 
 use crate::github::GITHUB_COM;
 use crate::outside::{Gh, GhCall, GhOutput};
+use crate::processes::{Group, on_path, own_group};
 use crate::{Code, Error, Result};
 
 /// The oldest gh that will do: the first with `gh variable`, by when `gh secret set -f -` was there too.
 pub const MINIMUM_VERSION: (u32, u32, u32) = (2, 32, 0);
 /// How long `gh --version` may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
-/// Most that is kept of either output; gh says little.
-const OUTPUT_LIMIT: u64 = 1024 * 1024;
+/// Most that is kept of either output, in bytes; gh says little.
+pub const OUTPUT_LIMIT: usize = 1024 * 1024;
 
 /// Variables of ours that gh may see: how to reach the network, and what Windows programs need to start.
 const PASSED_ON: [&str; 16] = [
@@ -141,27 +143,40 @@ impl Program {
     ///
     /// # Errors
     /// [`Code::GhMissing`] where there is none.
-    pub fn locate(outside: &BTreeMap<String, String>) -> Result<PathBuf> {
+    fn locate(outside: &BTreeMap<String, String>) -> Result<PathBuf> {
         if let Some(named) = outside.get("STANDIN_GH").filter(|named| !named.is_empty()) {
             return Ok(PathBuf::from(named));
         }
-        let name = if cfg!(windows) { "gh.exe" } else { "gh" };
         let path = outside.get("PATH").map(String::as_str).unwrap_or_default();
-        std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_program(file)).ok_or_else(|| {
-            Error::new(
-                Code::GhMissing,
-                "the program gh was not found on PATH",
-                format!("Install gh {} or newer (https://cli.github.com), or name it in STANDIN_GH.", minimum()),
-            )
-        })
+        on_path("gh", OsStr::new(path))
+            .ok_or_else(|| Error::new(Code::GhMissing, "the program gh was not found on PATH", install_hint()))
+    }
+
+    /// Finds gh and asks it for its version: `run` starts the program with one call.
+    ///
+    /// # Errors
+    /// [`Code::GhMissing`]; what `run` reports.
+    pub async fn find<R>(outside: &BTreeMap<String, String>, run: impl FnOnce(PathBuf, GhCall) -> R) -> Result<Self>
+    where
+        R: Future<Output = Result<GhOutput>>,
+    {
+        let path = Self::locate(outside)?;
+        let call = GhCall {
+            arguments: vec!["--version".to_owned()],
+            input: None,
+            environment: BTreeMap::new(),
+            time_limit: VERSION_LIMIT,
+        };
+        let output = run(path.clone(), call).await?;
+        Self::checked(path, &output.stdout)
     }
 
     /// Takes the version out of what `gh --version` printed.
     ///
     /// # Errors
     /// [`Code::GhMissing`] for a gh that is too old, or that is none.
-    pub fn checked(path: PathBuf, printed: &str) -> Result<Self> {
-        let hint = format!("Install gh {} or newer (https://cli.github.com), or name it in STANDIN_GH.", minimum());
+    fn checked(path: PathBuf, printed: &str) -> Result<Self> {
+        let hint = install_hint();
         let Some(version) = version(printed) else {
             return Err(Error::new(Code::GhMissing, format!("{} does not seem to be gh", path.display()), hint));
         };
@@ -174,9 +189,9 @@ impl Program {
     }
 }
 
-fn minimum() -> String {
+fn install_hint() -> String {
     let (major, minor, patch) = MINIMUM_VERSION;
-    format!("{major}.{minor}.{patch}")
+    format!("Install gh {major}.{minor}.{patch} or newer (https://cli.github.com), or name it in STANDIN_GH.")
 }
 
 fn version(printed: &str) -> Option<(u32, u32, u32)> {
@@ -185,15 +200,33 @@ fn version(printed: &str) -> Option<(u32, u32, u32)> {
     Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
 }
 
-#[cfg(unix)]
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-}
+/// What is wrong where gh does not come to answer, in the same words however it is started.
+pub mod failure {
+    use std::fmt::Display;
+    use std::path::Path;
+    use std::time::Duration;
 
-#[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
-    file.is_file()
+    use super::install_hint;
+    use crate::{Code, Error};
+
+    /// It could not be started.
+    pub fn not_started(path: &Path, error: impl Display) -> Error {
+        Error::new(Code::GhMissing, format!("{} could not be started: {error}", path.display()), install_hint())
+    }
+
+    /// Its words could not be read.
+    pub fn not_heard(error: impl Display) -> Error {
+        Error::passing(Code::GhFailed, format!("gh could not be listened to: {error}"), "Try again.")
+    }
+
+    /// It took longer than it may.
+    pub fn timed_out(limit: Duration) -> Error {
+        Error::passing(
+            Code::TimedOut,
+            format!("gh did not end within {} seconds and was stopped", limit.as_secs()),
+            "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
+        )
+    }
 }
 
 /// gh by `tokio::process`.
@@ -214,16 +247,8 @@ impl TokioGh {
     /// [`Code::GhMissing`].
     pub async fn program(&self) -> Result<&Program> {
         self.program
-            .get_or_try_init(|| async {
-                let path = Program::locate(&self.outside)?;
-                let call = GhCall {
-                    arguments: vec!["--version".to_owned()],
-                    input: None,
-                    environment: BTreeMap::new(),
-                    time_limit: VERSION_LIMIT,
-                };
-                let output = self.run_program(&path, call).await?;
-                Program::checked(path, &output.stdout)
+            .get_or_try_init(|| {
+                Program::find(&self.outside, |path, call| async move { self.run_program(&path, call).await })
             })
             .await
     }
@@ -239,31 +264,19 @@ impl TokioGh {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        platform::own_group(&mut command);
-        let mut child = command.spawn().map_err(|error| {
-            Error::new(
-                Code::GhMissing,
-                format!("{} could not be started: {error}", path.display()),
-                format!("Install gh {} or newer (https://cli.github.com), or name it in STANDIN_GH.", minimum()),
-            )
-        })?;
+        own_group(&mut command);
+        let mut child = command.spawn().map_err(|error| failure::not_started(path, error))?;
         // The command holds the token; it is not needed any more.
         drop(command);
-        let group = platform::Group::of(&child);
+        let mut group = Group::of(child.id());
         let ended = tokio::time::timeout(call.time_limit, converse(&mut child, call.input)).await;
         match ended {
             Ok(Ok(output)) => {
                 group.leave();
                 Ok(output)
             }
-            Ok(Err(error)) => {
-                Err(Error::passing(Code::GhFailed, format!("gh could not be listened to: {error}"), "Try again."))
-            }
-            Err(_) => Err(Error::passing(
-                Code::TimedOut,
-                format!("gh did not end within {} seconds and was stopped", call.time_limit.as_secs()),
-                "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
-            )),
+            Ok(Err(error)) => Err(failure::not_heard(error)),
+            Err(_) => Err(failure::timed_out(call.time_limit)),
         }
     }
 }
@@ -293,66 +306,10 @@ async fn converse(child: &mut Child, input: Option<SecretString>) -> std::io::Re
 async fn read(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
-        (&mut stream).take(OUTPUT_LIMIT).read_to_end(&mut bytes).await?;
+        (&mut stream).take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes).await?;
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-#[cfg(unix)]
-mod platform {
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::Pid;
-    use tokio::process::{Child, Command};
-
-    pub(super) fn own_group(command: &mut Command) {
-        command.process_group(0);
-    }
-
-    /// gh with whatever it started; ended when dropped.
-    pub(super) struct Group(Option<Pid>);
-
-    impl Group {
-        pub(super) fn of(child: &Child) -> Self {
-            Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
-        }
-
-        /// It ended by itself.
-        pub(super) fn leave(mut self) {
-            self.0 = None;
-        }
-    }
-
-    impl Drop for Group {
-        fn drop(&mut self) {
-            if let Some(group) = self.0.take() {
-                // A group that is gone already needs no signal.
-                let _ = killpg(group, Signal::SIGKILL);
-            }
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod platform {
-    use tokio::process::{Child, Command};
-
-    /// Keeps a console window from flashing up beside the application.
-    pub(super) fn own_group(command: &mut Command) {
-        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-        command.creation_flags(CREATE_NO_WINDOW);
-    }
-
-    /// gh starts nothing here that would outlive it; `kill_on_drop` ends gh itself.
-    pub(super) struct Group;
-
-    impl Group {
-        pub(super) fn of(_child: &Child) -> Self {
-            Self
-        }
-
-        pub(super) fn leave(self) {}
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@
 //! | [`github`] | the REST client: limits, conditional requests, typed endpoints |
 //! | [`secrets`], [`variables`], [`workflows`] | the other aspects |
 //! | [`gh`], [`keychain`] | the gh program, the operating system's keychain |
+//! | [`processes`] | child processes: found, and ended with all that they started |
+//! | [`vault`] | values of secrets that stand in no `.env`, in one encrypted file |
 //! | [`tokens`] | where a token comes from, and what it can do |
 //! | [`roles`] | who is master, and how that changes |
 //! | [`run`], [`jobs`] | one run of one mirror; many side by side |
@@ -37,6 +39,7 @@ pub mod jobs;
 pub mod keychain;
 pub mod outside;
 pub mod plan;
+pub mod processes;
 mod redact;
 pub mod roles;
 pub mod run;

@@ -9,6 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::processes::{Group, own_group};
 use crate::{Code, Error, Result};
 
 /// How much of standard output is kept at most; beyond it the other side is not sane.
@@ -66,7 +67,7 @@ impl Call<'_> {
             Input::Held(file) => Stdio::from(file),
         };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        platform::own_group(&mut command);
+        own_group(&mut command);
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         let mut child = command.spawn().map_err(|error| {
             Error::new(
@@ -76,7 +77,7 @@ impl Call<'_> {
             )
         })?;
         drop(command);
-        let mut group = platform::Group::of(&child);
+        let mut group = Group::of(child.id());
 
         let heard = hear(&mut child, silent_limit, cancel, on_line).await;
         let stopped = match heard {
@@ -86,7 +87,7 @@ impl Call<'_> {
             }
             Err(stopped) => stopped,
         };
-        group.end(&mut child).await;
+        end(&mut group, &mut child).await;
         Err(match stopped {
             Stopped::Cancelled => cancelled(what),
             Stopped::Silent => Error::passing(
@@ -106,6 +107,17 @@ impl Call<'_> {
             ),
         })
     }
+}
+
+/// Asks the child's whole group to end, which lets git remove its temporary files, and then makes it.
+async fn end(group: &mut Group, child: &mut Child) {
+    group.ask_to_end();
+    if cfg!(unix) {
+        // How it ended is of no interest; what is left of the group is ended in any case.
+        let _ = tokio::time::timeout(FAREWELL, child.wait()).await;
+    }
+    group.end();
+    let _ = child.wait().await;
 }
 
 fn cancelled(what: &str) -> Error {
@@ -207,97 +219,5 @@ impl Lines {
             self.kept.pop_front();
         }
         self.kept.push_back(line.to_owned());
-    }
-}
-
-#[cfg(unix)]
-mod platform {
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::Pid;
-    use tokio::process::{Child, Command};
-
-    /// Puts the child at the head of a new process group.
-    pub(super) fn own_group(command: &mut Command) {
-        command.process_group(0);
-    }
-
-    /// The process group of a child; ended when dropped.
-    pub(super) struct Group(Option<Pid>);
-
-    impl Group {
-        pub(super) fn of(child: &Child) -> Self {
-            Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
-        }
-
-        /// The child ended by itself: the group is nobody's concern any more.
-        pub(super) fn leave(&mut self) {
-            self.0 = None;
-        }
-
-        /// Asks the whole group to end, which lets git remove its temporary files, and then makes it.
-        pub(super) async fn end(&mut self, child: &mut Child) {
-            let Some(group) = self.0 else { return };
-            // A group that is gone already needs no signal.
-            let _ = killpg(group, Signal::SIGTERM);
-            let _ = tokio::time::timeout(super::FAREWELL, child.wait()).await;
-            self.kill();
-            let _ = child.wait().await;
-        }
-
-        fn kill(&mut self) {
-            if let Some(group) = self.0.take() {
-                let _ = killpg(group, Signal::SIGKILL);
-            }
-        }
-    }
-
-    impl Drop for Group {
-        fn drop(&mut self) {
-            self.kill();
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod platform {
-    use tokio::process::{Child, Command};
-
-    /// Keeps a console window from flashing up beside the application.
-    pub(super) fn own_group(command: &mut Command) {
-        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-        command.creation_flags(CREATE_NO_WINDOW);
-    }
-
-    /// The child with all its descendants; ended when dropped.
-    pub(super) struct Group(Option<u32>);
-
-    impl Group {
-        pub(super) fn of(child: &Child) -> Self {
-            Self(child.id())
-        }
-
-        /// The child ended by itself: its descendants are nobody's concern any more.
-        pub(super) fn leave(&mut self) {
-            self.0 = None;
-        }
-
-        /// Ends the whole tree.
-        pub(super) async fn end(&mut self, child: &mut Child) {
-            self.kill();
-            let _ = child.wait().await;
-        }
-
-        fn kill(&mut self) {
-            if let Some(id) = self.0.take() {
-                // Where taskkill is missing, `kill_on_drop` still ends the child itself.
-                let _ = std::process::Command::new("taskkill").args(["/T", "/F", "/PID", &id.to_string()]).output();
-            }
-        }
-    }
-
-    impl Drop for Group {
-        fn drop(&mut self) {
-            self.kill();
-        }
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::child::{Call, Input};
 use super::environment;
+use crate::processes::on_path;
 use crate::{Code, Error, Result};
 
 /// A version of git.
@@ -99,7 +100,7 @@ impl GitProgram {
     pub async fn find(environment: &BTreeMap<String, String>, credential_helper: &Path) -> Result<Self> {
         let program = match environment.get("STANDIN_GIT").filter(|program| !program.is_empty()) {
             Some(program) => PathBuf::from(program),
-            None => on_path(environment.get("PATH").map(OsStr::new)).ok_or_else(|| {
+            None => environment.get("PATH").and_then(|path| on_path("git", OsStr::new(path))).ok_or_else(|| {
                 Error::new(
                     Code::GitMissing,
                     "git is not installed: there is none on PATH",
@@ -235,23 +236,6 @@ impl Inner {
         let words = ended.lines.first().map_or("it ended with an error", String::as_str);
         Err(Error::new(Code::GitMissing, words, "Check the installation of git."))
     }
-}
-
-/// The first `git` on a search path.
-fn on_path(path: Option<&OsStr>) -> Option<PathBuf> {
-    let name = format!("git{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(path?).map(|folder| folder.join(&name)).find(|program| is_program(program))
-}
-
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
 }
 
 #[cfg(test)]
