@@ -132,10 +132,12 @@ impl Decision<'_> {
     /// Whether the source has these commits, or will have them by what is decided so far.
     /// For a tag that means the tag itself.
     fn is_brought(&self, name: &RefName, tip: &Oid) -> Result<bool> {
-        let coming = self.refs.iter().filter(|home| home.at.is_some()).map(|home| &home.tip);
+        let coming = self.refs.iter().filter_map(|home| Some((home.at.as_ref()?, &home.tip)));
         if name.is_tag() {
-            return Ok(self.question.sides.source.values().chain(coming).any(|there| there == tip));
+            let mut there = self.question.sides.source.iter().chain(coming);
+            return Ok(there.any(|(name, there)| name.is_tag() && there == tip));
         }
+        let coming = coming.map(|(_, tip)| tip);
         Ok(self.question.sides.missing([tip], self.plain.values().chain(coming))?.is_empty())
     }
 
@@ -152,6 +154,10 @@ impl Decision<'_> {
         }
         for number in 1..NAMES {
             for candidate in candidates(name, wanted, self.question.epoch, number)? {
+                if sides.source.get(&candidate) == Some(tip) {
+                    self.add(name, tip, HandBackFate::Parked, Some(candidate), true);
+                    return Ok(());
+                }
                 // A name that the sentinel parked another tip under on the standby is wanted for that one.
                 let is_free = !self.taken.contains_key(&candidate)
                     && sides.standby.get(&candidate).is_none_or(|there| there == tip)
@@ -170,22 +176,15 @@ impl Decision<'_> {
         ))
     }
 
-    /// The parked ref of the source that has it.
+    /// The parked ref of the source that was made for it, in this hand-back or an earlier one, and has its commits.
     fn parked_already(&self, name: &RefName, tip: &Oid) -> Result<Option<RefName>> {
-        let (kind, _) = rest_of(name);
-        let of_kind = || self.parked.iter().filter(|(parked, _)| parked.as_str().starts_with(kind));
-        let same = of_kind().filter(|(_, there)| *there == tip);
-        // The one that is named after it goes before others.
-        let mut same: Vec<&RefName> = same.map(|(parked, _)| parked).collect();
-        same.sort_by_key(|parked| parked_from(parked) != Some(rest_of(name).1));
-        if let Some(parked) = same.first() {
-            return Ok(Some((*parked).clone()));
-        }
-        if name.is_tag() {
-            return Ok(None);
-        }
-        for (parked, there) in of_kind() {
-            if self.question.sides.holds(there, tip)? {
+        let (kind, rest) = rest_of(name);
+        let origin = parked_from(name).unwrap_or(rest);
+        let made_for_it = |parked: &&RefName| parked.as_str().starts_with(kind) && parked_from(parked) == Some(origin);
+        for parked in self.parked.keys().filter(made_for_it) {
+            let there = &self.parked[parked];
+            // A tag that leads to it is another tag.
+            if there == tip || (!name.is_tag() && self.question.sides.holds(there, tip)?) {
                 return Ok(Some(parked.clone()));
             }
         }
