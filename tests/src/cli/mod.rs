@@ -10,4 +10,4 @@ mod world;
 
 pub use program::{Machine, Ran, Running, finish};
 pub use words::{chronicle, settings};
-pub use world::{ARCHIVE, BACKUP, NAME, OWNER, Options, Refs, STANDBY, World, branch, refs};
+pub use world::{ARCHIVE, BACKUP, NAME, OWNER, Options, Refs, STANDBY, World, branch, commit_in, refs, set};

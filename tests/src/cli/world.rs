@@ -308,11 +308,13 @@ pub fn refs(path: &Path) -> Refs {
         .collect()
 }
 
-fn set(path: &Path, name: &str, tip: Oid) {
+/// Moves or makes a ref of the repository at `path`.
+pub fn set(path: &Path, name: &str, tip: Oid) {
     Repository::open_bare(path).unwrap().reference(name, tip, true, "").unwrap();
 }
 
-fn commit_in(path: &Path, parent: Option<Oid>, files: &[(&str, &str)]) -> Oid {
+/// A commit in the repository at `path`, with the files of its parent and these; nothing names it.
+pub fn commit_in(path: &Path, parent: Option<Oid>, files: &[(&str, &str)]) -> Oid {
     let repository = Repository::open_bare(path).unwrap();
     let parent = parent.map(|oid| repository.find_commit(oid).unwrap());
     let mut update = git2::build::TreeUpdateBuilder::new();
