@@ -9,10 +9,10 @@ use serde_json::Value;
 use standin_core::fence::Document;
 use standin_core::sentinel;
 use standin_sandbox::{
-    Conclusion, Effect, Execute, Fault, FaultId, FaultMatcher, Level, RequestRecord, Run, TokenSpec, WorkflowState,
+    Conclusion, Effect, Execute, Fault, FaultId, FaultMatcher, Level, Run, RunStatus, TokenSpec, WorkflowState,
 };
 
-use crate::cli::{BACKUP, Machine, NAME, OWNER, Options, World, branch, refs};
+use crate::cli::{BACKUP, Machine, NAME, OWNER, Options, World, branch, finish, refs};
 
 /// The time between two checks.
 pub const INTERVAL: Duration = Duration::from_secs(30 * 60);
@@ -108,14 +108,20 @@ impl Watched {
         self.checked(run)
     }
 
-    /// A person starts a check and stops it when `when` is true of the requests so far.
-    pub fn dispatch_and_stop(&self, when: impl Fn(&[RequestRecord]) -> bool) -> Checked {
-        self.world.sandbox.clear_requests();
-        let run = self.world.sandbox.dispatch_workflow(BACKUP, NAME, "sentinel.yml", &[]).unwrap();
-        crate::cli::finish("the moment to stop", PATIENCE, || when(&self.world.sandbox.requests()));
-        assert!(self.world.sandbox.cancel_run(BACKUP, NAME, run));
+    /// Half an hour passes; the check is stopped while the request that a fault holds back is under way, if it comes.
+    pub fn check_and_stop(&self, matcher: FaultMatcher, nth: u32) -> Checked {
+        let fault = Fault::nth(matcher, nth, Effect::Latency(Duration::from_secs(2)));
+        let fault = self.world.sandbox.add_fault(fault);
+        let runs = self.runtime.block_on(self.world.sandbox.skip(INTERVAL));
+        assert_eq!(runs.len(), 1, "one check in half an hour");
+        let status = || self.world.sandbox.run(BACKUP, NAME, runs[0]).map(|run| run.status);
+        finish("the moment to stop", PATIENCE, || {
+            self.world.sandbox.fault_hits(fault) > 0 || status() == Some(RunStatus::Completed)
+        });
+        self.world.sandbox.cancel_run(BACKUP, NAME, runs[0]);
         self.runtime.block_on(self.world.sandbox.wait_for_runs(PATIENCE)).unwrap();
-        self.checked(run)
+        self.world.sandbox.remove_fault(fault);
+        self.checked(runs[0])
     }
 
     fn checked(&self, id: u64) -> Checked {
@@ -195,10 +201,29 @@ impl Watched {
         self.world.intrude(&self.world.standby(), &branch(name))
     }
 
+    /// Somebody else moves the standby's fence.
+    pub fn move_fence(&self, change: impl FnOnce(&mut Document)) {
+        move_fence(&self.world.standby(), self.world.sandbox.now(), change);
+    }
+
     /// Branches and tags of the standby.
     pub fn refs(&self) -> BTreeMap<String, git2::Oid> {
         refs(&self.world.standby())
     }
+}
+
+/// Moves the fence of a repository on disk one step on, with what `change` makes of its document.
+pub fn move_fence(path: &Path, now: jiff::Timestamp, change: impl FnOnce(&mut Document)) {
+    let mut document = read_fence(path).expect("there is a fence").next("eve@elsewhere", now);
+    change(&mut document);
+    let repository = git2::Repository::open_bare(path).unwrap();
+    let parent = repository.find_reference("refs/standin/fence").unwrap().peel_to_commit().unwrap();
+    let blob = repository.blob(&document.to_bytes().unwrap()).unwrap();
+    let mut tree = repository.treebuilder(None).unwrap();
+    tree.insert("fence.json", blob, 0o100_644).unwrap();
+    let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+    let author = git2::Signature::now("Eve", "eve@example.com").unwrap();
+    repository.commit(Some("refs/standin/fence"), &author, &author, "Move", &tree, &[&parent]).unwrap();
 }
 
 /// The fence of a repository on disk.

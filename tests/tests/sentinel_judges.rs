@@ -215,6 +215,9 @@ fn a_burst_of_checks_by_hand_counts_as_one() {
     watched.set_memory(&memory);
     watched.dispatch();
     watched.assert_slave();
+    watched.check();
+    watched.assert_slave();
+    // The first of these two comes 30 to 60 minutes after the first failure, and 45 is enough.
     watched.checks(2);
     watched.assert_temporary();
 }
@@ -277,6 +280,12 @@ fn a_heartbeat_that_is_stale_counts_as_down() {
     let checks = watched.checks(8);
     watched.assert_temporary();
     assert!(checks.iter().any(|check| check.log.contains("is stale")));
+    // It answers all the time, so only a beat shows that it is well again.
+    watched.checks(2);
+    watched.assert_temporary();
+    beat(&watched, &heartbeat(watched.world.sandbox.now()));
+    watched.checks(2);
+    assert_eq!(watched.role(), "SLAVE");
 }
 
 #[test]

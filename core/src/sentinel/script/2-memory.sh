@@ -32,7 +32,7 @@ load_memory() {
       kind: (.kind // null), first_failure_iso: (.first_failure_iso // null), first_down_iso: (.first_down_iso // null),
       last_counted_iso: (.last_counted_iso // null), last_check_iso: (.last_check_iso // null),
       good_checks: (.good_checks | number), last_verdict: (.last_verdict // null), detail: (.detail // null),
-      heartbeat_seen_iso: (.heartbeat_seen_iso // null), is_told: (.is_told // false), run: (.run // null),
+      heartbeat_seen_iso: (.heartbeat_seen_iso // null), cause: (.cause // null), is_told: (.is_told // false), run: (.run // null),
       standin_token_expires: (.standin_token_expires // null), master_token_expires: (.master_token_expires // null)
     }' "$work/memory.json" >"$work/memory.next"
   mv "$work/memory.next" "$work/memory.json"

@@ -1,4 +1,7 @@
-# What one look at the master says: `verdict` (well, down, gone or unknown) and `detail`.
+# What one look at the master says: `verdict` (well, down, gone or unknown) and `detail`; `cause` is heartbeat where nothing
+# but that is wrong.
+
+cause=reach
 
 judged() {
   verdict=$1 detail=$2
@@ -117,6 +120,7 @@ stale() {
     judged unknown "$MASTER_SLUG is no longer the master: $(plain "$(jq -r '.master' "$work/elsewhere.json")") is (epoch $(jq -r '.epoch' "$work/elsewhere.json")). Run \`standin sync\` from there."
   else
     judged down "$1"
+    cause=heartbeat
   fi
 }
 

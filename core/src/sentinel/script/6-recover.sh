@@ -103,7 +103,7 @@ finish_recovery() {
   park
   still_ours
   move_fence "Handed back to $MASTER_SLUG" '.open_change = null'
-  remember '.good_checks = 0 | .last_verdict = "handed_back" | .detail = $detail | .last_check_iso = $now' \
+  remember '.good_checks = 0 | .cause = null | .last_verdict = "handed_back" | .detail = $detail | .last_check_iso = $now' \
     --arg detail "handed back to $MASTER_SLUG" --arg now "$now_iso"
   save_memory
   if [[ -s $work/parked ]]; then

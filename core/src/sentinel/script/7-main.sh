@@ -58,6 +58,7 @@ as_slave() {
   say "$detail."
   [[ $verdict != unknown ]] || annotate warning "It cannot be told whether the master is well: $detail. This check counts for nothing."
   count
+  [[ $verdict == unknown ]] || remember '.cause = $cause' --arg cause "$cause"
   save_memory
   if [[ $verdict == gone && $GONE_COUNTS != true ]]; then
     annotate warning "$detail. This does not count, as \`gone_counts\` is off: decide with \`standin promote\`."
@@ -88,7 +89,9 @@ as_master() {
   fi
   [[ $(of_fence .open_change.kind) != role_change ]] ||
     stop "$(plain "$(of_fence .open_change.writer)") is handing back. \`standin status\` tells how to go on."
-  look recover
+  # A master that answers is well: its heartbeat may be old, as its work is done here. Where nothing else was wrong with it, it
+  # must beat again.
+  if [[ $(recall cause) == heartbeat ]]; then look watch; else look recover; fi
   say "$detail."
   count
   save_memory
