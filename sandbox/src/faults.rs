@@ -51,6 +51,8 @@ pub struct FaultMatcher {
     pub path: Option<String>,
     /// REST or git.
     pub kind: Option<Kind>,
+    /// `owner/name` in any case: what is asked of this repository by REST and git, under the name that it was asked by.
+    pub repository: Option<String>,
     /// Login of the account that asks.
     pub account: Option<String>,
 }
@@ -63,12 +65,22 @@ impl FaultMatcher {
 
     /// Every REST request of this method and path.
     pub fn rest(method: &str, path: &str) -> Self {
-        Self { method: Some(method.to_owned()), path: Some(path.to_owned()), kind: Some(Kind::Rest), account: None }
+        Self { method: Some(method.to_owned()), path: Some(path.to_owned()), kind: Some(Kind::Rest), ..Self::default() }
+    }
+
+    /// Every request about this repository, REST and git; see [`FaultMatcher::only`].
+    pub fn repository(owner: &str, name: &str) -> Self {
+        Self { repository: Some(format!("{owner}/{name}")), ..Self::default() }
+    }
+
+    /// The same, but only REST or only git.
+    pub fn only(self, kind: Kind) -> Self {
+        Self { kind: Some(kind), ..self }
     }
 
     /// Every git request whose path matches, such as `/owner/name.git/git-receive-pack`.
     pub fn git(path: &str) -> Self {
-        Self { method: None, path: Some(path.to_owned()), kind: Some(Kind::Git), account: None }
+        Self { path: Some(path.to_owned()), kind: Some(Kind::Git), ..Self::default() }
     }
 }
 
@@ -89,6 +101,13 @@ pub enum Effect {
     SecondaryLimit {
         /// Value of `retry-after`.
         retry_after: Option<Duration>,
+    },
+    /// Answers that the hourly limit of the account is spent, and has no other effect.
+    RateLimit {
+        /// 403 or 429, as GitHub gives either.
+        status: u16,
+        /// When there is a new budget, from now on the sandbox's clock.
+        reset_after: Duration,
     },
     /// Closes the connection without an answer (but an interim one, so that the client's HTTP library does not ask
     /// again by itself); nothing was done.
@@ -192,6 +211,8 @@ pub(crate) struct Judged<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub kind: Kind,
+    /// `owner/name` as in the path.
+    pub repository: Option<&'a str>,
     pub account: Option<&'a str>,
 }
 
@@ -204,6 +225,10 @@ impl Rule {
                 .account
                 .as_deref()
                 .is_none_or(|login| request.account.is_some_and(|account| account.eq_ignore_ascii_case(login)))
+            && matcher
+                .repository
+                .as_deref()
+                .is_none_or(|wanted| request.repository.is_some_and(|asked| asked.eq_ignore_ascii_case(wanted)))
             && self.path.as_ref().is_none_or(|pattern| pattern.is_match(request.path))
     }
 }
@@ -236,7 +261,7 @@ mod tests {
     use super::*;
 
     fn judged(path: &str) -> Judged<'_> {
-        Judged { method: "PUT", path, kind: Kind::Rest, account: Some("alice") }
+        Judged { method: "PUT", path, kind: Kind::Rest, repository: Some("a/b"), account: Some("alice") }
     }
 
     #[test]

@@ -69,9 +69,9 @@ pub use options::{Options, SandboxError, SecondaryLimit};
 pub use sandbox::Sandbox;
 pub use traffic::{Exchange, Kind, RequestRecord, Transport};
 pub use world::{
-    ActionsPermissions, Annotation, AnnotationLevel, Conclusion, Execute, Job, Level, Listing, Protection, PushRefusal,
-    RepositorySpec, RepositoryState, Role, Run, RunStatus, SelectedActions, Step, TokenKind, TokenSpec, Variable,
-    WorkflowPermissions, WorkflowState,
+    ActionsPermissions, Annotation, AnnotationLevel, Conclusion, Execute, Issue, Job, Level, Listing, Protection,
+    PushRefusal, RepositorySpec, RepositoryState, Role, Run, RunStatus, SelectedActions, Step, TokenKind, TokenSpec,
+    Variable, WorkflowPermissions, WorkflowState,
 };
 
 /// Header that carries the control key.

@@ -103,7 +103,9 @@ impl JobRecord {
         let now = self.run.shared.now();
         let name = self.masks.hide(name);
         self.change(|job| {
+            let end = job.log.len();
             if let Some(step) = job.steps.get_mut(index) {
+                step.log = end..end;
                 step.name = name;
                 step.status = RunStatus::InProgress;
                 step.started_at = Some(now);
@@ -114,7 +116,9 @@ impl JobRecord {
     pub(super) fn step_ended(&self, index: usize, conclusion: Conclusion) {
         let now = self.run.shared.now();
         self.change(|job| {
+            let end = job.log.len();
             if let Some(step) = job.steps.get_mut(index) {
+                step.log.end = end;
                 step.status = RunStatus::Completed;
                 step.conclusion = Some(conclusion);
                 step.completed_at = Some(now);

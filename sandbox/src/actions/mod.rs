@@ -39,7 +39,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::shared::Shared;
-use crate::world::RunStatus;
+use crate::world::{RunStatus, random_text};
 
 pub(crate) use cron::Cron;
 pub(crate) use launch::{check_inputs, launch};
@@ -48,6 +48,15 @@ pub(crate) use surroundings::gh_config;
 
 /// The account that stands behind the tokens of jobs.
 pub(crate) const BOT: &str = "github-actions[bot]";
+
+/// The log of a job, or the logs of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogOf {
+    pub repository_id: u64,
+    pub run_id: u64,
+    /// None: all jobs of the run.
+    pub job_id: Option<u64>,
+}
 
 /// What one sandbox's runs share.
 pub(crate) struct Actions {
@@ -62,6 +71,8 @@ pub(crate) struct Actions {
     /// Runs that are carried out and have not ended, and how to cancel them.
     open: Mutex<HashMap<u64, CancellationToken>>,
     open_count: watch::Sender<usize>,
+    /// Addresses under which logs can be had without a token.
+    opened_logs: Mutex<HashMap<String, LogOf>>,
     /// Held while the clock is moved through schedules.
     moving: tokio::sync::Mutex<()>,
 }
@@ -76,8 +87,21 @@ impl Actions {
             queue: queue::Queue::default(),
             open: Mutex::default(),
             open_count: watch::Sender::new(0),
+            opened_logs: Mutex::default(),
             moving: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// A key under which this log can be had without a token.
+    pub(crate) fn open_log(&self, of: LogOf) -> String {
+        let key = random_text(40);
+        self.opened_logs.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), of);
+        key
+    }
+
+    /// The log that has this key.
+    pub(crate) fn opened_log(&self, key: &str) -> Option<LogOf> {
+        self.opened_logs.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<u64, CancellationToken>> {

@@ -52,6 +52,7 @@ pub(super) fn waiting_job(plan: &JobPlan, id: u64, now: Timestamp) -> Job {
         conclusion: None,
         started_at: None,
         completed_at: None,
+        log: 0..0,
     };
     Job {
         id,

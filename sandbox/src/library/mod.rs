@@ -16,8 +16,8 @@ use crate::pushed;
 use crate::sandbox::Sandbox;
 use crate::traffic::{Exchange, RequestRecord};
 use crate::world::{
-    AccountKind, ActionsPermissions, Listing, Protection, PushRefusal, Repository, RepositorySpec, RepositoryState,
-    Role, Run, Secret, SelectedActions, TokenSpec, Variable, WorkflowPermissions, WorkflowState,
+    AccountKind, ActionsPermissions, Issue, Listing, Protection, PushRefusal, Repository, RepositorySpec,
+    RepositoryState, Role, Run, Secret, SelectedActions, TokenSpec, Variable, WorkflowPermissions, WorkflowState,
 };
 
 /// A secret without its value.
@@ -214,6 +214,11 @@ impl Sandbox {
     /// Takes all refusals of [`Sandbox::refuse_pushes`] away.
     pub fn clear_refusals(&self, owner: &str, name: &str) -> bool {
         self.alter(owner, name, |repository| repository.refusals.clear())
+    }
+
+    /// All issues, oldest first.
+    pub fn issues(&self, owner: &str, name: &str) -> Vec<Issue> {
+        self.look(owner, name, |repository| repository.issues.clone()).unwrap_or_default()
     }
 
     /// The default branch.

@@ -16,6 +16,8 @@ mod compare;
 mod contents;
 mod git_data;
 mod graphql;
+mod issues;
+mod jobs;
 mod permissions;
 mod pulls;
 mod refs;

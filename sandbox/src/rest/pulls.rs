@@ -81,7 +81,7 @@ pub(super) fn create(at: At<'_>) -> Answer {
                 &format!("A pull request already exists for {owner}:{head}."),
             ));
         }
-        let number = repository.pulls.len() as u64 + 1;
+        let number = repository.next_number();
         repository.pulls.push(PullRequest {
             id,
             number,

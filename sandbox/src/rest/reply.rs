@@ -7,6 +7,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::limits::Quota;
 use crate::server::{Body, full_body};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -67,6 +68,22 @@ impl Reply {
         match HeaderValue::from_str(url) {
             Ok(value) => self.header(LOCATION, value),
             Err(_) => self,
+        }
+    }
+
+    /// Sets the `X-RateLimit-*` headers.
+    pub(crate) fn set_quota(&mut self, quota: &Quota) {
+        self.set("x-ratelimit-limit", &quota.limit.to_string());
+        self.set("x-ratelimit-remaining", &quota.remaining().to_string());
+        self.set("x-ratelimit-used", &quota.used.to_string());
+        self.set("x-ratelimit-reset", &quota.reset.to_string());
+        self.set("x-ratelimit-resource", quota.resource);
+    }
+
+    /// Sets a header, if its value can be one.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
         }
     }
 
@@ -177,7 +194,9 @@ impl Refusal {
     /// The answer that a fault gives.
     pub(crate) fn fault(status: StatusCode, retry_after: Option<Duration>) -> Self {
         let message = match status {
+            StatusCode::UNAUTHORIZED => "Bad credentials",
             StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => "Repository access blocked",
             StatusCode::TOO_MANY_REQUESTS => "Too many requests",
             StatusCode::BAD_GATEWAY => "Server Error",
             StatusCode::SERVICE_UNAVAILABLE => "Service unavailable",
@@ -196,9 +215,9 @@ impl Refusal {
         .retry_after(retry_after)
     }
 
-    pub(crate) fn primary_limit(account: u64) -> Self {
+    pub(crate) fn primary_limit(status: StatusCode, account: u64) -> Self {
         Self::with_fields(
-            StatusCode::FORBIDDEN,
+            status,
             &format!("API rate limit exceeded for user ID {account}."),
             json!({"documentation_url":
                 "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"}),
@@ -219,6 +238,12 @@ impl Refusal {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             self.0.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        self
+    }
+
+    /// The same with the headers of a budget.
+    pub(crate) fn with_quota(mut self, quota: &Quota) -> Self {
+        self.0.set_quota(quota);
         self
     }
 

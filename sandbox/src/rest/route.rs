@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use super::call::Call;
 use super::reply::{Refusal, Reply};
 use super::{
-    Answer, account, branches, commits, compare, contents, git_data, graphql, permissions, pulls, refs, repositories,
-    runs, secrets, variables, workflows,
+    Answer, account, branches, commits, compare, contents, git_data, graphql, issues, jobs, permissions, pulls, refs,
+    repositories, runs, secrets, variables, workflows,
 };
 use crate::access::{Caller, SignInFailure};
 use crate::limits::Budget;
@@ -46,7 +46,7 @@ pub(crate) fn answer(shared: &Shared, call: Call) -> Reply {
     let free = call.path == "/rate_limit";
     let spent = !free && shared.limits.quota(key, budget, per_hour, now, false).remaining() == 0;
     let reply = if spent {
-        Refusal::primary_limit(key).into()
+        Refusal::primary_limit(StatusCode::FORBIDDEN, key).into()
     } else {
         content_limit(shared, &call, key).and_then(|()| dispatch(shared, &call)).unwrap_or_else(Reply::from)
     };
@@ -54,40 +54,31 @@ pub(crate) fn answer(shared: &Shared, call: Call) -> Reply {
     let counts = !free && !spent && reply.status != StatusCode::NOT_MODIFIED;
     let quota = shared.limits.quota(key, budget, per_hour, now, counts);
     let mut reply = with_request_id(reply);
-    let mut set = |name: &'static str, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            reply.headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("x-ratelimit-limit", quota.limit.to_string());
-    set("x-ratelimit-remaining", quota.remaining().to_string());
-    set("x-ratelimit-used", quota.used.to_string());
-    set("x-ratelimit-reset", quota.reset.to_string());
-    set("x-ratelimit-resource", quota.resource.to_owned());
-    set("x-github-api-version-selected", version);
-    set("x-github-media-type", "github.v3; format=json".to_owned());
-    token_headers(&caller, &call, &mut set);
+    reply.set_quota(&quota);
+    reply.set("x-github-api-version-selected", &version);
+    reply.set("x-github-media-type", "github.v3; format=json");
+    token_headers(&caller, &call, &mut reply);
     reply
 }
 
-fn token_headers(caller: &Caller, call: &Call, set: &mut impl FnMut(&'static str, String)) {
+fn token_headers(caller: &Caller, call: &Call, reply: &mut Reply) {
     let Some(token) = caller.token.as_deref() else {
         return;
     };
     match &token.kind {
         TokenKind::Classic { scopes } => {
-            set("x-oauth-scopes", scopes.join(", "));
-            set("x-accepted-oauth-scopes", "repo".to_owned());
+            reply.set("x-oauth-scopes", &scopes.join(", "));
+            reply.set("x-accepted-oauth-scopes", "repo");
         }
         TokenKind::FineGrained { .. } | TokenKind::Job { .. } => {
             if let Some(need) = call.need.get() {
-                set("x-accepted-github-permissions", need.accepted());
+                reply.set("x-accepted-github-permissions", &need.accepted());
             }
         }
     }
     if let Some(end) = token.expires_at {
         let text = end.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-        set("github-authentication-token-expiration", text);
+        reply.set("github-authentication-token-expiration", &text);
     }
 }
 
@@ -160,6 +151,7 @@ fn dispatch(shared: &Shared, call: &Call) -> Answer {
         ("GET", ["orgs", login]) => account::organization(shared, call, login),
         ("GET", ["rate_limit"]) => account::rate_limit(shared, call),
         ("GET", ["meta"]) => account::meta(),
+        ("GET", ["_logs", key]) => jobs::opened_log(shared, call, key),
         ("POST", ["graphql"]) => graphql::answer(shared, call),
         ("GET", ["user", "repos"]) => repositories::list_own(shared, call),
         ("POST", ["user", "repos"]) => repositories::create_own(shared, call),
@@ -211,6 +203,11 @@ fn in_repository(shared: &Shared, call: &Call, method: &str, owner: &str, name: 
         ("POST", ["pulls"]) => pulls::create(at),
         ("GET", ["pulls", number]) => pulls::get(at, number),
         ("PATCH", ["pulls", number]) => pulls::update(at, number),
+        ("GET", ["issues"]) => issues::list(at),
+        ("POST", ["issues"]) => issues::create(at),
+        ("GET", ["issues", number]) => issues::get(at, number),
+        ("PATCH", ["issues", number]) => issues::update(at, number),
+        ("GET", ["check-runs", id, "annotations"]) => jobs::annotations(at, id),
         (_, ["actions", rest @ ..]) => in_actions(at, method, rest),
         _ => Err(Refusal::unknown_endpoint()),
     }
@@ -237,6 +234,12 @@ fn in_actions(at: super::rights::At<'_>, method: &str, rest: &[&str]) -> Answer 
         ("GET", ["runs"]) => runs::list(at),
         ("GET", ["runs", id]) => runs::get(at, id),
         ("POST", ["runs", id, "cancel"]) => runs::cancel(at, id),
+        ("GET", ["runs", id, "jobs"]) => jobs::list(at, id),
+        ("GET", ["runs", id, "attempts", attempt, "jobs"]) => jobs::list_of_attempt(at, id, attempt),
+        ("GET", ["runs", id, "artifacts"]) => jobs::artifacts(at, id),
+        ("GET", ["runs", id, "logs"]) => jobs::logs_of_run(at, id),
+        ("GET", ["jobs", id]) => jobs::get(at, id),
+        ("GET", ["jobs", id, "logs"]) => jobs::log_of_job(at, id),
         ("GET", ["permissions"]) => permissions::get(at),
         ("PUT", ["permissions"]) => permissions::put(at),
         ("GET", ["permissions", "selected-actions"]) => permissions::get_selected(at),

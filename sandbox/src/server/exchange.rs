@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{DATE, HOST, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
 use super::{Body, Cut, full_body};
@@ -14,9 +14,11 @@ use crate::access::{self, Caller, SignInFailure};
 use crate::clock::http_date;
 use crate::faults::{Effect, Judged};
 use crate::git;
+use crate::limits::Quota;
 use crate::rest::{self, Call, Refusal, Reply};
 use crate::shared::Shared;
 use crate::traffic::{Exchange, Kind, RequestRecord, Transport};
+use crate::world::Repository;
 
 /// Largest body that a REST request may have.
 const REST_BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -42,7 +44,10 @@ pub(super) async fn answer(
     transport: Transport,
     waiting: &mut Waiting,
 ) -> Result<Response<Body>, Cut> {
-    let mut response = judge(shared, request, transport, waiting).await?;
+    let mut response = match is_elsewhere(shared, &request) {
+        true => elsewhere(),
+        false => judge(shared, request, transport, waiting).await?,
+    };
     if let Ok(date) = HeaderValue::from_str(&http_date(shared.now())) {
         response.headers_mut().insert(DATE, date);
     }
@@ -58,10 +63,12 @@ async fn judge(
     let arrival = arrive(shared, request);
     let login = arrival.caller.as_ref().ok().and_then(|caller| caller.login.clone());
     let id = shared.traffic.begin(record(shared, &arrival, login.clone(), transport));
+    let repository = repository_of(shared, arrival.kind, &arrival.path);
     let verdict = shared.faults.judge(&Judged {
         method: arrival.parts.method.as_str(),
         path: &arrival.path,
         kind: arrival.kind,
+        repository: repository.as_deref(),
         account: login.as_deref(),
     });
     let wait = shared.latency() + verdict.latency;
@@ -98,11 +105,47 @@ async fn judge(
             let refusal = Refusal::fault(status, retry_after);
             Ok(refuse(shared, &arrival, id, refusal))
         }
+        Some(Effect::RateLimit { status, reset_after }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+            let account = arrival.caller.as_ref().map_or(0, Caller::limit_key);
+            let limit = shared.options.rate_limit_per_hour;
+            let quota = Quota { resource: "core", limit, used: limit, reset: (shared.now() + reset_after).as_second() };
+            Ok(refuse(shared, &arrival, id, Refusal::primary_limit(status, account).with_quota(&quota)))
+        }
         Some(Effect::SecondaryLimit { retry_after }) => {
             let refusal = Refusal::secondary_limit(StatusCode::FORBIDDEN, retry_after);
             Ok(refuse(shared, &arrival, id, refusal))
         }
     }
+}
+
+/// True if somebody takes the sandbox for a proxy, as the steps of workflows do that ask for the internet.
+fn is_elsewhere(shared: &Shared, request: &Request<Incoming>) -> bool {
+    let own = shared.root_url.trim_start_matches("http://");
+    request.method() == Method::CONNECT || request.uri().authority().is_some_and(|asked| asked.as_str() != own)
+}
+
+fn elsewhere() -> Response<Body> {
+    let mut response = Response::new(full_body("The sandbox is all there is: nothing else can be reached from it.\n"));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
+/// The repository that a path is about, as it is called there.
+fn repository_of(shared: &Shared, kind: Kind, path: &str) -> Option<String> {
+    let mut segments = path.trim_start_matches('/').split('/');
+    let (owner, name) = match kind {
+        Kind::Git => (segments.next()?, segments.next()?),
+        Kind::Rest => match segments.next()? {
+            "repos" => (segments.next()?, segments.next()?),
+            "repositories" => {
+                let id = segments.next()?.parse().ok()?;
+                return shared.world().repository(id).map(Repository::slug);
+            }
+            _ => return None,
+        },
+    };
+    Some(format!("{owner}/{}", name.strip_suffix(".git").unwrap_or(name)))
 }
 
 fn arrive(shared: &Shared, request: Request<Incoming>) -> Arrival {

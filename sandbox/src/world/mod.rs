@@ -21,7 +21,7 @@ pub use account::{Account, AccountKind, Role};
 pub use actions::{
     ActionsPermissions, Listing, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions, WorkflowState,
 };
-pub use repository::{Protection, PullRequest, PushRefusal, Repository, RepositorySpec, RepositoryState};
+pub use repository::{Issue, Protection, PullRequest, PushRefusal, Repository, RepositorySpec, RepositoryState};
 pub use runs::{Annotation, AnnotationLevel, Conclusion, Execute, Job, Run, RunStatus, Step};
 pub use token::{Level, Token, TokenKind, TokenSpec};
 

@@ -92,6 +92,27 @@ pub struct PullRequest {
     pub created_at: Timestamp,
 }
 
+/// An issue.
+#[derive(Debug, Clone)]
+pub struct Issue {
+    /// Number of the issue across the host.
+    pub id: u64,
+    /// Number within the repository; pull requests count with them.
+    pub number: u64,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub body: Option<String>,
+    /// Login of the author.
+    pub author: String,
+    /// Not closed.
+    pub open: bool,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
 /// A repository.
 #[derive(Debug)]
 pub struct Repository {
@@ -139,6 +160,8 @@ pub struct Repository {
     pub runs: Vec<Run>,
     /// Pull requests, oldest first.
     pub pulls: Vec<PullRequest>,
+    /// Issues, oldest first.
+    pub issues: Vec<Issue>,
     /// Whether Actions are on, and for which actions.
     pub permissions: ActionsPermissions,
     /// Which actions `selected` means.
@@ -183,6 +206,7 @@ impl Repository {
             workflows: BTreeMap::new(),
             runs: Vec::new(),
             pulls: Vec::new(),
+            issues: Vec::new(),
             permissions: ActionsPermissions::default(),
             selected_actions: SelectedActions::default(),
             workflow_permissions: WorkflowPermissions::default(),
@@ -212,6 +236,11 @@ impl Repository {
     /// The run with this number.
     pub(crate) fn run_mut(&mut self, id: u64) -> Option<&mut Run> {
         self.runs.iter_mut().find(|run| run.id == id)
+    }
+
+    /// The number of the next issue or pull request.
+    pub(crate) fn next_number(&self) -> u64 {
+        (self.pulls.len() + self.issues.len()) as u64 + 1
     }
 
     /// A list of workflows was given: files that wait for so many lists wait for one less.

@@ -1,6 +1,7 @@
 //! Runs of workflows: their jobs, steps and outcomes, as REST shows them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -179,6 +180,9 @@ pub struct Step {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
+    /// Which bytes of the job's log are its own.
+    #[serde(skip)]
+    pub log: Range<usize>,
 }
 
 /// A remark of a job.

@@ -8,7 +8,9 @@ use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use standin_sandbox::{CONTROL_KEY_HEADER, Effect, Fault, FaultMatcher, Kind};
+use standin_sandbox::{
+    CONTROL_KEY_HEADER, Effect, Fault, FaultMatcher, Kind, RepositorySpec, RepositoryState, TokenSpec,
+};
 
 use crate::support::{World, said};
 
@@ -171,4 +173,76 @@ async fn another_process_sees_and_sets_with_the_key_only() {
     assert_eq!(world.sandbox.requests().len(), 1);
     let bad = control(&world, &key, Method::POST, "/faults", json!({"effect": "explode"})).await;
     assert_eq!(bad.0, 422);
+}
+
+#[tokio::test]
+async fn one_repository_can_be_ill_by_rest_by_git_or_both() {
+    let world = World::new().await;
+    world.sandbox.create_repository("alice", "other", RepositorySpec::default()).await.unwrap();
+    let work = world.clone_with_commit("one");
+    work.git(&["push", "-q", "origin", "main"]);
+    let rest = world.rest();
+    let (one, other) = ("/repos/alice/primary", "/repos/alice/other");
+    let by_id = format!("/repositories/{}", world.sandbox.repository_id("alice", "primary").unwrap());
+    let ill = || FaultMatcher::repository("Alice", "primary");
+    let down = || Effect::Status { status: 503, retry_after: None };
+    world.sandbox.add_fault(Fault::always(ill(), down()));
+    for path in [one, &by_id, &format!("{one}/contents/readme.md")] {
+        assert_eq!(rest.get(path).await.status, 503, "{path}");
+    }
+    assert_eq!((rest.get(other).await.status, rest.get("/user").await.status), (200, 200));
+    work.git_fails(&["ls-remote", "origin"]);
+    world.sandbox.clear_faults();
+    world.sandbox.add_fault(Fault::always(ill().only(Kind::Git), down()));
+    assert_eq!(rest.get(one).await.status, 200);
+    work.git_fails(&["ls-remote", "origin"]);
+    world.sandbox.clear_faults();
+    world.sandbox.add_fault(Fault::always(ill().only(Kind::Rest), Effect::Hang));
+    work.git(&["ls-remote", "origin"]);
+    let waiting = rest.send(Method::GET, one, None, &[]);
+    assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
+}
+
+#[tokio::test]
+async fn a_spent_limit_says_when_it_comes_back() {
+    let world = World::new().await;
+    for status in [403, 429] {
+        let effect = Effect::RateLimit { status, reset_after: Duration::from_secs(600) };
+        world.sandbox.add_fault(Fault::once(FaultMatcher::repository("alice", "primary"), effect));
+        let got = world.rest().get("/repos/alice/primary").await;
+        assert_eq!((got.status, got.header("x-ratelimit-remaining")), (status, "0"));
+        let left = got.header("x-ratelimit-reset").parse::<i64>().unwrap() - world.sandbox.now().as_second();
+        assert!((590..=600).contains(&left), "{left}");
+        assert!(got.message().contains("rate limit exceeded"), "{}", got.message());
+    }
+}
+
+#[tokio::test]
+async fn a_repository_can_be_blocked_taken_down_hidden_renamed_or_archived() {
+    let world = World::new().await;
+    let sandbox = &world.sandbox;
+    let work = world.clone_with_commit("one");
+    work.git(&["push", "-q", "origin", "main"]);
+    let rest = world.rest();
+    let path = "/repos/alice/primary";
+    for (state, status) in
+        [(RepositoryState::Blocked, 403), (RepositoryState::TakenDown, 451), (RepositoryState::Hidden, 404)]
+    {
+        sandbox.set_repository_state("alice", "primary", state);
+        assert_eq!(rest.get(path).await.status, status);
+        work.git_fails(&["ls-remote", "origin"]);
+    }
+    sandbox.set_repository_state("alice", "primary", RepositoryState::Live);
+    sandbox.set_archived("alice", "primary", true);
+    assert_eq!(rest.get(path).await.status, 200);
+    let got = rest.post(&format!("{path}/issues"), json!({"title": "x"})).await;
+    assert_eq!((got.status, got.message().as_str()), (403, "Repository was archived so is read-only."));
+    sandbox.set_archived("alice", "primary", false);
+    sandbox.rename_repository("alice", "primary", "moved");
+    assert_eq!(rest.get(path).await.status, 301);
+    sandbox.create_account("bob");
+    let stranger = world.rest_as(&sandbox.create_token("bob", TokenSpec::classic(&["repo"])));
+    assert_eq!(stranger.get("/repos/alice/moved").await.status, 404);
+    sandbox.set_account_suspended("bob", true);
+    assert_eq!(stranger.get("/user").await.status, 403);
 }

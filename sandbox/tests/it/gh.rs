@@ -1,9 +1,9 @@
 //! Real gh over the Unix socket.
 
 use standin_sandbox::openapi::OpenApi;
-use standin_sandbox::{Options, Transport, WorkflowState};
+use standin_sandbox::{Conclusion, Options, Transport, WorkflowState};
 
-use crate::support::{World, workflow};
+use crate::support::{Stage, World, script, workflow};
 
 const REPO: [&str; 2] = ["-R", "alice/primary"];
 
@@ -109,6 +109,37 @@ async fn gh_follows_pages() {
         ".variables[].name",
     ]);
     assert_eq!(names.lines().count(), 7, "{names}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gh_runs_views_and_cancels_what_is_carried_out() {
+    let stage = Stage::with(Options { record_bodies: true, ..Options::default() }).await;
+    let gh = stage.world.gh();
+    let text = format!(
+        "name: Hand\non: {{workflow_dispatch: {{inputs: {{who: {{required: true}}}}}}}}\n{}",
+        script(
+            "echo \"hello ${{ inputs.who }}\"\necho '::warning::careful'\n[[ ${{ inputs.who }} != long ]] || sleep 600"
+        )
+    );
+    stage.put("hand.yml", &text);
+    gh.run(&["workflow", "run", "hand.yml", "-f", "who=gh", REPO[0], REPO[1]]);
+    let id = stage.sandbox().runs("alice", "primary").pop().unwrap().id;
+    stage.ended(id).await;
+    let list = gh.run(&["run", "list", "--workflow", "hand.yml", "--status", "success", REPO[0], REPO[1]]);
+    assert!(list.starts_with("completed\tsuccess\tWorkflow\tHand\tmain\tworkflow_dispatch"), "{list}");
+    let number = id.to_string();
+    let view = gh.run(&["run", "view", &number, REPO[0], REPO[1]]);
+    assert!(view.contains("one in") && view.contains("careful"), "{view}");
+    let log = gh.run(&["run", "view", &number, "--log", REPO[0], REPO[1]]);
+    assert!(log.lines().any(|line| line.starts_with("one\tRun echo") && line.ends_with("Z hello gh")), "{log}");
+    gh.run(&["run", "watch", &number, REPO[0], REPO[1]]);
+    gh.run(&["workflow", "run", "hand.yml", "-f", "who=long", REPO[0], REPO[1]]);
+    let id = stage.sandbox().runs("alice", "primary").pop().unwrap().id;
+    stage.says(id, "careful").await;
+    gh.run(&["run", "cancel", &id.to_string(), REPO[0], REPO[1]]);
+    assert_eq!(stage.ended(id).await.conclusion, Some(Conclusion::Cancelled));
+    let violations = OpenApi::load().unwrap_or_else(|error| panic!("{error}")).check(&stage.sandbox().exchanges());
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

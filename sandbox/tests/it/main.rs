@@ -9,6 +9,7 @@ mod gh;
 mod job_token;
 mod openapi;
 mod push;
+mod records;
 mod refused;
 mod rest;
 mod schedule;

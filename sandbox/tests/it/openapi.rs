@@ -1,11 +1,13 @@
 //! Every endpoint, checked against GitHub's own description.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
 use serde_json::{Value, json};
 use standin_sandbox::openapi::{OpenApi, Part};
-use standin_sandbox::{Exchange, Options, Role};
+use standin_sandbox::{Exchange, Execute, Options, Role};
 
 use crate::secrets::seal;
 use crate::support::{Got, Rest, World, workflow};
@@ -36,11 +38,19 @@ impl Tour {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_endpoint_answers_as_described() {
-    let options = Options { record_bodies: true, secondary_limit: None, ..Options::default() };
+    let options = Options {
+        record_bodies: true,
+        secondary_limit: None,
+        execute: Execute::Only(vec!["ran.yml".to_owned()]),
+        ..Options::default()
+    };
     let world = World::with(options).await;
     world.sandbox.create_organization("club", "alice", Role::Admin);
     let work = world.clone_with_commit("one");
     work.commit(".github/workflows/hand.yml", &workflow("[push, workflow_dispatch]"), "Workflow");
+    let remarks =
+        "on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo ::warning::careful'}]\n";
+    work.commit(".github/workflows/ran.yml", remarks, "Workflow that is carried out");
     work.git(&["tag", "-a", "v1", "-m", "v1"]);
     work.git(&["push", "-q", "origin", "main", "v1"]);
     let tour = Tour { rest: world.rest() };
@@ -50,6 +60,9 @@ async fn every_endpoint_answers_as_described() {
     pulls(&tour).await;
     secrets_and_variables(&tour).await;
     workflows(&tour).await;
+    world.sandbox.wait_for_runs(Duration::from_secs(60)).await.unwrap();
+    jobs(&tour).await;
+    issues(&tour).await;
     refusals(&tour, &world).await;
     let exchanges = world.sandbox.exchanges();
     let unknown: Vec<String> =
@@ -65,7 +78,7 @@ async fn every_endpoint_answers_as_described() {
     assert!(expected.is_empty(), "{}", expected.join("\n"));
     let covered = description.covered(&exchanges);
     // As many as `route.rs` has endpoints, GraphQL aside.
-    assert_eq!(covered.len(), 63, "{covered:#?}");
+    assert_eq!(covered.len(), 74, "{covered:#?}");
 }
 
 async fn accounts_and_repositories(tour: &Tour) {
@@ -181,8 +194,8 @@ async fn workflows(tour: &Tour) {
     let dispatches = format!("{one}/dispatches");
     tour.ask("POST", &dispatches, json!({"ref": "main"}), 204).await;
     tour.ask("POST", &dispatches, json!({"ref": "main", "return_run_details": true}), 200).await;
-    tour.get(&format!("{one}/runs")).await;
-    let runs = tour.get(&format!("{R}/actions/runs?event=push&per_page=5")).await;
+    tour.get(&format!("{R}/actions/runs?event=push&per_page=5")).await;
+    let runs = tour.get(&format!("{one}/runs")).await;
     let run = format!("{R}/actions/runs/{}", runs["workflow_runs"][0]["id"]);
     tour.get(&run).await;
     tour.ask("POST", &format!("{run}/cancel"), Value::Null, 202).await;
@@ -217,6 +230,32 @@ async fn workflows(tour: &Tour) {
     )
     .await;
     tour.get(&workflow).await;
+}
+
+async fn jobs(tour: &Tour) {
+    let ran = format!("{R}/actions/workflows/ran.yml/runs?status=success&created=%3E%3D2026-01-01&per_page=1");
+    let runs = tour.get(&ran).await;
+    let run = format!("{R}/actions/runs/{}", runs["workflow_runs"][0]["id"]);
+    let jobs = tour.get(&format!("{run}/jobs")).await;
+    tour.get(&format!("{run}/attempts/1/jobs")).await;
+    tour.ask("GET", &format!("{run}/attempts/2/jobs"), Value::Null, 404).await;
+    tour.get(&format!("{run}/artifacts")).await;
+    tour.ask("GET", &format!("{run}/logs"), Value::Null, 302).await;
+    let id = &jobs["jobs"][0]["id"];
+    tour.get(&format!("{R}/actions/jobs/{id}")).await;
+    tour.ask("GET", &format!("{R}/actions/jobs/{id}/logs"), Value::Null, 302).await;
+    let remarks = tour.get(&format!("{R}/check-runs/{id}/annotations")).await;
+    assert_eq!(remarks[0]["message"], "careful");
+}
+
+async fn issues(tour: &Tour) {
+    let issues = format!("{R}/issues");
+    let made = tour.ask("POST", &issues, json!({"title": "Down", "body": "x"}), 201).await;
+    let one = format!("{issues}/{}", made["number"]);
+    tour.get(&one).await;
+    tour.ask("PATCH", &one, json!({"state": "closed"}), 200).await;
+    assert_eq!(tour.get(&format!("{issues}?state=all")).await.as_array().unwrap().len(), 1);
+    assert_eq!(tour.get(&issues).await, json!([]));
 }
 
 async fn refusals(tour: &Tour, world: &World) {
