@@ -352,15 +352,9 @@ pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Toke
             client.workflows(slug).await?;
             Ok(info.permissions.push)
         };
-        if !read
-            .await
-            .map_err(|error: Error| error.during(format!("{standin} for {slug} does not do; nothing was set")))?
-        {
-            return Err(Error::new(
-                Code::Forbidden,
-                format!("{standin} for {slug} does not do; nothing was set: its account may not push there"),
-                "Make it with the account that owns the standby: Contents, Variables and Actions, to read and write.",
-            ));
+        if !read.await.map_err(|error: Error| unfit(standin, slug, error))? {
+            let error = Error::new(Code::Forbidden, "its account may not push there", "");
+            return Err(unfit(standin, slug, error));
         }
     }
     if let Some(token) = &tokens.master {
@@ -371,7 +365,7 @@ pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Toke
             let head = path(watched, &format!("git/ref/heads/{}", read::in_url(&branch)));
             client.get(&Call::get("get_ref", format!("reading {branch} of {watched}"), head)).await.map(drop)
         };
-        read.await.map_err(|error| error.during(format!("{master} for {watched} does not do; nothing was set")))?;
+        read.await.map_err(|error| unfit(master, watched, error))?;
     }
     let named = tokens.named();
     let doubtful: BTreeMap<String, Error> = secrets::set(ctx, slug, client, &named).await?;
@@ -383,6 +377,19 @@ pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Toke
         repo: slug.to_string(),
         names: named.into_iter().map(|(name, _)| name.to_owned()).collect(),
     })
+}
+
+/// The error for a token that cannot do what the sentinel does with it.
+fn unfit(name: &str, slug: &Slug, error: Error) -> Error {
+    let hint = match name {
+        "STANDIN_TOKEN" => {
+            "Make it with an account that may push there: Contents, Variables and Actions, to read and write \
+             (classic: the scope `repo`)."
+        }
+        _ => "Make it with an account that sees the master: Contents, to read (classic: the scope `repo`).",
+    };
+    let hint = if error.retryable { error.hint.clone() } else { hint.to_owned() };
+    Error { hint, ..error.during(format!("{name} for {slug} does not do; nothing was set")) }
 }
 
 /// A client with a token that somebody just gave.
