@@ -4,10 +4,10 @@
 //! A [`Change`] takes the mastership from one repository to another by a list of small steps ([`Change::steps`]). Each is
 //! idempotent: it looks first and does only what is missing, so a step whose outcome is unknown is simply taken again.
 //! The party that carries a change out asks [`Change::next`], writes down [`Change::begun`], reads the fence of the step's
-//! site ([`Change::site_of`]) and *after it* the register's, asks [`may_take`], acts, and writes down [`Change::done`]. At
-//! any point it may [`Change::turn_back`], and the same loop carries the way back out.
+//! site ([`Change::site_of`]) and *after it* the register's, asks [`may_take`] and [`fence_move`], acts, and writes down
+//! [`Change::done`]. At any point it may [`Change::turn_back`], and the same loop carries the way back out.
 //!
-//! Fences are moved by compare-and-swap alone, as [`fence_move`] says. A change that another party left is taken over
+//! Fences are moved by compare-and-swap alone. A change that another party left is taken over
 //! at its register ([`Change::found_at`], then [`take_over`]), and the steps then take it over everywhere else.
 
 use std::collections::BTreeMap;
@@ -69,6 +69,13 @@ pub enum Step {
     StateFile,
     /// Take the change out of the fence.
     Close(Site),
+}
+
+impl Step {
+    /// Whether the step is a move of its site's fence, by compare-and-swap.
+    pub fn is_of_fence(&self) -> bool {
+        matches!(self, Self::Announce(_) | Self::Raise(_) | Self::Tell(_) | Self::Close(_))
+    }
 }
 
 /// A role change, as far as one party knows it: what the journal keeps, and what stands in the fence while it is open.
@@ -249,6 +256,13 @@ impl Change {
         }
     }
 
+    /// Whether a refusal by the fence of the step's site stops nothing: a mirror that takes no part, and on the way back
+    /// the other side, where somebody else has acted meanwhile and nothing is ours to undo any more.
+    pub fn passes_over(&self, step: &Step) -> bool {
+        let is_other_side = self.site_of(step) != self.register();
+        matches!(step, Step::Tell(_)) || self.direction == Direction::Back && is_other_side
+    }
+
     /// Whether the epoch was raised, or may have been.
     pub fn may_have_raised(&self) -> bool {
         self.forward().iter().take(self.reached).any(|step| matches!(step, Step::Raise(_)))
@@ -287,14 +301,19 @@ impl Change {
     /// The change as another party finds it in the fence of its register, to be gone on with from there. What stands in
     /// a fence is as old as the fence's last move, so of the copy's progress nothing is believed but what the epoch
     /// proves: all that comes before the raise may have been begun, and once raised, everything may.
+    ///
+    /// A switchover that is raised goes on there, since by then the new master may have commits of its own. A hand-back
+    /// begins again: the sentinel raises before it holds, and brings nothing home.
     #[must_use]
     pub fn found_at(&self, register: &Seen) -> Self {
         let forward = self.forward();
         let raise = forward.iter().position(|step| matches!(step, Step::Raise(_))).unwrap_or(forward.len());
+        let is_raised = register.epoch > self.epoch;
         let (position, reached) = match self.direction {
-            Direction::Forward if register.epoch > self.epoch => (raise, forward.len()),
-            Direction::Forward => (0, raise),
             Direction::Back => (0, self.reached),
+            Direction::Forward if is_raised && self.kind == Kind::Switchover => (raise, forward.len()),
+            Direction::Forward if is_raised => (0, forward.len()),
+            Direction::Forward => (0, raise),
         };
         Self { position, reached, is_begun: false, ..self.clone() }
     }

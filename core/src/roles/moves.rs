@@ -90,15 +90,19 @@ fn whose<'a>(change: &Change, me: &str, seen: &'a Seen) -> Whose<'a> {
     }
 }
 
-/// What a fence step makes of a fence. `me` is the writer's name; `seen` is what was just read, `None` where there is
-/// no fence yet. [`may_take`] comes first. A [`Step::Tell`] that is refused stops nothing: it is reported.
+/// What a step makes of the fence of its site ([`Change::site_of`]), asked after [`may_take`]. A fence step moves it; any
+/// other finds it in order ([`Move::Already`]) and acts, or is refused. `me` is the writer's name; `seen` is what was just
+/// read, `None` where there is no fence yet. A refusal that the change passes over ([`Change::passes_over`]) stops
+/// nothing: it is reported.
+///
+/// What a move has made of a fence needs no further move, but for the announcements of the way back, which always move.
 pub fn fence_move(change: &Change, step: &Step, me: &str, seen: Option<&Seen>) -> Move {
     let moved = match step {
         Step::Announce(site) => announce(change, site, me, seen),
         Step::Raise(site) => raise(change, site, me, seen),
         Step::Tell(_) => tell(change, seen),
         Step::Close(site) => close(change, site, me, seen),
-        _ => Ok(None),
+        _ => look(change, me, seen),
     };
     match moved {
         Ok(Some(to)) => Move::Write(to),
@@ -136,32 +140,17 @@ pub fn still_ours(change: &Change, me: &str, register: Option<&Seen>) -> Result<
     }
 }
 
-/// Whether a step may be taken, asked before each and again before each new try: `site` is the fence of the step's site,
-/// `register` that of the register, read after it. (Read the other way round, the change could be taken over in between,
-/// and the step would take it back.) A fence step at the register itself needs no more than [`fence_move`].
+/// Whether a step may be taken, asked before each and again before each new try. `register` is the fence of the change's
+/// register, read *after* that of the step's site: read the other way round, the change could be taken over in between,
+/// and the step would take it back. Where the step moves the register itself, [`fence_move`] says all.
 ///
 /// # Errors
-/// Why not.
-pub fn may_take(
-    change: &Change,
-    step: &Step,
-    me: &str,
-    site: Option<&Seen>,
-    register: Option<&Seen>,
-) -> Result<(), Refusal> {
-    let is_fence_step = matches!(step, Step::Announce(_) | Step::Raise(_) | Step::Tell(_) | Step::Close(_));
-    if is_fence_step && change.site_of(step) == change.register() {
+/// Why not: the change is somebody else's, or over.
+pub fn may_take(change: &Change, step: &Step, me: &str, register: Option<&Seen>) -> Result<(), Refusal> {
+    if step.is_of_fence() && change.site_of(step) == change.register() {
         return Ok(());
     }
-    still_ours(change, me, register)?;
-    match site {
-        Some(seen) if !is_fence_step => match whose(change, me, seen) {
-            Whose::Other(open) if open.change.is_some() => Err(other(open)),
-            _ if seen.epoch > change.epoch_after() => Err(higher(seen)),
-            _ => Ok(()),
-        },
-        _ => Ok(()),
-    }
+    still_ours(change, me, register)
 }
 
 fn ours(change: &Change, me: &str) -> Option<Open> {
@@ -196,19 +185,19 @@ fn announce(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Resul
     };
     let Some(seen) = seen else { return Ok(Some(before(1))) };
     match whose(change, me, seen) {
+        // The way back moves the fence even so: what we sent on the way forward may still be under way.
+        Whose::Ours if is_back => return Ok(Some(next(seen, ours(change, me)))),
         Whose::Ours => return Ok(None),
         Whose::Theirs(writer) if is_register => return Err(Refusal::TakenOver { writer: writer.to_owned() }),
         Whose::Theirs(_) => return Ok(Some(next(seen, ours(change, me)))),
         // The register is of a later epoch: nobody can go on with that change any more.
         Whose::Other(open) if !is_register && open.change.is_some() && seen.epoch < change.epoch => {}
-        // The way back leaves alone what it never had.
-        Whose::Other(_) if !is_register && is_back => return Ok(None),
         Whose::Other(open) => return Err(other(open)),
-        // The way back begins where it stands open; opened and closed again only to stop an opening under way.
-        Whose::Nobody if is_register && is_back && change.reached > 1 => return Err(Refusal::Closed),
+        // It was announced here before, so somebody ended it.
+        Whose::Nobody if is_register && change.reached > 1 => return Err(Refusal::Closed),
         Whose::Nobody => {}
     }
-    let highest = if is_back { change.epoch_after() } else { change.epoch };
+    let highest = if change.may_have_raised() { change.epoch_after() } else { change.epoch };
     if seen.epoch > highest {
         Err(higher(seen))
     } else if seen.epoch > change.epoch {
@@ -267,11 +256,20 @@ fn close(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Result<O
     let Some(seen) = seen else { return Ok(None) };
     match whose(change, me, seen) {
         Whose::Theirs(writer) if is_register => Err(Refusal::TakenOver { writer: writer.to_owned() }),
-        Whose::Other(_) if !is_register && change.direction == Direction::Back => Ok(None),
         Whose::Other(open) => Err(other(open)),
         _ if seen.epoch > change.epoch_after() => Err(higher(seen)),
         Whose::Ours | Whose::Theirs(_) => Ok(Some(next(seen, None))),
         // Nothing is open there: closed before, or never announced.
         Whose::Nobody => Ok(None),
+    }
+}
+
+/// Before a step that has no compare-and-swap: whether the site is still one that the change may touch.
+fn look(change: &Change, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
+    let Some(seen) = seen else { return Ok(None) };
+    match whose(change, me, seen) {
+        Whose::Other(open) if open.change.is_some() => Err(other(open)),
+        _ if seen.epoch > change.epoch_after() => Err(higher(seen)),
+        _ => Ok(None),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::machine::{Seen, Site};
+use super::machine::{Open, Seen, Site};
 
 /// The current master of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,4 +35,15 @@ pub fn master<'a>(fences: &BTreeMap<Site, Seen>, same: impl Fn(&str, &str) -> bo
         .collect();
     rivals.dedup_by(|one, other| same(one, other));
     Some(Who { master: first.master.clone(), epoch, is_temporary: first.is_temporary, rivals })
+}
+
+/// The role change that must end before another may begin, with the repository in whose fence it stands. One that stands
+/// in a fence of an older epoch than another fence has can go on no more, and the next change ends it.
+pub fn open_change(fences: &BTreeMap<Site, Seen>) -> Option<(&Site, &Open)> {
+    let epoch = fences.values().map(|seen| seen.epoch).max()?;
+    fences
+        .iter()
+        .filter(|(_, seen)| seen.epoch == epoch)
+        .filter_map(|(site, seen)| Some((site, seen.open.as_ref()?)))
+        .find(|(_, open)| open.change.is_some())
 }
