@@ -1,6 +1,8 @@
-# shellcheck disable=SC2016
-# The sentinel's script. It keeps tokens in files that only it can read: never in an argument, a URL or a log.
+# The sentinel's script. It keeps tokens in files that only it can read: never in an argument, a URL or a log. First of all
+# they leave the environment, which every program that is started from here would see.
 
+standin_token=${STANDIN_TOKEN:-} master_token=${MASTER_TOKEN:-}
+unset STANDIN_TOKEN MASTER_TOKEN
 sentinel=.github/workflows/sentinel.yml
 umask 077
 work=$(mktemp -d "${RUNNER_TEMP:-/tmp}/sentinel.XXXXXXXX")

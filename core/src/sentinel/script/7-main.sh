@@ -1,14 +1,14 @@
 # One check.
 
 main() {
-  if [[ -z ${STANDIN_TOKEN:-} && -z ${MASTER_TOKEN:-} ]]; then
+  if [[ -z $standin_token && -z $master_token ]]; then
     stop "The sentinel is not set up here: the secrets STANDIN_TOKEN and MASTER_TOKEN are missing. \`standin sentinel install --tokens\` sets them."
   fi
-  [[ -n ${STANDIN_TOKEN:-} ]] || fail "The secret STANDIN_TOKEN is missing. Set it with \`standin sentinel install --tokens\`."
-  [[ -n ${MASTER_TOKEN:-} ]] || fail "The secret MASTER_TOKEN is missing. Set it with \`standin sentinel install --tokens\`."
-  keep_token own "$STANDIN_TOKEN"
-  keep_token master "$MASTER_TOKEN"
-  unset STANDIN_TOKEN MASTER_TOKEN
+  [[ -n $standin_token ]] || fail "The secret STANDIN_TOKEN is missing. Set it with \`standin sentinel install --tokens\`."
+  [[ -n $master_token ]] || fail "The secret MASTER_TOKEN is missing. Set it with \`standin sentinel install --tokens\`."
+  keep_token own "$standin_token"
+  keep_token master "$master_token"
+  unset standin_token master_token
   ! same "$own_slug" "$MASTER_SLUG" || stop "This is $MASTER_SLUG itself: there is nothing to watch."
 
   # The control: where our own repository cannot be read, nothing can be said about another.
