@@ -20,6 +20,8 @@ use crate::world::{Conclusion, random_text};
 
 /// How long a job may take where it does not say.
 const DEFAULT_MINUTES: f64 = 360.0;
+/// How long what still runs after a cancellation may take; GitHub's own.
+const AFTER_CANCEL: Duration = Duration::from_secs(300);
 
 /// A job at work.
 pub(super) struct Work<'r> {
@@ -288,7 +290,10 @@ impl Work<'_> {
     fn take(&mut self, index: usize, end: StepEnd) {
         let StepEnd { result, cancelled } = end;
         self.record.step_ended(index, result.conclusion);
-        self.cancelled |= cancelled;
+        if cancelled {
+            self.cancelled = true;
+            self.deadline = self.running.record.shared.now() + AFTER_CANCEL;
+        }
         self.failed |= result.conclusion == Conclusion::Failure;
         if let Some(id) = &self.plan.steps[index].id {
             self.steps.push((id.clone(), result));
@@ -321,7 +326,7 @@ impl Work<'_> {
         contexts
     }
 
-    /// True once the job was cancelled, or took too long: what still runs then is not stopped by that again.
+    /// True once the job was cancelled, or took too long: what still runs then is not stopped by the same again.
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled
     }

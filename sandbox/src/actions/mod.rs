@@ -164,9 +164,16 @@ pub(crate) fn cancel(shared: &Shared, repository_id: u64, run_id: u64) -> bool {
     true
 }
 
-/// Puts the program where steps find it as `gh`.
+/// Puts the program, a path or a name on the search path, where steps find it as `gh`.
 pub(crate) fn offer_gh(dir: &Path, program: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    let program = std::path::absolute(program)?;
+    let program = match program.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&path).map(|folder| folder.join(program)).find(|program| program.is_file())
+        }
+        _ => Some(std::path::absolute(program)?),
+    };
+    let program = program.ok_or(std::io::ErrorKind::NotFound)?;
     std::os::unix::fs::symlink(program, dir.join("gh"))
 }

@@ -166,12 +166,7 @@ async fn follow(
                 None => std::future::pending().await,
             }
         };
-        let job_end = async {
-            if stopping {
-                std::future::pending::<()>().await;
-            }
-            clock.wait_until(deadline).await;
-        };
+        let job_end = clock.wait_until(deadline);
         let cancelled = async {
             if stopping {
                 std::future::pending::<()>().await;

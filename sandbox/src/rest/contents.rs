@@ -216,8 +216,9 @@ fn commit_change(
     let (shared, call, ..) = at;
     let (caller, login) = signed_in(call)?;
     if path.starts_with(WORKFLOWS) && !access::may_change_workflows(caller) {
-        // GitHub hides the endpoint from such tokens.
-        return Err(Refusal::not_found());
+        // GitHub hides the endpoint from the tokens of people.
+        let is_job = caller.token.as_deref().is_some_and(|token| token.job_repository().is_some());
+        return Err(if is_job { Refusal::not_accessible_by_integration() } else { Refusal::not_found() });
     }
     let branch = write.branch.as_deref().unwrap_or(&found.default_branch);
     let name = format!("refs/heads/{branch}");

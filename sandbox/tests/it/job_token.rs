@@ -41,6 +41,7 @@ echo "disable $(ask -X PUT "$api/actions/workflows/hand.yml/disable")"
 echo "write $(ask -X PUT -d '{"message":"x","content":"eA=="}' "$api/contents/x") $(jq -r .message body)"
 echo "variables $(ask "$api/actions/variables") set $(ask -X POST -d '{"name":"A","value":"1"}' "$api/actions/variables") $(jq -r .message body)"
 echo "secrets $(ask "$api/actions/secrets")"
+echo "issues $(ask -X POST -d '{"title":"x"}' "$api/issues")"
 echo "user $(ask "$GITHUB_API_URL/user")"
 gh api "repos/$GITHUB_REPOSITORY" -q '.full_name + " by gh"'
 git clone -q "$remote/$GITHUB_REPOSITORY" copy && cd copy && git commit -q --allow-empty -m more
@@ -55,6 +56,7 @@ git push -q 2>&1 || echo refused"#,
         "write 403 Resource not accessible by integration",
         "variables 403 set 403 Resource not accessible by integration",
         "secrets 403",
+        "issues 403",
         "user 403",
         "alice/primary by gh",
         "Z refused",
@@ -66,26 +68,39 @@ git push -q 2>&1 || echo refused"#,
 #[tokio::test(flavor = "multi_thread")]
 async fn its_pushes_start_nothing_and_bring_no_workflow_files() {
     let stage = Stage::new().await;
-    stage.put("loud.yml", "on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps: [{run: echo loud}]\n");
+    stage.put(
+        "loud.yml",
+        "on: [push, workflow_dispatch]\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps: [{run: echo loud}]\n",
+    );
     let before = stage.sandbox().runs("alice", "primary").iter().filter(|run| run.path.ends_with("loud.yml")).count();
     let (run, log) = run_with(
         &stage,
-        "permissions: {contents: write}",
+        "permissions: {contents: write, issues: write, actions: write}",
         r#"git clone -q "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY" none 2>&1 || echo no token, no clone
 git clone -q "$remote/$GITHUB_REPOSITORY" copy && cd copy && echo x > new && git add . && git commit -qm more && git push -q
 mkdir -p .github/workflows && echo 'on: push' > .github/workflows/evil.yml && git add . && git commit -qm evil
-git push 2>&1 || echo refused"#,
+git push 2>&1 || echo refused
+echo "by rest $(ask -X PUT -d '{"message":"x","content":"eA=="}' "$api/contents/.github/workflows/x.yml")"
+echo "new $(ask -X PUT -d '{"message":"x","content":"eA=="}' "$api/contents/y")"
+echo "issue $(ask -X POST -d '{"title":"x"}' "$api/issues")"
+echo "dispatch $(ask -X POST -d '{"ref":"main"}' "$api/actions/workflows/loud.yml/dispatches")""#,
     )
     .await;
     assert_eq!(run.conclusion, Some(Conclusion::Success), "{log}");
     assert!(log.contains("no token, no clone"), "{log}");
     assert!(log.contains("refusing to allow a GitHub App to create or update workflow"), "{log}");
+    for words in ["by rest 403", "new 201", "issue 201", "dispatch 204"] {
+        assert!(log.contains(words), "{words}\n{log}");
+    }
     stage.work().git(&["fetch", "-q", "origin"]);
-    assert_eq!(stage.work().git(&["log", "-1", "--format=%an %s", "origin/main"]), "bot more");
+    assert_eq!(stage.work().git(&["log", "-2", "--format=%an %s", "origin/main"]), "github-actions[bot] x\nbot more");
+    assert_eq!(stage.sandbox().issues("alice", "primary")[0].author, "github-actions[bot]");
     let runs = stage.sandbox().runs("alice", "primary");
-    let loud = runs.iter().filter(|run| run.path.ends_with("loud.yml")).count();
+    let loud: Vec<&Run> = runs.iter().filter(|run| run.path.ends_with("loud.yml")).collect();
+    let pushed = loud.iter().filter(|run| run.event == "push").count();
     // Only `hand.yml` itself was pushed in between, by alice.
-    assert_eq!(loud, before + 1, "{runs:#?}");
+    assert_eq!((pushed, loud.len()), (before + 1, before + 2), "{runs:#?}");
+    assert_eq!(loud.last().unwrap().actor, "github-actions[bot]", "a run by hand is allowed to it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,27 @@ async fn a_cancelled_run_ends_all_its_processes_also_those_that_left_their_group
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_still_runs_after_a_cancellation_has_five_minutes() {
+    let stage = Stage::new().await;
+    let seconds = odd_seconds(6);
+    let jobs = format!(
+        "jobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo began; sleep 1000\n      \
+         - if: cancelled()\n        run: echo tidying; sleep {seconds}\n  two:\n    needs: one\n    if: always()\n    \
+         runs-on: ubuntu-latest\n    steps: [{{run: 'echo \"still ${{{{ needs.one.result }}}}\"'}}]\n"
+    );
+    stage.put("hand.yml", &by_hand(&jobs));
+    let id = stage.start(&[]);
+    stage.says(id, "Z began").await;
+    assert!(stage.sandbox().cancel_run("alice", "primary", id));
+    stage.says(id, "Z tidying").await;
+    stage.sandbox().skip(Duration::from_secs(301)).await;
+    let run = stage.ended(id).await;
+    gone(seconds).await;
+    assert_eq!(run.conclusion, Some(Conclusion::Cancelled));
+    assert!(stage.log(id).contains("Z still cancelled"), "{}", stage.log(id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_when_the_sandbox_stops() {
     let stage = Stage::new().await;
     let (inside, outside) = (odd_seconds(3), odd_seconds(4));
