@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use standin_core::fence::OpenChange;
+use standin_core::roles::machine::{Change, Direction, Kind};
 use standin_sandbox::{Conclusion, Effect, Fault, FaultMatcher, Level, TokenSpec, WorkflowState};
 use standin_tests::cli::{BACKUP, NAME, OWNER, branch, refs};
 use standin_tests::watch::{Watched, move_fence};
@@ -279,6 +280,46 @@ fn a_failover_that_somebody_else_left_half_done_is_ended() {
     watched.checks(2);
     watched.assert_temporary();
     assert_eq!(watched.fence().epoch, 2);
+}
+
+#[test]
+fn what_the_sentinel_left_open_is_seen_and_ended_from_a_machine() {
+    let watched = Watched::new(PROGRAM);
+    watched.master_down();
+    watched.checks(2);
+    let enabling = FaultMatcher::rest("PUT", &format!("/repos/{BACKUP}/{NAME}/actions/workflows/*/enable"));
+    // The first proves the right; the second is the first of the promotion.
+    let fault = Fault::nth(enabling, 2, Effect::Status { status: 502, retry_after: None });
+    let fault = watched.world.sandbox.add_fault(fault);
+    assert_eq!(watched.check().conclusion, Some(Conclusion::Failure));
+    watched.world.sandbox.remove_fault(fault);
+    let open = watched.fence().open_change.expect("it is open");
+    let change: Change = serde_json::from_value(open.settings).unwrap();
+    assert_eq!((change.kind, change.epoch, change.direction), (Kind::Failover, 1, Direction::Forward));
+    assert_eq!((change.old, change.new), (format!("{OWNER}/{NAME}"), format!("{BACKUP}/{NAME}")));
+    assert_eq!(change.workflows[&format!("{BACKUP}/{NAME}")].len(), 3);
+    let health = watched.machine.standin(&["health"]);
+    let status = watched.machine.standin(&["status"]);
+    assert!(status.stdout.contains("sentinel@ada-backup/orchestrator"), "{}{}", health.all(), status.all());
+    let ran = watched.machine.standin(&["promote", "mirror-1", "--resume", "--yes"]);
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+    watched.assert_temporary();
+    watched.check();
+    watched.assert_temporary();
+}
+
+#[test]
+fn a_failover_by_hand_is_handed_back_by_the_sentinel() {
+    let watched = Watched::new(PROGRAM);
+    watched.master_down();
+    let ran = watched.machine.standin(&["promote", "mirror-1", "--yes"]);
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+    watched.assert_temporary();
+    let work = watched.work_on("main");
+    watched.master_back();
+    watched.checks(2);
+    watched.assert_slave();
+    assert_eq!(watched.refs().get("refs/heads/standin/handback-2/main"), Some(&work));
 }
 
 #[test]

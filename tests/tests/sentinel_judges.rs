@@ -81,6 +81,14 @@ fn a_master_that_flaps_is_left_alone() {
 }
 
 #[test]
+fn a_master_that_was_renamed_is_well() {
+    let watched = watched();
+    assert!(watched.world.sandbox.rename_repository(OWNER, NAME, "renamed"));
+    let check = watched.check();
+    assert_eq!(watched.memory()["last_verdict"], "well", "{}", check.log);
+}
+
+#[test]
 fn when_all_of_github_is_ill_nothing_counts() {
     let watched = watched();
     watched.check();

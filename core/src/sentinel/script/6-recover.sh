@@ -15,7 +15,7 @@ park_one() { # KIND NAME SHA
     printf '%s %s\n' "$3" "$at" >>"$work/parked"
     return 0
   done
-  fail "$1/$2 could not be kept as ${name#refs/*/} ($(words)). Nothing was handed back."
+  fail "${1#refs/}/$2 could not be kept as ${name#refs/*/} ($(words)). Where it changes workflow files, STANDIN_TOKEN needs the permission Workflows (read and write). Nothing was handed back."
 }
 
 # Whether the master's branches, as listed, contain a commit.
