@@ -1,9 +1,11 @@
 //! The sandbox that both sides work in, the mirrors of each, and the check that they did their work.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use standin_sandbox::{Kind, Options as SandboxOptions, RepositorySpec, Sandbox, TokenSpec, WorkflowState};
 use tempfile::TempDir;
 
@@ -41,6 +43,7 @@ pub struct Field {
     script: Vec<Mirror>,
     last_sync: [Option<Instant>; 2],
     runs_before: usize,
+    began: Timestamp,
 }
 
 impl Field {
@@ -58,6 +61,7 @@ impl Field {
             project,
             last_sync: [None; 2],
             runs_before: 0,
+            began: Timestamp::now(),
         };
         for number in 1..=mirrors {
             field.standin.push(field.mirror(Side::Standin, number).await?);
@@ -116,6 +120,7 @@ impl Field {
             tokio::time::sleep(wait).await;
         }
         self.sandbox.clear_requests();
+        self.began = Timestamp::now();
         self.runs_before = self.runs(side);
     }
 
@@ -130,6 +135,20 @@ impl Field {
             git: count(Kind::Git),
             runs: self.runs(side) - self.runs_before,
         }
+    }
+
+    /// Each request since [`Self::begin`]: when it came, in milliseconds after that, how long it took, and what it was.
+    pub fn timeline(&self) -> String {
+        let mut text = String::new();
+        for request in self.sandbox.requests() {
+            let at = request.at.duration_since(self.began).as_millis();
+            let took = request.duration.unwrap_or_default().as_millis();
+            let (method, path, query) = (&request.method, &request.path, &request.query);
+            let status = request.status.unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "   {at:>6} +{took:<5} {status} {method:<5} {path} {query}");
+        }
+        text
     }
 
     fn runs(&self, side: Side) -> usize {

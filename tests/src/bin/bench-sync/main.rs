@@ -13,7 +13,7 @@ mod project;
 
 use std::process::ExitCode;
 
-use contestants::{Contestant, Script, Standin};
+use contestants::{Contestant, Script, Side, Standin};
 use field::Field;
 use figures::{Case, Figures, Measured};
 use options::Options;
@@ -60,19 +60,22 @@ async fn measure(options: &Options, mirrors: usize, figures: &mut Figures) -> Re
             standin.write_values(&field)?;
             script.write_values(&field)?;
         }
-        let by_standin = one(&mut field, &standin, case).await?;
-        let by_script = one(&mut field, &script, case).await?;
+        let by_standin = one(&mut field, &standin, case, options.timeline).await?;
+        let by_script = one(&mut field, &script, case, options.timeline).await?;
         eprintln!("   {case}: Standin {:.2} s, script {:.2} s", by_standin.seconds, by_script.seconds);
         figures.add(case, mirrors, by_standin, by_script);
     }
     field.close().await
 }
 
-async fn one(field: &mut Field, contestant: &impl Contestant, case: Case) -> Result<Measured, Failure> {
+async fn one(field: &mut Field, contestant: &impl Contestant, case: Case, timeline: bool) -> Result<Measured, Failure> {
     let side = contestant.side();
     field.begin(side).await;
     let time = contestant.sync().await?;
     let measured = field.measured(side, time);
+    if timeline && side == Side::Standin {
+        eprint!("{}", field.timeline());
+    }
     field.check(side).map_err(|failure| format!("{case}, {side}: {failure}"))?;
     Ok(measured)
 }

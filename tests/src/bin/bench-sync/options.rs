@@ -19,10 +19,12 @@ pub struct Options {
     pub gh: PathBuf,
     /// How long the host holds back each request.
     pub latency: Duration,
+    /// Whether each request of Standin is listed with its moment, to see what waits for what.
+    pub timeline: bool,
 }
 
 impl Options {
-    /// Reads `--mirrors 1,10,50`, `--repeat N`, `--json`, `--standin PROGRAM`; gh is `$STANDIN_GH`, else on `PATH`.
+    /// Reads `--mirrors 1,10,50`, `--repeat N`, `--json`, `--timeline`, `--standin PROGRAM`; gh is `$STANDIN_GH`, else on `PATH`.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut options = Self {
             mirrors: vec![1, 10, 50],
@@ -31,6 +33,7 @@ impl Options {
             standin: PathBuf::from("standin"),
             gh: std::env::var_os("STANDIN_GH").map_or_else(|| PathBuf::from("gh"), PathBuf::from),
             latency: Duration::from_millis(40),
+            timeline: false,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` wants a value"));
@@ -41,6 +44,7 @@ impl Options {
                 "--repeat" => options.repeat = count(&value()?)?,
                 "--standin" => options.standin = PathBuf::from(value()?),
                 "--json" => options.json = true,
+                "--timeline" => options.timeline = true,
                 other => return Err(format!("`bench sync` does not know `{other}`").into()),
             }
         }
