@@ -178,9 +178,26 @@ async fn wrong_and_missing_tokens_are_told_apart() {
 #[tokio::test]
 async fn a_token_that_could_not_be_told_to_git_is_not_blamed_on_the_token() {
     let bench = Bench::new(Over::Http, Path::new("/nonexistent/standin")).await;
-    let error = list_error(&bench).await;
+    let everything = ["+refs/heads/*:refs/heads/*".to_owned()];
+    let error = bench.remote().fetch(&bench.cache, &everything, false).await.unwrap_err();
     assert_eq!((error.code, error.retryable), (Code::GitFailed, true), "{error:?}");
     assert!(error.message.contains("was given no answer"), "{error:?}");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_over_http_is_one_request_and_starts_no_git() {
+    // A helper that cannot be started: git would have no token.
+    let bench = Bench::new(Over::Http, Path::new("/nonexistent/standin")).await;
+    let sandbox = bench.sandbox.clone().unwrap();
+    let there = git2::Repository::open_bare(&bench.there).unwrap();
+    let tip = commit(&there, "one", None);
+    set_ref(&there, "refs/heads/main", &tip);
+    sandbox.clear_requests();
+    let listing = bench.remote().list(&["refs/heads/"]).await.unwrap();
+    assert_eq!(listing.refs.into_iter().collect::<Vec<_>>(), [("refs/heads/main".parse().unwrap(), tip)]);
+    let statuses: Vec<_> = sandbox.requests().into_iter().map(|request| request.status).collect();
+    assert_eq!(statuses, [Some(200)]);
     bench.stop().await;
 }
 
@@ -189,7 +206,7 @@ async fn one_proactive_request_less_than_asking_twice() {
     let bench = Bench::new(Over::Http, helper()).await;
     let sandbox = bench.sandbox.clone().unwrap();
     sandbox.clear_requests();
-    bench.remote().list(&["refs/"]).await.unwrap();
+    bench.remote().fetch(&bench.cache, &["+refs/heads/*:refs/heads/*".to_owned()], false).await.unwrap();
     let statuses: Vec<_> = sandbox.requests().into_iter().map(|request| request.status).collect();
     let asked_twice = statuses.contains(&Some(401));
     assert_eq!(asked_twice, bench.git.version() < standin_core::git::Version(2, 46), "{statuses:?}");

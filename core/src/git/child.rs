@@ -13,7 +13,7 @@ use crate::processes::{Group, own_group};
 use crate::{Code, Error, Result};
 
 /// How much of standard output is kept at most; beyond it the other side is not sane.
-const MAX_OUTPUT: usize = 512 * 1024 * 1024;
+pub(super) const MAX_OUTPUT: usize = 512 * 1024 * 1024;
 /// How many lines of standard error are kept at most, the last ones.
 const MAX_LINES: usize = 4_000;
 /// How long a line of standard error may be, in bytes; the rest is dropped.
@@ -90,11 +90,7 @@ impl Call<'_> {
         end(&mut group, &mut child).await;
         Err(match stopped {
             Stopped::Cancelled => cancelled(what),
-            Stopped::Silent => Error::passing(
-                Code::TimedOut,
-                format!("{what}: no sign of life for {} s", silent_limit.as_secs_f32()),
-                "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
-            ),
+            Stopped::Silent => silent(what, silent_limit),
             Stopped::TooMuch => Error::new(
                 Code::UnexpectedAnswer,
                 format!("{what}: the answer is longer than {} MiB", MAX_OUTPUT >> 20),
@@ -120,8 +116,17 @@ async fn end(group: &mut Group, child: &mut Child) {
     let _ = child.wait().await;
 }
 
-fn cancelled(what: &str) -> Error {
+pub(super) fn cancelled(what: &str) -> Error {
     Error::new(Code::Cancelled, format!("{what}: stopped"), "Run it again when you like; nothing is lost.")
+}
+
+/// Nothing was heard for as long as `limit`.
+pub(super) fn silent(what: &str, limit: Duration) -> Error {
+    Error::passing(
+        Code::TimedOut,
+        format!("{what}: no sign of life for {} s", limit.as_secs_f32()),
+        "The host hangs or is very slow. Try again later, or raise `[limits] request`.",
+    )
 }
 
 enum Stopped {

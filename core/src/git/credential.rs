@@ -27,7 +27,7 @@ pub const SOCKET_VARIABLE: &str = "STANDIN_CREDENTIAL_SOCKET";
 pub const COMMAND: &str = "credential-helper";
 
 /// GitHub takes any user name with a token; this one is its own custom.
-const DEFAULT_USER: &str = "x-access-token";
+pub(super) const DEFAULT_USER: &str = "x-access-token";
 /// How long a question may be, in bytes.
 const MAX_QUESTION: u64 = 64 * 1024;
 /// How long the desk rests after it could not let a visitor in.

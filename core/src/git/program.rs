@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::Command;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::child::{Call, Input};
@@ -24,6 +25,9 @@ pub struct Version(pub u32, pub u32);
 /// `--no-write-fetch-head` (2.29), `fetch --atomic` (2.31) and `GIT_CONFIG_GLOBAL` (2.32).
 /// `http.proactiveAuth` (2.46), which saves a round trip, is used where it is known and ignored where not.
 pub const MINIMUM_VERSION: Version = Version(2, 36);
+
+/// How many gits may talk to a remote at once, whatever number of runs goes on: each may hold a pack in memory.
+const AT_ONCE: usize = 16;
 
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,6 +79,7 @@ struct Inner {
     environment: BTreeMap<String, String>,
     credential_helper: PathBuf,
     user_settings: String,
+    places: Semaphore,
 }
 
 impl fmt::Debug for GitProgram {
@@ -114,6 +119,7 @@ impl GitProgram {
             environment: environment::for_children(environment),
             credential_helper: credential_helper.to_owned(),
             user_settings: String::new(),
+            places: Semaphore::new(AT_ONCE),
         };
         let unusable = |why: String| {
             Error::new(
@@ -152,6 +158,11 @@ impl GitProgram {
     /// The home folder that children see.
     pub(super) fn home(&self) -> Option<&Path> {
         self.0.environment.get(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(Path::new)
+    }
+
+    /// A place among the gits that may talk to a remote at once. The semaphore is never closed, so that one always comes.
+    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.places.acquire().await.ok()
     }
 
     /// What is kept of the user's git configuration, as the text of a configuration file.

@@ -11,10 +11,10 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::address::{Address, Transport};
-use super::child::{Call, Ended, Input};
+use super::child::{self, Call, Ended, Input};
 use super::credential::{self, Desk};
 use super::push::{self, Answer, PushOptions, PushReport, PushResult, Update};
-use super::{Cache, GitProgram, Listing, failure, progress, ssh};
+use super::{Cache, GitProgram, Listing, failure, http, progress, ssh};
 use crate::redact::Redactor;
 use crate::run::Totals;
 use crate::{Code, Error, Result, crash};
@@ -108,6 +108,9 @@ impl Remote {
     /// As the remote's failure is understood: see [`Code`].
     pub async fn list(&self, prefixes: &[&str]) -> Result<Listing> {
         let what = format!("listing the refs of {}", self.address);
+        if let Some(listing) = self.list_over_http(&what, prefixes).await? {
+            return Ok(listing);
+        }
         let folder = self.private_folder()?;
         // Outside of any repository: no configuration there can redirect the call.
         let nowhere = folder.path().join("none");
@@ -118,6 +121,27 @@ impl Remote {
             return Err(self.failure(&what, &ended.lines));
         }
         Ok(Listing::parse(&ended.stdout, prefixes))
+    }
+
+    /// Lists with one request of our own, where the remote is reached over HTTP and needs nothing that only git knows: the
+    /// proxies and certificates of the user's git configuration. `None` where git must be asked.
+    async fn list_over_http(&self, what: &str, prefixes: &[&str]) -> Result<Option<Listing>> {
+        let over_http = matches!(self.address.transport, Transport::Https | Transport::Http);
+        if !over_http || !self.git.user_settings().is_empty() {
+            return Ok(None);
+        }
+        self.options.totals.git_calls.add(1);
+        crash::point(&format!("{}.list.before", self.options.point));
+        let asking = http::Asking {
+            what,
+            address: &self.address,
+            credential: self.options.credential.as_ref(),
+            silent_limit: self.options.silent_limit,
+            cancel: &self.options.cancel,
+        };
+        let listed = asking.list(prefixes).await;
+        crash::point(&format!("{}.list.after", self.options.point));
+        listed
     }
 
     /// Fetches `refspecs` (such as `+refs/heads/*:refs/heads/*`) into the cache: all refs of one call or none. With `prune`, refs
@@ -330,6 +354,11 @@ impl Remote {
             true
         };
         self.options.totals.git_calls.add(1);
+        let _place = tokio::select! {
+            biased;
+            () = self.options.cancel.cancelled() => return Err(child::cancelled(what)),
+            place = self.git.place() => place,
+        };
         crash::point(&format!("{}.{point}.before", self.options.point));
         let call = Call {
             what,

@@ -48,6 +48,7 @@ pub use remember::Memory;
 use pace::TokenHash;
 
 pub(crate) use pace::BURST;
+pub(crate) use pool::connections;
 
 /// The host of slugs that name none.
 pub const GITHUB_COM: &str = "github.com";

@@ -1,4 +1,4 @@
-//! The process's connections to GitHub hosts.
+//! The process's connections to hosts.
 //!
 //! One pool for all clients, so that many mirrors share connections (HTTP/2 where the host offers it). Requests to
 //! this machine never go through a proxy, since they may be unencrypted.
@@ -18,7 +18,7 @@ static ELSEWHERE: LazyLock<Result<reqwest::Client>> = LazyLock::new(|| build(fal
 static THIS_MACHINE: LazyLock<Result<reqwest::Client>> = LazyLock::new(|| build(true));
 
 /// The connections for requests to `url`.
-pub(super) fn connections(url: &Url) -> Result<&'static reqwest::Client> {
+pub(crate) fn connections(url: &Url) -> Result<&'static reqwest::Client> {
     let pool = if is_loopback(url) { &THIS_MACHINE } else { &ELSEWHERE };
     pool.as_ref().map_err(Clone::clone)
 }

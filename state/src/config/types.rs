@@ -43,7 +43,9 @@ impl Default for Schedule {
 /// How much may happen at once, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many mirrors are synced at once (`[limits] parallel`).
+    /// How many mirrors are synced at once (`[limits] parallel`, `STANDIN_PARALLEL`; 32 where nothing is said). A run spends
+    /// nearly all of its time waiting for its host, so many of them share a small machine well; what does cost memory and
+    /// processor time, the git programs that pack, has a bound of its own, lower than this.
     pub parallel: usize,
     /// How long one run of one mirror may take (`[limits] run`).
     pub run: Duration,
@@ -53,7 +55,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { parallel: 8, run: Duration::from_secs(30 * 60), request: Duration::from_secs(60) }
+        Self { parallel: 32, run: Duration::from_secs(30 * 60), request: Duration::from_secs(60) }
     }
 }
 

@@ -47,7 +47,7 @@ fn nothing_configured_is_no_mistake() {
     assert_eq!(loaded.config.at_hand, None);
     assert_eq!(loaded.config.schedule.interval, Duration::from_secs(3600));
     assert!(loaded.config.schedule.enabled);
-    assert_eq!(loaded.config.limits.parallel, 8);
+    assert_eq!(loaded.config.limits.parallel, 32);
     assert!(loaded.notices.is_empty());
 }
 
