@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standin_state::model::{MirrorId, Oid, RefName};
+use standin_state::config::Target;
+use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 
 use super::learned::{self, NOT_ATOMIC};
 use super::places::{cache, listed_prefixes, mirror_remote};
 use super::plan::Refs;
 use crate::fence::{self, Document, Fence, same_master};
 use crate::git::{Cache, Listing};
+use crate::github::RepositoryInfo;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, roles};
 
@@ -34,6 +36,8 @@ pub struct MirrorView {
     pub atomic: bool,
     /// Why a change of ours that is open there could not be ended after this look, where that was tried.
     pub(crate) still_open: Option<Error>,
+    /// What the host says of a repository on GitHub; read before the first push to it only.
+    pub(super) host: Option<RepositoryInfo>,
     /// The lowest epoch that a first fence may have: the highest known of this repository.
     pub(super) least_epoch: u64,
 }
@@ -74,14 +78,16 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
     let cache = cache(&ctx.source)?;
     let remote = mirror_remote(ctx, "git.mirror")?;
     let mut tries = 1;
+    let mut host = None;
     let (listing, fence) = loop {
-        let listing = list(ctx).await?;
+        let listing;
+        (listing, host) = tokio::try_join!(list(ctx), described(ctx, host))?;
         match fence::read(ctx, &remote, &cache, listing.refs.get(&RefName::fence())).await {
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
             read => break (listing, read?),
         }
     };
-    let view = view(ctx, cache, listing, fence)?;
+    let view = MirrorView { host, ..view(ctx, cache, listing, fence)? };
     if let Some(fence) = &view.fence {
         roles::check_open(ctx, &fence.document)?;
         // A fence of an older epoch has not heard yet that our source is master; the next push tells it.
@@ -90,6 +96,17 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
         }
     }
     Ok(view)
+}
+
+/// What the host says of a mirror that we never pushed to, whose refs do not tell its default branch. What cannot be
+/// read now is asked for when it is needed.
+async fn described(ctx: &MirrorContext, known: Option<RepositoryInfo>) -> Result<Option<RepositoryInfo>> {
+    let (Target::GitHub(slug), Some(client)) = (&ctx.mirror.target, &ctx.github) else { return Ok(None) };
+    let is_first = || Ok::<_, Error>(ctx.store().fence_memory(&ctx.repository().id, &ctx.mirror.id)?.is_none());
+    if known.is_some() || !ctx.mirror.sync.contains(&Aspect::Code) || !is_first()? {
+        return Ok(known);
+    }
+    Ok(client.repository(slug).await.ok())
 }
 
 /// Lists a mirror.
@@ -121,6 +138,7 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         least_epoch: least_epoch(ctx, fence.as_ref())?,
         fence,
         unusable,
+        host: None,
         fence_supported: fence::is_kept_there(ctx)?,
         atomic: !learned::is_believed(ctx, NOT_ATOMIC)?,
         still_open: None,

@@ -21,6 +21,7 @@ mod apply;
 pub(crate) mod learned;
 mod lfs;
 mod look;
+pub(crate) mod offer;
 mod places;
 mod plan;
 mod refusal;

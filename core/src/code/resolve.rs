@@ -9,10 +9,9 @@ use standin_state::config::Source;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
-use super::places::{cache, mirror_remote, source_remote};
-use super::{MirrorView, Snapshot, look, rescue};
+use super::places::{cache, mirror_remote};
+use super::{MirrorView, Snapshot, look, offer, rescue};
 use crate::fence;
-use crate::git::{PushOptions, PushResult, Update};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
@@ -103,45 +102,17 @@ async fn take(
     refuse_foreign_workflows(ctx, snapshot, name, tip)?;
     let is_commit = view.cache.commit_of(tip)?.as_ref() == Some(tip);
     let kind = if is_commit { "heads" } else { "tags" };
-    let remote = source_remote(&ctx.source, "git.source")?;
     let base = format!("refs/{kind}/rescue/{}/{}", ctx.mirror.id, name.short().trim_start_matches("refs/"));
-    let source = remote.list(&["refs/heads/", "refs/tags/"]).await?.refs;
     let kept = rescue::id_of(ctx, name, tip);
-    let safe = |error: Error| {
+    let target = offer::to_source(&ctx.source, &view.cache, &base, tip).await.map_err(|error| {
         let hint = format!(
             "{} The tip itself is safe as rescue `{kept}`. Allow Standin to write to the source (`standin token set source`), \
              or choose `overwrite` or `leave`.",
             error.hint
         );
         Error { hint: hint.trim_start().to_owned(), ..error.during("The tip could not be brought to the source") }
-    };
-    for candidate in [base.clone(), format!("{base}-{}", tip.short())] {
-        let target: RefName = candidate.parse().map_err(|error| Error::new(Code::Usage, format!("{error}"), ""))?;
-        match source.get(&target) {
-            Some(there) if there == tip => return Ok(taken(&target)),
-            Some(_) => continue,
-            None => {}
-        }
-        let update = Update { name: target.clone(), old: None, new: Some(tip.clone()) };
-        let report =
-            remote.push(&view.cache, &[update], PushOptions { atomic: false, dry_run: false }).await.map_err(safe)?;
-        return match report.results.get(&target) {
-            Some(PushResult::Done) => Ok(taken(&target)),
-            Some(PushResult::Refused { reason }) => {
-                Err(safe(super::refusal::explain(&target, reason, &report.messages)))
-            }
-            Some(PushResult::Stale | PushResult::NotTried) | None => Err(Error::passing(
-                Code::Raced,
-                format!("Somebody made `{target}` at the source meanwhile"),
-                "Choose `take` again.",
-            )),
-        };
-    }
-    Err(safe(Error::new(
-        Code::RefRefused,
-        format!("the source has other branches named `{base}` already"),
-        "Rename or delete them there.",
-    )))
+    })?;
+    Ok(taken(&target))
 }
 
 /// Refuses a tip whose workflows are not those of the source's default branch: every branch that is pushed there may run

@@ -1,10 +1,11 @@
 //! The order of things in a run.
 //!
-//! 1. Look at the mirror's refs and its fence, while the source is fetched and the other aspects are read.
+//! 1. Look at the mirror's refs and its fence, while the source is fetched and the other aspects are read: nothing is
+//!    written before all of it is known.
 //! 2. End what an earlier run left open (Actions switched off), here or on another machine.
 //! 3. Plan: refs first, since the workflows that a push would bring depend on them.
-//! 4. Apply: Actions off where the push needs it; code, secrets and variables side by side; workflows held;
-//!    Actions restored.
+//! 4. Apply, side by side: secrets; variables; and in this order Actions off where the push needs it, code, workflows
+//!    held, Actions restored.
 //!
 //! An aspect that fails does not stop the others. What stops all is an unreachable mirror or a fence that says that
 //! somebody else is master: then nothing is written.
@@ -22,7 +23,7 @@ use crate::code::{self, MirrorView, Snapshot};
 use crate::event::{Event, Notice};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;
-use crate::workflows::switch;
+use crate::workflows::switch::{self, Mended};
 use crate::{Code, Error, Result, secrets, variables, workflows};
 
 /// How the tries of a run ended.
@@ -97,14 +98,21 @@ fn wanted(context: &MirrorContext, aspects: &BTreeSet<Aspect>, aspect: Aspect) -
     asked && context.mirror.sync.contains(&aspect)
 }
 
-/// Reads the rest and plans. Changes nothing on the mirror.
-pub(super) async fn plan_with(
+/// What was read of the source, and of the mirror besides its refs; `None` for what the run leaves out.
+pub(super) struct Read {
+    snapshot: Option<Result<Arc<Snapshot>>>,
+    secrets: Option<Result<SecretsPlan>>,
+    variables: Option<Result<VariablesPlan>>,
+    states: Option<Result<workflows::States>>,
+}
+
+/// Reads the source, and the mirror besides its refs.
+pub(super) async fn read(
     source: &SharedSource,
     context: &MirrorContext,
     aspects: &BTreeSet<Aspect>,
     attempt: usize,
-    view: MirrorView,
-) -> Result<Looked> {
+) -> Read {
     let wants = |aspect| wanted(context, aspects, aspect);
     let (snapshot, secrets, variables, states) = tokio::join!(
         optional(wants(Aspect::Code), source.snapshot(attempt)),
@@ -112,6 +120,23 @@ pub(super) async fn plan_with(
         optional(wants(Aspect::Variables), variables::plan(context)),
         optional(wants(Aspect::Workflows), workflows::read(context)),
     );
+    Read { snapshot, secrets, variables, states }
+}
+
+/// Looks at the mirror's refs and its fence, and reads all the rest meanwhile.
+pub(super) async fn look_and_read(
+    source: &SharedSource,
+    context: &MirrorContext,
+    aspects: &BTreeSet<Aspect>,
+    attempt: usize,
+) -> Result<(MirrorView, Read)> {
+    // A mirror that cannot be looked at ends the run, whatever else is under way.
+    tokio::try_join!(code::look(context), async { Ok(read(source, context, aspects, attempt).await) })
+}
+
+/// Plans by what was read. Changes nothing on the mirror.
+pub(super) async fn plan_with(context: &MirrorContext, view: MirrorView, read: Read) -> Looked {
+    let Read { snapshot, secrets, variables, states } = read;
     let code = match &snapshot {
         None => None,
         Some(Err(error)) => Some(Err(error.clone())),
@@ -138,7 +163,7 @@ pub(super) async fn plan_with(
         workflows: workflows.map(planned),
         notices: token_notices(context),
     };
-    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok) })
+    Looked { plan, view, snapshot: snapshot.and_then(Result::ok) }
 }
 
 /// What the user should know about the tokens in use.
@@ -168,10 +193,21 @@ async fn once(
     request: &RunRequest,
     attempt: usize,
 ) -> (Tried, Option<Error>) {
-    let looked = match or_stopped(context, code::look(context)).await {
+    let aspects = &request.aspects;
+    let looked = match or_stopped(context, look_and_read(source, context, aspects, attempt)).await {
         // Never dropped half-way: it switches Actions off again when it is stopped.
-        Ok(mut view) => match switch::mend(context, &mut view).await {
-            Ok(_) => or_stopped(context, plan_with(source, context, &request.aspects, attempt, view)).await,
+        Ok((mut view, known)) => match switch::mend(context, &mut view).await {
+            Ok(mended) => {
+                let planned = async {
+                    let known = match mended {
+                        Mended::Nothing => known,
+                        // It held workflows and changed settings since they were read.
+                        _ => read(source, context, aspects, attempt).await,
+                    };
+                    Ok(plan_with(context, view, known).await)
+                };
+                or_stopped(context, planned).await
+            }
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
@@ -234,15 +270,6 @@ impl Results {
 async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>) {
     let Looked { plan, mut view, snapshot } = looked;
     let mut results = Results::default();
-
-    let switch_off = matches!(
-        (&plan.workflows, &plan.code),
-        (Some(Planned::Ready(workflows)), Some(Planned::Ready(code)))
-            if workflows.guard == ActionsGuardPlan::SwitchOff && pushes(context, code)
-    );
-    let engaged = if switch_off { switch::engage(context, &mut view).await.map(Some) } else { Ok(None) };
-
-    let unguarded = unguarded(&plan, engaged.as_ref().err());
     let elsewhere = goes_elsewhere(context, &plan);
     let values = async {
         tokio::join!(
@@ -250,39 +277,61 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
             apply_variables(context, plan.variables.as_ref(), elsewhere.as_ref()),
         )
     };
-    let code = async {
-        match unguarded {
-            None => apply_code(context, plan.code.as_ref(), snapshot.as_ref(), &mut view).await,
-            Some(error) => plan.code.as_ref().map(|_| Err(error)),
+    let (CodeAndWorkflows { code, workflows }, (secrets, variables)) =
+        tokio::join!(push_guarded(context, &plan, snapshot.as_ref(), &mut view), values);
+    for (aspect, result) in [
+        (Aspect::Code, code),
+        (Aspect::Secrets, secrets),
+        (Aspect::Variables, variables),
+        (Aspect::Workflows, workflows),
+    ] {
+        if let Some(result) = result {
+            results.add(context, aspect, result);
         }
-    };
-    let (code, (secrets, variables)) = tokio::join!(code, values);
-
-    let is_push_open = matches!(code, Some(Err(_)));
-    if let Some(code) = code {
-        results.add(context, Aspect::Code, code);
-    }
-    if let Some(secrets) = secrets {
-        results.add(context, Aspect::Secrets, secrets);
-    }
-    if let Some(variables) = variables {
-        results.add(context, Aspect::Variables, variables);
-    }
-    if let Some(workflows) = &plan.workflows {
-        started(context, Aspect::Workflows);
-        let result = match (workflows, engaged) {
-            (Planned::Failed(error), _) => Err(error.clone()),
-            (_, Err(error)) => Err(error),
-            (Planned::Ready(workflows), Ok(engaged)) => {
-                finish_workflows(context, workflows, engaged, is_push_open, &mut view).await
-            }
-        };
-        results.add(context, Aspect::Workflows, result);
     }
 
     let Results { reports, passing, cancelled } = results;
     let error = cancelled.then(stopped);
     (Tried { reports, error, cancelled }, passing)
+}
+
+/// What became of the aspects that wait for each other.
+struct CodeAndWorkflows {
+    code: Option<Result<AspectReport>>,
+    workflows: Option<Result<AspectReport>>,
+}
+
+/// The push, with what keeps its workflows from running: Actions off before it where need be; held, and Actions on again,
+/// after it.
+async fn push_guarded(
+    context: &MirrorContext,
+    plan: &Plan,
+    snapshot: Option<&Arc<Snapshot>>,
+    view: &mut MirrorView,
+) -> CodeAndWorkflows {
+    let engaged = match (&plan.workflows, &plan.code) {
+        (Some(Planned::Ready(workflows)), Some(Planned::Ready(code)))
+            if workflows.guard == ActionsGuardPlan::SwitchOff && pushes(context, code) =>
+        {
+            switch::engage_from(context, view, workflows.settings.as_ref()).await.map(Some)
+        }
+        _ => Ok(None),
+    };
+    let code = match unguarded(plan, engaged.as_ref().err()) {
+        None => apply_code(context, plan.code.as_ref(), snapshot, view).await,
+        Some(error) => plan.code.as_ref().map(|_| Err(error)),
+    };
+    let is_push_open = matches!(code, Some(Err(_)));
+    let Some(workflows) = &plan.workflows else { return CodeAndWorkflows { code, workflows: None } };
+    started(context, Aspect::Workflows);
+    let workflows = match (workflows, engaged) {
+        (Planned::Failed(error), _) => Err(error.clone()),
+        (_, Err(error)) => Err(error),
+        (Planned::Ready(workflows), Ok(engaged)) => {
+            finish_workflows(context, workflows, engaged, is_push_open, view).await
+        }
+    };
+    CodeAndWorkflows { code, workflows: Some(workflows) }
 }
 
 /// Why a push that brings workflows must not go: nobody would keep them from starting.

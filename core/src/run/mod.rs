@@ -19,7 +19,7 @@ use standin_state::model::{Aspect, MirrorId, MirrorStatus, RunId, Trigger};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::code::{self, MirrorView};
+use crate::code::MirrorView;
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::{Code, Error, Result};
@@ -146,8 +146,8 @@ async fn execute_locked(
 /// Whatever stops the look at the mirror: no token, not reachable, fenced off.
 pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<Plan> {
     let context = MirrorContext { yes: request.yes, ..source.context_by_hand(mirror).await? };
-    let view = code::look(&context).await?;
-    plan_from(&source, &context, view, &request.aspects).await
+    let (view, read) = attempt::look_and_read(&source, &context, &request.aspects, 0).await?;
+    Ok(attempt::plan_with(&context, view, read).await.plan)
 }
 
 /// Computes the plan from what was seen of the mirror.
@@ -157,7 +157,8 @@ pub(crate) async fn plan_from(
     view: MirrorView,
     aspects: &BTreeSet<Aspect>,
 ) -> Result<Plan> {
-    Ok(attempt::plan_with(source, context, aspects, 0, view).await?.plan)
+    let read = attempt::read(source, context, aspects, 0).await;
+    Ok(attempt::plan_with(context, view, read).await.plan)
 }
 
 async fn take_lock(

@@ -53,7 +53,7 @@ async fn send_all(
             open.iter().map(|(change, value)| (change.name.as_str(), *value)).collect();
         let sent = send::send(ctx, slug, client, &named).await?;
         let after = listed(&client.secrets(slug).await?);
-        let mut arrived = Vec::new();
+        let (mut arrived, mut told) = (Vec::new(), Vec::new());
         let mut again = Vec::new();
         for entry in open {
             let (change, value) = entry;
@@ -78,7 +78,7 @@ async fn send_all(
                 }
                 Some(error) => {
                     failures.insert(change.name.clone(), error.clone());
-                    ctx.changed(change.clone(), ChangeOutcome::Failed { error })?;
+                    told.push((change.clone(), ChangeOutcome::Failed { error }));
                 }
             }
         }
@@ -87,9 +87,8 @@ async fn send_all(
             mirror,
             arrived.iter().map(|(change, sent)| (change.name.as_str(), sent)),
         )?;
-        for (change, _) in arrived {
-            ctx.changed(change.clone(), ChangeOutcome::Done)?;
-        }
+        told.extend(arrived.into_iter().map(|(change, _)| (change.clone(), ChangeOutcome::Done)));
+        ctx.all_changed(told)?;
         if again.is_empty() {
             return Ok(failures);
         }

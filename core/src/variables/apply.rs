@@ -14,7 +14,7 @@ use crate::secrets::reach;
 use crate::{Code, Error, Result};
 
 /// Writes side by side.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 16;
 /// The fact that remembers the role that we set on a mirror.
 const ROLE_FACT: &str = "mirror_role";
 
@@ -35,18 +35,26 @@ pub async fn apply(ctx: &MirrorContext, plan: &VariablesPlan) -> Result<AspectRe
             (change, outcome)
         });
     }
-    let mut writes = futures_util::stream::iter(writes).buffer_unordered(SIDE_BY_SIDE);
+    let mut writes = futures_util::stream::iter(writes).buffer_unordered(SIDE_BY_SIDE).ready_chunks(SIDE_BY_SIDE);
     let mut done = 0;
-    while let Some((change, outcome)) = writes.next().await {
-        done += 1;
+    while let Some(answered) = writes.next().await {
+        done += answered.len() as u64;
         ctx.progress(Aspect::Variables, "setting variables", done, Some(total));
-        match outcome {
-            Ok(()) => ctx.changed(change, ChangeOutcome::Done)?,
-            Err(error) if error.code == Code::Cancelled => return Err(error),
-            Err(error) => {
-                failures.insert(change.name.clone(), error.clone());
-                ctx.changed(change, ChangeOutcome::Failed { error })?;
+        let mut told = Vec::new();
+        let mut stopped = None;
+        for (change, outcome) in answered {
+            match outcome {
+                Ok(()) => told.push((change, ChangeOutcome::Done)),
+                Err(error) if error.code == Code::Cancelled => stopped = Some(error),
+                Err(error) => {
+                    failures.insert(change.name.clone(), error.clone());
+                    told.push((change, ChangeOutcome::Failed { error }));
+                }
             }
+        }
+        ctx.all_changed(told)?;
+        if let Some(error) = stopped {
+            return Err(error);
         }
     }
     if !failures.contains_key(ROLE) {

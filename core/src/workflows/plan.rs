@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{States, held, is_allowed, is_file, reach, read, switch};
 use crate::event::Notice;
-use crate::github::Workflow;
+use crate::github::{ActionsSettings, Workflow};
 use crate::plan::{ActionsGuardPlan, CodePlan, WorkflowState, WorkflowsPlan};
 use crate::run::MirrorContext;
 use crate::{Code, Result};
@@ -50,20 +50,31 @@ async fn plan_files(ctx: &MirrorContext, states: &States, pushed: &[&String]) ->
         .partition(|path| is_allowed(&ctx.repository().keep_active, path));
     let brings_running = listed.iter().any(|(path, state)| *state == WorkflowState::ToHold && pushed.contains(&path));
     let mut notices = states.notices.clone();
-    let guard = if expected.is_empty() && !brings_running {
-        ActionsGuardPlan::NotNeeded
+    let (guard, settings) = if expected.is_empty() && !brings_running {
+        (ActionsGuardPlan::NotNeeded, None)
     } else {
-        guard(ctx, &mut notices).await?
+        guard(ctx, states, &mut notices).await?
     };
-    Ok(WorkflowsPlan { listed, expected, allowed, guard, notices })
+    Ok(WorkflowsPlan { listed, expected, allowed, guard, notices, settings })
 }
 
-async fn guard(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<ActionsGuardPlan> {
+/// How the push is guarded, and the settings of Actions that say so.
+async fn guard(
+    ctx: &MirrorContext,
+    states: &States,
+    notices: &mut Vec<Notice>,
+) -> Result<(ActionsGuardPlan, Option<ActionsSettings>)> {
     let (slug, client) = reach(ctx)?;
-    match client.actions_settings(slug).await {
+    let settings = match states.settings.clone() {
+        Some(read) => read,
+        None => client.actions_settings(slug).await,
+    };
+    match settings {
         // What we switched off ourselves is ours to switch on again.
-        Ok(settings) if settings.enabled() || switch::is_journaled(ctx)? => Ok(ActionsGuardPlan::SwitchOff),
-        Ok(_) => Ok(ActionsGuardPlan::AlreadyOff),
+        Ok(settings) if settings.enabled() || switch::is_journaled(ctx)? => {
+            Ok((ActionsGuardPlan::SwitchOff, Some(settings)))
+        }
+        Ok(_) => Ok((ActionsGuardPlan::AlreadyOff, None)),
         Err(error) if matches!(error.code, Code::Forbidden | Code::RepositoryNotFound) => {
             notices.push(Notice {
                 message: format!(
@@ -71,7 +82,7 @@ async fn guard(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<Actions
                 ),
                 hint: "Give the token the permission Administration (write), or its account the admin role.".to_owned(),
             });
-            Ok(ActionsGuardPlan::NotAllowed)
+            Ok((ActionsGuardPlan::NotAllowed, None))
         }
         Err(error) => Err(error),
     }

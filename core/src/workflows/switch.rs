@@ -80,11 +80,26 @@ pub(super) fn is_journaled(ctx: &MirrorContext) -> Result<bool> {
 /// # Errors
 /// What keeps Actions from being switched off; then nothing may be pushed. What was begun is ended by the next [`mend`].
 pub async fn engage(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Engaged> {
+    engage_from(ctx, view, None).await
+}
+
+/// As [`engage`], with the settings of Actions where they were just read.
+///
+/// # Errors
+/// As [`engage`].
+pub(crate) async fn engage_from(
+    ctx: &MirrorContext,
+    view: &mut MirrorView,
+    read: Option<&ActionsSettings>,
+) -> Result<Engaged> {
     let (slug, client) = reach(ctx)?;
     let settings = match remembered(ctx, view)? {
         Some(Remembered::Journal { settings, .. }) => settings,
         fenced => {
-            let now = client.actions_settings(slug).await?;
+            let now = match read {
+                Some(read) => read.clone(),
+                None => client.actions_settings(slug).await?,
+            };
             match fenced {
                 _ if now.enabled() => now,
                 Some(Remembered::Fence(settings)) => no_looser(&settings, &now),
@@ -266,8 +281,9 @@ enum Finished {
 
 async fn finish(ctx: &MirrorContext, view: &mut MirrorView, settings: &ActionsSettings) -> Result<Finished> {
     let (slug, client) = reach(ctx)?;
-    let round = hold::settle(ctx).await?;
-    let files: BTreeSet<String> = client.workflow_files(slug).await?.into_iter().collect();
+    // Both to their end: a hold that is under way is not dropped because the files cannot be read.
+    let (round, files) = tokio::join!(hold::settle(ctx), client.workflow_files(slug));
+    let (round, files) = (round?, files?.into_iter().collect::<BTreeSet<String>>());
     // A file that could not be held must not run either: as good as not listed.
     if let Some((path, error)) = round.failures.iter().next() {
         let error = still_off(ctx, &format!("{path}, which could not be held ({})", error.message));

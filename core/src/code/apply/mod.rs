@@ -170,7 +170,10 @@ async fn set_default_branch(ctx: &MirrorContext, view: &mut MirrorView, planned:
         before: view.head.as_ref().map(|head| head.short().to_owned()),
         after: Some(name.short().to_owned()),
     };
-    match client.set_default_branch(slug, name.short()).await {
+    // An empty repository makes the branch of that name its default branch by itself.
+    let will_be = view.host.as_ref().is_some_and(|host| view.head.is_none() && host.default_branch == name.short());
+    let set = if will_be { Ok(()) } else { client.set_default_branch(slug, name.short()).await };
+    match set {
         Ok(()) => {
             view.head = Some(name.clone());
             ctx.changed(change, ChangeOutcome::Done)?;

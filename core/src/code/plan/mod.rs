@@ -31,7 +31,8 @@ pub(crate) use refs::in_the_way;
 /// [`Code::FencedOff`] when the source itself says that another is master; what git and the store report.
 pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorView) -> Result<CodePlan> {
     check_source_fence(ctx, snapshot)?;
-    let (atomic, private_to_public) = tokio::try_join!(probe_atomic(ctx, view), private_to_public(ctx, snapshot))?;
+    let (atomic, private_to_public) =
+        tokio::try_join!(probe_atomic(ctx, view), private_to_public(ctx, snapshot, view))?;
     let (refs, found) = compare(ctx, snapshot, view).await?;
 
     let pushed = view.pushed();
@@ -109,7 +110,7 @@ async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
 }
 
 /// Whether a private source would become public here and nobody confirmed it yet.
-async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<bool> {
+async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView) -> Result<bool> {
     use standin_state::config::Target;
     let (Some(true), Target::GitHub(slug), Some(client)) = (snapshot.private, &ctx.mirror.target, &ctx.github) else {
         return Ok(false);
@@ -117,7 +118,11 @@ async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<b
     let key = "public_confirmed_for";
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     let confirmed = ctx.store().fact(repository, Some(mirror), key)?;
-    let public = !client.repository(slug).await?.private;
+    let private = match &view.host {
+        Some(host) => host.private,
+        None => client.repository(slug).await?.private,
+    };
+    let public = !private;
     if !public && confirmed.is_some() {
         ctx.store().set_fact(repository, Some(mirror), key, None)?;
     }
