@@ -49,7 +49,7 @@ pub enum Command {
     Promote(RoleArguments),
     /// Hand back to the source: bring what the standby committed home, then make the source master again
     Demote(RoleArguments),
-    /// Look at each mirror: reachable, token good, in step?
+    /// Judge the master, and look at each mirror: reachable, token good, in step, its sentinel awake?
     Health(HealthArguments),
     /// Show the runs, one run, or the audit trail
     History(HistoryArguments),
@@ -196,7 +196,7 @@ fn parse_ref(text: &str) -> Result<RefName, String> {
 
 #[derive(Debug, Args)]
 pub struct HealthArguments {
-    /// Only this mirror
+    /// Only this mirror, or `source`
     #[arg(long, value_name = "ID")]
     pub mirror: Option<MirrorId>,
 }

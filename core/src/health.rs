@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::config::MirrorConfig;
 use standin_state::lock::MirrorLock;
-use standin_state::model::{Health, MirrorId, MirrorType};
+use standin_state::model::{Health, MasterVerdict, MirrorId, MirrorType};
 use ts_rs::TS;
 
 use crate::code::{self, MirrorView};
 use crate::event::Notice;
 use crate::plan::{Plan, Planned};
 use crate::run::{MirrorContext, RunRequest, SharedSource};
+use crate::sentinel::PlaceReport;
 use crate::tokens::{self, Place};
 use crate::workflows::switch;
 use crate::{Error, Result};
@@ -39,6 +40,36 @@ pub struct HealthReport {
     pub pending: Option<usize>,
     /// What was found, the worst first; empty when all is well.
     pub findings: Vec<Notice>,
+    /// The master alone: the verdict of the look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub verdict: Option<MasterVerdict>,
+    /// Standbys on GitHub: how the sentinel there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sentinel: Option<PlaceReport>,
+}
+
+impl HealthReport {
+    /// A report without anything found yet.
+    pub(crate) fn new(mirror: MirrorId, repo: String, at_iso: Timestamp) -> Self {
+        Self {
+            mirror,
+            repo,
+            health: Health::Unknown,
+            at_iso,
+            behind: None,
+            pending: None,
+            findings: Vec::new(),
+            verdict: None,
+            sentinel: None,
+        }
+    }
+
+    /// The worse of the place itself and of its sentinel.
+    pub fn worst(&self) -> Health {
+        self.sentinel.as_ref().map_or(self.health, |sentinel| self.health.max(sentinel.health))
+    }
 }
 
 /// A token that ends within so many days is warned of.
@@ -48,15 +79,7 @@ const EXPIRY_WARNING_DAYS: i64 = 14;
 pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<HealthReport> {
     let context = &source.context;
     let mut findings = Findings::default();
-    let mut report = HealthReport {
-        mirror: mirror.id.clone(),
-        repo: mirror.target.display(),
-        health: Health::Unknown,
-        at_iso: context.outside.clock.now(),
-        behind: None,
-        pending: None,
-        findings: Vec::new(),
-    };
+    let mut report = HealthReport::new(mirror.id.clone(), mirror.target.display(), context.outside.clock.now());
     match look(&source, &mirror, request, &mut findings).await {
         Ok(plan) => read_plan(&plan, &mut report, &mut findings),
         Err(error) => findings.failed(error),

@@ -22,6 +22,7 @@
 //! | [`sentinel`] | the workflow that watches the master from a standby: rendered, installed, checked |
 //! | [`engine`], [`start`] | the door, and how a program opens it |
 //! | [`status`], [`health`] | what is known, what is found by looking |
+//! | [`observer`] | the master judged from here, and the sentinel looked after |
 //! | [`crash`] | named points at which tests end the process |
 //!
 //! No Tauri, no terminal, no window, no global state.
@@ -37,6 +38,7 @@ pub mod github;
 pub mod health;
 pub mod jobs;
 pub mod keychain;
+pub mod observer;
 pub mod outside;
 pub mod plan;
 pub mod processes;

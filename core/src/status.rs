@@ -5,15 +5,15 @@ use std::path::Path;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::model::{
-    Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, OpenChangeReport, RepositoryReport,
-    RunStatus,
+    Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
+    RepositoryReport, RunStatus,
 };
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, RunFilter, RunRecord, Store};
 use standin_state::{files, lock};
 
 use crate::roles::{self, direction::Direction};
 use crate::run::mirror_status;
-use crate::{Code, Error, Result, fence};
+use crate::{Code, Error, Result, fence, observer};
 
 /// The report of one repository. `folder` is `<state-dir>/<repository>`.
 ///
@@ -63,6 +63,8 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
         epoch: direction.who.as_ref().map(|who| who.epoch),
         last_full_sync_iso: store.last_full_sync(&repository.id)?,
         open_change,
+        master_health: observer::master_health(store, &repository.id)?
+            .filter(|kept| kept.place == observer::watched_place(&direction)),
         mirrors,
     })
 }
@@ -124,8 +126,10 @@ fn mirror_report(
         memory.last_run = last_finished(store, repository, mirror)?;
     }
     let held = held && view == View::Live;
+    // What is master is kept in step with nobody: what it was before says nothing any more.
+    let is_master = direction.master() == Some(&mirror.id);
     let aspect = |aspect: Aspect| {
-        if mirror.sync.contains(&aspect) {
+        if mirror.sync.contains(&aspect) && !is_master {
             memory.aspects.get(&aspect).cloned().unwrap_or_else(|| AspectReport::new(AspectStatus::Unknown))
         } else {
             AspectReport::new(AspectStatus::Skipped)
@@ -137,7 +141,7 @@ fn mirror_report(
         kind: mirror.kind,
         role: if mirror.id.is_source() { Some(direction.role_of_source()) } else { direction.role_of(&mirror.id) },
         enabled: mirror.enabled,
-        status: status(mirror, &memory, held),
+        status: if is_master { MirrorStatus::Idle } else { status(mirror, &memory, held) },
         code: aspect(Aspect::Code),
         secrets: aspect(Aspect::Secrets),
         variables: aspect(Aspect::Variables),
@@ -145,8 +149,12 @@ fn mirror_report(
         health: memory.health,
         health_detail: memory.health_detail.clone(),
         last_health_check_iso: memory.last_health_check,
+        sentinel: match mirror.kind {
+            MirrorType::GitHub => observer::sentinel_status(store, &repository.id, &mirror.id)?,
+            _ => None,
+        },
         next_sync_iso: None,
-        error: error(&memory, held),
+        error: if is_master { None } else { error(&memory, held) },
     })
 }
 

@@ -56,7 +56,7 @@ pub async fn health(global: &Global, arguments: &HealthArguments) -> Result<Exit
             tables::health(report).iter().for_each(|line| lines::print(line));
         }
     }
-    let failed = reports.iter().any(|report| report.health == Health::Failed);
+    let failed = reports.iter().any(|report| report.worst() == Health::Failed);
     Ok(if failed { Exit::Failed } else { Exit::Well })
 }
 

@@ -1,10 +1,12 @@
 //! Status, history, rescues, health and tokens, as text.
 
 use jiff::{Timestamp, Unit};
+use standin_core::event::Notice;
 use standin_core::health::HealthReport;
 use standin_core::sentinel::{FileState, SentinelReport};
 use standin_core::state::model::{
-    Aspect, AspectReport, AspectStatus, Health, MirrorReport, MirrorStatus, RepositoryReport,
+    Aspect, AspectReport, AspectStatus, Health, MasterHealth, MasterVerdict, MirrorReport, MirrorStatus,
+    RepositoryReport, Role,
 };
 use standin_core::state::store::{AuditEntry, ChangeOutcome, Rescue, RunRecord};
 
@@ -40,6 +42,7 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
     if let Some(change) = &report.open_change {
         lines.push(format!("  ⚠️  open since {} by {}: {}", ago(change.since_iso, now), change.writer, change.detail));
     }
+    lines.extend(report.master_health.iter().flat_map(|health| master_lines(health, now)));
     for mirror in &report.mirrors {
         lines.push(String::new());
         lines.extend(mirror_lines(mirror, now));
@@ -50,9 +53,32 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
     lines
 }
 
+fn master_lines(health: &MasterHealth, now: Timestamp) -> Vec<String> {
+    let MasterHealth { repo, verdict, detail, hint, .. } = health;
+    let since = match verdict {
+        MasterVerdict::Well => String::new(),
+        _ => format!(" (first seen so {})", ago(health.since_iso, now)),
+    };
+    let mut lines = vec![format!(
+        "  {} {repo} {}{since}: {detail}, looked at {}",
+        health_icon(health.health),
+        verdict_words(*verdict),
+        ago(health.last_health_check_iso, now)
+    )];
+    if !hint.is_empty() {
+        lines.push(format!("     → {hint}"));
+    }
+    lines
+}
+
 fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
     let role = mirror.role.map_or_else(|| mirror.kind.to_string(), |role| role.to_string());
-    let state = if mirror.enabled { status_words(mirror.status) } else { "switched off" };
+    let is_master = mirror.role.is_some_and(|role| role != Role::Slave);
+    let state = match (mirror.enabled, is_master) {
+        (false, _) => "switched off",
+        (true, true) => "the others follow it",
+        (true, false) => status_words(mirror.status),
+    };
     let mut lines = vec![format!("[{}] {}  {role}  {state}", mirror.id, mirror.repo)];
     for (aspect, report) in [
         (Aspect::Code, &mirror.code),
@@ -66,6 +92,11 @@ fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
         let when = mirror.last_health_check_iso.map_or_else(String::new, |then| format!(", {}", ago(then, now)));
         let why = mirror.health_detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
         lines.push(format!("  {:<10} {}{why}{when}", "health", mirror.health));
+    }
+    if let Some(sentinel) = &mirror.sentinel {
+        let why = sentinel.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+        let when = ago(sentinel.looked_at_iso, now);
+        lines.push(format!("  {:<10} {}{why}, {when}", "sentinel", sentinel.health));
     }
     if let Some(error) = &mirror.error {
         lines.push(format!("  ❌ {}", error.message));
@@ -221,17 +252,42 @@ pub fn rescues(rescues: &[Rescue], now: Timestamp) -> Vec<String> {
 /// The lines of one health report.
 pub fn health(report: &HealthReport) -> Vec<String> {
     let icon = health_icon(report.health);
-    let mut lines = vec![format!("[{}] {}  {icon} {}", report.mirror, report.repo, report.health)];
+    let said = report.verdict.map_or_else(|| report.health.to_string(), |verdict| verdict_words(verdict).to_owned());
+    let mut lines = vec![format!("[{}] {}  {icon} {said}", report.mirror, report.repo)];
     if let (Some(behind), Some(pending)) = (report.behind, report.pending) {
         lines.push(format!("  {behind} commits behind, {pending} changes to sync"));
     }
-    for finding in &report.findings {
-        lines.push(format!("  {}", finding.message));
-        if !finding.hint.is_empty() {
-            lines.push(format!("     → {}", finding.hint));
-        }
+    lines.extend(report.findings.iter().flat_map(finding));
+    if let Some(sentinel) = &report.sentinel {
+        let checked = sentinel.state.as_ref().and_then(|state| {
+            Some(format!(", last check {}: {}", state["last_check_iso"].as_str()?, state["last_verdict"].as_str()?))
+        });
+        lines.push(format!(
+            "  sentinel  {} {}{}",
+            health_icon(sentinel.health),
+            sentinel.health,
+            checked.unwrap_or_default()
+        ));
+        lines.extend(sentinel.findings.iter().flat_map(finding));
     }
     lines
+}
+
+fn finding(notice: &Notice) -> Vec<String> {
+    let mut lines = vec![format!("  {}", notice.message)];
+    if !notice.hint.is_empty() {
+        lines.push(format!("     → {}", notice.hint));
+    }
+    lines
+}
+
+fn verdict_words(verdict: MasterVerdict) -> &'static str {
+    match verdict {
+        MasterVerdict::Well => "well",
+        MasterVerdict::Down => "down",
+        MasterVerdict::Gone => "gone",
+        MasterVerdict::Unknown => "cannot tell",
+    }
 }
 
 /// The lines of a check of the sentinel.
@@ -268,12 +324,7 @@ pub fn sentinel(report: &SentinelReport) -> Vec<String> {
             let conclusion = run.conclusion.as_deref().unwrap_or("going on");
             lines.push(format!("  last run  {} {} {conclusion}", run.at_iso, run.event));
         }
-        for finding in &place.findings {
-            lines.push(format!("  {}", finding.message));
-            if !finding.hint.is_empty() {
-                lines.push(format!("     → {}", finding.hint));
-            }
-        }
+        lines.extend(place.findings.iter().flat_map(finding));
     }
     lines
 }

@@ -1,8 +1,5 @@
 //! What a person does around the main job: decide, restore, check, keep tokens.
 
-use std::sync::Arc;
-
-use futures_util::future::join_all;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use standin_state::lock::{self, MirrorLock};
@@ -12,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Engine;
-use super::sync::{SyncRequest, named};
+use super::sync::named;
 use crate::code::{self, Resolved, rescue::Restored};
 use crate::git::ssh::{self, HostKey};
-use crate::health::{self, HealthReport};
 use crate::keychain::SessionKeychain;
 use crate::run::MirrorContext;
 use crate::tokens::{self, Place, RightState, TokenReport};
@@ -73,31 +69,6 @@ impl Engine {
         }
         .await;
         self.audited("resolve", repository, Some(mirror), detail, decided)
-    }
-
-    /// Looks at each mirror that is switched on, or at one.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`] for an unknown mirror, [`Code::Storage`] when the verdict cannot be kept. A mirror that is
-    /// not well is no error.
-    pub async fn health(
-        &self,
-        repository: Option<&RepositoryId>,
-        mirror: Option<&MirrorId>,
-    ) -> Result<Vec<HealthReport>> {
-        let direction = self.direction(repository)?;
-        let mirrors = match mirror {
-            Some(id) => {
-                direction.check_target(id)?;
-                vec![named(&direction.config, id)?]
-            }
-            None => direction.targets().filter(|mirror| mirror.enabled).cloned().map(Arc::new).collect(),
-        };
-        let repository = direction.config;
-        let source = self.source(&repository, self.limited()).await?;
-        let request = self.run_request(&SyncRequest::default());
-        let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
-        join_all(checks).await.into_iter().collect()
     }
 
     /// The saved tips of a repository, newest first.

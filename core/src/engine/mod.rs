@@ -1,9 +1,10 @@
 //! The door: each command of the command line and of the window is one call here.
 //!
 //! [`sync`] and [`plan`](Engine::plan) are the main job; [`care`] is what a person does around it (decide, restore,
-//! check, keep tokens). Nothing here prints, and nothing here knows who calls.
+//! test, keep tokens); `health` judges the master and looks at the mirrors. Nothing here prints, and nothing here knows who calls.
 
 mod care;
+mod health;
 mod roles;
 mod secrets;
 mod sentinel;

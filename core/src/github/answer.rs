@@ -65,7 +65,8 @@ impl Answer {
         })
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    /// The text of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -75,7 +76,7 @@ impl Answer {
     }
 
     /// The host's own words.
-    fn message(&self) -> String {
+    pub fn message(&self) -> String {
         let Ok(body) = serde_json::from_slice::<Value>(&self.body) else {
             return self.status.canonical_reason().unwrap_or("no reason given").to_owned();
         };

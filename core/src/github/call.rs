@@ -99,6 +99,17 @@ impl Client {
         }
     }
 
+    /// Reads one resource for somebody who judges the host's answer, whether it is a refusal or not.
+    ///
+    /// # Errors
+    /// Why there is no answer: no connection, trouble of the host, its limits. Passing faults were tried again.
+    pub async fn ask(&self, call: &Call) -> Result<Answer> {
+        match self.send(call, &self.address(&call.path)?, None).await? {
+            Sent::Answered(answer) => Ok(answer),
+            Sent::Unknown(error) => Err(error),
+        }
+    }
+
     /// Reads a list to its end, following the pages. With `remember`, pages that did not change cost a conditional
     /// request. `key` is the field that holds the items.
     ///

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, RepositoryConfig};
-use standin_state::model::{Health, MirrorType, Slug};
+use standin_state::model::{Health, MirrorId, MirrorType, Slug};
 use ts_rs::TS;
 
 use super::read::{self, Run};
@@ -96,10 +96,8 @@ pub struct LastRun {
 /// # Errors
 /// None of the places; what keeps the check from being made at all.
 pub async fn check(source: &Arc<SharedSource>, rendered: &Rendered) -> Result<SentinelReport> {
-    let repository = &source.context.repository;
     let mut places = vec![master(source, rendered).await];
-    let mirrors = repository.mirrors.iter().filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub);
-    places.extend(join_all(mirrors.map(|mirror| standby(source, mirror, rendered))).await);
+    places.extend(standbys(source, rendered, |_| true).await);
     if places.len() == 1 {
         places[0].found(
             Health::Warning,
@@ -109,6 +107,17 @@ pub async fn check(source: &Arc<SharedSource>, rendered: &Rendered) -> Result<Se
     }
     let health = places.iter().map(|place| place.health).max().unwrap_or(Health::Unknown);
     Ok(SentinelReport { master: rendered.master.to_string(), cron: rendered.cron.clone(), health, places })
+}
+
+/// Looks at those `github` mirrors that are switched on and wanted, without the master.
+pub async fn standbys(
+    source: &Arc<SharedSource>,
+    rendered: &Rendered,
+    wanted: impl Fn(&MirrorId) -> bool,
+) -> Vec<PlaceReport> {
+    let mirrors = source.context.repository.mirrors.iter();
+    let chosen = mirrors.filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub && wanted(&mirror.id));
+    join_all(chosen.map(|mirror| standby(source, mirror, rendered))).await
 }
 
 async fn master(source: &SharedSource, rendered: &Rendered) -> PlaceReport {

@@ -8,5 +8,5 @@ pub(crate) mod time;
 mod words;
 
 pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
-pub use status::{AspectReport, MirrorReport, OpenChangeReport, RepositoryReport};
-pub use words::{Aspect, AspectStatus, Health, MirrorStatus, MirrorType, Role, RunStatus, Trigger};
+pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
+pub use words::{Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, Trigger};

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{AspectStatus, Health, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role, time};
+use super::{AspectStatus, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role, time};
 use crate::error::Error;
 
 /// One repository and its mirrors.
@@ -28,8 +28,69 @@ pub struct RepositoryReport {
     pub last_full_sync_iso: Option<Timestamp>,
     /// A change that was begun and not ended, on this machine or another.
     pub open_change: Option<OpenChangeReport>,
+    /// How the watched repository was at the last health check; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub master_health: Option<MasterHealth>,
     /// The mirrors, in the order of the configuration.
     pub mirrors: Vec<MirrorReport>,
+}
+
+/// How the watched repository is: the master or, while a standby stands in for it, the configured source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MasterHealth {
+    /// `source`, or the mirror that is master.
+    pub place: MirrorId,
+    /// Where it is, as it may be shown.
+    pub repo: String,
+    /// What the look at it says.
+    pub verdict: MasterVerdict,
+    /// The verdict as the health of mirrors is told.
+    pub health: Health,
+    /// What was seen.
+    pub detail: String,
+    /// What to do; empty where there is nothing.
+    pub hint: String,
+    /// Since when each look has said the same.
+    #[serde(serialize_with = "time::seconds")]
+    #[ts(type = "string")]
+    pub since_iso: Timestamp,
+    /// When it was looked at.
+    #[serde(serialize_with = "time::seconds")]
+    #[ts(type = "string")]
+    pub last_health_check_iso: Timestamp,
+}
+
+/// How the sentinel on a standby is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SentinelStatus {
+    /// Whether it watches.
+    pub health: Health,
+    /// Why not, where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub detail: Option<String>,
+    /// What to do about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub hint: Option<String>,
+    /// The host's word for whether the workflow runs; `None` where it is not listed.
+    pub workflow: Option<String>,
+    /// When it last made a check.
+    #[serde(serialize_with = "time::optional_seconds")]
+    #[ts(type = "string | null")]
+    pub last_check_iso: Option<Timestamp>,
+    /// What that check said.
+    pub last_verdict: Option<String>,
+    /// How many checks in a row failed; they count towards its threshold.
+    #[ts(type = "number")]
+    pub failures: u64,
+    /// When it was looked at.
+    #[serde(serialize_with = "time::seconds")]
+    #[ts(type = "string")]
+    pub looked_at_iso: Timestamp,
 }
 
 /// A change that was begun and not ended.
@@ -85,6 +146,10 @@ pub struct MirrorReport {
     #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_health_check_iso: Option<Timestamp>,
+    /// How the sentinel there was at the last health check; absent before the first, and on what is no standby.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sentinel: Option<SentinelStatus>,
     /// When the schedule will sync it next; `None` without a schedule running.
     #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]

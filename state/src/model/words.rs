@@ -148,6 +148,20 @@ words! {
 }
 
 words! {
+    /// What a look at the master says, by the rules that the sentinel has too.
+    MasterVerdict {
+        /// It answers, and its heartbeat is fresh.
+        Well = "well",
+        /// It does not answer as it should, while the rest of the host does.
+        Down = "down",
+        /// The host says that it is not there (404, 403, 451), to a token that is proven valid.
+        Gone = "gone",
+        /// Nobody can tell from here: the token, the host's limits, or all of the host are at fault.
+        Unknown = "unknown",
+    }
+}
+
+words! {
     /// What set a run off.
     Trigger {
         /// A person, on the command line or in the window.

@@ -19,6 +19,7 @@ fn report() -> RepositoryReport {
         epoch: Some(3),
         last_full_sync_iso: now,
         open_change: None,
+        master_health: None,
         mirrors: vec![MirrorReport {
             id: "mirror-1".parse().unwrap(),
             repo: "owner/name".to_owned(),
@@ -48,6 +49,7 @@ fn report() -> RepositoryReport {
             health: Health::Ok,
             health_detail: None,
             last_health_check_iso: now,
+            sentinel: None,
             next_sync_iso: None,
             error: None,
         }],

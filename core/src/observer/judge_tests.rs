@@ -1,0 +1,136 @@
+//! The table of verdicts.
+
+use super::*;
+use MasterVerdict::{Down, Gone, Unknown, Well};
+
+fn now() -> Timestamp {
+    "2026-02-07T12:00:00Z".parse().unwrap()
+}
+
+fn well() -> Observation {
+    Observation {
+        master: "ada/orchestrator".to_owned(),
+        control: Some(Reply::Fine),
+        repository: Reply::Fine,
+        user: None,
+        branch: Some(("main".to_owned(), Reply::Fine)),
+        heartbeat: None,
+        elsewhere: None,
+        now: now(),
+    }
+}
+
+fn words() -> String {
+    "HTTP 000".to_owned()
+}
+
+fn beating(found: Found) -> Observation {
+    let heartbeat = Heartbeat {
+        path: "state/current.json".to_owned(),
+        field: "meta.updated_at_iso".to_owned(),
+        max_age: Duration::from_secs(2 * 60 * 60),
+        found,
+        was_seen: false,
+        committed: None,
+    };
+    Observation { heartbeat: Some(heartbeat), ..well() }
+}
+
+fn with_time(time: &str) -> Observation {
+    beating(Found::File(format!("{{\"meta\": {{\"updated_at_iso\": {time}}}}}").into_bytes()))
+}
+
+#[test]
+fn a_look_is_judged_as_the_sentinel_does() {
+    let absent = |user| Observation { repository: Reply::Absent(words()), user, branch: None, ..well() };
+    let repository = |reply| Observation { repository: reply, branch: None, ..well() };
+    let branch = |reply| Observation { branch: Some(("main".to_owned(), reply)), ..well() };
+    let table = [
+        ("all well", well(), Well),
+        ("5xx or no answer", repository(Reply::Ill(words())), Down),
+        ("401", repository(Reply::Refused(words())), Unknown),
+        ("limits", repository(Reply::Limited(words())), Unknown),
+        ("something else", repository(Reply::Odd(words())), Unknown),
+        ("not there, token proven", absent(Some(Reply::Fine)), Gone),
+        ("not there, token not asked", absent(None), Unknown),
+        ("not there, token refused", absent(Some(Reply::Refused(words()))), Unknown),
+        ("not there, token limited", absent(Some(Reply::Limited(words()))), Unknown),
+        ("not there, and the proof is ill", absent(Some(Reply::Ill(words()))), Unknown),
+        ("not there, and the proof is not there", absent(Some(Reply::Absent(words()))), Unknown),
+        ("no branch told", Observation { branch: None, ..well() }, Unknown),
+        ("branch ill", branch(Reply::Ill(words())), Down),
+        ("no commit", branch(Reply::Empty(words())), Down),
+        ("branch not readable", branch(Reply::Absent(words())), Unknown),
+        ("branch limited", branch(Reply::Limited(words())), Unknown),
+        ("fresh heartbeat", with_time("\"2026-02-07T11:00:00Z\""), Well),
+        ("heartbeat in seconds", with_time("1770462000"), Well),
+        ("heartbeat without an offset", with_time("\"2026-02-07 11:00:00\""), Well),
+        ("heartbeat with an offset", with_time("\"2026-02-07T13:00:00+02:00\""), Well),
+        ("heartbeat a little ahead", with_time("\"2026-02-07T12:30:00Z\""), Well),
+        ("stale heartbeat", with_time("\"2026-02-07T09:59:59Z\""), Down),
+        ("heartbeat in the future", with_time("\"2026-02-07T14:00:01Z\""), Unknown),
+        ("heartbeat that is no time", with_time("\"tomorrow\""), Unknown),
+        ("heartbeat that is a list", with_time("[]"), Unknown),
+        ("heartbeat that is null", with_time("null"), Unknown),
+        ("heartbeat not there", beating(Found::Nothing), Unknown),
+        ("heartbeat not JSON", beating(Found::File(b"{".to_vec())), Unknown),
+        ("heartbeat an array", beating(Found::File(b"[]".to_vec())), Unknown),
+        ("heartbeat ill", beating(Found::Unread(Reply::Ill(words()))), Down),
+        ("heartbeat refused", beating(Found::Unread(Reply::Absent(words()))), Unknown),
+        ("heartbeat limited", beating(Found::Unread(Reply::Limited(words()))), Unknown),
+    ];
+    for (name, seen, verdict) in table {
+        let judgement = judge(&seen);
+        assert_eq!(judgement.verdict, verdict, "{name}: {}", judgement.detail);
+        assert!(judgement.detail.contains("master") || judgement.detail.contains("ada/orchestrator"), "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_down_or_gone_without_a_standby_that_answers() {
+    let down = Observation { repository: Reply::Ill(words()), branch: None, ..well() };
+    let gone = Observation { repository: Reply::Absent(words()), user: Some(Reply::Fine), branch: None, ..well() };
+    let stale = with_time("\"2026-02-01T00:00:00Z\"");
+    let controls = [
+        None,
+        Some(Reply::Ill(words())),
+        Some(Reply::Absent(words())),
+        Some(Reply::Refused(words())),
+        Some(Reply::Limited(words())),
+        Some(Reply::Empty(words())),
+        Some(Reply::Odd(words())),
+    ];
+    for seen in [&down, &gone, &stale] {
+        assert_ne!(judge(seen).verdict, Unknown);
+        for control in &controls {
+            let seen = Observation { control: control.clone(), ..seen.clone() };
+            assert_eq!(judge(&seen).verdict, Unknown, "{control:?}");
+        }
+    }
+    // What is well needs no comparison.
+    assert_eq!(judge(&Observation { control: None, ..well() }).verdict, Well);
+}
+
+#[test]
+fn a_heartbeat_that_broke_is_stale_once_nobody_commits_its_file() {
+    let broken = |was_seen, committed: Option<&str>| {
+        let mut seen = beating(Found::File(b"{".to_vec()));
+        let heartbeat = seen.heartbeat.as_mut().unwrap();
+        heartbeat.was_seen = was_seen;
+        heartbeat.committed = committed.map(|time| time.parse().unwrap());
+        judge(&seen).verdict
+    };
+    assert_eq!(broken(true, Some("2026-02-07T09:00:00Z")), Down);
+    assert_eq!(broken(true, Some("2026-02-07T11:00:00Z")), Unknown);
+    assert_eq!(broken(true, None), Unknown);
+    assert_eq!(broken(false, Some("2026-02-07T09:00:00Z")), Unknown);
+}
+
+#[test]
+fn a_master_that_handed_over_is_not_judged_by_its_heartbeat() {
+    let seen = with_time("\"2026-02-01T00:00:00Z\"");
+    assert_eq!(judge(&seen).verdict, Down);
+    let judgement = judge(&Observation { elsewhere: Some(("eve/elsewhere".to_owned(), 7)), ..seen });
+    assert_eq!(judgement.verdict, Unknown);
+    assert_eq!(judgement.detail, "ada/orchestrator is no longer the master: eve/elsewhere is (epoch 7)");
+}

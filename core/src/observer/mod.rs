@@ -1,0 +1,268 @@
+//! The second observer: judges the master from here by the rules that the sentinel has, and looks after the sentinel
+//! itself.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | [`judge`] | the pure part: from an observation to a verdict |
+//! | `look` | the questions that are asked of the host |
+//!
+//! It never changes a role. What it found is kept for `status` and the window, and its hints say what to type.
+
+pub mod judge;
+mod look;
+
+use jiff::Timestamp;
+use standin_state::config::{Config, RepositoryConfig, Source, Target};
+use standin_state::model::{
+    Aspect, Health, MasterHealth, MasterVerdict, MirrorId, MirrorType, RepositoryId, SentinelStatus,
+};
+use standin_state::store::Store;
+
+use self::judge::Judgement;
+use crate::event::Notice;
+use crate::health::HealthReport;
+use crate::roles::direction::Direction;
+use crate::run::SharedSource;
+use crate::sentinel::{FileState, PlaceReport};
+use crate::{Code, Error, Result};
+
+/// What was found about the master: kept as a fact of the repository.
+const MASTER: &str = "master_health";
+/// What was found about the sentinel of a standby: kept as a fact of the mirror.
+const SENTINEL: &str = "sentinel";
+/// A token that ends within so many days is warned of.
+const EXPIRY_WARNING_DAYS: i64 = 14;
+
+/// The repository that is to be watched: the master or, while a standby stands in for it, the configured source.
+pub fn watched(direction: &Direction) -> &RepositoryConfig {
+    if direction.is_temporary() { &direction.home } else { &direction.config }
+}
+
+/// The place of [`watched`]: `source`, or the mirror that is master.
+pub fn watched_place(direction: &Direction) -> MirrorId {
+    watched(direction).master.clone().unwrap_or_else(MirrorId::source)
+}
+
+/// Looks at the master, judges it and remembers the verdict. `None` where it is not on GitHub, and so has no role.
+/// `source` is of the [`watched`] repository.
+///
+/// # Errors
+/// [`Code::Storage`]. What keeps the master from being judged is in the report.
+pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Option<HealthReport>> {
+    let context = &source.context;
+    let Source::GitHub(slug) = &context.repository.source else { return Ok(None) };
+    let (store, repository, stands_in) = (&context.store, &context.repository.id, direction.is_temporary());
+    let place = watched_place(direction);
+    let epoch = direction.who.as_ref().map_or(0, |who| who.epoch);
+    let look = look::Look { source, slug, with_heartbeat: !stands_in, epoch };
+    let judgement = match look.observe().await {
+        Ok(seen) => judge::judge(&seen),
+        Err(error) if error.code == Code::Storage => return Err(error),
+        Err(error) => Judgement { verdict: MasterVerdict::Unknown, detail: told(&error) },
+    };
+    let now = context.outside.clock.now();
+    let health = match judgement.verdict {
+        MasterVerdict::Well => Health::Ok,
+        MasterVerdict::Down | MasterVerdict::Gone => Health::Failed,
+        MasterVerdict::Unknown if context.token.is_none() => Health::Unknown,
+        MasterVerdict::Unknown => Health::Warning,
+    };
+    let hint = hint(store, direction, judgement.verdict, now)?;
+    let before = master_health(store, repository)?;
+    let since = before.filter(|before| before.place == place && before.verdict == judgement.verdict);
+    let kept = MasterHealth {
+        place: place.clone(),
+        repo: slug.to_string(),
+        verdict: judgement.verdict,
+        health,
+        detail: judgement.detail.clone(),
+        hint: hint.clone(),
+        since_iso: since.map_or(now, |before| before.since_iso),
+        last_health_check_iso: now,
+    };
+    let mut report = HealthReport::new(place.clone(), slug.to_string(), now);
+    (report.health, report.verdict) = (health, Some(judgement.verdict));
+    if judgement.verdict != MasterVerdict::Well || !hint.is_empty() {
+        report.findings.push(Notice { message: judgement.detail, hint });
+    }
+    if judgement.verdict == MasterVerdict::Well {
+        check_token(source, &place, &mut report).await;
+    }
+    remember(store, repository, None, MASTER, &kept)?;
+    let detail = report.findings.first().map(|notice| notice.message.as_str());
+    store.set_health(repository, &place, report.health, detail, now)?;
+    Ok(Some(report))
+}
+
+fn told(error: &Error) -> String {
+    if error.hint.is_empty() { error.message.clone() } else { format!("{} ({})", error.message, error.hint) }
+}
+
+async fn check_token(source: &SharedSource, place: &MirrorId, report: &mut HealthReport) {
+    let Some(client) = &source.context.github else { return };
+    let Ok((_, facts)) = client.user().await else { return };
+    let Some(end) = facts.expires_at else { return };
+    let days = (end.as_second() - report.at_iso.as_second()).div_euclid(24 * 60 * 60);
+    if days <= EXPIRY_WARNING_DAYS {
+        report.health = report.health.max(Health::Warning);
+        report.findings.push(Notice {
+            message: format!("the token of {place} ends in {days} days"),
+            hint: format!("Make a new one and store it with `standin token set {place}`."),
+        });
+    }
+}
+
+/// What to do, with how old each standby is.
+fn hint(store: &Store, direction: &Direction, verdict: MasterVerdict, now: Timestamp) -> Result<String> {
+    let home = &direction.home;
+    let fails = matches!(verdict, MasterVerdict::Down | MasterVerdict::Gone);
+    Ok(match (direction.master(), verdict) {
+        (Some(standby), MasterVerdict::Well) if direction.is_temporary() => {
+            format!("{standby} stands in for it. It is well again: hand back with `standin demote {standby}`.")
+        }
+        (Some(standby), _) if direction.is_temporary() => {
+            format!("{standby} stands in for it. When it is well again: `standin demote {standby}`.")
+        }
+        (Some(standby), _) if fails => format!(
+            "It was made master in the place of {}, which follows it. Mend it, or hand back with `standin demote {standby}` \
+             as soon as it can be read.",
+            home.source.display()
+        ),
+        (None, _) if fails => {
+            let mut ways = Vec::new();
+            let standbys = home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub);
+            for mirror in standbys {
+                ways.push(format!("`standin promote {}` ({})", mirror.id, age(store, &home.id, &mirror.id, now)?));
+            }
+            match ways.is_empty() {
+                true => "No standby on GitHub is configured that could take over.".to_owned(),
+                false => format!("If it stays so, a standby takes over with {}.", ways.join(", or ")),
+            }
+        }
+        (_, MasterVerdict::Unknown) => {
+            format!(
+                "This says nothing about the master. Check the token with `standin token check {}`.",
+                watched_place(direction)
+            )
+        }
+        _ => String::new(),
+    })
+}
+
+/// How old a standby is, in words.
+fn age(store: &Store, repository: &RepositoryId, mirror: &MirrorId, now: Timestamp) -> Result<String> {
+    let memory = store.mirror_memory(repository, mirror)?;
+    let Some(code) = memory.aspects.get(&Aspect::Code) else { return Ok("never synced".to_owned()) };
+    let Some(synced) = code.last_sync_iso else { return Ok("never synced".to_owned()) };
+    let minutes = (now.as_second() - synced.as_second()).max(0) / 60;
+    let since = match minutes {
+        0 => "less than a minute ago".to_owned(),
+        1 => "1 minute ago".to_owned(),
+        2..120 => format!("{minutes} minutes ago"),
+        120..2880 => format!("{} hours ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 60 / 24),
+    };
+    let behind = match code.behind {
+        Some(0) | None => String::new(),
+        Some(count) => format!(", {count} commits behind"),
+    };
+    Ok(format!("synced {since}{behind}"))
+}
+
+/// The verdict that was kept last.
+///
+/// # Errors
+/// [`Code::Storage`] when the memory cannot be read.
+pub fn master_health(store: &Store, repository: &RepositoryId) -> Result<Option<MasterHealth>> {
+    recall(store, repository, None, MASTER)
+}
+
+/// What was last found about the sentinel of a standby.
+///
+/// # Errors
+/// [`Code::Storage`] when the memory cannot be read.
+pub fn sentinel_status(store: &Store, repository: &RepositoryId, mirror: &MirrorId) -> Result<Option<SentinelStatus>> {
+    recall(store, repository, Some(mirror), SENTINEL)
+}
+
+/// Looks at the sentinels of the standbys and puts what was found into their reports. `source` is of the [`watched`]
+/// repository.
+///
+/// # Errors
+/// [`Code::Storage`]. A sentinel that is not well is no error.
+pub async fn check_sentinels(
+    source: &std::sync::Arc<SharedSource>,
+    config: &Config,
+    reports: &mut [HealthReport],
+) -> Result<()> {
+    let context = &source.context;
+    let Ok(rendered) = crate::sentinel::render(config, &context.repository) else { return Ok(()) };
+    let wanted = |id: &MirrorId| reports.iter().any(|report| report.mirror == *id);
+    let places = crate::sentinel::check::standbys(source, &rendered, wanted).await;
+    let now = context.outside.clock.now();
+    for mut place in places {
+        if is_absent(&place) {
+            place.health = Health::Warning;
+            place.findings = vec![Notice {
+                message: "no sentinel is installed: nothing watches the master while this program does not run"
+                    .to_owned(),
+                hint: "`standin sentinel install` brings it to the master, from where it is mirrored.".to_owned(),
+            }];
+        }
+        let Some(report) = reports.iter_mut().find(|report| report.mirror.as_str() == place.place) else { continue };
+        remember(&context.store, &context.repository.id, Some(&report.mirror), SENTINEL, &short(&place, now))?;
+        report.sentinel = Some(place);
+    }
+    Ok(())
+}
+
+/// Whether nobody ever set a sentinel up here.
+fn is_absent(place: &PlaceReport) -> bool {
+    place.file == Some(FileState::Missing)
+        && place.workflow.is_none()
+        && place.secrets.iter().all(|secret| secret.updated_iso.is_none())
+}
+
+fn short(place: &PlaceReport, now: Timestamp) -> SentinelStatus {
+    let state = |key: &str| place.state.as_ref().map(|state| state[key].clone()).unwrap_or_default();
+    let worst = place.findings.first();
+    SentinelStatus {
+        health: place.health,
+        detail: worst.map(|notice| notice.message.clone()),
+        hint: worst.map(|notice| notice.hint.clone()),
+        workflow: place.workflow.clone(),
+        last_check_iso: state("last_check_iso").as_str().and_then(|text| text.parse().ok()),
+        last_verdict: state("last_verdict").as_str().map(str::to_owned),
+        failures: state("failures").as_u64().unwrap_or(0),
+        looked_at_iso: now,
+    }
+}
+
+fn remember<T: serde::Serialize>(
+    store: &Store,
+    repository: &RepositoryId,
+    mirror: Option<&MirrorId>,
+    key: &str,
+    what: &T,
+) -> Result<()> {
+    let text = serde_json::to_string(what)
+        .map_err(|error| Error::new(Code::Internal, format!("{key} cannot be written as JSON: {error}"), ""))?;
+    store.set_fact(repository, mirror, key, Some(&text))
+}
+
+/// What was kept; nothing where another version kept it in another shape.
+fn recall<T: serde::de::DeserializeOwned>(
+    store: &Store,
+    repository: &RepositoryId,
+    mirror: Option<&MirrorId>,
+    key: &str,
+) -> Result<Option<T>> {
+    Ok(store.fact(repository, mirror, key)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// The standbys of a repository that have a role.
+pub fn standbys(repository: &RepositoryConfig) -> impl Iterator<Item = &standin_state::config::MirrorConfig> {
+    repository.mirrors.iter().filter(|mirror| {
+        mirror.enabled && mirror.kind == MirrorType::GitHub && matches!(mirror.target, Target::GitHub(_))
+    })
+}
