@@ -14,7 +14,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
@@ -128,7 +127,7 @@ impl Desk {
     /// # Errors
     /// [`Code::Unauthorized`] for what cannot be told to git as a token, [`Code::Storage`] when the socket cannot be made.
     pub(super) fn open(
-        folder: &TempDir,
+        folder: &Path,
         address: &Address,
         token: &SecretString,
     ) -> Result<Option<(Self, std::path::PathBuf)>> {
@@ -141,10 +140,10 @@ impl Desk {
             ));
         }
         let user = address.user.clone().unwrap_or_else(|| DEFAULT_USER.to_owned());
-        let (listener, path) = platform::Listener::open(folder.path()).map_err(|error| {
+        let (listener, path) = platform::Listener::open(folder).map_err(|error| {
             Error::new(
                 Code::Storage,
-                format!("cannot open a socket in `{}`: {error}", folder.path().display()),
+                format!("cannot open a socket in `{}`: {error}", folder.display()),
                 "Check the folder for temporary files (TMPDIR).",
             )
         })?;
@@ -324,7 +323,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let address = Address::parse("https://host.example/n", None).unwrap();
         let token = SecretString::from("canary");
-        let (_desk, path) = Desk::open(&folder, &address, &token).unwrap().unwrap();
+        let (_desk, path) = Desk::open(folder.path(), &address, &token).unwrap().unwrap();
         for (question, expected) in [
             ("protocol=https\nhost=host.example\n\n", "username=x-access-token\npassword=canary\n"),
             ("protocol=https\nhost=other.example\n\n", ""),

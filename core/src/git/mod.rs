@@ -31,6 +31,7 @@ mod program;
 mod progress;
 mod push;
 mod remote;
+mod scratch;
 pub mod ssh;
 mod upkeep;
 
@@ -41,3 +42,4 @@ pub use listing::Listing;
 pub use program::{GitProgram, MINIMUM_VERSION, Version};
 pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update, split_updates};
 pub use remote::{Capabilities, Progress, Remote, RemoteOptions};
+pub(crate) use scratch::sweep;

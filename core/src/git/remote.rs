@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tempfile::TempDir;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +13,7 @@ use super::address::{Address, Transport};
 use super::child::{self, Call, Ended, Input};
 use super::credential::{self, Desk};
 use super::push::{self, Answer, PushOptions, PushReport, PushResult, Update};
+use super::scratch::Scratch;
 use super::{Cache, GitProgram, Listing, failure, http, progress, ssh};
 use crate::redact::Redactor;
 use crate::run::Totals;
@@ -22,9 +22,6 @@ use crate::{Code, Error, Result, crash};
 /// Hears how far git has come: what it is doing, how many are done, of how many.
 pub type Progress = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
 
-/// The longest folder in which a Unix socket can be made: its whole path has about a hundred bytes.
-#[cfg(unix)]
-const MAX_SOCKET_FOLDER: usize = 70;
 /// How many bytes of refspecs one fetch may have on its command line.
 const MAX_REFSPEC_BYTES: usize = if cfg!(windows) { 20_000 } else { 400_000 };
 /// The ref that a dry run pretends to create.
@@ -70,7 +67,7 @@ pub struct Remote {
 struct Prepared {
     command: Command,
     _desk: Option<Desk>,
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -111,7 +108,7 @@ impl Remote {
         if let Some(listing) = self.list_over_http(&what, prefixes).await? {
             return Ok(listing);
         }
-        let folder = self.private_folder()?;
+        let folder = Scratch::make()?;
         // Outside of any repository: no configuration there can redirect the call.
         let nowhere = folder.path().join("none");
         let mut prepared = self.prepare(folder, &nowhere)?;
@@ -175,7 +172,7 @@ impl Remote {
         let mut atomic = true;
         loop {
             let held = cache.hold(&self.options.cancel).await?;
-            let mut prepared = self.prepare(self.private_folder()?, cache.path())?;
+            let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
             prepared.command.args(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]);
             if prune {
                 prepared.command.arg("--prune");
@@ -225,7 +222,7 @@ impl Remote {
             ));
         }
         let what = format!("pushing to {}", self.address);
-        let mut prepared = self.prepare(self.private_folder()?, cache.path())?;
+        let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
         let command = &mut prepared.command;
         command.args(["push", "--porcelain", "--progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
         command.arg("--recurse-submodules=no");
@@ -270,7 +267,7 @@ impl Remote {
     }
 
     /// A git that knows this remote's credentials and nothing of the user's configuration.
-    fn prepare(&self, folder: TempDir, git_dir: &std::path::Path) -> Result<Prepared> {
+    fn prepare(&self, folder: Scratch, git_dir: &std::path::Path) -> Result<Prepared> {
         let settings = self.settings_file(&folder)?;
         let mut command = self.git.command(git_dir, settings.as_deref());
         command
@@ -281,7 +278,7 @@ impl Remote {
         match self.address.transport {
             Transport::Https | Transport::Http => {
                 if let Some(token) = &self.options.credential
-                    && let Some((open, path)) = Desk::open(&folder, &self.address, token)?
+                    && let Some((open, path)) = Desk::open(folder.path(), &self.address, token)?
                 {
                     command.env(credential::SOCKET_VARIABLE, path);
                     command.arg("-c").arg(credential::helper_setting(self.git.credential_helper()));
@@ -299,31 +296,9 @@ impl Remote {
         Ok(Prepared { command, _desk: desk, _folder: folder })
     }
 
-    /// A folder that only we can enter, for the socket and as git's current folder.
-    fn private_folder(&self) -> Result<TempDir> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("standin-");
-        #[cfg(unix)]
-        let (builder, place) = {
-            use std::os::unix::fs::PermissionsExt as _;
-            let usual = std::env::temp_dir();
-            let place = if usual.as_os_str().len() > MAX_SOCKET_FOLDER { PathBuf::from("/tmp") } else { usual };
-            (builder.permissions(std::fs::Permissions::from_mode(0o700)), place)
-        };
-        #[cfg(not(unix))]
-        let (builder, place) = (&mut builder, std::env::temp_dir());
-        builder.tempdir_in(&place).map_err(|error| {
-            Error::new(
-                Code::Storage,
-                format!("cannot make a temporary folder in `{}`: {error}", place.display()),
-                "Check the folder for temporary files (TMPDIR).",
-            )
-        })
-    }
-
     /// The user's proxies and certificates, where there are any, in a file: a proxy's address may hold a password, which
     /// must not stand in an argument.
-    fn settings_file(&self, folder: &TempDir) -> Result<Option<PathBuf>> {
+    fn settings_file(&self, folder: &Scratch) -> Result<Option<PathBuf>> {
         let settings = self.git.user_settings();
         if settings.is_empty() {
             return Ok(None);
