@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use standin_state::model::{Aspect, MirrorId, RepositoryId};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::run::MirrorOutcome;
 
@@ -28,13 +29,21 @@ pub struct JobKey {
 }
 
 /// A run's result, for everyone who waits for it.
-pub type Waiting = Shared<BoxFuture<'static, MirrorOutcome>>;
+type Waiting = Shared<BoxFuture<'static, MirrorOutcome>>;
 
 /// Runs jobs. Cheap to clone; all clones share their places and turns.
 #[derive(Clone)]
 pub struct Jobs {
     places: Arc<Semaphore>,
     queues: Arc<Mutex<Queues>>,
+}
+
+/// What a request for a run led to.
+enum Begun {
+    /// A run of its own.
+    Own(Waiting),
+    /// The run of an earlier request that waits still.
+    Joined(Waiting),
 }
 
 #[derive(Default)]
@@ -49,17 +58,40 @@ impl Jobs {
         Self { places: Arc::new(Semaphore::new(parallel.max(1))), queues: Arc::default() }
     }
 
-    /// Starts `job` when it is the mirror's turn and a place is free, or joins the same one that still waits.
+    /// Runs what `job` makes when it is the mirror's turn and a place is free, or joins the same one that still waits.
     ///
+    /// `cancel` is this request's own: where another request's job was joined it only stops the waiting. Where that other
+    /// request is stopped, this one gets a job of its own.
+    pub async fn run<J, F>(&self, key: JobKey, cancel: &CancellationToken, job: J) -> MirrorOutcome
+    where
+        J: Fn() -> F,
+        F: Future<Output = MirrorOutcome> + Send + 'static,
+    {
+        loop {
+            match self.start(key.clone(), &job) {
+                Begun::Own(waiting) => return waiting.await,
+                Begun::Joined(waiting) => tokio::select! {
+                    outcome = waiting => {
+                        if !outcome.is_cancelled() || cancel.is_cancelled() {
+                            return outcome;
+                        }
+                    }
+                    () = cancel.cancelled() => return MirrorOutcome::left(key.mirror),
+                },
+            }
+        }
+    }
+
     /// The place is taken after the turn, so that requests for one busy mirror never fill the places of others.
-    pub fn start<F>(&self, key: JobKey, job: impl FnOnce() -> F + Send + 'static) -> Waiting
+    fn start<F>(&self, key: JobKey, job: impl FnOnce() -> F) -> Begun
     where
         F: Future<Output = MirrorOutcome> + Send + 'static,
     {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = queues.waiting.get(&key) {
-            return waiting.clone();
+            return Begun::Joined(waiting.clone());
         }
+        let job = job();
         let turn = queues.turns.entry((key.repository.clone(), key.mirror.clone())).or_default().clone();
         let places = self.places.clone();
         let all = self.queues.clone();
@@ -70,12 +102,12 @@ impl Jobs {
             // The semaphore is never closed, so that a place always comes.
             let _place = places.acquire_owned().await;
             all.lock().unwrap_or_else(PoisonError::into_inner).waiting.remove(&own);
-            job().await
+            job.await
         });
         let waiting =
             task.map(move |result| result.unwrap_or_else(|panic| MirrorOutcome::panicked(id, &panic))).boxed().shared();
         queues.waiting.insert(key, waiting.clone());
-        waiting
+        Begun::Own(waiting)
     }
 }
 
@@ -107,14 +139,20 @@ mod tests {
         let (running, most, started) =
             (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let begin = || {
-            let (running, most, started) = (running.clone(), most.clone(), started.clone());
-            jobs.start(key("a"), move || async move {
-                started.fetch_add(1, Ordering::SeqCst);
-                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
-                most.fetch_max(now, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(30)).await;
-                running.fetch_sub(1, Ordering::SeqCst);
-                outcome("a")
+            let (running, most, started, jobs) = (running.clone(), most.clone(), started.clone(), jobs.clone());
+            tokio::spawn(async move {
+                let job = || {
+                    let (running, most, started) = (running.clone(), most.clone(), started.clone());
+                    async move {
+                        started.fetch_add(1, Ordering::SeqCst);
+                        let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                        most.fetch_max(now, Ordering::SeqCst);
+                        tokio::time::sleep(Duration::from_millis(30)).await;
+                        running.fetch_sub(1, Ordering::SeqCst);
+                        outcome("a")
+                    }
+                };
+                jobs.run(key("a"), &CancellationToken::new(), job).await
             })
         };
         let first = begin();
@@ -122,9 +160,9 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let others = [begin(), begin(), begin()];
-        first.await;
+        first.await.expect("it ends");
         for other in others {
-            assert_eq!(other.await.status, MirrorStatus::Success);
+            assert_eq!(other.await.expect("it ends").status, MirrorStatus::Success);
         }
         assert_eq!(most.load(Ordering::SeqCst), 1);
         assert_eq!(started.load(Ordering::SeqCst), 2, "the first, and one for the three that came while it ran");
@@ -138,22 +176,83 @@ mod tests {
                 let mut key = key("hung");
                 key.yes = n % 2 == 0;
                 key.aspects = if n < 2 { BTreeSet::new() } else { [Aspect::Code].into() };
-                jobs.start(key, || async {
-                    tokio::time::sleep(Duration::from_secs(3600)).await;
-                    outcome("hung")
+                let jobs = jobs.clone();
+                tokio::spawn(async move {
+                    let job = || async {
+                        tokio::time::sleep(Duration::from_secs(3600)).await;
+                        outcome("hung")
+                    };
+                    jobs.run(key, &CancellationToken::new(), job).await
                 })
             })
             .collect();
-        let quick =
-            tokio::time::timeout(Duration::from_secs(5), jobs.start(key("quick"), || async { outcome("quick") }));
+        let never = CancellationToken::new();
+        let quick = jobs.run(key("quick"), &never, || async { outcome("quick") });
+        let quick = tokio::time::timeout(Duration::from_secs(5), quick);
         assert_eq!(quick.await.expect("not held up").status, MirrorStatus::Success);
         drop(hung);
     }
 
     #[tokio::test]
     async fn a_run_that_panics_is_reported_as_failed() {
-        let outcome = Jobs::new(1).start(key("a"), || async { panic!("boom") }).await;
+        let never = CancellationToken::new();
+        let outcome = Jobs::new(1).run(key("a"), &never, || async { panic!("boom") }).await;
         assert_eq!(outcome.status, MirrorStatus::Failed);
         assert!(outcome.error.is_some());
+    }
+
+    /// A runner whose one place is taken until the answer is dropped.
+    async fn held() -> (Jobs, tokio::sync::OwnedSemaphorePermit) {
+        let jobs = Jobs::new(1);
+        let place = jobs.places.clone().acquire_owned().await.expect("a place");
+        (jobs, place)
+    }
+
+    /// A request; its job ends well, unless the request is stopped.
+    fn request(jobs: &Jobs, cancel: &CancellationToken) -> tokio::task::JoinHandle<MirrorOutcome> {
+        let (jobs, cancel) = (jobs.clone(), cancel.clone());
+        tokio::spawn(async move {
+            let job = || {
+                let cancel = cancel.clone();
+                async move {
+                    if cancel.is_cancelled() { MirrorOutcome::left("a".parse().expect("an id")) } else { outcome("a") }
+                }
+            };
+            jobs.run(key("a"), &cancel, job).await
+        })
+    }
+
+    async fn settle() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn stopping_a_request_that_joined_leaves_the_first_one_alone() {
+        let (jobs, place) = held().await;
+        let [one, two] = [(); 2].map(|()| CancellationToken::new());
+        let first = request(&jobs, &one);
+        settle().await;
+        let joined = request(&jobs, &two);
+        settle().await;
+        two.cancel();
+        assert!(joined.await.expect("it ends").is_cancelled(), "at once, while the first still waits");
+        drop(place);
+        assert_eq!(first.await.expect("it ends").status, MirrorStatus::Success);
+    }
+
+    #[tokio::test]
+    async fn stopping_the_first_request_does_not_stop_the_one_that_joined_it() {
+        let (jobs, place) = held().await;
+        let [one, two] = [(); 2].map(|()| CancellationToken::new());
+        let first = request(&jobs, &one);
+        settle().await;
+        let joined = request(&jobs, &two);
+        settle().await;
+        one.cancel();
+        drop(place);
+        assert!(first.await.expect("it ends").is_cancelled());
+        assert_eq!(joined.await.expect("it ends").status, MirrorStatus::Success);
     }
 }

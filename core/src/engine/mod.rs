@@ -5,6 +5,7 @@
 
 mod care;
 mod health;
+mod in_step;
 mod roles;
 mod secrets;
 mod sentinel;
@@ -21,7 +22,7 @@ use standin_state::store::{AuditEntry, AuditFilter, RunFilter, RunRecord, Store}
 use tokio::sync::OnceCell;
 
 use crate::event::Notice;
-use crate::git::GitProgram;
+use crate::git::{self, GitProgram};
 use crate::jobs::Jobs;
 use crate::outside::Outside;
 use crate::roles::direction::Direction;
@@ -69,6 +70,7 @@ impl Engine {
     /// [`Code::Configuration`] with every mistake, [`Code::Storage`] when the memory cannot be opened.
     pub fn open(options: EngineOptions) -> Result<(Self, Vec<Notice>)> {
         arm_crash_points();
+        git::sweep();
         let loaded = config::load(&options.load).map_err(Error::from)?;
         let store = Store::open(&options.state_dir)?;
         let jobs = Jobs::new(loaded.config.limits.parallel);

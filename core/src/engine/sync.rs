@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::roles::direction::Direction;
 use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
 use crate::tokens::{self, Place};
-use crate::{Code, Error, Result, status};
+use crate::{Code, Error, Result};
 
 /// What to sync or plan.
 #[derive(Clone, Debug)]
@@ -122,7 +122,8 @@ impl Engine {
         Ok(Job { id, task, repository: name })
     }
 
-    /// Stops a sync: each of its runs ends at the next safe point. `false` when it has ended already.
+    /// Stops a sync: each of its runs ends at the next safe point. A run that it shares with a sync that asked for the same
+    /// before goes on for that one. `false` when it has ended already.
     pub fn cancel(&self, job: &JobId) -> bool {
         let running = self.shared.running.get(job);
         if let Some(cancel) = &running {
@@ -166,32 +167,12 @@ impl Engine {
         SyncOutcome { repository: repository.id.clone(), mirrors: outcomes }
     }
 
-    /// Remembers the moment when a sync brought every enabled mirror in step in all its aspects.
-    fn note_full_sync(&self, source: &SharedSource, request: &SyncRequest, outcomes: &[MirrorOutcome]) {
-        let repository = &source.context.repository;
-        let in_step = |id: &MirrorId| {
-            outcomes.iter().any(|outcome| outcome.mirror == *id && outcome.status == MirrorStatus::Success)
-        };
-        let full = request.aspects.is_none()
-            && repository.mirrors.iter().filter(|mirror| mirror.enabled).all(|mirror| in_step(&mirror.id));
-        if !full {
-            return;
-        }
-        let (store, now) = (&self.shared.store, self.shared.outside.clock.now());
-        let noted = store
-            .set_last_full_sync(&repository.id, now)
-            .and_then(|()| status::write(store, &source.context.folder, repository));
-        if let Err(error) = noted {
-            tracing::warn!(error = %error.message, "the moment of the full sync could not be kept");
-        }
-    }
-
-    fn start_run(
+    async fn start_run(
         &self,
         source: &Arc<SharedSource>,
         mirror: Arc<MirrorConfig>,
         request: &SyncRequest,
-    ) -> crate::jobs::Waiting {
+    ) -> MirrorOutcome {
         let run = self.run_request(request);
         let key = JobKey {
             repository: source.context.repository.id.clone(),
@@ -199,8 +180,8 @@ impl Engine {
             aspects: run.aspects.clone(),
             yes: run.yes,
         };
-        let source = source.clone();
-        self.shared.jobs.start(key, move || run::execute(source, mirror, run))
+        let job = || run::execute(source.clone(), mirror.clone(), run.clone());
+        self.shared.jobs.run(key, &source.context.cancel, job).await
     }
 
     /// Computes the plan of each mirror asked for. A mirror that cannot be looked at gives its error in its place.

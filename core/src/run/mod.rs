@@ -69,6 +69,21 @@ impl MirrorOutcome {
         Self { mirror, status: MirrorStatus::Failed, error: Some(error) }
     }
 
+    /// The outcome for somebody who stopped waiting for a run that others still want.
+    pub(crate) fn left(mirror: MirrorId) -> Self {
+        let error = Error::new(
+            Code::Cancelled,
+            "the sync was stopped; another one that waits for the same mirror goes on",
+            "Stop that one too if it is not wanted either.",
+        );
+        Self::failed(mirror, error)
+    }
+
+    /// Whether it was stopped.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == Code::Cancelled)
+    }
+
     /// The outcome of a run whose task ended by a bug.
     pub(crate) fn panicked(mirror: MirrorId, panic: &tokio::task::JoinError) -> Self {
         let error = Error::new(
@@ -180,7 +195,7 @@ async fn take_lock(
             return Err(Error::passing(
                 Code::Busy,
                 format!("mirror {mirror} is being synced by {holder}"),
-                "Wait until that run is through (`standin status` shows it), or sync without `--no-wait`.",
+                "Sync again when that run is through; `standin status` shows it.",
             ));
         }
         if !told {

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// # Errors
 /// What stops all of it. Single secrets that fail are in the report.
 pub async fn apply(ctx: &MirrorContext, plan: &SecretsPlan) -> Result<AspectReport> {
-    let values = plan::wanted(ctx);
+    let values = plan::wanted(ctx.repository());
     let changes: Vec<(Change, &SecretString)> = plan
         .changes()
         .into_iter()

@@ -11,6 +11,7 @@ mod plan;
 mod send;
 
 pub use apply::apply;
+pub(crate) use plan::are_sent;
 pub use plan::plan;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret as _, SecretString};
+use standin_state::config::RepositoryConfig;
+use standin_state::model::MirrorId;
+use standin_state::store::Store;
 
 use super::fingerprint::fingerprint;
 use super::{COUNT_LIMIT, VALUE_LIMIT, is_name, reach, stays_here};
@@ -26,9 +29,9 @@ pub async fn plan(ctx: &MirrorContext) -> Result<SecretsPlan> {
 }
 
 /// The values that are to be on the mirror, by upper-case name.
-pub(super) fn wanted(ctx: &MirrorContext) -> BTreeMap<String, &SecretString> {
+pub(super) fn wanted(repository: &RepositoryConfig) -> BTreeMap<String, &SecretString> {
     let mut wanted = BTreeMap::new();
-    for (name, value) in &ctx.repository().secrets.values {
+    for (name, value) in &repository.secrets.values {
         if stays_here(name) {
             continue;
         }
@@ -41,6 +44,22 @@ pub(super) fn wanted(ctx: &MirrorContext) -> BTreeMap<String, &SecretString> {
     wanted
 }
 
+/// Whether the values of all secrets that are to be on a mirror are those that we sent there last, by our memory alone.
+///
+/// # Errors
+/// [`crate::Code::Storage`].
+pub(crate) fn are_sent(store: &Store, repository: &RepositoryConfig, mirror: &MirrorId) -> Result<bool> {
+    let wanted = wanted(repository);
+    if wanted.is_empty() {
+        return Ok(repository.secrets.missing.is_empty());
+    }
+    let (sent, key) = (store.sent_secrets(&repository.id, mirror)?, store.fingerprint_key()?);
+    let is_sent = |(name, value): (&String, &&SecretString)| {
+        sent.get(name).is_some_and(|sent| sent.fingerprint == fingerprint(&key, &repository.id, mirror, name, value))
+    };
+    Ok(repository.secrets.missing.is_empty() && wanted.iter().all(is_sent))
+}
+
 fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     let values = &ctx.repository().secrets;
@@ -48,7 +67,7 @@ fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
         listed.iter().map(|entry| (entry.name.to_ascii_uppercase(), entry)).collect();
     let sent = ctx.store().sent_secrets(repository, mirror)?;
     let approved = ctx.store().approved_secrets(repository, mirror)?;
-    let wanted = wanted(ctx);
+    let wanted = wanted(ctx.repository());
     let key = if wanted.is_empty() { None } else { Some(ctx.store().fingerprint_key()?) };
 
     let mut names: BTreeMap<String, SecretState> =
