@@ -212,7 +212,9 @@ export class WindowState {
         this.#begun.add(event.run);
         this.live.get(place)?.hear(event);
         this.announcement = `Syncing ${event.mirror}`;
-        this.#change(place, (mirror) => (mirror.status = 'syncing'));
+        this.#change(place, (mirror) => {
+          mirror.status = 'syncing';
+        });
         break;
       }
       case 'run_waiting':
@@ -228,7 +230,9 @@ export class WindowState {
       case 'aspect_finished': {
         const place = key(event.repository, event.mirror);
         this.live.get(place)?.hear(event);
-        this.#change(place, (mirror) => (mirror[event.aspect] = event.report));
+        this.#change(place, (mirror) => {
+          mirror[event.aspect] = event.report;
+        });
         break;
       }
       case 'run_finished': {
