@@ -90,7 +90,7 @@ pub async fn rescues(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<
 
 #[tauri::command]
 pub async fn rescue_restore(desktop: Here<'_>, id: String) -> Result<String> {
-    let restored = desktop.engine()?.rescue_restore(&id, None).await?;
+    let restored = desktop.engine()?.rescue_restore(&id, None, None).await?;
     Ok(format!("{} points to {} again.", restored.name.short(), restored.oid.short()))
 }
 

@@ -232,6 +232,9 @@ pub enum RescueCommand {
     Restore {
         /// The rescue's id, as `rescue list` shows it
         id: String,
+        /// On this mirror [default: the one that held it]
+        #[arg(long, value_name = "ID")]
+        mirror: Option<MirrorId>,
         /// Under this name [default: its old name, if that is free]
         #[arg(long, value_name = "REF", value_parser = parse_ref)]
         to: Option<RefName>,

@@ -8,10 +8,12 @@
 
 mod arguments;
 mod commands;
+#[cfg(unix)]
 mod demo;
 #[cfg(test)]
 mod hints;
 mod output;
+mod signals;
 mod start;
 
 use std::process::ExitCode;

@@ -153,13 +153,41 @@ fn a_second_process_waits_for_the_first_or_is_refused() {
 
 #[test]
 fn ctrl_c_during_a_push_leaves_all_in_order() {
+    stopped_during_a_push("INT");
+}
+
+#[test]
+fn sigterm_during_a_push_leaves_all_in_order() {
+    stopped_during_a_push("TERM");
+}
+
+#[test]
+fn sigterm_ends_a_look_with_its_programs_and_temporary_folders() {
+    let mut world = world();
+    let (_listener, port) = tarpit();
+    world.set("MIRROR_2_URL", Some(&format!("http://127.0.0.1:{port}/a/b.git")));
+    let machine = world.machine().with("STANDIN_REQUEST_LIMIT", "60s");
+    let tmp = world.folder().join("tmp");
+    let running = machine.start(&["health", "--mirror", ARCHIVE]);
+    finish("a call of git", Duration::from_secs(30), || fs::read_dir(&tmp).unwrap().next().is_some());
+    let begun = Instant::now();
+    stop(&running, "TERM");
+    let ran = running.wait();
+    assert_eq!(ran.code(), 1, "{}", ran.all());
+    assert!(ran.stderr.contains("stopped before it was through"), "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    world.settle();
+    assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+}
+
+fn stopped_during_a_push(signal: &str) {
     let world = world();
     let before = Before::of(&world);
     slow_push(&world, Duration::from_secs(4));
     let machine = world.machine();
     let mut running = machine.start(&["sync", "--code-only", "--mirror", STANDBY]);
     wait_for_the_push(&world, &mut running);
-    interrupt(&running);
+    stop(&running, signal);
     let ran = running.wait();
     assert_eq!(ran.code(), 1, "{}", ran.all());
     world.settle();
@@ -190,7 +218,7 @@ fn a_push_that_was_stopped_and_arrives_late_is_refused_by_the_fence() {
     let machine = world.machine();
     let mut running = machine.start(&["sync", "--code-only", "--mirror", STANDBY]);
     wait_for_the_push(&world, &mut running);
-    interrupt(&running);
+    stop(&running, "INT");
     assert_eq!(running.wait().code(), 1);
     world.settle();
     assert_eq!(world.sandbox.run_count(BACKUP, NAME), 0, "no workflow came when Actions were on");
@@ -231,8 +259,9 @@ fn a_push_that_outlives_a_killed_standin_does_no_harm() {
     finishes(&world, &machine, &before);
 }
 
-fn interrupt(running: &Running) {
-    let sent = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+fn stop(running: &Running, signal: &str) {
+    let id = running.id().to_string();
+    let sent = std::process::Command::new("kill").args(["-s", signal, &id]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -244,5 +273,5 @@ fn finishes(world: &World, machine: &Machine, before: &Before) {
     world.settle();
     check_in_step(world, &[machine], before);
     let left: Vec<_> = fs::read_dir(world.folder().join("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
-    assert!(left.len() <= 4, "temporary files pile up: {left:?}");
+    assert!(left.is_empty(), "temporary files are left: {left:?}");
 }

@@ -10,15 +10,16 @@ use standin_core::state::store::DecisionChoice;
 use super::{quiet_engine, sync};
 use crate::arguments::{Global, MirrorCommand, RescueCommand, ResolveArguments};
 use crate::output::{self, Exit, lines, live, tables};
+use crate::signals::unless_stopped;
 use crate::start;
 
 /// `standin resolve`: decides, and for `overwrite` syncs at once.
 pub async fn resolve(global: &Global, arguments: &ResolveArguments) -> Result<Exit> {
     let engine = start::engine(global, live::listener(global.json))?;
     let choice = DecisionChoice::from(arguments.choice);
-    let resolved = engine.resolve(None, &arguments.mirror, &arguments.ref_name, choice).await?;
+    let resolved = unless_stopped(engine.resolve(None, &arguments.mirror, &arguments.ref_name, choice)).await?;
     if global.json {
-        output::json(&resolved);
+        output::json_line(&resolved);
     } else {
         lines::print(&format!("[{}] {}", arguments.mirror, resolved.detail));
     }
@@ -40,8 +41,8 @@ pub async fn rescue(global: &Global, command: &RescueCommand) -> Result<Exit> {
             }
             tables::rescues(&rescues, Timestamp::now()).iter().for_each(|line| lines::print(line));
         }
-        RescueCommand::Restore { id, to } => {
-            let restored = engine.rescue_restore(id, to.as_ref()).await?;
+        RescueCommand::Restore { id, mirror, to } => {
+            let restored = engine.rescue_restore(id, mirror.as_ref(), to.as_ref()).await?;
             if global.json {
                 return Ok(output::json(&restored));
             }

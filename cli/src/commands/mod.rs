@@ -3,6 +3,7 @@
 mod around;
 mod look;
 mod roles;
+#[cfg(unix)]
 mod sandbox;
 mod secrets;
 mod sentinel;
@@ -16,31 +17,42 @@ use standin_core::outside::Silent;
 use standin_core::{Error, Result};
 
 use crate::arguments::{Arguments, Command, Global};
+#[cfg(unix)]
+use crate::demo;
 use crate::output::{self, Exit};
-use crate::{demo, start};
+use crate::signals::unless_stopped;
+use crate::start;
 
 /// Runs one command and says how the program ends.
 pub async fn run(arguments: Arguments) -> Exit {
     let Arguments { global, command } = arguments;
     let result = match command {
         Command::Status(arguments) => look::status(&global, &arguments),
-        Command::Plan(arguments) => sync::plan(&global, &arguments.selection, false).await,
+        Command::Plan(arguments) => unless_stopped(sync::plan(&global, &arguments.selection, false)).await,
         Command::Sync(arguments) if arguments.dry_run => {
-            sync::plan(&global, &sync::selection(&arguments), arguments.yes).await
+            unless_stopped(sync::plan(&global, &sync::selection(&arguments), arguments.yes)).await
         }
         Command::Sync(arguments) => sync::sync(&global, &arguments).await,
         Command::Resolve(arguments) => around::resolve(&global, &arguments).await,
         Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
         Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,
-        Command::Health(arguments) => look::health(&global, &arguments).await,
+        Command::Health(arguments) => unless_stopped(look::health(&global, &arguments)).await,
         Command::History(arguments) => look::history(&global, &arguments),
-        Command::Rescue { command } => around::rescue(&global, &command).await,
-        Command::Mirror { command } => around::mirror(&global, &command).await,
-        Command::Token { command } => tokens::token(&global, &command).await,
-        Command::Secret { command } => secrets::secret(&global, &command).await,
-        Command::Sentinel { command } => sentinel::sentinel(&global, &command).await,
+        Command::Rescue { command } => unless_stopped(around::rescue(&global, &command)).await,
+        Command::Mirror { command } => unless_stopped(around::mirror(&global, &command)).await,
+        Command::Token { command } => unless_stopped(tokens::token(&global, &command)).await,
+        Command::Secret { command } => unless_stopped(secrets::secret(&global, &command)).await,
+        Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,
+        #[cfg(unix)]
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,
+        #[cfg(unix)]
         Command::Demo(arguments) => demo::demo(&arguments).await,
+        #[cfg(not(unix))]
+        Command::Sandbox(_) | Command::Demo(_) => Err(Error::new(
+            standin_core::Code::Usage,
+            "the sandbox, and with it the demo, needs Linux or macOS",
+            "Run it there, or in the Windows Subsystem for Linux. All other commands work here.",
+        )),
     };
     result.unwrap_or_else(|error| output::error(&error, global.json))
 }

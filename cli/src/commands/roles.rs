@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Global, RoleArguments};
 use crate::output::{self, Exit, lines, live, roles as words};
+use crate::signals::stop_asked;
 use crate::start;
 
 /// `standin promote`, `standin demote`
 pub async fn change(global: &Global, goal: RoleGoal, arguments: &RoleArguments) -> Result<Exit> {
     let engine = start::engine(global, live::listener(global.json))?;
-    let cancel = stopped_by_ctrl_c();
+    let cancel = when_stop_is_asked();
     let mirror = &arguments.mirror;
     let choice = match (arguments.resume, arguments.rollback) {
         (true, _) => Some(OpenChangeChoice::Resume),
@@ -85,12 +86,12 @@ fn told(global: &Global, outcome: &RoleOutcome) -> Exit {
     }
 }
 
-/// Ctrl-C stops the change between two steps, where every machine can see how far it has come.
-fn stopped_by_ctrl_c() -> CancellationToken {
+/// Ctrl-C or SIGTERM stops the change between two steps, where every machine can see how far it has come.
+fn when_stop_is_asked() -> CancellationToken {
     let cancel = CancellationToken::new();
     let heard = cancel.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if stop_asked().await.is_ok() {
             eprintln!("stopping: the change stays open, and can be resumed or rolled back");
             heard.cancel();
         }

@@ -7,6 +7,7 @@ use standin_core::{Code, Error, Result};
 use crate::arguments::{Global, SandboxArguments};
 use crate::demo::{World, WorldOptions};
 use crate::output::{self, Exit, lines};
+use crate::signals::stop_asked;
 
 /// `standin sandbox`
 pub async fn sandbox(global: &Global, arguments: &SandboxArguments) -> Result<Exit> {
@@ -26,7 +27,7 @@ pub async fn sandbox(global: &Global, arguments: &SandboxArguments) -> Result<Ex
         lines::print("");
         lines::print("Ctrl-C ends it.");
     }
-    let waited = tokio::signal::ctrl_c().await;
+    let waited = stop_asked().await;
     world.stop().await;
     waited.map(|()| Exit::Well).map_err(|error| {
         Error::new(Code::Storage, format!("Ctrl-C cannot be waited for: {error}"), "End the program by its id.")

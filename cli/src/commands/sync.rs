@@ -9,6 +9,7 @@ use standin_core::state::model::{Aspect, MirrorId};
 use super::quiet_engine;
 use crate::arguments::{Global, Selection, SyncArguments};
 use crate::output::{self, Exit, lines, live, plan as plan_text};
+use crate::signals::stop_asked;
 use crate::start;
 
 /// The selection with the short forms (`--code-only` …) worked in.
@@ -79,7 +80,7 @@ pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
     follow(&engine, request).await
 }
 
-/// Starts a sync and waits for its end; Ctrl-C stops it at the next safe point.
+/// Starts a sync and waits for its end; Ctrl-C or SIGTERM stops it at the next safe point.
 pub async fn follow(engine: &Engine, request: SyncRequest) -> Result<Exit> {
     let job = engine.sync(request)?;
     let id = job.id.clone();
@@ -88,7 +89,7 @@ pub async fn follow(engine: &Engine, request: SyncRequest) -> Result<Exit> {
     loop {
         tokio::select! {
             outcome = &mut finished => return Ok(Exit::of_sync(&outcome)),
-            signal = tokio::signal::ctrl_c() => {
+            signal = stop_asked() => {
                 if signal.is_ok() && engine.cancel(&id) {
                     eprintln!("stopping: what was begun is left in order first");
                 }

@@ -17,13 +17,14 @@ use standin_core::{Code, Error, Result};
 use crate::arguments::DemoArguments;
 use crate::output::Exit;
 use crate::output::lines::print;
+use crate::signals::unless_stopped;
 
 /// `standin demo`
 pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
     let started = Instant::now();
     print("Standin's demo: a primary and two mirrors in a sandbox on this machine.");
     let world = World::make(&WorldOptions { latency: Duration::from_millis(arguments.latency), data: None }).await?;
-    let told = story::tell(&world).await;
+    let told = unless_stopped(story::tell(&world)).await;
     let shown = match (&told, &arguments.window) {
         (Ok(()), Some(window)) => show(&world, window).await,
         _ => Ok(()),

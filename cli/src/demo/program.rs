@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use super::{World, failed};
 use crate::output::lines::print;
+use crate::signals::stop_asked;
 use crate::start;
 
 /// What a program said and how it ended.
@@ -59,7 +60,7 @@ pub async fn window(world: &World, window: &Path) -> Result<()> {
             let status = ended.map_err(|error| failed("the window cannot be waited for", error))?;
             if status.success() { Ok(()) } else { Err(failed("the window ended badly", status)) }
         }
-        _ = tokio::signal::ctrl_c() => child.kill().await.map_err(|error| failed("the window cannot be closed", error)),
+        _ = stop_asked() => child.kill().await.map_err(|error| failed("the window cannot be closed", error)),
     }
 }
 

@@ -62,9 +62,18 @@ impl Exit {
     }
 }
 
-/// Prints a value as one JSON document.
+/// Prints a value as one JSON document over several lines.
 pub fn json<T: Serialize>(value: &T) -> Exit {
-    match serde_json::to_string_pretty(value) {
+    printed(serde_json::to_string_pretty(value))
+}
+
+/// Prints a value as one JSON document on one line, as it stands among events.
+pub fn json_line<T: Serialize>(value: &T) -> Exit {
+    printed(serde_json::to_string(value))
+}
+
+fn printed(text: serde_json::Result<String>) -> Exit {
+    match text {
         Ok(text) => {
             lines::print(&text);
             Exit::Well
@@ -79,7 +88,7 @@ pub fn json<T: Serialize>(value: &T) -> Exit {
 /// Prints an error that ended the command, as text or as JSON, and says what it means for the exit status.
 pub fn error(error: &Error, as_json: bool) -> Exit {
     if as_json {
-        json(&serde_json::json!({ "error": error }));
+        json_line(&serde_json::json!({ "error": error }));
     } else {
         eprintln!("error: {}", error.message.replace('\n', "\n       "));
         if !error.hint.is_empty() {

@@ -186,19 +186,20 @@ pub struct Restored {
     pub oid: Oid,
 }
 
-/// Puts a rescued tip back on the mirror that held it: under its own name, or under `to`. The name must be free there; what
+/// Puts a rescued tip back on the mirror that held it, or on another of the same repository, whichever `ctx` is of: under
+/// its own name, or under `to`. The name must be free there; what
 /// a restore puts there counts as the user's, so no later sync moves or deletes it. Workflows that come with it are kept
 /// from running as in a sync.
 ///
 /// # Errors
-/// [`Code::NotFound`] for an unknown id or one of another mirror, [`Code::Usage`] when the name is taken on the mirror,
+/// [`Code::NotFound`] for an unknown id or one of another repository, [`Code::Usage`] when the name is taken on the mirror,
 /// [`Code::RefRefused`] in the host's words, [`Code::Raced`].
 pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Result<Restored> {
     let rescue = find(ctx.store(), id)?;
-    if rescue.repository != ctx.repository().id || rescue.mirror != ctx.mirror.id {
+    if rescue.repository != ctx.repository().id {
         return Err(Error::new(
             Code::NotFound,
-            format!("Rescue `{id}` is of mirror `{}` of `{}`", rescue.mirror, rescue.repository),
+            format!("Rescue `{id}` is of the repository `{}`", rescue.repository),
             "Restore it there.",
         ));
     }

@@ -79,19 +79,48 @@ impl Engine {
         self.shared.store.rescues(repository, mirror)
     }
 
-    /// Puts a saved tip back on its mirror, under `to` or its old name.
+    /// Puts a saved tip back on its mirror, or on `onto` where that one is no longer configured, under `to` or its old
+    /// name.
     ///
     /// # Errors
-    /// [`Code::NotFound`] for an unknown id, [`Code::RefRefused`] where the name is taken or the host refuses.
-    pub async fn rescue_restore(&self, id: &str, to: Option<&RefName>) -> Result<Restored> {
+    /// [`Code::NotFound`] for an unknown id or where its mirror is no longer configured, [`Code::RefRefused`] where the
+    /// name is taken or the host refuses.
+    pub async fn rescue_restore(&self, id: &str, onto: Option<&MirrorId>, to: Option<&RefName>) -> Result<Restored> {
         let rescue = self.rescue(id)?;
+        let mirror = onto.unwrap_or(&rescue.mirror);
         let restored = async {
-            let (context, _lock) = self.locked_context(Some(&rescue.repository), &rescue.mirror).await?;
+            self.still_configured(&rescue, mirror)?;
+            let (context, _lock) = self.locked_context(Some(&rescue.repository), mirror).await?;
             code::rescue::restore(&context, id, to).await
         }
         .await;
         let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
-        self.audited("rescue_restore", Some(&rescue.repository), Some(&rescue.mirror), detail, restored)
+        self.audited("rescue_restore", Some(&rescue.repository), Some(mirror), detail, restored)
+    }
+
+    /// What to do about a rescue whose mirror has another id now, or is gone.
+    fn still_configured(&self, rescue: &Rescue, mirror: &MirrorId) -> Result<()> {
+        let Rescue { id, repository, .. } = rescue;
+        let Ok(known) = self.repository(Some(repository)) else {
+            return Err(Error::new(
+                Code::NotFound,
+                format!("rescue {id} is of the repository {repository}, which is no longer configured"),
+                format!(
+                    "Give a repository with the same source the id `{repository}` in `standin.toml`, then restore it."
+                ),
+            ));
+        };
+        if mirror.is_source() || known.mirror(mirror).is_some() || *mirror != rescue.mirror {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::NotFound,
+            format!("rescue {id} is of the mirror {mirror}, which is no longer configured"),
+            format!(
+                "The tip is kept here. `standin rescue restore {id} --mirror MIRROR` puts it on another mirror of {repository}: {}.",
+                known.mirrors.iter().map(|mirror| mirror.id.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        ))
     }
 
     /// Removes a saved tip for good.
