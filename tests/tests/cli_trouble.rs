@@ -165,7 +165,7 @@ fn sigterm_during_a_push_leaves_all_in_order() {
 fn sigterm_ends_a_look_with_its_programs_and_temporary_folders() {
     let mut world = world();
     let (_listener, port) = tarpit();
-    world.set("MIRROR_2_URL", Some(&format!("http://127.0.0.1:{port}/a/b.git")));
+    world.set("MIRROR_2_URL", Some(&format!("ssh://git@127.0.0.1:{port}/a/b.git")));
     let machine = world.machine().with("STANDIN_REQUEST_LIMIT", "60s");
     let tmp = world.folder().join("tmp");
     let running = machine.start(&["health", "--mirror", ARCHIVE]);
