@@ -1,10 +1,24 @@
 //! A change of master while the master is well: nothing is lost, the workflows change places, everybody follows.
 
-use standin_tests::cli::{BACKUP, NAME, OWNER, STANDBY, branch, refs};
-use standin_tests::stage::{Stage, at, fence, mirror, run};
+use std::path::Path;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use standin_sandbox::{Effect, Fault, FaultMatcher, Listing, WorkflowState};
+use standin_tests::cli::{BACKUP, NAME, OWNER, STANDBY, branch, finish, refs, settings};
+use standin_tests::stage::{SECOND, STATE_FILE, Stage, THIRD, at, fence, mirror, run, workflow};
 
 fn stage() -> Stage {
     Stage::new(env!("CARGO_BIN_EXE_standin-under-test"))
+}
+
+/// A file on the default branch of the repository at `path`.
+fn file(path: &Path, name: &str) -> String {
+    let repository = git2::Repository::open_bare(path).unwrap();
+    let tree = repository.find_commit(refs(path)[&branch("main")]).unwrap().tree().unwrap();
+    let blob = tree.get_path(Path::new(name)).unwrap().id();
+    String::from_utf8(repository.find_blob(blob).unwrap().content().to_vec()).unwrap()
 }
 
 #[test]
@@ -51,4 +65,142 @@ fn status_and_fences_name_the_new_master() {
     let refused = run(&stage.machine, 1, &["sync", "--mirror", STANDBY]);
     assert!(refused.all().contains("is the master"), "{}", refused.all());
     assert!(fence(&stage.primary()).is_some(), "the old master has a fence now");
+}
+
+#[test]
+fn what_a_standby_may_run_ran_before_and_what_a_person_switched_off_stays_off() {
+    let stage = Stage::with(env!("CARGO_BIN_EXE_standin-under-test"), "keep_active = [\"test.yml\"]");
+    assert_eq!(stage.states(BACKUP)["test"], "active", "a SLAVE may keep it");
+    stage.sandbox.set_workflow_state(OWNER, NAME, &workflow("deploy"), WorkflowState::DisabledManually);
+    stage.promote();
+    let states = stage.states(BACKUP);
+    let off: Vec<&str> =
+        states.iter().filter(|(_, state)| **state != "active").map(|(name, _)| name.as_str()).collect();
+    assert_eq!(off, ["deploy", "paused", "sentinel"], "what the master had off is off here");
+    let states = stage.states(OWNER);
+    let on: Vec<&str> = states.iter().filter(|(_, state)| **state == "active").map(|(name, _)| name.as_str()).collect();
+    assert_eq!(on, ["sentinel", "test"], "the old master is a SLAVE like any other");
+    stage.demote();
+    let states = stage.states(OWNER);
+    let off: Vec<&str> =
+        states.iter().filter(|(_, state)| **state != "active").map(|(name, _)| name.as_str()).collect();
+    assert_eq!(off, ["deploy", "paused", "sentinel"], "and back");
+}
+
+#[test]
+fn a_workflow_that_the_standby_lists_late_is_switched_on_all_the_same() {
+    let stage = stage();
+    let (path, text) = stage.new_workflow("nightly");
+    let tip = stage.commit(Some(refs(&stage.primary())[&branch("main")]), &[(&path, &text)]);
+    stage.publish(&branch("main"), Some(tip));
+    stage.sandbox.set_workflow_listing(BACKUP, NAME, Listing { delay_calls: 4, ..Listing::default() });
+    stage.promote();
+    assert_eq!(stage.states(BACKUP)["nightly"], "active");
+    assert_eq!(stage.states(OWNER)["nightly"], "disabled_manually");
+}
+
+#[test]
+fn the_state_file_says_who_is_master_and_keeps_every_other_byte() {
+    let heartbeat = "heartbeat = { path = \"state/current.json\", field = \"meta.updated_at_iso\", max_age = \"2h\" }";
+    let stage = Stage::with(env!("CARGO_BIN_EXE_standin-under-test"), heartbeat);
+    let before = refs(&stage.primary())[&branch("main")];
+    stage.promote();
+    let text = file(&stage.standby(), "state/current.json");
+    let (head, section) = text.split_once(",\n  \"mirrors\"").expect("a section of its own");
+    assert!(STATE_FILE.starts_with(head), "{text}");
+    assert!(section.ends_with("}\n}"), "the end has no line break, as before: {text}");
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["mirrors"]["self_role"], "MASTER", "{text}");
+    let slaves = value["mirrors"]["slaves"].as_array().unwrap();
+    let source = slaves.iter().find(|slave| slave["repo"] == format!("{OWNER}/{NAME}")).expect("the old master");
+    assert_eq!(source["role"], "SLAVE", "{text}");
+    let main = refs(&stage.standby())[&branch("main")];
+    let repository = git2::Repository::open_bare(stage.standby()).unwrap();
+    assert_eq!(repository.find_commit(main).unwrap().parent_id(0).unwrap(), before, "one commit");
+    stage.sync(0);
+    stage.demote();
+    let value: Value = serde_json::from_str(&file(&stage.primary(), "state/current.json")).unwrap();
+    assert_eq!(value["mirrors"]["self_role"], "MASTER");
+    stage.sync(0);
+    stage.check(&stage.machine, at(OWNER, 3));
+    stage.check_same(&stage.primary(), &stage.standby());
+}
+
+#[test]
+fn without_a_heartbeat_no_state_file_is_written() {
+    let stage = stage();
+    let before = refs(&stage.primary());
+    stage.promote();
+    assert_eq!(refs(&stage.standby()), before);
+    assert_eq!(file(&stage.standby(), "state/current.json"), STATE_FILE);
+}
+
+#[test]
+fn a_machine_with_an_old_memory_is_refused_once_and_then_follows() {
+    let stage = stage();
+    let old = stage.another();
+    run(&old, 0, &["sync"]);
+    stage.promote();
+    let standby = refs(&stage.standby());
+    let tip = stage.commit_on(BACKUP, "main", "next.txt");
+    let refused = run(&old, 1, &["sync"]);
+    settings().bind(|| assert_snapshot!("old_memory_refused", refused.all()));
+    assert_eq!(refs(&stage.standby())[&branch("topic")], standby[&branch("topic")]);
+    assert_eq!(refs(&stage.standby())[&branch("main")], tip, "nothing was written towards the master");
+    run(&old, 0, &["sync"]);
+    stage.check(&old, at(BACKUP, 2));
+    assert_eq!(refs(&stage.primary())[&branch("main")], tip, "now it goes the right way");
+    stage.check_same(&stage.standby(), &stage.archive());
+}
+
+#[test]
+fn a_machine_with_an_empty_memory_learns_who_is_master() {
+    let stage = stage();
+    stage.promote();
+    let tip = stage.commit_on(BACKUP, "main", "next.txt");
+    let new = stage.another();
+    let first = new.standin(&["sync"]);
+    assert_eq!(refs(&stage.standby())[&branch("main")], tip, "nothing was written towards the master: {}", first.all());
+    run(&new, 0, &["sync"]);
+    stage.check(&new, at(BACKUP, 2));
+    assert_eq!(refs(&stage.primary())[&branch("main")], tip);
+}
+
+#[test]
+fn a_sync_of_an_old_master_that_is_under_way_is_refused_by_the_server() {
+    let stage = stage();
+    let old = stage.another();
+    run(&old, 0, &["sync"]);
+    let late = stage.commit_on(OWNER, "topic", "late.txt");
+    let pushes = FaultMatcher::git(&format!("/{BACKUP}/{NAME}.git/git-receive-pack"));
+    stage.sandbox.clear_requests();
+    stage.sandbox.add_fault(Fault::nth(pushes, 1, Effect::Latency(Duration::from_secs(6))));
+    let mut slow = old.start(&["sync", "--mirror", STANDBY, "--code-only"]);
+    finish("the push", Duration::from_secs(20), || {
+        assert!(!slow.has_ended(), "it ended early: {}", slow.stdout());
+        stage.sandbox.requests().iter().any(|one| one.path.ends_with("receive-pack") && one.duration.is_none())
+    });
+    stage.promote();
+    assert_eq!(refs(&stage.standby())[&branch("topic")], late);
+    let ahead = stage.commit_on(BACKUP, "topic", "ahead.txt");
+    let slow = slow.wait();
+    assert_eq!(slow.code(), 1, "{}", slow.all());
+    assert_eq!(refs(&stage.standby())[&branch("topic")], ahead, "{}", slow.all());
+    stage.check(&stage.machine, at(BACKUP, 2));
+}
+
+#[test]
+fn every_github_mirror_follows_the_new_master() {
+    let mut stage = stage();
+    stage.add_second();
+    stage.promote();
+    let third = fence(&stage.path(THIRD)).unwrap();
+    assert_eq!((&third["epoch"], &third["master"]), (&2.into(), &format!("{BACKUP}/{NAME}").into()), "{third}");
+    assert_eq!(stage.role(THIRD).as_deref(), Some("SLAVE"));
+    let tip = stage.commit_on(BACKUP, "main", "next.txt");
+    stage.sync(0);
+    assert_eq!(refs(&stage.path(THIRD))[&branch("main")], tip);
+    let refused = stage.run(2, &["promote", SECOND, "--yes"]);
+    settings().bind(|| assert_snapshot!("promote_beside_a_master", refused.all()));
+    stage.check(&stage.machine, at(BACKUP, 2));
 }
