@@ -109,6 +109,10 @@ pub struct Change {
     /// How many steps forward may have been begun, by this party or one before it. It never shrinks.
     #[serde(default)]
     pub reached: usize,
+    /// Whether there is no way back: the other side is out of reach in the midst of a change, and nobody knows how it
+    /// stands there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_one_way: bool,
     /// The states of the workflows before the change, by repository and path.
     #[serde(default)]
     pub workflows: BTreeMap<Site, BTreeMap<String, String>>,
@@ -129,6 +133,7 @@ impl Change {
             position: 0,
             is_begun: false,
             reached: 0,
+            is_one_way: false,
             workflows: BTreeMap::new(),
         }
     }
@@ -226,14 +231,10 @@ impl Change {
             steps.extend(self.others.iter().cloned().map(Step::Tell));
         }
         if self.with_old() && self.reached > sides.len() {
-            steps.push(Step::Enable(self.old.clone()));
+            steps.extend([Step::Enable(self.old.clone()), Step::SetRole(self.old.clone())]);
         }
         if self.may_have_raised() {
-            if self.with_old() {
-                steps.push(Step::SetRole(self.old.clone()));
-            }
-            steps.push(Step::SetRole(self.new.clone()));
-            steps.push(Step::StateFile);
+            steps.extend([Step::SetRole(self.new.clone()), Step::StateFile]);
         }
         steps.extend(sides.into_iter().rev().map(Step::Close));
         steps
@@ -289,12 +290,15 @@ impl Change {
         Self { is_begun: false, position: self.position + 1, ..self.clone() }
     }
 
-    /// The same change on its way back to the old master. Once on the way back, it stays so.
+    /// The same change on its way back to the old master. Once on the way back, it stays so; one that has no way back
+    /// ([`Change::is_one_way`]) goes on.
     #[must_use]
     pub fn turn_back(&self) -> Self {
         match self.direction {
-            Direction::Back => self.clone(),
-            Direction::Forward => Self { direction: Direction::Back, position: 0, is_begun: false, ..self.clone() },
+            Direction::Forward if !self.is_one_way => {
+                Self { direction: Direction::Back, position: 0, is_begun: false, ..self.clone() }
+            }
+            _ => self.clone(),
         }
     }
 
@@ -319,8 +323,8 @@ impl Change {
     }
 
     /// What becomes of the change when the repository beside the register cannot be reached any more: a fail-over that
-    /// touches the standby alone. What was done to the other stands in its fence, as an open change of an older epoch;
-    /// the next change that finds it there ends it.
+    /// touches the standby alone, and has no way back but a later hand-back. What was done to the other stands in its
+    /// fence as an open change of an older epoch; the next change that finds it there ends it.
     #[must_use]
     pub fn fail_over(&self) -> Self {
         let standby = self.register().clone();
@@ -329,8 +333,8 @@ impl Change {
         let mut change = Self::new(self.id.clone(), Kind::Failover, gone, standby, epoch);
         change.others.clone_from(&self.others);
         change.workflows.clone_from(&self.workflows);
-        // It may not leave the standby as it is: what the change did there before must be settled either way.
         change.reached = change.forward().len();
+        change.is_one_way = true;
         change
     }
 }
