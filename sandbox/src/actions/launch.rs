@@ -5,6 +5,7 @@ use std::sync::Arc;
 use git2::Oid;
 use serde_json::{Value as Json, json};
 
+use super::OpenRun;
 use super::expression::Contexts;
 use super::log::RunRecord;
 use super::plan::{Concurrency, Grants, Input, InputKind, Plan, Trouble};
@@ -29,9 +30,9 @@ pub(crate) fn launch(shared: &Shared, repository_id: u64, run_id: u64, reference
             if place.as_ref().is_some_and(|place| !place.is_running()) {
                 record.run(|run| run.status = RunStatus::Pending);
             }
-            shared.actions.began(run_id, cancel.clone());
+            let open = OpenRun::begin(&shared, run_id, cancel.clone());
             let running = Arc::new(Running { record, about, plan, stored, grants, cancel });
-            spawn(&shared, running, place);
+            spawn(&shared, running, place, open);
         }
         Err(problem) => {
             record.problem(&problem);
@@ -41,17 +42,16 @@ pub(crate) fn launch(shared: &Shared, repository_id: u64, run_id: u64, reference
     }
 }
 
-fn spawn(shared: &Arc<Shared>, running: Arc<Running>, place: Option<Place>) {
-    let (worker, run_id) = (Arc::clone(shared), running.about.run_id);
+fn spawn(shared: &Arc<Shared>, running: Arc<Running>, place: Option<Place>, open: OpenRun) {
+    let shutdown = shared.shutdown.clone();
     shared.tasks.spawn_on(
         async move {
-            let shutdown = worker.shutdown.clone();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
                 () = carry_out(running, place) => {}
             }
-            worker.actions.ended(run_id);
+            drop(open);
         },
         &shared.actions.runtime,
     );

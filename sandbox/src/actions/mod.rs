@@ -32,7 +32,7 @@ mod yaml;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -108,22 +108,10 @@ impl Actions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn began(&self, run: u64, cancel: CancellationToken) {
-        let count = {
-            let mut open = self.open();
-            open.insert(run, cancel);
-            open.len()
-        };
-        self.open_count.send_replace(count);
-    }
-
-    fn ended(&self, run: u64) {
-        let count = {
-            let mut open = self.open();
-            open.remove(&run);
-            open.len()
-        };
-        self.open_count.send_replace(count);
+    fn change_open(&self, change: impl FnOnce(&mut HashMap<u64, CancellationToken>)) {
+        let mut open = self.open();
+        change(&mut open);
+        self.open_count.send_replace(open.len());
     }
 
     /// How many runs are carried out.
@@ -144,6 +132,29 @@ impl Actions {
 /// At least one such thing.
 pub fn check_workflow(path: &str, text: &str) -> Result<(), Vec<String>> {
     read::read(text).map(drop).map_err(|troubles| troubles.iter().map(|trouble| trouble.in_file(path)).collect())
+}
+
+/// A run that is carried out, until this is dropped.
+struct OpenRun {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl OpenRun {
+    fn begin(shared: &Arc<Shared>, id: u64, cancel: CancellationToken) -> Self {
+        shared.actions.change_open(|open| {
+            open.insert(id, cancel);
+        });
+        Self { shared: Arc::clone(shared), id }
+    }
+}
+
+impl Drop for OpenRun {
+    fn drop(&mut self) {
+        self.shared.actions.change_open(|open| {
+            open.remove(&self.id);
+        });
+    }
 }
 
 /// Cancels a run; false if it has ended, or there is none.

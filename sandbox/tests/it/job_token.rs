@@ -133,6 +133,23 @@ echo "pull $(ask -X POST -d '{"title":"x","head":"y","base":"main"}' "$api/pulls
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_opens_pull_requests_where_the_repository_lets_it() {
+    let stage = Stage::new().await;
+    let path = "/repos/alice/primary/actions/permissions/workflow";
+    stage.world.rest().put(path, json!({"can_approve_pull_request_reviews": true})).await;
+    stage.work().commit("x", "x", "Topic");
+    stage.work().git(&["push", "-q", "origin", "main:topic"]);
+    stage.work().git(&["reset", "-q", "--hard", "HEAD~1"]);
+    let open = r#"echo "pull $(ask -X POST -d '{"title":"Bring home","head":"topic","base":"main"}' "$api/pulls")""#;
+    for (permissions, words) in
+        [("{pull-requests: read}", "pull 403"), ("{pull-requests: write, contents: read}", "pull 201")]
+    {
+        let (_, log) = run_with(&stage, &format!("permissions: {permissions}"), open).await;
+        assert!(log.contains(words), "{words}\n{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_permissions_in_the_file_the_repository_decides() {
     let stage = Stage::new().await;
     let lines = r#"echo "read $(ask "$api/contents/readme.md") write $(ask -X PUT -d "{\"message\":\"x\",\"content\":\"eA==\"}" "$api/contents/$GITHUB_RUN_ID")""#;

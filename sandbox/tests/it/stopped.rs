@@ -21,12 +21,16 @@ fn odd_seconds(seed: u32) -> u32 {
     100_000_000 + std::process::id() * 10 + seed
 }
 
-async fn gone(seconds: u32) {
+async fn until(holds: impl Fn() -> bool, otherwise: &str) {
     let started = Instant::now();
-    while sleeping(seconds) {
-        assert!(started.elapsed() < Duration::from_secs(5), "a process is left");
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(10), "{otherwise}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+async fn gone(seconds: u32) {
+    until(|| !sleeping(seconds), "a process is left").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +44,7 @@ async fn a_cancelled_run_ends_all_its_processes_also_those_that_left_their_group
     stage.put("hand.yml", &by_hand(&jobs));
     let id = stage.start(&[]);
     stage.says(id, "Z started").await;
-    assert!(sleeping(outside));
+    until(|| sleeping(outside), "nothing left its group").await;
     let cancel = format!("/repos/alice/primary/actions/runs/{id}/cancel");
     assert_eq!(stage.world.rest().post(&cancel, json!({})).await.status, 202);
     let run = stage.ended(id).await;
@@ -81,6 +85,7 @@ async fn nothing_is_left_when_the_sandbox_stops() {
     stage.put("hand.yml", &by_hand(&script(&lines)));
     let id = stage.start(&[]);
     stage.says(id, "Z started").await;
+    until(|| sleeping(inside) && sleeping(outside), "nothing sleeps").await;
     let started = Instant::now();
     stage.world.sandbox.stop().await;
     assert!(started.elapsed() < Duration::from_secs(5));
