@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use standin_core::engine::{JobId, SecretPlace};
+use standin_core::engine::{JobId, OpenChangeChoice, RoleOutcome, SecretPlace};
 use standin_core::plan::Plan;
+use standin_core::roles::preview::RolePlan;
 use standin_core::state::model::{MirrorId, RefName, RepositoryId, RunId};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
@@ -13,7 +14,7 @@ use tauri::State;
 use tauri::ipc::Channel;
 
 use crate::desktop::{Desktop, request};
-use crate::wire::{Keep, Message, Overview, SyncChoice};
+use crate::wire::{Keep, Message, Overview, RoleChoice, SyncChoice};
 
 /// How many lines the lists of the window hold.
 const LISTED: usize = 200;
@@ -122,6 +123,33 @@ pub async fn token_set(
 #[tauri::command]
 pub async fn token_remove(desktop: Here<'_>, repository: RepositoryId, mirror: Option<MirrorId>) -> Result<bool> {
     desktop.engine()?.token_remove(Some(&repository), &place(mirror)).await
+}
+
+#[tauri::command]
+pub async fn role_plan(desktop: Here<'_>, choice: RoleChoice) -> Result<RolePlan> {
+    desktop.engine()?.role_plan(&choice.into()).await
+}
+
+#[tauri::command]
+pub async fn role_change(desktop: Here<'_>, choice: RoleChoice) -> Result<RoleOutcome> {
+    let stop = desktop.changing(&choice.repository);
+    desktop.engine()?.change_role(&choice.into(), stop.cancel.clone()).await
+}
+
+#[tauri::command]
+pub async fn role_end(
+    desktop: Here<'_>,
+    repository: RepositoryId,
+    mirror: MirrorId,
+    choice: OpenChangeChoice,
+) -> Result<RoleOutcome> {
+    let stop = desktop.changing(&repository);
+    desktop.engine()?.end_change(Some(&repository), &mirror, choice, stop.cancel.clone()).await
+}
+
+#[tauri::command]
+pub async fn role_stop(desktop: Here<'_>, repository: RepositoryId) -> Result<bool> {
+    Ok(desktop.stop_changing(&repository))
 }
 
 #[tauri::command]

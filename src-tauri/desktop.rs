@@ -12,6 +12,7 @@ use standin_core::start::{self, StartOptions};
 use standin_core::state::config::{self, LoadRequest};
 use standin_core::state::model::{MirrorId, RepositoryId};
 use standin_core::{Code, Error, Result};
+use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use crate::wire::{Message, Overview, Places, RunningJob, SyncChoice};
@@ -26,6 +27,21 @@ pub struct Desktop {
     outside: Outside,
     opened: Mutex<Opened>,
     running: Mutex<HashMap<JobId, Running>>,
+    changing: Mutex<HashMap<RepositoryId, CancellationToken>>,
+}
+
+/// A change of master that this window carries out; forgotten when it is dropped.
+pub struct Changing<'a> {
+    /// Stops it between two steps.
+    pub cancel: CancellationToken,
+    repository: RepositoryId,
+    desktop: &'a Desktop,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.desktop.changes().remove(&self.repository);
+    }
 }
 
 /// What came of the last reading of the configuration.
@@ -59,7 +75,15 @@ impl Desktop {
             credential_helper: program,
             environment,
         };
-        let desktop = Self { feed, session, options, outside, opened: Mutex::default(), running: Mutex::default() };
+        let desktop = Self {
+            feed,
+            session,
+            options,
+            outside,
+            opened: Mutex::default(),
+            running: Mutex::default(),
+            changing: Mutex::default(),
+        };
         desktop.reload();
         desktop
     }
@@ -113,6 +137,26 @@ impl Desktop {
             (_, Some(mistake)) => Err(mistake.clone()),
             (None, None) => Err(Error::new(Code::Configuration, "the configuration was not read yet", "Reload it.")),
         }
+    }
+
+    /// Remembers that a change of master goes on, so that it can be stopped.
+    pub fn changing(&self, repository: &RepositoryId) -> Changing<'_> {
+        let cancel = CancellationToken::new();
+        self.changes().insert(repository.clone(), cancel.clone());
+        Changing { cancel, repository: repository.clone(), desktop: self }
+    }
+
+    /// Stops the change of master of a repository between two steps; `false` where none goes on here.
+    pub fn stop_changing(&self, repository: &RepositoryId) -> bool {
+        let cancel = self.changes().get(repository).cloned();
+        if let Some(cancel) = &cancel {
+            cancel.cancel();
+        }
+        cancel.is_some()
+    }
+
+    fn changes(&self) -> MutexGuard<'_, HashMap<RepositoryId, CancellationToken>> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that the window shows at first sight. Reads the memory, never the network.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use standin_core::Error;
-use standin_core::engine::JobId;
+use standin_core::engine::{JobId, RoleGoal, RoleRequest};
 use standin_core::event::{Notice, Stamped};
 use standin_core::state::model::{MirrorId, RepositoryId, RepositoryReport};
 use ts_rs::TS;
@@ -45,6 +45,29 @@ pub struct Places {
     pub env_file: String,
     /// The `standin.toml` that is read, or would be.
     pub config_file: String,
+}
+
+/// A change of master to preview or to begin.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub struct RoleChoice {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The standby.
+    pub mirror: MirrorId,
+    /// What is wanted of it.
+    pub goal: RoleGoal,
+    /// Whether the user says that the master is gone where that cannot be told from here.
+    pub gone: bool,
+    /// Whether the user confirmed guards and new secret names.
+    pub yes: bool,
+}
+
+impl From<RoleChoice> for RoleRequest {
+    fn from(choice: RoleChoice) -> Self {
+        let RoleChoice { repository, mirror, goal, gone, yes } = choice;
+        Self { repository: Some(repository), mirror, goal, gone, yes }
+    }
 }
 
 /// What to sync or preview.

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use standin_state::lock::{self, MirrorLock};
 use standin_state::model::{MirrorId, MirrorType, RefName, RepositoryId};
-use standin_state::store::{AuditEntry, DecisionChoice, Rescue};
+use standin_state::store::{AuditEntry, DecisionChoice, Rescue, RescueReason};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
@@ -89,6 +89,9 @@ impl Engine {
         let rescue = self.rescue(id)?;
         let mirror = onto.unwrap_or(&rescue.mirror);
         let restored = async {
+            if rescue.reason == RescueReason::Turned && onto.is_none() {
+                return self.restore_turned(&rescue, to).await;
+            }
             self.still_configured(&rescue, mirror)?;
             let (context, _lock) = self.locked_context(Some(&rescue.repository), mirror).await?;
             code::rescue::restore(&context, id, to).await
@@ -121,6 +124,20 @@ impl Engine {
                 known.mirrors.iter().map(|mirror| mirror.id.as_str()).collect::<Vec<_>>().join(", ")
             ),
         ))
+    }
+
+    /// A tip of a master that is no longer one goes to the one that is, under a name of its own.
+    async fn restore_turned(&self, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored> {
+        let direction = self.direction(Some(&rescue.repository))?;
+        let source = self.source(&direction.config, self.limited()).await?;
+        let cache = code::cache(&source.context)?;
+        let kind = if rescue.ref_name.is_tag() { "tags" } else { "heads" };
+        let base = to.map_or_else(
+            || format!("refs/{kind}/rescue/{}/{}", rescue.mirror, rescue.ref_name.short()),
+            ToString::to_string,
+        );
+        let name = code::offer::to_source(&source.context, &cache, &base, &rescue.oid).await?;
+        Ok(Restored { name, oid: rescue.oid.clone() })
     }
 
     /// Removes a saved tip for good.

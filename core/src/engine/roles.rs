@@ -201,7 +201,13 @@ impl Engine {
         let mut parts = self.parts(&home, standby, Some(id), cancel).await?;
         parts.locks = self.locks(&parts).await?;
         let me = drive::me(&parts)?;
+        let other_side_is_gone = match parts.site(&parts.source_site()) {
+            Ok(source) => matches!(preview::look_for(source).await, Master::Gone(_)),
+            Err(_) => false,
+        };
         let turned = |change: Change| match choice {
+            // What cannot be ended with both sides is ended with the one that is there.
+            OpenChangeChoice::Resume if other_side_is_gone && change.with_old() => change.fail_over(),
             OpenChangeChoice::Resume => change,
             OpenChangeChoice::Rollback => change.turn_back(),
         };

@@ -11,6 +11,7 @@ use super::journal::Entry;
 use super::machine::{Change, Direction, Kind, Step};
 use super::parts::Parts;
 use super::quiesce::quiesce;
+use super::site::Asked;
 use super::{handback, site, state_file, words, workflows};
 use crate::code;
 use crate::event::{Event, Notice, RoleStepState};
@@ -96,10 +97,18 @@ impl Driver<'_> {
         let register = parts.site(change.register())?;
         let name = change.site_of(step).clone();
         let here = parts.site(&name)?;
+        let asked = match site::step(here, register, change, step, &self.me).await {
+            // A mirror that takes no part hears of it later if it cannot hear now.
+            Err(error) if matches!(step, Step::Tell(_)) && error.code != Code::Cancelled => Asked::PassOver(error),
+            asked => asked?,
+        };
+        if let Asked::PassOver(error) = asked {
+            let what = words::step(change, step);
+            here.notice(format!("not done: {what}: {}", error.message), "The next sync of it does what is left.");
+            return Ok("later".to_owned());
+        }
         match step {
-            Step::Tell(_) => return Ok(self.tell_other(here, register, change, step).await),
-            Step::Announce(_) | Step::Raise(_) | Step::Close(_) => {
-                site::step(here, register, change, step, &self.me).await?;
+            Step::Announce(_) | Step::Raise(_) | Step::Tell(_) | Step::Close(_) => {
                 return Ok(format!(
                     "epoch {}",
                     if matches!(step, Step::Announce(_)) { change.epoch } else { change.epoch_after() }
@@ -111,7 +120,7 @@ impl Driver<'_> {
             | Step::Enable(_)
             | Step::SetRole(_)
             | Step::Resync(_)
-            | Step::StateFile => site::check(here, register, change, step, &self.me).await?,
+            | Step::StateFile => {}
         }
         crash::point("role.step.before");
         let detail = match step {
@@ -129,20 +138,6 @@ impl Driver<'_> {
         };
         crash::point("role.step.after");
         Ok(detail)
-    }
-
-    /// A mirror that takes no part hears of it later if it cannot hear now.
-    async fn tell_other(&self, here: &MirrorContext, register: &MirrorContext, change: &Change, step: &Step) -> String {
-        match site::step(here, register, change, step, &self.me).await {
-            Ok(()) => format!("epoch {}", change.epoch_after()),
-            Err(error) => {
-                here.notice(
-                    format!("{} was not told who is master now: {}", here.mirror.target.display(), error.message),
-                    "Its next sync tells it.",
-                );
-                "later".to_owned()
-            }
-        }
     }
 
     async fn quiesce(&self, here: &MirrorContext) -> Result<String> {
@@ -250,7 +245,9 @@ impl Driver<'_> {
         let guard = || -> BoxFuture<'_, Result<Option<Fence>>> {
             Box::pin(async {
                 let register = self.parts.site(change.register())?;
-                site::check(new, register, change, &Step::Bring, &self.me).await?;
+                if let Asked::PassOver(error) = site::step(new, register, change, &Step::Bring, &self.me).await? {
+                    return Err(error);
+                }
                 Ok(site::read(new).await?.1)
             })
         };

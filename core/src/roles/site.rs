@@ -94,8 +94,8 @@ async fn listed(site: &MirrorContext, remote: &Remote) -> Result<Option<Oid>> {
     Ok(remote.list(&[name.as_str()]).await?.refs.get(&name).cloned())
 }
 
-/// Moves the fence as this step of the change wants it. A move that was made already is none. `register` is the
-/// repository whose fence says who carries the change out.
+/// Moves the fence as this step of the change wants it; a step that moves none finds it in order. A move that was made
+/// already is none. `register` is the repository whose fence says who carries the change out; it is read last.
 ///
 /// # Errors
 /// [`Code::RoleChangeOpen`], [`Code::FencedOff`] or [`Code::TwoMasters`] where the change must stop; what git reports.
@@ -105,40 +105,18 @@ pub(super) async fn step(
     change: &Change,
     step: &Step,
     me: &str,
-) -> Result<()> {
+) -> Result<Asked> {
     let is_register = change.site_of(step) == change.register();
-    swap(
-        site,
-        change,
-        me,
-        |_| {},
-        async |here: Option<&Seen>| {
-            let there = if is_register { None } else { seen_at(register).await? };
-            Ok(match machine::may_take(change, step, me, here, there.as_ref()) {
-                Ok(()) => machine::fence_move(change, step, me, here),
-                Err(refusal) => Move::Refused(refusal),
-            })
-        },
-    )
-    .await
+    let asked = What::Step { register: (!is_register).then_some(register), step };
+    swap(site, change, me, asked, |_| {}).await
 }
 
-/// Asks before a step that moves no fence: the fence of its site first, that of the register after it.
-///
-/// # Errors
-/// As [`step`].
-pub(super) async fn check(
-    site: &MirrorContext,
-    register: &MirrorContext,
-    change: &Change,
-    step: &Step,
-    me: &str,
-) -> Result<()> {
-    let is_register = change.site_of(step) == change.register();
-    let here = if is_register { None } else { seen_at(site).await? };
-    let there = seen_at(register).await?;
-    let here = if is_register { there.as_ref() } else { here.as_ref() };
-    machine::may_take(change, step, me, here, there.as_ref()).map_err(|refusal| refused(site, &refusal))
+/// What the fences say to a step.
+pub(super) enum Asked {
+    /// It may be taken; a move of the fence is made.
+    Go,
+    /// Somebody else has acted at its site: there is nothing of ours to do there, and it stops nothing.
+    PassOver(Error),
 }
 
 /// Takes a change over that was left open, at its register, with what `change` becomes of the fence that is moved.
@@ -185,18 +163,20 @@ pub(super) async fn note(
     me: &str,
     note: impl FnMut(&mut Document),
 ) -> Result<()> {
-    swap(site, change, me, note, async |here: Option<&Seen>| {
-        Ok(match (machine::still_ours(change, me, here), here) {
-            (Ok(()), Some(here)) => Move::Write(Seen { sequence: here.sequence + 1, ..here.clone() }),
-            (Err(refusal), _) => Move::Refused(refusal),
-            (Ok(()), None) => Move::Already,
-        })
-    })
-    .await
+    swap(site, change, me, What::Note, note).await.map(|_| ())
 }
 
 async fn seen_at(site: &MirrorContext) -> Result<Option<Seen>> {
     Ok(read(site).await?.1.map(|fence| seen(&fence.document)))
+}
+
+/// What a fence is moved for.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    /// A step. `register` is the repository whose fence is read after this one; `None` where it is this one.
+    Step { register: Option<&'a MirrorContext>, step: &'a Step },
+    /// Something else to be written into a fence that is ours.
+    Note,
 }
 
 /// Read, judge, write if nothing moved in between; again if something did.
@@ -204,27 +184,56 @@ async fn swap(
     site: &MirrorContext,
     change: &Change,
     me: &str,
+    what: What<'_>,
     mut note: impl FnMut(&mut Document),
-    judge: impl AsyncFn(Option<&Seen>) -> Result<Move>,
-) -> Result<()> {
+) -> Result<Asked> {
     let mut tries = 1;
     loop {
         let (cache, fence) = read(site).await?;
         let now = fence.as_ref().map(|fence| seen(&fence.document));
-        let to = match judge(now.as_ref()).await? {
-            Move::Already => return Ok(()),
-            Move::Refused(refusal) => return Err(refused(site, &refusal)),
-            Move::Write(to) => to,
+        let to = match judge(change, me, what, now.as_ref()).await? {
+            Judged { to: Move::Already, .. } => return Ok(Asked::Go),
+            Judged { to: Move::Refused(refusal), stops: false } => return Ok(Asked::PassOver(refused(site, &refusal))),
+            Judged { to: Move::Refused(refusal), .. } => return Err(refused(site, &refusal)),
+            Judged { to: Move::Write(to), .. } => to,
         };
         let mut document = document(site, change, me, fence.as_ref(), &to)?;
         note(&mut document);
         let moved = fence::commit(&cache, fence.as_ref(), document)?;
         match fence::push(site, &cache, &moved, fence.as_ref().map(|fence| &fence.oid)).await {
-            Ok(()) => return fence::remember(site, &cache, &moved),
+            Ok(()) => {
+                fence::remember(site, &cache, &moved)?;
+                return Ok(Asked::Go);
+            }
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
             Err(error) => return Err(error),
         }
     }
+}
+
+/// What is to be done with a fence, and whether a refusal stops the change.
+struct Judged {
+    to: Move,
+    stops: bool,
+}
+
+async fn judge(change: &Change, me: &str, what: What<'_>, here: Option<&Seen>) -> Result<Judged> {
+    let What::Step { register, step } = what else {
+        let to = match (machine::still_ours(change, me, here), here) {
+            (Ok(()), Some(here)) => Move::Write(Seen { sequence: here.sequence + 1, ..here.clone() }),
+            (Err(refusal), _) => Move::Refused(refusal),
+            (Ok(()), None) => Move::Already,
+        };
+        return Ok(Judged { to, stops: true });
+    };
+    let there = match register {
+        Some(register) => seen_at(register).await?,
+        None => here.cloned(),
+    };
+    if let Err(refusal) = machine::may_take(change, step, me, there.as_ref()) {
+        return Ok(Judged { to: Move::Refused(refusal), stops: true });
+    }
+    Ok(Judged { to: machine::fence_move(change, step, me, here), stops: !change.passes_over(step) })
 }
 
 /// The document that says `to`; everything else stays as it was.

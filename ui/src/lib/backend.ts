@@ -9,9 +9,13 @@ import type { DecisionChoice } from './bindings/DecisionChoice';
 import type { Error as Failure } from './bindings/Error';
 import type { Keep } from './bindings/Keep';
 import type { Message } from './bindings/Message';
+import type { OpenChangeChoice } from './bindings/OpenChangeChoice';
 import type { Overview } from './bindings/Overview';
 import type { Plan } from './bindings/Plan';
 import type { Rescue } from './bindings/Rescue';
+import type { RoleChoice } from './bindings/RoleChoice';
+import type { RoleOutcome } from './bindings/RoleOutcome';
+import type { RolePlan } from './bindings/RolePlan';
 import type { RunRecord } from './bindings/RunRecord';
 import type { SecretPlace } from './bindings/SecretPlace';
 import type { SyncChoice } from './bindings/SyncChoice';
@@ -48,6 +52,14 @@ export interface Backend {
   tokenSet(repository: string, mirror: string | null, token: string, keep: Keep): Promise<void>;
   /** Removes a kept token; false where there was none. */
   tokenRemove(repository: string, mirror: string | null): Promise<boolean>;
+  /** What a change of master would do; changes nothing. */
+  rolePlan(choice: RoleChoice): Promise<RolePlan>;
+  /** Promotes or demotes a standby; answers when it has ended. What happens meanwhile comes through `subscribe`. */
+  roleChange(choice: RoleChoice): Promise<RoleOutcome>;
+  /** Goes on with the change of master that is open, or takes it back. */
+  roleEnd(repository: string, mirror: string, choice: OpenChangeChoice): Promise<RoleOutcome>;
+  /** Stops the change of master between two steps; false where none goes on here. */
+  roleStop(repository: string): Promise<boolean>;
   /** The secrets that are known here, and where their values are; never a value. */
   secrets(repository: string): Promise<SecretPlace[]>;
   /** Keeps the value of a secret in the vault. */
@@ -87,6 +99,10 @@ export const tauri: Backend = {
   tokenCheck: (repository, mirror) => invoke('token_check', { repository, mirror }),
   tokenSet: (repository, mirror, token, keep) => invoke('token_set', { repository, mirror, token, keep }),
   tokenRemove: (repository, mirror) => invoke('token_remove', { repository, mirror }),
+  rolePlan: (choice) => invoke('role_plan', { choice }),
+  roleChange: (choice) => invoke('role_change', { choice }),
+  roleEnd: (repository, mirror, choice) => invoke('role_end', { repository, mirror, choice }),
+  roleStop: (repository) => invoke('role_stop', { repository }),
   secrets: (repository) => invoke('secrets', { repository }),
   secretSet: (repository, name, value) => invoke('secret_set', { repository, name, value }),
   secretRemove: (repository, name) => invoke('secret_remove', { repository, name }),

@@ -1,6 +1,7 @@
 // A backend without an application: it answers from memory and says what it is told to say.
 
 import type { Backend } from '../lib/backend';
+import type { RoleOutcome } from '../lib/bindings/RoleOutcome';
 import type { AspectReport } from '../lib/bindings/AspectReport';
 import type { CodePlan } from '../lib/bindings/CodePlan';
 import type { Error as Failure } from '../lib/bindings/Error';
@@ -275,6 +276,47 @@ export class FakeBackend implements Backend {
     notices: [],
   });
   tokenSet: Backend['tokenSet'] = async (...values) => this.#called('tokenSet', ...values);
+  rolePlan: Backend['rolePlan'] = async (choice) => {
+    this.#called('rolePlan', choice);
+    return {
+      repository: choice.repository,
+      mirror: choice.mirror,
+      kind: 'switchover',
+      headline: 'make owner/standby master instead of owner/name',
+      old: 'owner/name',
+      new: 'owner/standby',
+      epoch: 1,
+      epoch_after: 2,
+      steps: [],
+      last_sync_iso: ago(125),
+      missing_refs: [],
+      missing_commits: 0,
+      missing_secrets: [],
+      missing_variables: [],
+      missing_workflows: [],
+      enables: [],
+      hand_back: null,
+      never_travels: [],
+      blockers: [],
+      notices: [],
+    };
+  };
+  roleChange: Backend['roleChange'] = async (choice) => {
+    this.#called('roleChange', choice);
+    return this.#roleOutcome(choice.repository, choice.mirror);
+  };
+  roleEnd: Backend['roleEnd'] = async (...values) => {
+    this.#called('roleEnd', ...values);
+    return this.#roleOutcome(values[0], values[1]);
+  };
+  roleStop: Backend['roleStop'] = async (repository) => {
+    this.#called('roleStop', repository);
+    return true;
+  };
+  #roleOutcome(repository: string, mirror: string): RoleOutcome {
+    const headline = 'make owner/standby master instead of owner/name';
+    return { repository, mirror, headline, end: 'done', error: null, seconds: 5 };
+  }
   secrets: Backend['secrets'] = async (...values) => {
     this.#called('secrets', ...values);
     return [];

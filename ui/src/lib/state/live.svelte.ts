@@ -137,6 +137,11 @@ export class LiveRun {
       case 'sync_finished':
         this.end();
         break;
+      // A change of master belongs to the repository, not to a mirror.
+      case 'role_change_started':
+      case 'role_step':
+      case 'role_change_finished':
+        break;
     }
   }
 

@@ -12,6 +12,7 @@ import type { Overview } from '../bindings/Overview';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { RunningJob } from '../bindings/RunningJob';
 import type { Stamped } from '../bindings/Stamped';
+import { roleEndWord } from '../words/words';
 import { LiveRun } from './live.svelte';
 
 /** How long a success is shown before the new time. */
@@ -249,6 +250,16 @@ export class WindowState {
         void this.refresh();
         break;
       }
+      case 'role_change_started':
+        this.announcement = event.headline;
+        break;
+      case 'role_step':
+        this.announcement = `${event.number} of ${event.of}: ${event.what}`;
+        break;
+      case 'role_change_finished':
+        this.announcement = roleEndWord[event.end];
+        void this.refresh();
+        break;
       case 'aspect_started':
       case 'change':
         this.liveOf(event.repository, event.mirror)?.hear(event);

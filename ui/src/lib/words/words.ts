@@ -11,6 +11,7 @@ import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { MirrorType } from '../bindings/MirrorType';
 import type { RescueReason } from '../bindings/RescueReason';
+import type { RoleChangeEnd } from '../bindings/RoleChangeEnd';
 import type { RunStatus } from '../bindings/RunStatus';
 import type { Trigger } from '../bindings/Trigger';
 import { counted } from './time';
@@ -109,6 +110,12 @@ export const typeWord: Record<MirrorType, string> = {
   pull: 'Pull mirror',
   follow: 'Follower clone',
   workspace: 'Workspace folder',
+};
+
+export const roleEndWord: Record<RoleChangeEnd, string> = {
+  done: 'The master has changed',
+  rolled_back: 'The change of master was taken back',
+  open: 'The change of master stopped and is open',
 };
 
 export const rescueReasonWord: Record<RescueReason, string> = {
