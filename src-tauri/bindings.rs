@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use standin_core::engine::SecretPlace;
+use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
 use standin_core::plan::Plan;
+use standin_core::roles::preview::RolePlan;
 use standin_core::state::store::{AuditEntry, DecisionChoice, Rescue, RunRecord};
 use standin_core::tokens::TokenReport;
 use ts_rs::{Config, ExportError, TS};
 
-use crate::wire::{Keep, Message, Overview, SyncChoice};
+use crate::wire::{Keep, Message, Overview, RoleChoice, SyncChoice};
 
 /// Writes every type that a command takes or gives, and what it is made of.
 fn export(folder: &Path) -> Result<(), ExportError> {
@@ -24,6 +25,10 @@ fn export(folder: &Path) -> Result<(), ExportError> {
     Rescue::export_all(&config)?;
     DecisionChoice::export_all(&config)?;
     SecretPlace::export_all(&config)?;
+    RoleChoice::export_all(&config)?;
+    RolePlan::export_all(&config)?;
+    RoleOutcome::export_all(&config)?;
+    OpenChangeChoice::export_all(&config)?;
     TokenReport::export_all(&config)
 }
 

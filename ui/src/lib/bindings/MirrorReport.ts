@@ -6,6 +6,7 @@ import type { MirrorId } from "./MirrorId";
 import type { MirrorStatus } from "./MirrorStatus";
 import type { MirrorType } from "./MirrorType";
 import type { Role } from "./Role";
+import type { SentinelStatus } from "./SentinelStatus";
 
 /**
  * One mirror.
@@ -63,6 +64,10 @@ health_detail?: string,
  * When health was last checked.
  */
 last_health_check_iso: string | null, 
+/**
+ * How the sentinel there was at the last health check; absent before the first, and on what is no standby.
+ */
+sentinel?: SentinelStatus, 
 /**
  * When the schedule will sync it next; `None` without a schedule running.
  */

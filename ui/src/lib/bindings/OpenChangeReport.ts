@@ -6,7 +6,7 @@ import type { MirrorId } from "./MirrorId";
  */
 export type OpenChangeReport = { 
 /**
- * What kind: `actions_off` while Actions are switched off around a push.
+ * What kind: `actions_off` while Actions are switched off around a push, `role_change` while the mastership moves.
  */
 kind: string, 
 /**

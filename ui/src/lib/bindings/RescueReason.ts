@@ -3,4 +3,4 @@
 /**
  * Why a tip was saved.
  */
-export type RescueReason = "rewrite" | "delete" | "overwrite" | "take";
+export type RescueReason = "rewrite" | "delete" | "overwrite" | "take" | "turned";

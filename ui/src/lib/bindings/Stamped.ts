@@ -8,6 +8,8 @@ import type { MirrorId } from "./MirrorId";
 import type { MirrorStatus } from "./MirrorStatus";
 import type { Notice } from "./Notice";
 import type { RepositoryId } from "./RepositoryId";
+import type { RoleChangeEnd } from "./RoleChangeEnd";
+import type { RoleStepState } from "./RoleStepState";
 import type { RunId } from "./RunId";
 import type { RunTotals } from "./RunTotals";
 
@@ -170,7 +172,59 @@ error: Error | null,
 /**
  * What it cost.
  */
-totals: RunTotals, } | { "event": "sync_finished", 
+totals: RunTotals, } | { "event": "role_change_started", 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
+ * What it does, for a person.
+ */
+headline: string, 
+/**
+ * How many steps it has.
+ */
+steps: number, } | { "event": "role_step", 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
+ * Which, from 1.
+ */
+number: number, 
+/**
+ * Of how many.
+ */
+of: number, 
+/**
+ * What it does, for a person.
+ */
+what: string, 
+/**
+ * How far it is.
+ */
+state: RoleStepState, 
+/**
+ * What was found or done; empty until it is done.
+ */
+detail: string, 
+/**
+ * Why it failed, where it did.
+ */
+error: Error | null, } | { "event": "role_change_finished", 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
+ * How it ended.
+ */
+end: RoleChangeEnd, 
+/**
+ * Why it stopped, where it did.
+ */
+error: Error | null, } | { "event": "sync_finished", 
 /**
  * The repository.
  */
