@@ -61,7 +61,7 @@ async fn stopped_before_any_write_a_second_try_finishes() {
             }
             world.fence()
         };
-        let first = handback::apply(&world.old().await, &world.new().await, &planned, &guard).await;
+        let first = handback::apply(&world.old().await, &world.home().await, &planned, &guard).await;
         assert_eq!(first.is_err(), asked.load(Ordering::Relaxed) > last);
         world.apply(&planned).await.unwrap();
         assert_finished(&world, &format!("stopped at {last}")).await;

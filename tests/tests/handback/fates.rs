@@ -25,7 +25,7 @@ async fn what_only_the_standby_moved_goes_forward_together_with_the_fence() {
     assert_eq!((after.epoch, after.sequence), (before.epoch, before.sequence + 1));
     assert_eq!((&after.master, &after.open_change), (&before.master, &before.open_change));
     assert_eq!(after.refs.get(&"refs/heads/main".parse().unwrap()), Some(&tip));
-    assert_eq!(after.writer, standin_core::fence::writer(&world.new().await.source).unwrap());
+    assert_eq!(after.writer, standin_core::fence::writer(&world.home().await.source).unwrap());
     world.assert_home();
 }
 

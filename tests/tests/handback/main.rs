@@ -84,17 +84,17 @@ impl World {
     }
 
     /// The source, as one that takes part in a change.
-    async fn new(&self) -> MirrorContext {
+    async fn home(&self) -> MirrorContext {
         source_context(&self.hub.place()).await
     }
 
     async fn plan(&self) -> HandBack {
-        handback::plan(&self.old().await, &self.new().await, EPOCH).await.unwrap()
+        handback::plan(&self.old().await, &self.home().await, EPOCH).await.unwrap()
     }
 
     async fn apply(&self, planned: &HandBack) -> Result<HandedBack> {
         let guard = || self.fence();
-        handback::apply(&self.old().await, &self.new().await, planned, &guard).await
+        handback::apply(&self.old().await, &self.home().await, planned, &guard).await
     }
 
     /// Plans and applies, and checks that nothing is missing.
@@ -147,7 +147,7 @@ impl World {
 
     /// What REST shows of the pull requests of the source, oldest first.
     async fn pulls(&self) -> Vec<Value> {
-        let new = self.new().await;
+        let new = self.home().await;
         let call = Call::get("list_pulls", "listing", "repos/alice/primary/pulls?state=all&per_page=100");
         let mut pulls: Vec<Value> = new.github.unwrap().get(&call).await.unwrap().json("listing").unwrap();
         pulls.reverse();

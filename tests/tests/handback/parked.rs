@@ -33,7 +33,7 @@ async fn a_pull_request_explains_itself_and_takes_no_markup_from_commits() {
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    let writer = standin_core::fence::writer(&world.new().await.source).unwrap();
+    let writer = standin_core::fence::writer(&world.home().await.source).unwrap();
     assert!(body.contains(&writer), "{body}");
     assert!(body.lines().filter(|line| line.contains("@alice")).all(|line| line.starts_with("    ")), "{body}");
     assert_eq!(body.matches("@alice").count(), 20);
@@ -61,7 +61,7 @@ async fn a_later_hand_back_finds_what_an_earlier_one_parked() {
     world.source.commit_on("main", "at the source");
     world.standby.commit_on("main", "on the standby");
     world.hand_back().await;
-    let later = standin_core::roles::handback::plan(&world.old().await, &world.new().await, 9).await.unwrap();
+    let later = standin_core::roles::handback::plan(&world.old().await, &world.home().await, 9).await.unwrap();
     assert_eq!(fates(&later.refs), [("refs/heads/main", Parked, Some("refs/heads/standin/handback-2/main"))]);
     assert!(later.refs[0].is_there);
 }

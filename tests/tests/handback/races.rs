@@ -33,7 +33,7 @@ async fn a_source_that_moves_between_look_and_push_refuses_the_push() {
         }
         world.fence()
     };
-    handback::apply(&world.old().await, &world.new().await, &planned, &guard).await.unwrap();
+    handback::apply(&world.old().await, &world.home().await, &planned, &guard).await.unwrap();
     assert_ne!(world.source.tip("refs/heads/main"), Some(ours.clone()));
     assert_eq!(world.source.tip("refs/heads/standin/handback-2/main"), Some(ours));
     world.assert_home();
@@ -53,7 +53,7 @@ async fn a_fence_that_moves_before_the_push_makes_the_server_refuse_it_whole() {
             seen
         })
     };
-    let error = handback::apply(&world.old().await, &world.new().await, &planned, &guard).await.unwrap_err();
+    let error = handback::apply(&world.old().await, &world.home().await, &planned, &guard).await.unwrap_err();
     assert_eq!(error.code, Code::Raced);
     assert!(error.message.contains("fence of alice/primary"), "{error:?}");
     assert_eq!(super::plain(&world.source), before);
@@ -69,7 +69,7 @@ async fn a_guard_that_says_no_stops_before_anything_is_written() {
     let planned = world.plan().await;
     let before = world.source.git(&["for-each-ref"]);
     let guard = || -> Boxed<'_> { Box::pin(async { Err(stopped()) }) };
-    let error = handback::apply(&world.old().await, &world.new().await, &planned, &guard).await.unwrap_err();
+    let error = handback::apply(&world.old().await, &world.home().await, &planned, &guard).await.unwrap_err();
     assert_eq!(error.code, Code::FencedOff);
     assert_eq!(world.source.git(&["for-each-ref"]), before);
 }
@@ -100,7 +100,7 @@ async fn what_is_pushed_to_the_standby_during_the_hand_back_travels_too() {
         }
         world.fence()
     };
-    handback::apply(&world.old().await, &world.new().await, &planned, &guard).await.unwrap();
+    handback::apply(&world.old().await, &world.home().await, &planned, &guard).await.unwrap();
     assert!(asked.load(Ordering::Relaxed) >= 2);
     assert!(world.source.tip("refs/heads/late").is_some() && world.source.tip("refs/heads/later").is_some());
     world.assert_home();
@@ -132,7 +132,7 @@ async fn a_stop_ends_it_and_it_can_go_on() {
     let world = World::in_step().await;
     world.standby.commit_on("main", "on the standby");
     let planned = world.plan().await;
-    let (old, new) = (world.old().await, world.new().await);
+    let (old, new) = (world.old().await, world.home().await);
     new.cancel.cancel();
     let guard = || world.fence();
     let error = handback::apply(&old, &new, &planned, &guard).await.unwrap_err();
