@@ -17,7 +17,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = entry.file_name();
         if path.is_dir() && name != "node_modules" && name != "target" && name != "bindings" {
             sources(&path, found);
-        } else if path.extension().is_some_and(|end| ["rs", "ts", "svelte"].iter().any(|known| end == *known)) {
+        } else if path.extension().is_some_and(|end| ["rs", "sh", "ts", "svelte"].iter().any(|known| end == *known)) {
             found.push(path);
         }
     }
@@ -42,7 +42,8 @@ fn without_comments(text: &str) -> String {
 fn commands(text: &str) -> Vec<String> {
     let ends = text.match_indices("`standin ").filter_map(|(at, _)| {
         let command = &text[at + 1..];
-        command.find('`').map(|end| &command[..end])
+        // A script has a backslash before each.
+        command.find('`').map(|end| command[..end].trim_end_matches('\\'))
     });
     ends.filter(|command| !command.contains('\n')).map(str::to_owned).collect()
 }
@@ -81,7 +82,7 @@ fn a_command_that_does_not_exist_is_found_out() {
     let said = |text: &str| commands(&without_comments(text)).iter().map(|line| arguments(line)).collect::<Vec<_>>();
     let split = "\"Run `standin resolve {mirror} \\\n    {} overwrite|take` now.\"\n// `standin nothing`\n";
     assert_eq!(said(split), [["standin", "resolve", "x", "x", "overwrite"]]);
-    for bad in ["standin demote {mirror}", "standin token set", "standin sync --mirrors {}", "standin health --yes"] {
+    for bad in ["standin dismiss {mirror}", "standin token set", "standin sync --mirrors {}", "standin health --yes"] {
         assert!(Arguments::try_parse_from(arguments(bad)).is_err(), "{bad}");
     }
 }

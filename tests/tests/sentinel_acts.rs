@@ -131,7 +131,7 @@ fn handing_back_can_be_left_to_a_person() {
     promoted(&watched);
     watched.master_back();
     for check in watched.checks(4) {
-        assert!(check.log.contains("Hand back with `standin demote`"), "{}", check.log);
+        assert!(check.log.contains("Hand back with `standin demote MIRROR`"), "{}", check.log);
     }
     watched.assert_temporary();
     assert_eq!(watched.memory()["good_checks"], 4);

@@ -187,7 +187,7 @@ fn gone_can_be_left_to_a_person() {
     let watched = with("sentinel = { gone_counts = false }");
     watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);
     let checks = watched.checks(8);
-    assert!(checks[7].log.contains("decide with `standin promote`"), "{}", checks[7].log);
+    assert!(checks[7].log.contains("decide with `standin promote MIRROR`"), "{}", checks[7].log);
     watched.assert_slave();
     assert_eq!(failures(&watched), (0, 0));
 }

@@ -87,12 +87,6 @@ is_limited() {
   jq -r '.message // empty' "$work/body" 2>/dev/null | grep -qi 'rate limit'
 }
 
-# need PATH WHAT: reads something of our own repository that must be there.
-need() {
-  ask own GET "repos/$own/$1"
-  [[ $status == 200 ]] || fail "$2 of $own could not be read ($(words)). Nothing more is done in this check."
-}
-
 # in_url TEXT: each part between slashes, as a URL takes it.
 in_url() {
   jq -rn --arg text "$1" '$text | split("/") | map(@uri) | join("/")'

@@ -54,5 +54,5 @@ finish_promotion() {
   remember '.good_checks = 0 | .failures = 0 | .down = 0 | .first_failure_iso = null | .first_down_iso = null
     | .last_counted_iso = null | .kind = null | .is_told = false | .last_verdict = "promoted" | .last_check_iso = $now' --arg now "$now_iso"
   save_memory
-  tell "$own is TEMPORARY_MASTER" "$MASTER_SLUG could not be used any more ($(recall detail)), so this repository took over at epoch $(of_fence .epoch). It hands back when $MASTER_SLUG is well again, or by \`standin demote\`."
+  tell "$own is TEMPORARY_MASTER" "$MASTER_SLUG could not be used any more ($(recall detail)), so this repository took over at epoch $(of_fence .epoch). It hands back when $MASTER_SLUG is well again, or by \`standin demote MIRROR\`."
 }

@@ -69,7 +69,7 @@ recover() {
   local result=0
   read_fence master "$MASTER_PATH" "$work/elsewhere.json" || result=$?
   ((result != 2)) || stop "The fence of $MASTER_SLUG could not be read ($(words)). The next check tries again."
-  ((result == 1)) || ! is_elsewhere || stop "$MASTER_SLUG is no longer the master: its fence names $(plain "$(jq -r '.master' "$work/elsewhere.json")"). Decide with \`standin demote\`."
+  ((result == 1)) || ! is_elsewhere || stop "$MASTER_SLUG is no longer the master: its fence names $(plain "$(jq -r '.master' "$work/elsewhere.json")"). Decide with \`standin demote MIRROR\`."
   epoch=$(of_fence .epoch)
   park
   list_workflows
@@ -107,7 +107,7 @@ finish_recovery() {
     --arg detail "handed back to $MASTER_SLUG" --arg now "$now_iso"
   save_memory
   if [[ -s $work/parked ]]; then
-    tell "$own is SLAVE again, and has commits for $MASTER_SLUG" "They are on the branches and tags \`standin/handback-$epoch/…\` of this repository. \`standin demote\` brings them home."
+    tell "$own is SLAVE again, and has commits for $MASTER_SLUG" "They are on the branches and tags \`standin/handback-$epoch/…\` of this repository. \`standin demote MIRROR\` brings them home."
   else
     say "$own is SLAVE again. $MASTER_SLUG has every commit of it."
   fi
@@ -134,7 +134,7 @@ after_recovery() {
     return 0
   fi
   if [[ $WRITE_TO_MASTER == true && -s $work/parked ]]; then
-    hand_over || annotate warning "The parked commits could not be pushed to $MASTER_SLUG: \`standin demote\` brings them home."
+    hand_over || annotate warning "The parked commits could not be pushed to $MASTER_SLUG: \`standin demote MIRROR\` brings them home."
   fi
   pull || annotate notice "The latest of $MASTER_SLUG was not pulled; the next sync brings it."
 }

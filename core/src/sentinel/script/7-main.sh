@@ -61,7 +61,7 @@ as_slave() {
   [[ $verdict == unknown ]] || remember '.cause = $cause' --arg cause "$cause"
   save_memory
   if [[ $verdict == gone && $GONE_COUNTS != true ]]; then
-    annotate warning "$detail. This does not count, as \`gone_counts\` is off: decide with \`standin promote\`."
+    annotate warning "$detail. This does not count, as \`gone_counts\` is off: decide with \`standin promote MIRROR\`."
     return 0
   fi
   [[ $verdict == down || $verdict == gone ]] || return 0
@@ -71,7 +71,7 @@ as_slave() {
   elif [[ $verdict == gone && $(recall is_told) != true ]]; then
     remember '.is_told = true'
     save_memory
-    tell "$MASTER_SLUG is gone" "$detail. After $((2 * THRESHOLD)) such checks this repository takes over by itself; \`standin promote\` does it at once."
+    tell "$MASTER_SLUG is gone" "$detail. After $((2 * THRESHOLD)) such checks this repository takes over by itself; \`standin promote MIRROR\` does it at once."
   fi
 }
 
@@ -98,7 +98,7 @@ as_master() {
   if [[ $verdict != well ]]; then
     say "$own stays TEMPORARY_MASTER."
   elif [[ $AUTO_DEMOTION != true ]]; then
-    annotate notice "$MASTER_SLUG is well again ($(recall good_checks) checks). Hand back with \`standin demote\`."
+    annotate notice "$MASTER_SLUG is well again ($(recall good_checks) checks). Hand back with \`standin demote MIRROR\`."
   elif (($(recall good_checks) < 2)); then
     say "$MASTER_SLUG is well again; one more such check, and $own hands back."
   else
