@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use git2::Oid;
 use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
 
-use super::OpenRun;
 use super::expression::Contexts;
 use super::log::RunRecord;
 use super::plan::{Concurrency, Grants, Input, InputKind, Plan, Trouble};
@@ -13,6 +13,7 @@ use super::queue::{Place, Wish};
 use super::read;
 use super::run::{Running, carry_out};
 use super::surroundings::{About, Stored, texts};
+use super::{OpenRun, Stops};
 use crate::shared::Shared;
 use crate::world::{Conclusion, Level, Repository, RunStatus, World};
 
@@ -30,9 +31,10 @@ pub(crate) fn launch(shared: &Shared, repository_id: u64, run_id: u64, reference
             if place.as_ref().is_some_and(|place| !place.is_running()) {
                 record.run(|run| run.status = RunStatus::Pending);
             }
-            let open = OpenRun::begin(&shared, run_id, cancel.clone());
+            let stops = Stops { cancel: cancel.clone(), force: CancellationToken::new() };
+            let open = OpenRun::begin(&shared, run_id, stops.clone());
             let running = Arc::new(Running { record, about, plan, stored, grants, cancel });
-            spawn(&shared, running, place, open);
+            spawn(&shared, running, place, open, stops.force);
         }
         Err(problem) => {
             record.problem(&problem);
@@ -42,13 +44,14 @@ pub(crate) fn launch(shared: &Shared, repository_id: u64, run_id: u64, reference
     }
 }
 
-fn spawn(shared: &Arc<Shared>, running: Arc<Running>, place: Option<Place>, open: OpenRun) {
-    let shutdown = shared.shutdown.clone();
+fn spawn(shared: &Arc<Shared>, running: Arc<Running>, place: Option<Place>, open: OpenRun, force: CancellationToken) {
+    let (shutdown, record) = (shared.shutdown.clone(), running.record.clone());
     shared.tasks.spawn_on(
         async move {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
+                () = force.cancelled() => record.ended_by_force(),
                 () = carry_out(running, place) => {}
             }
             drop(open);

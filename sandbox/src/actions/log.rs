@@ -35,6 +35,23 @@ impl RunRecord {
         });
     }
 
+    /// The run was stopped at once: whatever was open is cancelled.
+    pub(super) fn ended_by_force(&self) {
+        let now = self.shared.now();
+        self.run(|run| {
+            for job in run.jobs.iter_mut().filter(|job| job.status != RunStatus::Completed) {
+                job.status = RunStatus::Completed;
+                job.conclusion = Some(Conclusion::Cancelled);
+                job.completed_at = Some(now);
+                for step in job.steps.iter_mut().filter(|step| step.status != RunStatus::Completed) {
+                    step.status = RunStatus::Completed;
+                    step.conclusion = Some(Conclusion::Cancelled);
+                }
+            }
+            run.conclude(Conclusion::Cancelled, now);
+        });
+    }
+
     pub(super) fn job(&self, key: &str) -> JobRecord {
         JobRecord { run: self.clone(), key: key.to_owned(), masks: Masks::default() }
     }

@@ -69,7 +69,7 @@ pub(crate) struct Actions {
     runtime: Handle,
     queue: queue::Queue,
     /// Runs that are carried out and have not ended, and how to cancel them.
-    open: Mutex<HashMap<u64, CancellationToken>>,
+    open: Mutex<HashMap<u64, Stops>>,
     open_count: watch::Sender<usize>,
     /// Addresses under which logs can be had without a token.
     opened_logs: Mutex<HashMap<String, LogOf>>,
@@ -104,11 +104,11 @@ impl Actions {
         self.opened_logs.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, CancellationToken>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Stops>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change_open(&self, change: impl FnOnce(&mut HashMap<u64, CancellationToken>)) {
+    fn change_open(&self, change: impl FnOnce(&mut HashMap<u64, Stops>)) {
         let mut open = self.open();
         change(&mut open);
         self.open_count.send_replace(open.len());
@@ -134,6 +134,15 @@ pub fn check_workflow(path: &str, text: &str) -> Result<(), Vec<String>> {
     read::read(text).map(drop).map_err(|troubles| troubles.iter().map(|trouble| trouble.in_file(path)).collect())
 }
 
+/// The two ways to stop a run.
+#[derive(Clone)]
+struct Stops {
+    /// It ends as its processes and its `always()` have ended.
+    cancel: CancellationToken,
+    /// It ends at once.
+    force: CancellationToken,
+}
+
 /// A run that is carried out, until this is dropped.
 struct OpenRun {
     shared: Arc<Shared>,
@@ -141,9 +150,9 @@ struct OpenRun {
 }
 
 impl OpenRun {
-    fn begin(shared: &Arc<Shared>, id: u64, cancel: CancellationToken) -> Self {
+    fn begin(shared: &Arc<Shared>, id: u64, stops: Stops) -> Self {
         shared.actions.change_open(|open| {
-            open.insert(id, cancel);
+            open.insert(id, stops);
         });
         Self { shared: Arc::clone(shared), id }
     }
@@ -157,8 +166,8 @@ impl Drop for OpenRun {
     }
 }
 
-/// Cancels a run; false if it has ended, or there is none.
-pub(crate) fn cancel(shared: &Shared, repository_id: u64, run_id: u64) -> bool {
+/// Cancels a run, with `force` also what it would still do then; false if it has ended, or there is none.
+pub(crate) fn cancel(shared: &Shared, repository_id: u64, run_id: u64, force: bool) -> bool {
     let now = shared.now();
     let mut world = shared.world();
     let Some(run) = world.repository_mut(repository_id).and_then(|repository| repository.run_mut(run_id)) else {
@@ -168,8 +177,8 @@ pub(crate) fn cancel(shared: &Shared, repository_id: u64, run_id: u64) -> bool {
         return false;
     }
     match shared.actions.open().get(&run_id) {
-        // It ends as its processes have ended.
-        Some(cancel) => cancel.cancel(),
+        Some(stops) if force => stops.force.cancel(),
+        Some(stops) => stops.cancel.cancel(),
         None => run.conclude(crate::world::Conclusion::Cancelled, now),
     }
     true

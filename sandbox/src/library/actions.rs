@@ -85,7 +85,7 @@ impl Sandbox {
 
     /// Cancels a run; false if it has ended already, or there is none. It ends as soon as its processes have.
     pub fn cancel_run(&self, owner: &str, name: &str, id: u64) -> bool {
-        self.repository_id(owner, name).is_some_and(|repository| actions::cancel(self.shared(), repository, id))
+        self.repository_id(owner, name).is_some_and(|repository| actions::cancel(self.shared(), repository, id, false))
     }
 
     /// Waits, not longer than this, until no run is carried out any more.

@@ -52,9 +52,10 @@ pub(super) fn get(at: At<'_>, id: &str) -> Answer {
     Ok(Reply::json(&value))
 }
 
-pub(super) fn cancel(at: At<'_>, id: &str) -> Answer {
+/// With `force`, also what the run would still do after a cancellation.
+pub(super) fn cancel(at: At<'_>, id: &str, force: bool) -> Answer {
     let (repository, run) = read(at, WRITE, |_, repository| Ok((repository.id, one(repository, id)?.id)))?;
-    if !actions::cancel(at.0, repository, run) {
+    if !actions::cancel(at.0, repository, run, force) {
         return Err(Refusal::conflict("Cannot cancel a workflow run that is completed."));
     }
     Ok(Reply::with_status(hyper::StatusCode::ACCEPTED, &json!({})))

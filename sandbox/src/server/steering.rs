@@ -184,7 +184,7 @@ fn in_run(shared: &Shared, asked: (&str, &[&str]), (owner, name): (&str, &str), 
     match asked {
         ("GET", []) => Ok(Some(serde_json::to_value(&run)?)),
         ("GET", ["log"]) => Ok(Some(json!({"log": run.jobs.iter().map(|job| job.log.as_str()).collect::<String>()}))),
-        ("POST", ["cancel"]) => Ok(Some(json!({"cancelled": actions::cancel(shared, repository, run.id)}))),
+        ("POST", ["cancel"]) => Ok(Some(json!({"cancelled": actions::cancel(shared, repository, run.id, false)}))),
         _ => Ok(None),
     }
 }

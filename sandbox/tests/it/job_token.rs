@@ -5,7 +5,7 @@ use standin_sandbox::{Conclusion, RepositorySpec, Run};
 
 use crate::support::{Stage, World};
 
-/// Runs a script with the job's token in `TOKEN` and helpers to ask the API and git.
+/// Runs a script with the job's token in `TOKEN`, ready to ask the API and git.
 async fn run_with(stage: &Stage, permissions: &str, lines: &str) -> (Run, String) {
     let lines: String = lines.lines().map(|line| format!("          {line}\n")).collect();
     let jobs = format!(

@@ -78,7 +78,7 @@ async fn every_endpoint_answers_as_described() {
     assert!(expected.is_empty(), "{}", expected.join("\n"));
     let covered = description.covered(&exchanges);
     // As many as `route.rs` has endpoints, GraphQL aside.
-    assert_eq!(covered.len(), 74, "{covered:#?}");
+    assert_eq!(covered.len(), 75, "{covered:#?}");
 }
 
 async fn accounts_and_repositories(tour: &Tour) {
@@ -200,6 +200,7 @@ async fn workflows(tour: &Tour) {
     tour.get(&run).await;
     tour.ask("POST", &format!("{run}/cancel"), Value::Null, 202).await;
     tour.ask("POST", &format!("{run}/cancel"), Value::Null, 409).await;
+    tour.ask("POST", &format!("{run}/force-cancel"), Value::Null, 409).await;
     let permissions = format!("{R}/actions/permissions");
     tour.get(&permissions).await;
     tour.ask(

@@ -17,8 +17,8 @@ fn sleeping(seconds: u32) -> bool {
 }
 
 /// A number of seconds that no other test, also in another process, sleeps.
-fn odd_seconds(seed: u32) -> u32 {
-    100_000_000 + std::process::id() * 10 + seed
+fn odd_seconds(number: u32) -> u32 {
+    100_000_000 + std::process::id() * 10 + number
 }
 
 async fn until(holds: impl Fn() -> bool, otherwise: &str) {
@@ -75,6 +75,27 @@ async fn what_still_runs_after_a_cancellation_has_five_minutes() {
     gone(seconds).await;
     assert_eq!(run.conclusion, Some(Conclusion::Cancelled));
     assert!(stage.log(id).contains("Z still cancelled"), "{}", stage.log(id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forced_cancellation_waits_for_nothing() {
+    let stage = Stage::new().await;
+    let seconds = odd_seconds(7);
+    let jobs = format!(
+        "jobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n      - run: \"trap '' INT TERM; echo began; sleep \
+         {seconds}\"\n      - if: always()\n        run: echo never\n"
+    );
+    stage.put("hand.yml", &by_hand(&jobs));
+    let id = stage.start(&[]);
+    stage.says(id, "Z began").await;
+    let started = Instant::now();
+    let force = format!("/repos/alice/primary/actions/runs/{id}/force-cancel");
+    assert_eq!(stage.world.rest().post(&force, json!({})).await.status, 202);
+    let run = stage.ended(id).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "it waited for what does not want to end");
+    assert_eq!((run.conclusion, run.jobs[0].conclusion), (Some(Conclusion::Cancelled), Some(Conclusion::Cancelled)));
+    assert!(!stage.log(id).contains("Z never"));
+    gone(seconds).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
