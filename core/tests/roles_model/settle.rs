@@ -16,8 +16,10 @@ use crate::world::{Budget, Fixed, HOME, SITES, STANDBY, World, number};
 /// More steps than any change has.
 const STEPS: usize = 100;
 
-/// States that were found to settle; what may still happen to them makes no difference.
-static SETTLED: LazyLock<Mutex<HashSet<(Option<Mutant>, u64)>>> = LazyLock::new(Mutex::default);
+/// States that were found to settle, with the bug that was planted; what may still happen to them makes no difference.
+type Settled = HashSet<(Option<Mutant>, u64)>;
+
+static SETTLED: LazyLock<Mutex<Settled>> = LazyLock::new(Mutex::default);
 
 /// Whether nobody does anything and nothing is under way.
 pub fn is_at_rest(world: &World) -> bool {

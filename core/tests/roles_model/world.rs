@@ -400,9 +400,9 @@ impl fmt::Display for World {
         for (name, place) in SITES.iter().zip(&self.places) {
             writeln!(
                 f,
-                "  {name}: {} {} {} tip {} kept {:b}",
+                "  {name}: {} {:?} {} tip {} kept {:b}",
                 if place.is_up { "up" } else { "down" },
-                format!("{:?}", place.role),
+                place.role,
                 if place.is_on { "on" } else { "off" },
                 place.tip,
                 place.kept
