@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use standin_sandbox::{Conclusion, Effect, Fault, FaultMatcher, RepositoryState};
+use standin_sandbox::{Conclusion, Effect, Fault, FaultMatcher, Level, RepositoryState, TokenSpec};
 use standin_tests::cli::{BACKUP, NAME, OWNER};
 use standin_tests::watch::{INTERVAL, Watched};
 
@@ -83,6 +83,10 @@ fn a_master_that_flaps_is_left_alone() {
 #[test]
 fn a_master_that_was_renamed_is_well() {
     let watched = watched();
+    // A token of all the owner's repositories, since the sandbox knows those of one by its name.
+    let all = TokenSpec::fine_grained(OWNER, &[], &[("contents", Level::Read)]);
+    let token = watched.world.sandbox.create_token(OWNER, all);
+    watched.world.sandbox.set_secret(BACKUP, NAME, "MASTER_TOKEN", token.as_bytes());
     assert!(watched.world.sandbox.rename_repository(OWNER, NAME, "renamed"));
     let check = watched.check();
     assert_eq!(watched.memory()["last_verdict"], "well", "{}", check.log);
