@@ -3,7 +3,7 @@
 //! [`render`](render()) fills the template `sentinel.yml` with a repository's values; its logic is the script in `script/`, which needs
 //! nothing but bash, curl, jq, and git where it pulls. [`install`] brings it to the master, from where it is mirrored like
 //! any file, and sets its two secrets on a standby; [`check`] says what stands where. How the script judges, promotes and
-//! hands back is described in docs/failover.md.
+//! hands back is described in docs/sentinel.md.
 //!
 //! Nothing here changes a role: the script does, on the host's machines, by the same fence as everyone else.
 
