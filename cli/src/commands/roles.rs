@@ -14,7 +14,11 @@ use crate::start;
 
 /// `standin promote`, `standin demote`
 pub async fn change(global: &Global, goal: RoleGoal, arguments: &RoleArguments) -> Result<Exit> {
-    let engine = start::engine(global, live::listener(global.json))?;
+    // A preview is one document, as a plan is.
+    let engine = match arguments.dry_run && global.json {
+        true => super::quiet_engine(global)?,
+        false => start::engine(global, live::listener(global.json))?,
+    };
     let cancel = when_stop_is_asked();
     let mirror = &arguments.mirror;
     let choice = match (arguments.resume, arguments.rollback) {

@@ -144,6 +144,10 @@ impl Engine {
             repository: repository.id.clone(),
             mirrors: mirrors.iter().map(|mirror| mirror.id.clone()).collect(),
         });
+        let home = repository.home.clone().unwrap_or_else(|| repository.clone());
+        if let Err(error) = self.settle_role_change(&home).await {
+            tracing::info!(error = %error.message, "what became of an open role change cannot be seen now");
+        }
         let outcomes = match self.source(&repository, cancel).await {
             Ok(source) => {
                 let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request));

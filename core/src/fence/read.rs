@@ -5,6 +5,7 @@ use standin_state::store::FenceMemory;
 
 use super::{Document, FILE, Fence, master, remember, same_master};
 use crate::git::{Cache, Remote};
+use crate::roles::direction;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
@@ -66,15 +67,19 @@ pub fn check_master(ctx: &MirrorContext, fence: &Fence) -> Result<()> {
         return Ok(());
     }
     let mirror = &ctx.mirror.id;
+    let follows = follows(ctx, master)
+        .then(|| format!("Sync again: this machine knows now who is master, and syncs from `{master}`."));
     if same_master(master, &ctx.mirror.target.display()) {
         return Err(Error::new(
             Code::FencedOff,
             format!(
                 "Mirror `{mirror}` ({master}) is itself the master since epoch {epoch} ({writer}, {time_iso}); nothing is pushed to it"
             ),
-            format!(
-                "Sync from `{master}` instead: name it as source, and `{ours}` as its mirror if it shall be kept in step."
-            ),
+            follows.unwrap_or_else(|| {
+                format!(
+                    "Sync from `{master}` instead: name it as source, and `{ours}` as its mirror if it shall be kept in step."
+                )
+            }),
         ));
     }
     Err(Error::new(
@@ -82,13 +87,21 @@ pub fn check_master(ctx: &MirrorContext, fence: &Fence) -> Result<()> {
         format!(
             "Mirror `{mirror}` belongs to the master `{master}` (epoch {epoch}, {writer}, {time_iso}), not to `{ours}`"
         ),
-        format!(
-            "Sync it from `{master}`, or use another mirror. If `{master}` is no longer in use or was renamed, \
-             `standin resolve {mirror} {} overwrite` makes `{ours}` its master from epoch {} on.",
-            RefName::fence(),
-            epoch + 1
-        ),
+        follows.unwrap_or_else(|| {
+            format!(
+                "Sync it from `{master}`, or use another mirror. If `{master}` is no longer in use or was renamed, \
+                 `standin resolve {mirror} {} overwrite` makes `{ours}` its master from epoch {} on.",
+                RefName::fence(),
+                epoch + 1
+            )
+        }),
     ))
+}
+
+/// Whether this master is the configured source or one of its mirrors, so that the next sync goes the right way by itself.
+fn follows(ctx: &MirrorContext, master: &str) -> bool {
+    let home = ctx.repository().home.as_deref().unwrap_or(ctx.repository());
+    same_master(master, &home.source.display()) || direction::master_mirror(home, master).is_some()
 }
 
 /// The fence that we remember of a mirror.

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use standin_state::model::{AspectStatus, MirrorStatus, RefName, RepositoryId, Trigger};
 use standin_state::store::RunRecord;
 
+use super::handback::HandBackRef;
 use super::journal::Entry;
 use super::machine::{Change, Direction, Kind, Step};
 use super::parts::Parts;
@@ -266,8 +267,10 @@ impl Driver<'_> {
     async fn resync(&self, change: &Change, here: &MirrorContext) -> Result<String> {
         let there = self.parts.site(change.winner())?;
         let plan = handback::plan(here, there, change.epoch).await?;
+        // What the source would not take under its own name was brought under another.
+        let is_kept = |home: &HandBackRef| home.commits == 0 && !home.name.is_tag();
         let unsafe_yet: BTreeSet<&RefName> =
-            plan.refs.iter().filter(|home| home.is_to_be_pushed()).map(|home| &home.name).collect();
+            plan.refs.iter().filter(|home| home.is_to_be_pushed() && !is_kept(home)).map(|home| &home.name).collect();
         let mut safe = code::tips(here).await?;
         safe.retain(|name, _| !unsafe_yet.contains(name));
         site::note(here, change, &self.me, |document| document.refs.extend(safe.clone())).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use standin_state::model::{Aspect, MirrorId, RepositoryId};
+use standin_state::model::{Aspect, MirrorId, RepositoryId, Slug};
 use ts_rs::TS;
 
 use super::handback::{self, HandBack};
@@ -13,7 +13,6 @@ use super::parts::Parts;
 use super::{words, workflows};
 use crate::code;
 use crate::event::Notice;
-use crate::fence;
 use crate::github::RepositoryInfo;
 use crate::plan::{Planned, SecretState, VariableState};
 use crate::run::{self, MirrorContext, RunRequest};
@@ -124,10 +123,13 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
     let memory = store.mirror_memory(&plan.repository, &parts.standby.id)?;
     plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
     let new = parts.site(&change.new)?;
-    if let Err(error) = is_fit(new, &mut plan).await {
-        plan.blocked_by(error);
-        return Ok(plan);
-    }
+    let default_branch = match is_fit(new, &mut plan).await {
+        Ok(info) => info.default_branch,
+        Err(error) => {
+            plan.blocked_by(error);
+            return Ok(plan);
+        }
+    };
     if change.with_old()
         && let Err(error) = is_fit(parts.site(&change.old)?, &mut plan).await
     {
@@ -136,7 +138,7 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
     }
     match change.kind {
         Kind::Switchover => missing_now(parts, change, &mut plan).await,
-        Kind::Failover => missing_since(parts, change, &mut plan).await?,
+        Kind::Failover => missing_since(parts, change, &default_branch, &mut plan).await?,
         Kind::Demote => match handback::plan(parts.site(&change.old)?, new, change.epoch).await {
             Ok(hand_back) => plan.hand_back = Some(hand_back),
             Err(error) => plan.blocked_by(error),
@@ -155,7 +157,7 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
 }
 
 /// Whether a repository can take part: it is there under its name, may be written to, and Actions are on.
-async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<()> {
+async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<RepositoryInfo> {
     let (slug, client) = reach(site)?;
     let info: RepositoryInfo = client.repository(slug).await?;
     if info.archived {
@@ -172,13 +174,7 @@ async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<()> {
             "Ask the host's support; a switched-off repository can be no master.",
         ));
     }
-    if !info.full_name.eq_ignore_ascii_case(&slug.path()) {
-        return Err(Error::new(
-            Code::Configuration,
-            format!("{slug} is named {} now", info.full_name),
-            "Write the new name into the configuration: the fences name repositories, and another one may take the old name.",
-        ));
-    }
+    is_named_so(slug, &info)?;
     if !info.permissions.push {
         return Err(Error::new(
             Code::Forbidden,
@@ -198,14 +194,26 @@ async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<()> {
         }),
         Err(error) => return Err(error),
     }
-    rights(site).await
+    rights(site).await?;
+    Ok(info)
 }
 
-/// The rights that can be proven by reading: variables and workflows. What cannot be proven shows when it is used, and
-/// the change is then taken back.
+fn is_named_so(slug: &Slug, info: &RepositoryInfo) -> Result<()> {
+    if info.full_name.eq_ignore_ascii_case(&slug.path()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Configuration,
+        format!("{slug} is named {} now", info.full_name),
+        "Write the new name into the configuration: the fences name repositories, and another one may take the old name.",
+    ))
+}
+
+/// The rights that can be proven without changing anything: to read variables and workflows, and to push. What cannot be
+/// proven shows when it is used, and the change is then taken back.
 async fn rights(site: &MirrorContext) -> Result<()> {
     let (slug, client) = reach(site)?;
-    tokio::try_join!(client.variables(slug), client.workflows(slug))
+    tokio::try_join!(client.variables(slug), client.workflows(slug), code::probe(site))
         .map(|_| ())
         .map_err(|error| error.during(format!("the token for {slug} cannot do what a change of master needs")))
 }
@@ -258,7 +266,7 @@ async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
 }
 
 /// What the standby lacks of the master as it was when it was last read.
-async fn missing_since(parts: &Parts, change: &Change, plan: &mut RolePlan) -> Result<()> {
+async fn missing_since(parts: &Parts, change: &Change, default_branch: &str, plan: &mut RolePlan) -> Result<()> {
     let new = parts.site(&change.new)?;
     let (cache, there) = (code::cache(&new.source)?, code::tips(new).await);
     let there = match there {
@@ -268,10 +276,15 @@ async fn missing_since(parts: &Parts, change: &Change, plan: &mut RolePlan) -> R
             return Ok(());
         }
     };
-    let mut commits = 0;
+    let default_branch = format!("refs/heads/{default_branch}");
+    let mut commits = None;
     for prefix in ["refs/heads/", "refs/tags/"] {
         for (name, oid) in cache.refs(prefix)? {
             let on_standby = there.get(&name);
+            let is_default = name.as_str() == default_branch;
+            if is_default {
+                commits = Some(0);
+            }
             if on_standby == Some(&oid) {
                 continue;
             }
@@ -281,12 +294,16 @@ async fn missing_since(parts: &Parts, change: &Change, plan: &mut RolePlan) -> R
                 if cache.is_ancestor(&oid, tip)? {
                     continue;
                 }
-                commits += cache.ahead_behind(&oid, tip)?.0;
+                if is_default {
+                    commits = Some(cache.ahead_behind(&oid, tip)?.0);
+                }
+            } else if is_default {
+                commits = None;
             }
             plan.missing_refs.push(name.to_string());
         }
     }
-    plan.missing_commits = Some(commits);
+    plan.missing_commits = commits;
     let (secrets, variables) = tokio::join!(crate::secrets::plan(new), crate::variables::plan(new));
     if let Ok(secrets) = secrets {
         plan.missing_secrets = names(&secrets.names, |state| {
@@ -296,11 +313,13 @@ async fn missing_since(parts: &Parts, change: &Change, plan: &mut RolePlan) -> R
             )
         });
     }
-    if let Ok(variables) = variables {
-        plan.missing_variables = names(&variables.names, |state| {
+    plan.missing_variables = match variables {
+        Ok(variables) => names(&variables.names, |state| {
             matches!(state, VariableState::MissingHere | VariableState::Create | VariableState::Unusable)
-        });
-    }
+        }),
+        // Values that are kept at the master cannot be compared, but the names that are wanted are known.
+        Err(_) => crate::variables::lacking(new).await.unwrap_or_default(),
+    };
     plan.notices.push(Notice {
         message: format!(
             "{} cannot be reached: what was committed there after the last sync is not on {}",
@@ -333,7 +352,8 @@ pub(crate) enum Master {
 pub(crate) async fn look_for(master: &MirrorContext) -> Master {
     let found = async {
         let (slug, client) = reach(master)?;
-        client.repository(slug).await?;
+        let info = client.repository(slug).await?;
+        is_named_so(slug, &info)?;
         code::tips(master).await
     }
     .await;
@@ -348,8 +368,7 @@ pub(crate) async fn look_for(master: &MirrorContext) -> Master {
     }
 }
 
-/// The name under which the change is kept in fences, for `Parts` of this machine.
+/// An id for a change that begins.
 pub(crate) fn new_id() -> String {
-    debug_assert!(fence::VERSION >= 1, "the fence carries role changes since its first version");
     format!("{:016x}", rand::random::<u64>())
 }

@@ -131,7 +131,17 @@ pub(super) async fn look_and_read(
     attempt: usize,
 ) -> Result<(MirrorView, Read)> {
     // A mirror that cannot be looked at ends the run, whatever else is under way.
-    tokio::try_join!(code::look(context), async { Ok(read(source, context, aspects, attempt).await) })
+    let (view, read) =
+        tokio::try_join!(code::look(context), async { Ok(read(source, context, aspects, attempt).await) })?;
+    // Whoever cannot say who is master has nothing to send, in no aspect.
+    match &read.snapshot {
+        Some(Err(error)) if is_about_the_master(error) => Err(error.clone()),
+        _ => Ok((view, read)),
+    }
+}
+
+fn is_about_the_master(error: &Error) -> bool {
+    matches!(error.code, Code::FenceLost | Code::FencedOff | Code::TwoMasters | Code::RoleChangeOpen)
 }
 
 /// Plans by what was read. Changes nothing on the mirror.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use standin_state::config::{MirrorConfig, Target};
 use standin_state::model::{MirrorType, RunId};
-use standin_state::store::RunTotals;
+use standin_state::store::{JournalKind, RunTotals};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -121,8 +121,20 @@ fn forget_other_target(source: &SourceContext, mirror: &MirrorConfig) -> Result<
         return Ok(());
     }
     if let Some(before) = before {
-        let open = store.open_journals(Some(repository))?.into_iter().any(|entry| entry.mirror == mirror.id);
-        if open {
+        let mut open = store.open_journals(Some(repository))?.into_iter().filter(|entry| entry.mirror == mirror.id);
+        let open = open.next().map(|entry| entry.kind);
+        if open == Some(JournalKind::RoleChange) {
+            return Err(Error::new(
+                Code::RoleChangeOpen,
+                format!("mirror {} is now {now}, but a role change of {before} is open", mirror.id),
+                format!(
+                    "Name {before} again and end the change, with `standin promote {0} --resume` or `--rollback`; then give \
+                     {now} an id of its own.",
+                    mirror.id
+                ),
+            ));
+        }
+        if open.is_some() {
             return Err(Error::new(
                 Code::ActionsLeftOff,
                 format!(

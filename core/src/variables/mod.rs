@@ -9,8 +9,8 @@ mod plan;
 
 pub(crate) use apply::set_role;
 pub use apply::{apply, ensure_role};
-pub use plan::plan;
 pub(crate) use plan::stays_here;
+pub use plan::{lacking, plan};
 
 /// The variable on the mirror that says its role.
 pub const ROLE: &str = "MIRROR_ROLE";

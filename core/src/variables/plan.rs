@@ -25,6 +25,26 @@ pub async fn plan(ctx: &MirrorContext) -> Result<VariablesPlan> {
     Ok(compare(&on_mirror, wanted))
 }
 
+/// The names that the configuration wants and the mirror lacks: what can be said while the source cannot be asked.
+///
+/// # Errors
+/// What keeps the mirror's list from being read.
+pub async fn lacking(ctx: &MirrorContext) -> Result<Vec<String>> {
+    let (slug, client) = reach(ctx)?;
+    let configured = &ctx.repository().variables;
+    let listed: BTreeSet<String> =
+        client.variables(slug).await?.into_iter().map(|variable| variable.name.to_ascii_uppercase()).collect();
+    let plain = configured.patterns.iter().filter(|pattern| !is_glob(pattern));
+    let wanted: BTreeSet<String> = configured
+        .values
+        .keys()
+        .chain(plain)
+        .map(|name| name.to_ascii_uppercase())
+        .filter(|name| !stays_here(name))
+        .collect();
+    Ok(wanted.difference(&listed).cloned().collect())
+}
+
 /// What should be on the mirror.
 #[derive(Default)]
 struct Wanted {

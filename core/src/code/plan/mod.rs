@@ -15,7 +15,8 @@ use super::places::{git_failed, probe};
 use super::{MirrorView, Snapshot};
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache};
-use crate::plan::{CodePlan, FencePlan, GuardReason, RefsPlan};
+use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
+use crate::roles::handback;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
@@ -24,6 +25,24 @@ use refs::{Ancestry, Sides};
 pub(super) use notices::{no_fence, not_atomic};
 pub use refs::Refs;
 pub(crate) use refs::in_the_way;
+
+/// The changes without rewrites that follow from a hand-back: the commits that a branch loses on the mirror are kept by a
+/// branch of the source that was made to keep them.
+fn unexplained(cache: &Cache, snapshot: &Snapshot, changes: &[RefChange]) -> Result<Vec<RefChange>> {
+    let mut unexplained = Vec::new();
+    for change in changes {
+        let mut is_kept = false;
+        for tip in handback::kept_of(&snapshot.refs, &change.name) {
+            if let (ChangeAction::Rewrite, Some(old)) = (change.action, &change.old) {
+                is_kept |= cache.oid_exists(old)? && cache.is_ancestor(old, tip)?;
+            }
+        }
+        if !is_kept {
+            unexplained.push(change.clone());
+        }
+    }
+    Ok(unexplained)
+}
 
 /// Computes what a sync would do to the mirror's branches and tags. Nothing is changed on the mirror.
 ///
@@ -38,11 +57,12 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
     let pushed = view.pushed();
     let kept: BTreeSet<RefName> = pushed.into_keys().collect();
     let source_id = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), &source_id_fact(ctx))?;
+    let unexplained = unexplained(&view.cache, snapshot, &refs.changes)?;
     let guard = guard::reasons(&guard::Guarded {
         source: &snapshot.refs,
         mirror: &view.refs,
         kept: &kept,
-        changes: &refs.changes,
+        changes: &unexplained,
         default_branches: [snapshot.default_branch.as_ref(), view.head.as_ref()],
         source_ids: [source_id.as_deref(), snapshot.id.as_deref()],
         private_to_public,

@@ -1,6 +1,7 @@
 //! Changes of master: preview, start, resume, roll back.
 
 mod prepare;
+mod settle;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -176,21 +177,18 @@ impl Engine {
         cancel: CancellationToken,
     ) -> Result<RoleOutcome> {
         let home = self.repository(repository)?;
+        self.settle_role_change(&home).await?;
         let here = journal::open_here(&self.shared.store, &home.id)?;
         let standby = self.standby(&home, here.as_ref().map_or(mirror, |entry| &entry.standby))?;
         // Whose change it is stands in the fence, so the fence is read before the contexts can belong to it.
         let scout = self.parts(&home, standby.clone(), None, cancel.clone()).await?;
         let found = roles::find_open(scout.site(&scout.standby_site())?).await?;
-        let id = match (&here, &found) {
-            (_, Some(change)) => change.id.clone(),
-            (Some(entry), None) => entry.change.id.clone(),
-            (None, None) => {
-                return Err(Error::new(
-                    Code::NotFound,
-                    format!("no role change is open on {mirror}"),
-                    "`standin status` shows who is master and whether a change is open.",
-                ));
-            }
+        let Some(Change { id, .. }) = found else {
+            return Err(Error::new(
+                Code::NotFound,
+                format!("no role change is open on {mirror}"),
+                "`standin status` shows who is master and whether a change is open.",
+            ));
         };
         let mut parts = self.parts(&home, standby, Some(id), cancel).await?;
         parts.locks = self.locks(&parts).await?;
@@ -205,27 +203,16 @@ impl Engine {
             OpenChangeChoice::Resume => change,
             OpenChangeChoice::Rollback => change.turn_back(),
         };
-        let entry = match (here, found) {
-            (here, Some(_)) => {
-                let change = roles::take_over(&parts, &me, turned).await?;
-                match here {
-                    Some(mut entry) => {
-                        entry.keep(&self.shared.store, change)?;
-                        entry
-                    }
-                    None => {
-                        let now = self.shared.outside.clock.now();
-                        journal::begin(&self.shared.store, &home.id, &parts.standby.id, change, now)?
-                    }
-                }
-            }
-            // It had not come to the fence yet, or was taken out of it as the last step.
-            (Some(mut entry), None) => {
-                let change = turned(parts.localized(&entry.change)?);
+        let change = roles::take_over(&parts, &me, turned).await?;
+        let entry = match here {
+            Some(mut entry) => {
                 entry.keep(&self.shared.store, change)?;
                 entry
             }
-            (None, None) => unreachable!("that was found before"),
+            None => {
+                let now = self.shared.outside.clock.now();
+                journal::begin(&self.shared.store, &home.id, &parts.standby.id, change, now)?
+            }
         };
         self.drive(&parts, entry, true, None).await
     }

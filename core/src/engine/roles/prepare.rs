@@ -37,6 +37,7 @@ impl Engine {
             ));
         }
         let standby = self.standby(&home, &request.mirror)?;
+        self.settle_role_change(&home).await?;
         let id = preview::new_id();
         let parts = self.parts(&home, standby, Some(id.clone()), cancel).await?;
         let master = self.look_for_master(&parts).await;

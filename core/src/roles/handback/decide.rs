@@ -6,7 +6,7 @@ use super::Tips;
 use super::push::Refusals;
 use super::sides::Sides;
 use super::words::{HandBackFate, HandBackRef};
-use crate::code::in_the_way;
+use crate::code::{Refs, in_the_way};
 use crate::{Code, Error, Result};
 
 /// The beginning of the names of parked refs, behind `refs/heads/` or `refs/tags/`.
@@ -32,6 +32,12 @@ pub(super) fn is_parked(name: &RefName) -> bool {
 /// The name of the branch that a parked one was, such as `main` of `refs/heads/standin/handback-3/main`.
 pub(super) fn parked_from(name: &RefName) -> Option<&str> {
     rest_of(name).1.strip_prefix(PARKED)?.split_once('/').map(|(_, branch)| branch)
+}
+
+/// The tips of the branches among `refs` that a hand-back made to keep what this one had on the standby.
+pub(crate) fn kept_of<'a>(refs: &'a Refs, name: &'a RefName) -> impl Iterator<Item = &'a Oid> {
+    let parked = refs.iter().filter(|(at, _)| at.is_branch() && name.is_branch());
+    parked.filter(|(at, _)| parked_from(at) == Some(name.short())).map(|(_, tip)| tip)
 }
 
 /// `refs/heads/` and what is behind it, likewise for tags and notes.
