@@ -114,6 +114,11 @@ async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String
     let (_, fence) = site::read(site).await?;
     let document = fence.map(|fence| fence.document);
     let (held, masters) = document.map(|document| (document.held, document.master_workflows)).unwrap_or_default();
+    let ours = site.store().held_workflows(&site.repository().id, &site.mirror.id)?;
+    let mut held = held;
+    for workflow in ours {
+        held.entry(workflow.path).or_insert(workflow.state_before);
+    }
     if change.kind == Kind::Demote {
         // What we switched off there, nothing else: it was master itself.
         return Ok(held);
