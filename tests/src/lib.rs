@@ -10,5 +10,6 @@ pub mod keyring;
 pub mod pair;
 pub mod stage;
 pub mod standby;
+pub mod turns;
 pub mod watch;
 pub mod window;

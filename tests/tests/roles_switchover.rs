@@ -1,11 +1,11 @@
 //! A change of master while the master is well: nothing is lost, the workflows change places, everybody follows.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use standin_sandbox::{Effect, Fault, FaultMatcher, Listing, WorkflowState};
+use standin_sandbox::{Effect, Fault, FaultMatcher, Kind, Listing, WorkflowState};
 use standin_tests::cli::{BACKUP, NAME, OWNER, STANDBY, branch, finish, refs, settings};
 use standin_tests::stage::{SECOND, STATE_FILE, Stage, THIRD, at, fence, mirror, run, workflow};
 
@@ -203,4 +203,31 @@ fn every_github_mirror_follows_the_new_master() {
     let refused = stage.run(2, &["promote", SECOND, "--yes"]);
     settings().bind(|| assert_snapshot!("promote_beside_a_master", refused.all()));
     stage.check(&stage.machine, at(BACKUP, 2));
+}
+
+/// How many requests of each kind a command makes, and how long it takes at 40 ms a request.
+fn cost(stage: &Stage, arguments: &[&str]) -> (usize, usize, Duration) {
+    stage.sandbox.clear_requests();
+    let begun = Instant::now();
+    stage.run(0, arguments);
+    let took = begun.elapsed();
+    let requests = stage.sandbox.requests();
+    let git = requests.iter().filter(|request| request.kind == Kind::Git).count();
+    (requests.len() - git, git, took)
+}
+
+#[test]
+fn a_change_of_master_costs_few_requests() {
+    let stage = stage();
+    stage.sandbox.set_latency(Duration::from_millis(40));
+    let (rest, git, took) = cost(&stage, &["promote", STANDBY, "--yes"]);
+    println!("promote: {rest} REST requests, {git} of git, {took:?}");
+    // What may change by itself, such as a second look at a workflow, has some room; the aim is 10 s.
+    assert!(rest <= 150 && git <= 50, "{rest} REST requests, {git} of git");
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    let (rest, git, took) = cost(&stage, &["demote", STANDBY, "--yes"]);
+    println!("demote: {rest} REST requests, {git} of git, {took:?}");
+    assert!(rest <= 170 && git <= 60, "{rest} REST requests, {git} of git");
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    stage.check(&stage.machine, at(OWNER, 3));
 }

@@ -1,0 +1,261 @@
+//! Killing a change of master at a named point, ending it from here or from elsewhere, and what must be true then.
+//!
+//! One stage sees many changes: a change that was gone on with makes the way for the next hand-back, and the other way
+//! round. Standin's invariants are meant: (3) no tip is lost; (5) the old state, the new, or an open change that every
+//! machine sees and can resume or take back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+
+use git2::{Oid, Repository};
+use standin_core::state::store::Store;
+use standin_sandbox::Effect;
+
+use crate::cli::{BACKUP, Machine, OWNER, STANDBY, refs};
+use crate::stage::{REPOSITORY, Stage, Standing, fence, has};
+
+/// The signal by which a process ends itself.
+const ABORTED: i32 = 6;
+/// How many changes one stage sees: later ones would find it crowded.
+const ROUNDS: usize = 12;
+
+/// A change of master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Promote while the master is well.
+    Switchover,
+    /// Promote while it is gone.
+    Failover,
+    /// Hand back what both sides committed.
+    Demote,
+}
+
+/// How a change that was left open is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It goes on.
+    Resume,
+    /// It is taken back.
+    Rollback,
+}
+
+/// Where it is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// On the machine that was killed.
+    Here,
+    /// On one that knows nothing but the configuration.
+    Elsewhere,
+}
+
+/// One trial.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Where the change is killed.
+    pub point: String,
+    /// How it is ended.
+    pub end: End,
+    /// Where.
+    pub from: From,
+    /// Where ending it is killed as well, if it comes by; it is then ended in the same way once more.
+    pub again: Option<String>,
+}
+
+/// A stage with one change after the other.
+struct Play {
+    stage: Stage,
+    rounds: usize,
+}
+
+impl Job {
+    fn arguments(self) -> [&'static str; 3] {
+        [if self == Self::Demote { "demote" } else { "promote" }, STANDBY, "--yes"]
+    }
+
+    fn ended(self, end: End) -> [&'static str; 3] {
+        let choice = if end == End::Resume { "--resume" } else { "--rollback" };
+        [self.arguments()[0], STANDBY, choice]
+    }
+}
+
+/// The points that a job passes, of which `choice` says yes, with each passing.
+pub fn points(program: &'static str, job: Job, choice: fn(&str) -> bool) -> Vec<String> {
+    let mut play = Play::new(program);
+    play.prepare(job);
+    let log = play.stage.folder().join("points");
+    let machine = play.stage.machine.with("STANDIN_CRASH_LOG", log.display().to_string());
+    let ran = play.during(job, |_| machine.standin(&job.arguments()));
+    assert_eq!(ran.code(), 0, "{job:?} without a crash: {}", ran.all());
+    let text = fs::read_to_string(log).unwrap();
+    let points: Vec<String> = text.lines().filter(|line| choice(line)).map(str::to_owned).collect();
+    assert!(!points.is_empty(), "no point is chosen of {text}");
+    points
+}
+
+/// Plays all trials, on as few stages as they need. Fails with all that did not end well.
+pub fn play(program: &'static str, job: Job, trials: &[Trial]) {
+    let mut failures = Vec::new();
+    let mut play: Option<Play> = None;
+    for trial in trials {
+        let mut now = play.take().filter(|play| play.rounds < ROUNDS).unwrap_or_else(|| Play::new(program));
+        let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            now.prepare(job);
+            now.attempt(job, trial);
+            now.rounds += 1;
+            now
+        }));
+        match tried {
+            Ok(now) => play = Some(now),
+            Err(panic) => {
+                let owned = panic.downcast_ref::<String>().cloned();
+                let words = owned.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                failures.push(format!("{trial:?}: {}", words.unwrap_or_default()));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} trials:\n\n{}", failures.len(), trials.len(), failures.join("\n\n"));
+}
+
+impl Play {
+    fn new(program: &'static str) -> Self {
+        Self { stage: Stage::new(program), rounds: 0 }
+    }
+
+    /// Makes the job be to do: with commits that it must bring along.
+    fn prepare(&mut self, job: Job) {
+        let stage = &self.stage;
+        let name = format!("{job:?}-{}", self.rounds);
+        let standing = stage.standing();
+        match (job, standing.master) {
+            (Job::Demote, OWNER) => {
+                self.during(Job::Failover, |stage| stage.promote());
+            }
+            (Job::Switchover | Job::Failover, BACKUP) => _ = stage.demote(),
+            _ => {}
+        }
+        match job {
+            Job::Switchover | Job::Failover => _ = stage.commit_on(OWNER, "main", &name),
+            Job::Demote => {
+                stage.commit_on(BACKUP, "main", &name);
+                stage.commit_on(OWNER, "topic", &format!("{name}-there"));
+                stage.commit_on(BACKUP, "topic", &format!("{name}-here"));
+            }
+        }
+    }
+
+    /// Does something while the world is as the job means it.
+    fn during<T>(&self, job: Job, what: impl FnOnce(&Stage) -> T) -> T {
+        let gone = job == Job::Failover;
+        let faults = gone.then(|| self.stage.fail(OWNER, &Effect::Status { status: 503, retry_after: None }));
+        let done = what(&self.stage);
+        if let Some(faults) = faults {
+            self.stage.heal(faults);
+        }
+        done
+    }
+
+    fn attempt(&self, job: Job, trial: &Trial) {
+        let stage = &self.stage;
+        let before = stage.standing();
+        let tips = stage.tips();
+        let crashed = &stage.machine;
+        let other = stage.another();
+        self.during(job, |stage| {
+            let ran = crashed.with("STANDIN_CRASH_AT", &trial.point).standin(&job.arguments());
+            assert_eq!(ran.status.signal(), Some(ABORTED), "it was to die, but: {}", ran.all());
+            stage.settle();
+            let is_open = stage.is_open();
+            let seen = crashed.json(&["status"])["open_change"].clone();
+            assert!(!is_open || seen["kind"] == "role_change", "(5) this machine shows it: {seen}");
+            stage.check_reachable(&tips, &[crashed]);
+            let mender = if trial.from == From::Elsewhere && is_open { &other } else { crashed };
+            if trial.from == From::Elsewhere && is_open {
+                let refused = other.standin(&["sync"]);
+                assert_eq!(refused.code(), 1, "(5) nothing is synced meanwhile: {}", refused.all());
+                let seen = other.json(&["status"])["open_change"].clone();
+                assert_eq!(seen["kind"], "role_change", "(5) another machine shows it: {}", refused.all());
+                assert!(seen["detail"].as_str().unwrap().contains("--resume"), "{seen}");
+            }
+            let end = job.ended(trial.end);
+            if let Some(again) = &trial.again {
+                mender.with("STANDIN_CRASH_AT", again).standin(&end);
+                stage.settle();
+                stage.check_reachable(&tips, &[crashed, &other]);
+            }
+            let ended = mender.standin(&end);
+            let nothing_left = ended.code() == 2 && ended.all().contains("no role change is open");
+            assert!(ended.code() == 0 || nothing_left, "{}: {}", end.join(" "), ended.all());
+        });
+        let mender = if trial.from == From::Elsewhere { &other } else { crashed };
+        self.check(job, before, trial.end, mender);
+        stage.check_reachable(&tips, &[crashed, &other]);
+        // The machine that was killed comes back, and knows what became of it; everything is in step after.
+        let first = crashed.standin(&["sync"]);
+        let ran = if first.code() == 0 { first } else { crashed.standin(&["sync"]) };
+        let diverged = ran.code() == 3 && before.temporary;
+        assert!(ran.code() == 0 || diverged, "a sync after: {}", ran.all());
+        self.check(job, before, trial.end, crashed);
+        stage.check_reachable(&tips, &[crashed, &other]);
+    }
+
+    /// One master, the old or the new, in an epoch that fits.
+    fn check(&self, job: Job, before: Standing, end: End, machine: &Machine) {
+        let now = self.stage.standing();
+        let is_new = now.master != before.master;
+        assert!(now.epoch >= before.epoch && now.epoch <= before.epoch + 2, "from {} to {}", before.epoch, now.epoch);
+        assert!(!is_new || now.epoch == before.epoch + 1, "from {} to {}", before.epoch, now.epoch);
+        assert!(!(is_new && end == End::Rollback && now.epoch != before.epoch + 1), "taken back, and yet new");
+        assert_eq!(now.temporary, if is_new { job == Job::Failover } else { before.temporary });
+        self.stage.look(machine);
+        self.stage.check(machine, now);
+    }
+}
+
+impl Stage {
+    /// Which way things stand by the fence of the standby.
+    fn standing(&self) -> Standing {
+        let fence = fence(&self.standby()).unwrap();
+        let master = fence["master"].as_str().unwrap();
+        Standing {
+            master: if master.starts_with(&format!("{BACKUP}/")) { BACKUP } else { OWNER },
+            temporary: fence["temporary"].as_bool().unwrap_or_default(),
+            epoch: fence["epoch"].as_u64().unwrap(),
+        }
+    }
+
+    /// Whether a change of master stands in a fence.
+    fn is_open(&self) -> bool {
+        fence(&self.standby()).is_some_and(|fence| fence["open_change"]["kind"] == "role_change")
+    }
+
+    /// A machine that did nothing learns how things stand.
+    fn look(&self, machine: &Machine) {
+        if machine.json(&["status"])["epoch"].is_null() {
+            machine.standin(&["sync"]);
+        }
+    }
+
+    fn tips(&self) -> BTreeSet<Oid> {
+        [self.primary(), self.standby(), self.archive()].iter().flat_map(|path| refs(path).into_values()).collect()
+    }
+
+    /// (3): every tip can be reached from a repository or a rescue.
+    fn check_reachable(&self, tips: &BTreeSet<Oid>, machines: &[&Machine]) {
+        let places = [self.primary(), self.standby(), self.archive()];
+        let mut rescues: BTreeMap<PathBuf, Vec<Oid>> = BTreeMap::new();
+        for machine in machines.iter().filter(|machine| machine.state.join("standin.db").exists()) {
+            let kept = Store::open(&machine.state).unwrap().rescues(None, None).unwrap();
+            let oids = kept.iter().map(|rescue| Oid::from_str(rescue.oid.as_str()).unwrap()).collect();
+            rescues.insert(machine.state.join(REPOSITORY).join("cache.git"), oids);
+        }
+        for tip in tips {
+            let is_kept = rescues.iter().any(|(cache, kept)| {
+                let cache = Repository::open_bare(cache).unwrap();
+                kept.iter().any(|from| from == tip || cache.graph_descendant_of(*from, *tip).unwrap_or(false))
+            });
+            assert!(is_kept || places.iter().any(|path| has(path, *tip)), "(3) {tip} is lost");
+        }
+    }
+}
