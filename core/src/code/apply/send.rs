@@ -50,9 +50,10 @@ impl Sender<'_> {
         debug_assert!(rescue::are_saved(self.ctx, &view.cache, &endangered), "a tip is rescued before it is moved");
         let fence = self.next_fence(view, epoch, changes)?;
         debug_assert!(
-            view.fence.as_ref().is_none_or(|old| old.document.epoch <= fence.document.epoch
-                && same_master(&old.document.master, &fence.document.master)),
-            "nobody writes in an older epoch or for another master"
+            view.fence.as_ref().is_none_or(|old| old.document.epoch < fence.document.epoch
+                || (old.document.epoch == fence.document.epoch
+                    && same_master(&old.document.master, &fence.document.master))),
+            "nobody writes in an older epoch, or in the same one for another master"
         );
         let fence_update = Update {
             name: RefName::fence(),
