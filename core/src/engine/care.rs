@@ -1,7 +1,10 @@
 //! What a person does around the main job: decide, restore, check, keep tokens.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use standin_state::config::RepositoryConfig;
 use standin_state::lock::{self, MirrorLock};
 use standin_state::model::{MirrorId, MirrorType, RefName, RepositoryId};
 use standin_state::store::{AuditEntry, DecisionChoice, Rescue, RescueReason};
@@ -64,7 +67,16 @@ impl Engine {
     ) -> Result<Resolved> {
         let detail = format!("{name}: {choice:?}").to_lowercase();
         let decided = async {
-            let (context, _lock) = self.locked_context(repository, mirror).await?;
+            let direction = self.direction(repository)?;
+            // The fence of a master says that it is one; putting it back is no sync towards it.
+            let known = match *name == RefName::fence() && direction.master() == Some(mirror) {
+                true => direction.home,
+                false => {
+                    direction.check_target(mirror)?;
+                    direction.config
+                }
+            };
+            let (context, _lock) = self.locked_context_in(&known, mirror).await?;
             code::resolve(&context, name, choice).await
         }
         .await;
@@ -295,9 +307,16 @@ impl Engine {
     ) -> Result<(MirrorContext, MirrorLock)> {
         let direction = self.direction(repository)?;
         direction.check_target(mirror)?;
-        let known = direction.config;
-        let mirror = named(&known, mirror)?;
-        let source = self.source(&known, self.limited()).await?;
+        self.locked_context_in(&direction.config, mirror).await
+    }
+
+    async fn locked_context_in(
+        &self,
+        known: &Arc<RepositoryConfig>,
+        mirror: &MirrorId,
+    ) -> Result<(MirrorContext, MirrorLock)> {
+        let mirror = named(known, mirror)?;
+        let source = self.source(known, self.limited()).await?;
         let text = lock::holder(&self.shared.actor, self.shared.outside.clock.now());
         let lock = MirrorLock::try_acquire(&source.context.folder, &mirror.id, &text).map_err(Error::from)?;
         let context = source.context_by_hand(mirror).await?;

@@ -20,6 +20,8 @@ use crate::{Code, Error, Result, crash};
 const TRIES: u32 = 4;
 /// Wait before the second try; doubled before each further one, with up to half of it taken off at random.
 const FIRST_BACKOFF: Duration = Duration::from_millis(400);
+/// How long a host works on a request at most before it ends it by itself: ten seconds, as GitHub says.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// Redirects within the host (a renamed repository) that are followed.
 const REDIRECTS: u32 = 3;
 /// Pages of one list; GitHub's own limits need far fewer.
@@ -307,6 +309,15 @@ impl Client {
         }
     }
 
+    /// Waits until a request under way is given up. A write that was sent may be carried out later than whatever
+    /// follows, so its answer is waited for as long as the host itself takes at most.
+    async fn given_up(&self, call: &Call) {
+        self.shared.cancel.cancelled().await;
+        if call.method != Method::GET {
+            tokio::time::sleep(WRITE_LIMIT).await;
+        }
+    }
+
     /// Sends once, following redirects within the host.
     async fn send_once(
         &self,
@@ -317,9 +328,12 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
+            if self.shared.cancel.is_cancelled() {
+                return Err(Failure::Final(pace::cancelled()));
+            }
             point(call.name, "before");
             let answer = tokio::select! {
-                () = self.shared.cancel.cancelled() => return Err(Failure::Final(pace::cancelled())),
+                () = self.given_up(call) => return Err(Failure::Final(pace::cancelled())),
                 answer = self.exchange(call, &url, body, etag) => answer?,
             };
             point(call.name, "after");
