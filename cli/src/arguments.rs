@@ -78,9 +78,14 @@ pub enum Command {
         #[command(subcommand)]
         command: SentinelCommand,
     },
+    /// Rehearse a fail-over of this configuration in the sandbox, or look whether the real thing is ready
+    #[command(
+        after_help = "Exit status: 0 the drill passed, or every standby is ready; 1 it did not pass, or one is not ready."
+    )]
+    Drill(DrillArguments),
     /// Run a GitHub on this machine, to try things on
     Sandbox(SandboxArguments),
-    /// Show the main job in the sandbox, step by step, and check it
+    /// Show the main job and a fail-over in the sandbox, step by step, and check them
     Demo(DemoArguments),
 }
 
@@ -321,6 +326,19 @@ pub struct SentinelInstallArguments {
     pub tokens: bool,
     /// The standby that gets the tokens [default: the only one on GitHub]
     #[arg(long, value_name = "ID", requires = "tokens")]
+    pub mirror: Option<MirrorId>,
+}
+
+#[derive(Debug, Args)]
+pub struct DrillArguments {
+    /// Look at the real thing instead, and change nothing: freshness, values, workflows, tokens, the sentinel
+    #[arg(long, conflicts_with = "list")]
+    pub check: bool,
+    /// Show the drills that were played
+    #[arg(long)]
+    pub list: bool,
+    /// The standby that takes over [default: the first on GitHub]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["check", "list"])]
     pub mirror: Option<MirrorId>,
 }
 

@@ -4,15 +4,19 @@
 //! lines around one call of `standin_core::Engine`; [`output`] turns results and events into text or JSON. Exit
 //! status: 0 all well; 1 something failed; 2 usage or configuration; 3 a decision is needed.
 //!
-//! [`demo`] is the one thing with a story of its own: the main job, run against `standin-sandbox`.
+//! [`demo`] and [`drill`] have stories of their own, run against `standin-sandbox` in the room [`rehearsal`]: the main job
+//! and a fail-over, and a fail-over of the user's own configuration.
 
 mod arguments;
 mod commands;
 #[cfg(unix)]
 mod demo;
+mod drill;
 #[cfg(test)]
 mod hints;
 mod output;
+#[cfg(unix)]
+mod rehearsal;
 mod signals;
 mod start;
 

@@ -23,12 +23,14 @@
 //! | [`engine`], [`start`] | the door, and how a program opens it |
 //! | [`status`], [`health`] | what is known, what is found by looking |
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
+//! | [`drill`] | what a rehearsal needs and what is kept of it; whether the real thing is ready |
 //! | [`crash`] | named points at which tests end the process |
 //!
 //! No Tauri, no terminal, no window, no global state.
 
 pub mod code;
 pub mod crash;
+pub mod drill;
 pub mod engine;
 pub mod event;
 pub mod fence;

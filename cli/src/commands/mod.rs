@@ -19,6 +19,7 @@ use standin_core::{Error, Result};
 use crate::arguments::{Arguments, Command, Global};
 #[cfg(unix)]
 use crate::demo;
+use crate::drill;
 use crate::output::{self, Exit};
 use crate::signals::unless_stopped;
 use crate::start;
@@ -43,6 +44,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Token { command } => unless_stopped(tokens::token(&global, &command)).await,
         Command::Secret { command } => unless_stopped(secrets::secret(&global, &command)).await,
         Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,
+        Command::Drill(arguments) => unless_stopped(drill::drill(&global, &arguments)).await,
         #[cfg(unix)]
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,
         #[cfg(unix)]

@@ -13,7 +13,7 @@ use crate::signals::stop_asked;
 pub async fn sandbox(global: &Global, arguments: &SandboxArguments) -> Result<Exit> {
     let options = WorldOptions { latency: Duration::from_millis(arguments.latency), data: arguments.data.clone() };
     let world = World::make(&options).await?;
-    let environment = world.environment();
+    let environment = world.stage.environment();
     if global.json {
         output::json(&serde_json::json!({ "clone": world.clone_path(), "environment": environment }));
     } else {
@@ -28,7 +28,7 @@ pub async fn sandbox(global: &Global, arguments: &SandboxArguments) -> Result<Ex
         lines::print("Ctrl-C ends it.");
     }
     let waited = stop_asked().await;
-    world.stop().await;
+    world.stage.stop().await;
     waited.map(|()| Exit::Well).map_err(|error| {
         Error::new(Code::Storage, format!("Ctrl-C cannot be waited for: {error}"), "End the program by its id.")
     })

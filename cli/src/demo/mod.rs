@@ -1,9 +1,10 @@
-//! The main job, told in steps against a sandbox, each run with the real program and checked at the other side.
+//! The main job and a fail-over, told in steps against a sandbox, each run with the real program and checked at the
+//! other side.
 //!
 //! Everything lives in one temporary folder: a primary with a clone, a standby on the sandbox's GitHub, an archive
 //! in a bare git repository. Nothing outside it is read or written, the user's keychain and gh login included.
 
-mod program;
+mod failover;
 mod story;
 mod world;
 
@@ -12,24 +13,26 @@ pub use world::{World, WorldOptions};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use standin_core::{Code, Error, Result};
+use standin_core::Result;
 
 use crate::arguments::DemoArguments;
 use crate::output::Exit;
 use crate::output::lines::print;
+use crate::rehearsal::{need_tools, program};
 use crate::signals::unless_stopped;
 
 /// `standin demo`
 pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
+    need_tools()?;
     let started = Instant::now();
-    print("Standin's demo: a primary and two mirrors in a sandbox on this machine.");
+    print("Standin's demo: a primary and two mirrors in a sandbox on this machine. It takes about half a minute.");
     let world = World::make(&WorldOptions { latency: Duration::from_millis(arguments.latency), data: None }).await?;
     let told = unless_stopped(story::tell(&world)).await;
     let shown = match (&told, &arguments.window) {
         (Ok(()), Some(window)) => show(&world, window).await,
         _ => Ok(()),
     };
-    world.stop().await;
+    world.stage.stop().await;
     told?;
     shown?;
     print("");
@@ -39,25 +42,11 @@ pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
 
 /// Leaves something to do, and opens the window.
 async fn show(world: &World, window: &Path) -> Result<()> {
-    world.write("state/current.json", "{\"meta\": {\"updated_at_iso\": \"2026-02-07T06:00:00Z\"}}\n")?;
+    world.stage.write("state/current.json", "{\"meta\": {\"updated_at_iso\": \"2026-02-07T06:00:00Z\"}}\n")?;
     world.commit("Tick in the window").await?;
     world.publish().await?;
     world.set_env("RESEND_API_KEY", "re_key_for_the_window")?;
     print("");
     print("A commit and a new secret wait at the primary: press Preview to see them, Sync All Now to send them.");
-    program::window(world, window).await
-}
-
-/// The error of a claim that turned out false.
-fn broken(claim: &str, found: impl std::fmt::Display) -> Error {
-    Error::new(
-        Code::Internal,
-        format!("the demo expected that {claim}, but {found}"),
-        "This is a bug in Standin: please report it with the lines above.",
-    )
-}
-
-/// The error of something around the demo that failed.
-fn failed(what: &str, error: impl std::fmt::Display) -> Error {
-    Error::new(Code::Storage, format!("{what}: {error}"), "Mend that and start the demo again.")
+    program::window(&world.stage, window).await
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 use standin_core::Result;
 use standin_sandbox::WorkflowState;
 
-use super::broken;
-use super::program::{git, standin, standin_json};
+use super::failover;
 use super::world::{BACKUP, NAME, World};
 use crate::output::lines::print;
+use crate::rehearsal::program::{git, standin, standin_json};
+use crate::rehearsal::{broken, failed};
 
 /// Tells the whole story.
 pub async fn tell(world: &World) -> Result<()> {
@@ -16,12 +17,14 @@ pub async fn tell(world: &World) -> Result<()> {
     changed(world).await?;
     unchanged(world).await?;
     diverged(world).await?;
+    failover::tell(world).await?;
     step("The state at the end");
-    standin(world, &["status"]).await?;
+    standin(&world.stage, &["status"]).await?;
     Ok(())
 }
 
-fn step(title: &str) {
+/// Begins a step.
+pub fn step(title: &str) {
     print("");
     print(&format!("── {title}"));
 }
@@ -30,7 +33,8 @@ fn checked(claim: &str) {
     print(&format!("  ✓ checked: {claim}"));
 }
 
-fn check(holds: bool, claim: &str, found: impl std::fmt::Display) -> Result<()> {
+/// A claim that was checked, or the error that it is false.
+pub fn check(holds: bool, claim: &str, found: impl std::fmt::Display) -> Result<()> {
     if !holds {
         return Err(broken(claim, found));
     }
@@ -40,8 +44,8 @@ fn check(holds: bool, claim: &str, found: impl std::fmt::Display) -> Result<()> 
 
 async fn first_sync(world: &World) -> Result<()> {
     step("First sync: everything goes");
-    standin(world, &["plan"]).await?;
-    let ended = standin(world, &["sync"]).await?;
+    standin(&world.stage, &["plan"]).await?;
+    let ended = standin(&world.stage, &["sync"]).await?;
     check(ended.status == 0, "the first sync ends well", format!("its exit status is {}", ended.status))?;
     same_refs(world, &world.standby(), "the standby").await?;
     same_refs(world, &world.archive(), "the archive").await?;
@@ -50,18 +54,18 @@ async fn first_sync(world: &World) -> Result<()> {
     variable_is(world, "DEPLOY_MODE", "full")?;
     variable_is(world, "MIRROR_ROLE", "SLAVE")?;
     held(world)?;
-    let runs = world.sandbox.run_count(BACKUP, NAME);
+    let runs = world.stage.sandbox.run_count(BACKUP, NAME);
     check(runs == 0, "no workflow ran on the standby", format!("{runs} ran"))
 }
 
 async fn changed(world: &World) -> Result<()> {
     step("A commit, a secret and a variable change: the second sync sends only that");
-    world.write("state/current.json", "{\"meta\": {\"updated_at_iso\": \"2026-02-07T05:30:00Z\"}}\n")?;
+    world.stage.write("state/current.json", "{\"meta\": {\"updated_at_iso\": \"2026-02-07T05:30:00Z\"}}\n")?;
     let commit = world.commit("Tick").await?;
     world.publish().await?;
     world.set_env("RESEND_API_KEY", "re_new_key")?;
     world.set_env("DEPLOY_MODE", "pages")?;
-    let ended = standin(world, &["sync"]).await?;
+    let ended = standin(&world.stage, &["sync"]).await?;
     check(ended.status == 0, "the second sync ends well", format!("its exit status is {}", ended.status))?;
     same_refs(world, &world.standby(), "the standby").await?;
     secret_is(world, "RESEND_API_KEY", "re_new_key")?;
@@ -77,10 +81,11 @@ async fn changed(world: &World) -> Result<()> {
 
 async fn unchanged(world: &World) -> Result<()> {
     step("Nothing changed: the third sync sends nothing");
-    world.sandbox.clear_requests();
-    let ended = standin(world, &["sync"]).await?;
+    world.stage.sandbox.clear_requests();
+    let ended = standin(&world.stage, &["sync"]).await?;
     check(ended.status == 0, "the third sync ends well", format!("its exit status is {}", ended.status))?;
     let writes: Vec<String> = world
+        .stage
         .sandbox
         .requests()
         .iter()
@@ -101,23 +106,23 @@ async fn diverged(world: &World) -> Result<()> {
     let foreign = foreign_commit(world, &archive).await?;
     world.commit("Tick again").await?;
     world.publish().await?;
-    let ended = standin(world, &["sync"]).await?;
+    let ended = standin(&world.stage, &["sync"]).await?;
     check(ended.status == 3, "the sync asks for a decision", format!("its exit status is {}", ended.status))?;
-    let tip = git(world, &archive, &["rev-parse", "refs/heads/main"]).await?;
+    let tip = git(&world.stage, &archive, &["rev-parse", "refs/heads/main"]).await?;
     check(tip == foreign, "the foreign commit is untouched", &tip)?;
     same_refs(world, &world.standby(), "the standby (it did not wait for the archive)").await?;
-    let ended = standin(world, &["resolve", "mirror-2", "main", "overwrite"]).await?;
+    let ended = standin(&world.stage, &["resolve", "mirror-2", "main", "overwrite"]).await?;
     check(ended.status == 0, "the decision is carried out", format!("its exit status is {}", ended.status))?;
     same_refs(world, &archive, "the archive").await?;
     step("The foreign commit was saved first, and comes back byte for byte");
-    let rescues = standin_json(world, &["rescue", "list"]).await?;
+    let rescues = standin_json(&world.stage, &["rescue", "list"]).await?;
     let id = rescues[0]["id"].as_str().unwrap_or_default().to_owned();
-    standin(world, &["rescue", "list"]).await?;
-    let ended = standin(world, &["rescue", "restore", &id, "--to", "restored"]).await?;
+    standin(&world.stage, &["rescue", "list"]).await?;
+    let ended = standin(&world.stage, &["rescue", "restore", &id, "--to", "restored"]).await?;
     check(ended.status == 0, "the rescue is restored", format!("its exit status is {}", ended.status))?;
-    let tip = git(world, &archive, &["rev-parse", "refs/heads/restored"]).await?;
+    let tip = git(&world.stage, &archive, &["rev-parse", "refs/heads/restored"]).await?;
     check(tip == foreign, "branch `restored` is the very commit", &tip)?;
-    let text = git(world, &archive, &["show", "refs/heads/restored:NOTES.md"]).await?;
+    let text = git(&world.stage, &archive, &["show", "refs/heads/restored:NOTES.md"]).await?;
     check(text == "A note that only the archive has.", "its file is as it was", &text)
 }
 
@@ -125,20 +130,22 @@ async fn diverged(world: &World) -> Result<()> {
 async fn foreign_commit(world: &World, archive: &Path) -> Result<String> {
     let folder = archive.with_file_name("somebody");
     let path = folder.to_string_lossy();
-    git(world, archive, &["clone", "-q", &archive.to_string_lossy(), &path]).await?;
+    git(&world.stage, archive, &["clone", "-q", &archive.to_string_lossy(), &path]).await?;
     std::fs::write(folder.join("NOTES.md"), "A note that only the archive has.\n")
-        .map_err(|error| super::failed("a file cannot be written", error))?;
-    git(world, &folder, &["add", "NOTES.md"]).await?;
+        .map_err(|error| failed("a file cannot be written", error))?;
+    git(&world.stage, &folder, &["add", "NOTES.md"]).await?;
     let author = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"];
     let arguments: Vec<&str> = author.iter().copied().chain(["commit", "-q", "-m", "Note"]).collect();
-    git(world, &folder, &arguments).await?;
-    git(world, &folder, &["push", "-q", "origin", "main"]).await?;
-    git(world, &folder, &["rev-parse", "HEAD"]).await
+    git(&world.stage, &folder, &arguments).await?;
+    git(&world.stage, &folder, &["push", "-q", "origin", "main"]).await?;
+    git(&world.stage, &folder, &["rev-parse", "HEAD"]).await
 }
 
-async fn same_refs(world: &World, repository: &Path, name: &str) -> Result<()> {
+/// Branches and tags of a mirror are the primary's.
+pub async fn same_refs(world: &World, repository: &Path, name: &str) -> Result<()> {
     let list = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"];
-    let (ours, theirs) = (git(world, &world.primary(), &list).await?, git(world, repository, &list).await?);
+    let (ours, theirs) =
+        (git(&world.stage, &world.primary(), &list).await?, git(&world.stage, repository, &list).await?);
     let theirs: Vec<&str> = theirs.lines().filter(|line| !line.ends_with("refs/heads/restored")).collect();
     check(
         !ours.is_empty() && ours.lines().eq(theirs.iter().copied()),
@@ -148,7 +155,7 @@ async fn same_refs(world: &World, repository: &Path, name: &str) -> Result<()> {
 }
 
 fn secret_is(world: &World, name: &str, value: &str) -> Result<()> {
-    let opened = world.sandbox.secret_value(BACKUP, NAME, name);
+    let opened = world.stage.sandbox.secret_value(BACKUP, NAME, name);
     check(
         opened.as_deref() == Some(value.as_bytes()),
         &format!("secret {name} opens to the value of .env"),
@@ -157,7 +164,7 @@ fn secret_is(world: &World, name: &str, value: &str) -> Result<()> {
 }
 
 fn variable_is(world: &World, name: &str, value: &str) -> Result<()> {
-    let found = world.sandbox.variable(BACKUP, NAME, name);
+    let found = world.stage.sandbox.variable(BACKUP, NAME, name);
     check(
         found.as_deref() == Some(value),
         &format!("variable {name} is {value}"),
@@ -167,6 +174,7 @@ fn variable_is(world: &World, name: &str, value: &str) -> Result<()> {
 
 fn held(world: &World) -> Result<()> {
     let active: Vec<String> = world
+        .stage
         .sandbox
         .workflows(BACKUP, NAME)
         .into_iter()
@@ -178,9 +186,9 @@ fn held(world: &World) -> Result<()> {
 
 /// The changes of a mirror's last run, as `aspect name`, the fence left out.
 async fn last_changes(world: &World, mirror: &str) -> Result<Vec<String>> {
-    let runs = standin_json(world, &["history", "--mirror", mirror, "--limit", "1"]).await?;
+    let runs = standin_json(&world.stage, &["history", "--mirror", mirror, "--limit", "1"]).await?;
     let id = runs[0]["id"].as_str().unwrap_or_default().to_owned();
-    let run = standin_json(world, &["history", &id]).await?;
+    let run = standin_json(&world.stage, &["history", &id]).await?;
     let mut names: Vec<String> = run["changes"]
         .as_array()
         .into_iter()

@@ -62,7 +62,10 @@ impl Engine {
 
     /// Reads the fences of the standbys, so that what another machine or the sentinel did is known. One that cannot be
     /// read shows when its mirror is looked at.
-    async fn learn_who_is_master(&self, home: &Arc<RepositoryConfig>) -> Result<Vec<(MirrorId, Result<()>)>> {
+    pub(super) async fn learn_who_is_master(
+        &self,
+        home: &Arc<RepositoryConfig>,
+    ) -> Result<Vec<(MirrorId, Result<()>)>> {
         let source = self.source(home, self.limited()).await?;
         let reads = observer::standbys(home).map(|mirror| {
             let (source, mirror) = (source.clone(), Arc::new(mirror.clone()));

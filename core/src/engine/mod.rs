@@ -4,6 +4,7 @@
 //! test, keep tokens); `health` judges the master and looks at the mirrors. Nothing here prints, and nothing here knows who calls.
 
 mod care;
+mod drill;
 mod health;
 mod in_step;
 mod roles;

@@ -15,7 +15,7 @@ use crate::fence::{Document, same_master};
 use crate::github::{Answer, Call, Client, Memory};
 use crate::run::{SharedSource, SourceContext};
 use crate::tokens::Token;
-use crate::{Code, Error, Result};
+use crate::{Code, Result};
 
 /// A look waits no longer for a limit of the host: it says that there is one.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -214,11 +214,15 @@ fn reply(answer: &Result<Answer>) -> Reply {
                 _ => Reply::Odd(words),
             }
         }
-        Err(Error { code: Code::RateLimited, message, .. }) => Reply::Limited(message.clone()),
-        Err(Error { code: Code::HostFailed | Code::Network | Code::TimedOut, message, .. }) => {
-            Reply::Ill(message.clone())
+        Err(error) => {
+            // Without what was being done, which the verdict says in its own way.
+            let words = error.message.split_once(": ").map_or(error.message.as_str(), |(_, words)| words).to_owned();
+            match error.code {
+                Code::RateLimited => Reply::Limited(words),
+                Code::HostFailed | Code::Network | Code::TimedOut => Reply::Ill(words),
+                _ => Reply::Odd(words),
+            }
         }
-        Err(error) => Reply::Odd(error.message.clone()),
     }
 }
 

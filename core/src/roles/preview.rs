@@ -73,6 +73,10 @@ pub struct RolePlan {
     pub enables: Vec<String>,
     /// What would come home in a hand-back.
     pub hand_back: Option<HandBack>,
+    /// Repositories of the change on which Actions are switched off, so that no workflow runs there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub actions_off: Vec<String>,
     /// What never travels.
     pub never_travels: Vec<String>,
     /// Why it cannot start; empty when it can.
@@ -102,6 +106,7 @@ impl RolePlan {
             missing_workflows: Vec::new(),
             enables: Vec::new(),
             hand_back: None,
+            actions_off: Vec::new(),
             never_travels: NEVER_TRAVELS.map(str::to_owned).to_vec(),
             blockers: Vec::new(),
             notices: Vec::new(),
@@ -183,10 +188,13 @@ async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<RepositoryI
         ));
     }
     match client.actions_settings(slug).await {
-        Ok(settings) if !settings.enabled() => plan.notices.push(Notice {
-            message: format!("Actions are switched off on {slug}: no workflow runs there, whatever its role"),
-            hint: "Switch them on in the settings of the repository.".to_owned(),
-        }),
+        Ok(settings) if !settings.enabled() => {
+            plan.actions_off.push(slug.to_string());
+            plan.notices.push(Notice {
+                message: format!("Actions are switched off on {slug}: no workflow runs there, whatever its role"),
+                hint: "Switch them on in the settings of the repository.".to_owned(),
+            });
+        }
         Ok(_) => {}
         Err(error) if matches!(error.code, Code::Forbidden | Code::RepositoryNotFound) => plan.notices.push(Notice {
             message: format!("the token for {slug} may not read the Actions settings, so that they are not known"),
