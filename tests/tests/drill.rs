@@ -100,6 +100,29 @@ fn a_drill_tells_what_would_have_been_missing() {
 }
 
 #[test]
+fn without_a_sync_the_code_is_the_clones_and_a_heartbeat_of_long_ago_is_made_fresh() {
+    let world = World::new(PROGRAM);
+    let tip = refs(&world.primary())[&branch("main")];
+    let old = json!({"meta": {"updated_at_iso": "2026-01-01T00:00:00Z"}}).to_string();
+    world.publish(&branch("main"), Some(world.commit(Some(tip), &[("state/current.json", &old)])));
+    let clone = git2::Repository::open(world.clone_path()).unwrap();
+    let mut from = clone.remote_anonymous(world.primary().to_str().unwrap()).unwrap();
+    from.fetch(&["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"], None, None).unwrap();
+    clone.reference_symbolic("refs/remotes/origin/HEAD", "refs/remotes/origin/main", true, "").unwrap();
+    let config = world.folder().join("standin.toml");
+    let heartbeat = r#"heartbeat = { path = "state/current.json", field = "meta.updated_at_iso", max_age = "2h" }"#;
+    let text = format!("[[repository]]\nid = \"orchestrator\"\nsource = \"{OWNER}/{NAME}\"\n{heartbeat}\n");
+    std::fs::write(&config, text).unwrap();
+    let machine = world.machine().with("STANDIN_CONFIG", config.display().to_string());
+    let (code, report) = drill(&machine, &[]);
+    assert_eq!((code, &report["passed"]), (0, &json!(true)), "{report:#}");
+    assert!(report["phases"][0]["detail"].as_str().unwrap().starts_with("5 branches and tags"), "{report:#}");
+    let watching = report["phases"][1]["detail"].as_str().unwrap();
+    assert!(watching.contains("its heartbeat is"), "{watching}");
+    assert_finding(&report["missing"], "failed mirror-1:", "it was never synced");
+}
+
+#[test]
 fn what_cannot_be_rehearsed_gets_a_clear_answer() {
     let mut world = World::new(PROGRAM);
     let machine = world.machine();
@@ -212,7 +235,10 @@ fn what_stands_in_the_way_is_found_with_its_mend() {
     watched.world.set("MIRROR_1_TOKEN", Some(&good));
 
     watched.master_down();
-    assert_finding(&look(&watched), "failed source:", "");
+    let (code, ready) = drill(&watched.machine, &["--check"]);
+    assert_eq!((code, &ready["ready"]), (1, &json!(false)), "{ready:#}");
+    assert_eq!(ready["standbys"][0]["ready"], true, "the standby itself could take over: {ready:#}");
+    assert_finding(&ready["findings"], "failed source:", "502");
     watched.master_back();
     let (code, ready) = drill(&watched.machine, &["--check"]);
     assert_eq!(code, 0, "{ready:#}");

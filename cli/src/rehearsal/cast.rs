@@ -97,6 +97,15 @@ impl Cast<'_> {
         self.stage.sandbox.clear_faults();
     }
 
+    /// Ends the runs that the sandbox counted and does not carry out, as they would have ended by themselves.
+    pub fn end_runs(&self) {
+        for Spot { owner, name } in [&self.master, &self.standby] {
+            for run in self.stage.sandbox.runs(owner, name) {
+                self.stage.sandbox.cancel_run(owner, name, run.id);
+            }
+        }
+    }
+
     /// Lets time pass until the sentinel has made the standby `TEMPORARY_MASTER`; tells each check.
     ///
     /// # Errors

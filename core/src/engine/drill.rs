@@ -1,5 +1,7 @@
 //! Drills: what is rehearsed, what is kept of it, and whether the real thing is ready.
 
+use std::collections::HashSet;
+
 use standin_state::config::RepositoryConfig;
 use standin_state::model::{Health, MirrorId, RepositoryId};
 
@@ -96,6 +98,8 @@ impl Engine {
                 finding.severity == Health::Failed && finding.place.as_ref().is_none_or(|at| *at == standby.mirror)
             });
         }
+        let mut told = HashSet::new();
+        ready.findings.retain(|finding| told.insert((finding.place.clone(), finding.message.clone())));
         ready.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         ready.ready =
             !ready.standbys.is_empty() && !ready.findings.iter().any(|finding| finding.severity == Health::Failed);
