@@ -73,6 +73,21 @@ fn the_whole_way_there_and_back_loses_nothing() {
 }
 
 #[test]
+fn what_it_kept_is_brought_home_from_a_machine() {
+    let watched = Watched::new(PROGRAM);
+    promoted(&watched);
+    let work = watched.work_on("main");
+    master_moves(&watched, "master.txt");
+    watched.master_back();
+    watched.checks(2);
+    watched.assert_slave();
+    let ran = watched.machine.standin(&["demote", "mirror-1", "--yes"]);
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+    let home = refs(&watched.world.primary());
+    assert_eq!(home.get("refs/heads/standin/handback-2/main"), Some(&work), "{}", ran.all());
+}
+
+#[test]
 fn without_work_on_the_standby_nothing_is_parked_and_the_latest_is_pulled() {
     let watched = Watched::new(PROGRAM);
     promoted(&watched);

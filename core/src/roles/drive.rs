@@ -62,7 +62,7 @@ impl Driver<'_> {
             }
             entry.keep(store, entry.change.begun())?;
             self.tell(&entry.change, &step, RoleStepState::Started, "", None);
-            match self.with_retries(&entry.change, &step).await {
+            match self.with_retries(&entry.change, &step).await.or_else(|error| self.done_without(&step, error)) {
                 Ok(detail) => self.tell(&entry.change, &step, RoleStepState::Done, &detail, None),
                 Err(error) => {
                     self.tell(&entry.change, &step, RoleStepState::Failed, "", Some(&error));
@@ -72,6 +72,20 @@ impl Driver<'_> {
             entry.keep(store, entry.change.done())?;
         }
         Ok(())
+    }
+
+    /// The state file is there for those who read it. A change does not stay open for it, nor a way back to a master that
+    /// is still gone.
+    fn done_without(&self, step: &Step, error: Error) -> Result<String> {
+        let stops = matches!(error.code, Code::Cancelled | Code::RoleChangeOpen | Code::FencedOff | Code::TwoMasters);
+        if stops || *step != Step::StateFile {
+            return Err(error);
+        }
+        self.notice(
+            format!("the state file does not say who is master now: {}", error.message),
+            "The next change of master writes it.",
+        );
+        Ok("not written".to_owned())
     }
 
     async fn with_retries(&self, change: &Change, step: &Step) -> Result<String> {
@@ -235,7 +249,7 @@ impl Driver<'_> {
         if let Ok(Some(name)) = self.lacking(change).await {
             self.notice(
                 format!("{name} of {} was pushed to after the last sync; {} does not have it", change.old, change.new),
-                "It shows as diverged with the next sync, and is kept until you decide with `standin resolve`.",
+                "It shows as diverged with the next sync, and is kept until you decide.",
             );
         }
     }

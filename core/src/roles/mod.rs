@@ -7,12 +7,14 @@
 //! | [`preview`] | what a change would do and what would be missing |
 //! | `parts`, `journal`, `drive` | who takes part, what is written down, carrying it out step after step |
 //! | `site` | reading and moving the fence of one repository |
+//! | `homecoming` | what a standby parked that stepped back by itself |
 //! | `workflows`, [`quiesce`], [`handback`], [`state_file`] | what single steps do |
 //! | [`words`] | what changes and steps are called before a person |
 
 pub mod direction;
 pub(crate) mod drive;
 pub mod handback;
+pub(crate) mod homecoming;
 pub(crate) mod journal;
 pub mod machine;
 mod moves;

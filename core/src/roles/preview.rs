@@ -87,7 +87,7 @@ pub struct RolePlan {
 
 impl RolePlan {
     /// What is known without asking anybody.
-    fn begin(parts: &Parts, change: &Change) -> Self {
+    pub(crate) fn begin(parts: &Parts, change: &Change) -> Self {
         Self {
             repository: parts.direction.home.id.clone(),
             mirror: parts.standby.id.clone(),

@@ -39,13 +39,17 @@ pub fn step(change: &Change, step: &Step) -> String {
 
 /// How an open change is shown: what it does, how far it has come as far as is known here, and how to go on.
 pub fn open(change: &Change, mirror: &MirrorId) -> String {
-    let command = if change.kind == Kind::Demote { "demote" } else { "promote" };
+    let ways = if change.kind == Kind::Demote {
+        format!(
+            "`standin demote {mirror} --resume` goes on with it, `standin demote {mirror} --rollback` takes it back."
+        )
+    } else {
+        format!(
+            "`standin promote {mirror} --resume` goes on with it, `standin promote {mirror} --rollback` takes it back."
+        )
+    };
     let next = change.next().map_or_else(String::new, |next| {
         format!(" Next, of {} steps, is {}: {}.", change.steps().len(), change.position + 1, step(change, &next))
     });
-    format!(
-        "A role change is open: {}.{next} `standin {command} {mirror} --resume` goes on with it, `standin {command} {mirror} \
-         --rollback` takes it back.",
-        headline(change)
-    )
+    format!("A role change is open: {}.{next} {ways}", headline(change))
 }

@@ -1,5 +1,6 @@
 //! Changes of master: preview, start, resume, roll back.
 
+mod homecoming;
 mod prepare;
 mod settle;
 
@@ -88,6 +89,9 @@ impl Engine {
     /// [`Code::Usage`] for what makes no sense, such as promoting the master; [`Code::RoleChangeOpen`] while one is
     /// open. What keeps it from starting is in the plan.
     pub async fn role_plan(&self, request: &RoleRequest) -> Result<RolePlan> {
+        if let Some((parts, hand_back)) = self.homecoming(request, self.limited()).await? {
+            return Ok(Self::homecoming_plan(&parts, hand_back));
+        }
         let (parts, mut change) = self.prepare(request, self.limited()).await?;
         // What cannot be read now keeps it from starting, and the preview says why.
         if remember_workflows(&parts, &mut change).await.is_err() {
@@ -154,6 +158,9 @@ impl Engine {
     }
 
     async fn start_change(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<RoleOutcome> {
+        if let Some((parts, hand_back)) = self.homecoming(request, cancel.clone()).await? {
+            return self.bring_home(parts, &hand_back, request).await;
+        }
         let (mut parts, mut change) = self.prepare(request, cancel.clone()).await?;
         let plan = preview::compute(&parts, &change).await?;
         if let Some(blocker) = plan.blockers.into_iter().next() {

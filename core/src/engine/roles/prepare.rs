@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// Reads the fences of both, and whether the configured source answers.
-    async fn look_for_master(&self, parts: &Parts) -> Master {
+    pub(super) async fn look_for_master(&self, parts: &Parts) -> Master {
         let standby = parts.site(&parts.standby_site());
         if let Ok(standby) = standby
             && let Err(error) = roles::read_fence(standby).await
@@ -69,7 +69,7 @@ impl Engine {
         }
     }
 
-    fn refuse_open(&self, parts: &Parts) -> Result<()> {
+    pub(super) fn refuse_open(&self, parts: &Parts) -> Result<()> {
         let report = status::report(&self.shared.store, &parts.home.context.folder, &parts.direction.home)?;
         match report.open_change {
             Some(open) if open.kind == roles::KIND => Err(Error::new(
