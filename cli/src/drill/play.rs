@@ -166,7 +166,7 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
         commits.extend(cast.tips(&cast.master).await?);
         cast.hand_back(&["--config", "standin.toml"]).await?;
         self.ended(
-            "the master returned: handed back with `standin demote`",
+            "the master returned: handed back",
             format!("{} is MASTER and {} SLAVE again", cast.master, cast.standby),
             None,
         );
