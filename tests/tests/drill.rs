@@ -62,7 +62,7 @@ fn a_drill_plays_the_whole_story_and_the_real_thing_hears_nothing_of_it() {
             "brought the standby in step, the sentinel watching",
             "took the master down: the sentinel made the standby TEMPORARY_MASTER",
             "worked on both sides",
-            "the master returned: handed back with `standin demote`",
+            "the master returned: handed back",
             "compared both sides",
         ]
     );
