@@ -239,6 +239,7 @@ impl Engine {
         if let Some(cause) = &error
             && is_final(cause)
             && entry.change.reached > 0
+            && entry.change.direction == roles::machine::Direction::Forward
         {
             let back = entry.change.turn_back();
             entry.keep(store, back)?;
