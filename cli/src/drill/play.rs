@@ -15,7 +15,7 @@ use crate::rehearsal::{Cast, Stage, broken};
 /// Plays a drill, tells each phase as it ends, and reports. What went wrong is in the report.
 pub async fn play(setup: &Setup, told: impl FnMut(&DrillPhase)) -> DrillReport {
     let (begun, at_iso) = (Instant::now(), Timestamp::now());
-    let mut play = Play { setup, told, phases: Vec::new(), missing: setup.missing.clone(), since: Instant::now() };
+    let mut play = Play { setup, told, phases: Vec::new(), missing: setup.all_missing(), since: Instant::now() };
     let error = match build::stage(setup).await {
         Ok(stage) => {
             let ended = play.all(&stage).await;
@@ -189,6 +189,10 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
         if !lost.is_empty() {
             return Err(lost_commits(&lost));
         }
+        // The hand-back ends with a commit to the state file, where there is one.
+        quietly(cast.stage, &["--config", "standin.toml", "sync", "--yes"], None)
+            .await?
+            .well("the sync after the hand-back failed")?;
         if cast.refs(&cast.master).await? != cast.refs(&cast.standby).await? {
             return Err(broken("the standby is in step with the master again", "it is not"));
         }

@@ -10,7 +10,6 @@ use standin_state::store::Store;
 
 use super::DrillFinding;
 use crate::git::Cache;
-use crate::roles::direction::Direction;
 use crate::{Code, Error, Result, observer};
 
 /// A standby is called stale after so many hours without a sync.
@@ -43,8 +42,32 @@ pub struct Setup {
     pub sentinel: SentinelSettings,
     /// The workflow states at the master when they were last read.
     pub workflows: BTreeMap<String, String>,
-    /// What would be missing on the day, as far as it is known without asking.
+    /// Names of secrets that have none.
+    pub valueless: BTreeSet<String>,
+    /// What else would be missing on the day, as far as it is known without asking.
     pub missing: Vec<DrillFinding>,
+}
+
+impl Setup {
+    /// Says that these secrets have values after all.
+    pub(crate) fn has_values(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            self.valueless.retain(|known| !known.eq_ignore_ascii_case(&name));
+            self.secrets.insert(name);
+        }
+    }
+
+    /// All that would be missing on the day, as far as it is known without asking.
+    pub fn all_missing(&self) -> Vec<DrillFinding> {
+        let valueless = self.valueless.iter().map(|name| {
+            DrillFinding::failed(
+                None,
+                format!("the secret {name} has no value here, so that no standby gets it"),
+                format!("Put it into `.env`, or keep it with `standin secret set {name}`."),
+            )
+        });
+        valueless.chain(self.missing.iter().cloned()).collect()
+    }
 }
 
 /// A mirror of the rehearsal.
@@ -83,11 +106,10 @@ impl CodeFrom {
 pub(crate) fn gather(
     store: &Store,
     folder: &Path,
-    direction: &Direction,
+    home: &RepositoryConfig,
     wanted: Option<&MirrorId>,
     now: Timestamp,
 ) -> Result<Setup> {
-    let home = &*direction.home;
     let Source::GitHub(master) = &home.source else {
         return Err(Error::new(
             Code::Usage,
@@ -110,6 +132,7 @@ pub(crate) fn gather(
         heartbeat: home.heartbeat.clone(),
         sentinel: home.sentinel.clone(),
         workflows: store.source_workflows(&home.id)?,
+        valueless: home.secrets.missing.clone(),
         missing: missing(store, home, &standby, now)?,
         standby,
     })
@@ -194,18 +217,7 @@ fn first_of(names: &[&RefName]) -> Option<String> {
 
 /// What would be missing, as far as it is known here.
 fn missing(store: &Store, home: &RepositoryConfig, standby: &MirrorId, now: Timestamp) -> Result<Vec<DrillFinding>> {
-    let mut missing: Vec<DrillFinding> = home
-        .secrets
-        .missing
-        .iter()
-        .map(|name| {
-            DrillFinding::failed(
-                None,
-                format!("the secret {name} has no value here, so that no standby gets it"),
-                format!("Put it into `.env`, or keep it with `standin secret set {name}`."),
-            )
-        })
-        .collect();
+    let mut missing = Vec::new();
     let memory = store.mirror_memory(&home.id, standby)?;
     let code = memory.aspects.get(&Aspect::Code);
     let sync = format!("`standin sync --mirror {standby}` brings it in step.");

@@ -24,8 +24,12 @@ impl Engine {
     /// As [`Engine::repository`]; where there is nothing to rehearse, or no code on this machine.
     pub fn drill_setup(&self, repository: Option<&RepositoryId>, mirror: Option<&MirrorId>) -> Result<Setup> {
         let direction = self.direction(repository)?;
-        let now = self.shared.outside.clock.now();
-        setup::gather(&self.shared.store, &self.folder(&direction.home.id), &direction, mirror, now)
+        let (home, now) = (&direction.home, self.shared.outside.clock.now());
+        let mut setup = setup::gather(&self.shared.store, &self.folder(&home.id), home, mirror, now)?;
+        // Names in the vault are readable without its key; values are not asked for.
+        let kept = self.vault().names(&home.id)?;
+        setup.has_values(kept.into_iter().filter(|name| home.takes_from_vault(name)));
+        Ok(setup)
     }
 
     /// Keeps a drill that was played, in the history and in the audit trail.
@@ -85,7 +89,7 @@ impl Engine {
         }
         let standbys: Vec<_> = observer::standbys(&home).cloned().collect();
         if standbys.is_empty() {
-            setup::gather(&self.shared.store, &self.folder(&home.id), &direction, None, ready.at_iso)?;
+            setup::gather(&self.shared.store, &self.folder(&home.id), &home, None, ready.at_iso)?;
         }
         for mirror in &standbys {
             let plan = self.plan_of(&home.id, &mirror.id, &direction).await;

@@ -103,7 +103,7 @@ impl Engine {
         Arc::new(repository)
     }
 
-    fn vault(&self) -> Vault {
+    pub(super) fn vault(&self) -> Vault {
         Vault::new(&self.shared.state_dir, self.shared.outside.keychain.clone())
     }
 }

@@ -78,6 +78,10 @@ enables: Array<string>,
  */
 hand_back: HandBack | null, 
 /**
+ * Repositories of the change on which Actions are switched off, so that no workflow runs there.
+ */
+actions_off?: Array<string>, 
+/**
  * What never travels.
  */
 never_travels: Array<string>, 
