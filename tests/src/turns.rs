@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use git2::{Oid, Repository};
 use standin_core::state::store::Store;
-use standin_sandbox::Effect;
+use standin_sandbox::RepositoryState;
 
-use crate::cli::{BACKUP, Machine, OWNER, STANDBY, refs};
+use crate::cli::{BACKUP, Machine, NAME, OWNER, STANDBY, refs};
 use crate::stage::{REPOSITORY, Stage, Standing, fence, has};
 
 /// The signal by which a process ends itself.
@@ -94,20 +94,23 @@ pub fn points(program: &'static str, job: Job, choice: fn(&str) -> bool) -> Vec<
     points
 }
 
-/// Plays all trials, on as few stages as they need. Fails with all that did not end well.
-pub fn play(program: &'static str, job: Job, trials: &[Trial]) {
-    let mut failures = Vec::new();
+/// Plays all trials, on as few stages as they need; how many were killed twice. Fails with all that did not end well.
+pub fn play(program: &'static str, job: Job, trials: &[Trial]) -> usize {
+    let (mut failures, mut twice) = (Vec::new(), 0);
     let mut play: Option<Play> = None;
     for trial in trials {
         let mut now = play.take().filter(|play| play.rounds < ROUNDS).unwrap_or_else(|| Play::new(program));
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             now.prepare(job);
-            now.attempt(job, trial);
+            let died_twice = now.attempt(job, trial);
             now.rounds += 1;
-            now
+            (now, died_twice)
         }));
         match tried {
-            Ok(now) => play = Some(now),
+            Ok((now, died_twice)) => {
+                play = Some(now);
+                twice += usize::from(died_twice);
+            }
             Err(panic) => {
                 let owned = panic.downcast_ref::<String>().cloned();
                 let words = owned.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -116,6 +119,7 @@ pub fn play(program: &'static str, job: Job, trials: &[Trial]) {
         }
     }
     assert!(failures.is_empty(), "{} of {} trials:\n\n{}", failures.len(), trials.len(), failures.join("\n\n"));
+    twice
 }
 
 impl Play {
@@ -147,22 +151,22 @@ impl Play {
 
     /// Does something while the world is as the job means it.
     fn during<T>(&self, job: Job, what: impl FnOnce(&Stage) -> T) -> T {
-        let gone = job == Job::Failover;
-        let faults = gone.then(|| self.stage.fail(OWNER, &Effect::Status { status: 503, retry_after: None }));
+        // As when the account was suspended: nobody tries again and again, as with a host that is ill.
+        let state = if job == Job::Failover { RepositoryState::Hidden } else { RepositoryState::Live };
+        self.stage.sandbox.set_repository_state(OWNER, NAME, state);
         let done = what(&self.stage);
-        if let Some(faults) = faults {
-            self.stage.heal(faults);
-        }
+        self.stage.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Live);
         done
     }
 
-    fn attempt(&self, job: Job, trial: &Trial) {
+    /// Whether ending it was killed as well.
+    fn attempt(&self, job: Job, trial: &Trial) -> bool {
         let stage = &self.stage;
         let before = stage.standing();
         let tips = stage.tips();
         let crashed = &stage.machine;
         let other = stage.another();
-        self.during(job, |stage| {
+        let died_twice = self.during(job, |stage| {
             let ran = crashed.with("STANDIN_CRASH_AT", &trial.point).standin(&job.arguments());
             assert_eq!(ran.status.signal(), Some(ABORTED), "it was to die, but: {}", ran.all());
             stage.settle();
@@ -179,16 +183,20 @@ impl Play {
                 assert!(seen["detail"].as_str().unwrap().contains("--resume"), "{seen}");
             }
             let end = job.ended(trial.end);
+            let mut died_twice = false;
             if let Some(again) = &trial.again {
-                mender.with("STANDIN_CRASH_AT", again).standin(&end);
+                let ran = mender.with("STANDIN_CRASH_AT", again).standin(&end);
+                died_twice = ran.status.signal() == Some(ABORTED);
                 stage.settle();
                 stage.check_reachable(&tips, &[crashed, &other]);
             }
             let ended = mender.standin(&end);
             let nothing_left = ended.code() == 2 && ended.all().contains("no role change is open");
             assert!(ended.code() == 0 || nothing_left, "{}: {}", end.join(" "), ended.all());
+            died_twice
         });
-        let mender = if trial.from == From::Elsewhere { &other } else { crashed };
+        // Elsewhere nothing is known of a change that never came to a fence.
+        let mender = if trial.from == From::Elsewhere && other.state.exists() { &other } else { crashed };
         self.check(job, before, trial.end, mender);
         stage.check_reachable(&tips, &[crashed, &other]);
         // The machine that was killed comes back, and knows what became of it; everything is in step after.
@@ -196,8 +204,11 @@ impl Play {
         let ran = if first.code() == 0 { first } else { crashed.standin(&["sync"]) };
         let diverged = ran.code() == 3 && before.temporary;
         assert!(ran.code() == 0 || diverged, "a sync after: {}", ran.all());
-        self.check(job, before, trial.end, crashed);
+        if trial.from == From::Elsewhere {
+            self.check(job, before, trial.end, crashed);
+        }
         stage.check_reachable(&tips, &[crashed, &other]);
+        died_twice
     }
 
     /// One master, the old or the new, in an epoch that fits.
@@ -208,7 +219,6 @@ impl Play {
         assert!(!is_new || now.epoch == before.epoch + 1, "from {} to {}", before.epoch, now.epoch);
         assert!(!(is_new && end == End::Rollback && now.epoch != before.epoch + 1), "taken back, and yet new");
         assert_eq!(now.temporary, if is_new { job == Job::Failover } else { before.temporary });
-        self.stage.look(machine);
         self.stage.check(machine, now);
     }
 }
@@ -228,13 +238,6 @@ impl Stage {
     /// Whether a change of master stands in a fence.
     fn is_open(&self) -> bool {
         fence(&self.standby()).is_some_and(|fence| fence["open_change"]["kind"] == "role_change")
-    }
-
-    /// A machine that did nothing learns how things stand.
-    fn look(&self, machine: &Machine) {
-        if machine.json(&["status"])["epoch"].is_null() {
-            machine.standin(&["sync"]);
-        }
     }
 
     fn tips(&self) -> BTreeSet<Oid> {

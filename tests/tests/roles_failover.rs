@@ -120,8 +120,9 @@ fn what_only_the_cache_had_of_the_master_is_kept_and_can_be_restored() {
     let kept = rescues.as_array().unwrap().iter().find(|rescue| rescue["oid"] == seen.to_string());
     let kept = kept.unwrap_or_else(|| panic!("{seen} is not kept: {rescues}"));
     assert_eq!((&kept["reason"], &kept["mirror"]), (&"turned".into(), &"source".into()), "{kept}");
-    let cache = stage.machine.state.join("ada.orchestrator/cache.git");
-    assert!(git2::Repository::open_bare(cache).unwrap().find_commit(seen).is_ok());
+    assert!(!has(&stage.standby(), seen));
+    stage.run(0, &["rescue", "restore", kept["id"].as_str().unwrap()]);
+    assert!(has(&stage.standby(), seen), "the new master has it under a name of its own: {:?}", refs(&stage.standby()));
 }
 
 #[test]

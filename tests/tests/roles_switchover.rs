@@ -46,6 +46,8 @@ fn a_promotion_brings_everything_along_and_a_demotion_brings_it_back() {
 
     stage.demote();
     stage.check(&stage.machine, at(OWNER, 3));
+    assert_eq!(fence(&stage.primary()).unwrap()["epoch"], 3, "the master says so itself");
+    assert_eq!(stage.role(OWNER).as_deref(), Some("MASTER"));
     stage.sync(0);
     stage.check(&stage.machine, at(OWNER, 3));
     stage.check_same(&stage.primary(), &stage.standby());
