@@ -197,7 +197,8 @@ async fn resolve_fence(ctx: &MirrorContext, choice: DecisionChoice) -> Result<Re
                     "`{}` is master of `{mirror}` from epoch {}, sequence {} on",
                     document.master, document.epoch, document.sequence
                 ),
-                needs_sync: true,
+                // Nothing is synced towards a master.
+                needs_sync: !fence::same_master(&document.master, &ctx.mirror.target.display()),
             })
         }
     }
