@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -100,9 +100,10 @@ pub(super) fn start(shared: &Shared, request: &Request, push_dir: Option<&Path>)
         let login = request.caller.login.as_deref().unwrap_or_default();
         command.env("REMOTE_USER", login);
     }
+    // No CONTENT_LENGTH: told one, http-backend asks an input that ended before it for more for ever, so one whose sandbox was
+    // killed would never end. Without it, the end of the input is the end.
     for (header, variable) in [
         (CONTENT_TYPE, "CONTENT_TYPE"),
-        (CONTENT_LENGTH, "CONTENT_LENGTH"),
         (CONTENT_ENCODING, "HTTP_CONTENT_ENCODING"),
         (HeaderName::from_static("git-protocol"), "GIT_PROTOCOL"),
     ] {
