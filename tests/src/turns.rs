@@ -171,7 +171,7 @@ impl Play {
         let tips = stage.tips();
         let crashed = &stage.machine;
         let other = stage.another();
-        let died_twice = self.during(job, |stage| {
+        let (died_twice, nothing_left) = self.during(job, |stage| {
             let ran = crashed.with("STANDIN_CRASH_AT", &trial.point).standin(&job.arguments());
             if ran.status.signal() != Some(ABORTED) {
                 assert_eq!(ran.code(), 0, "it was to die, but: {}", ran.all());
@@ -201,18 +201,19 @@ impl Play {
             let ended = mender.standin(&end);
             let nothing_left = ended.code() == 2 && ended.all().contains("no role change is open");
             assert!(ended.code() == 0 || nothing_left, "{}: {}", end.join(" "), ended.all());
-            Some(died_twice)
+            Some((died_twice, nothing_left))
         })?;
-        // Elsewhere nothing is known of a change that never came to a fence.
-        let mender = if trial.from == From::Elsewhere && other.state.exists() { &other } else { crashed };
-        self.check(job, before, trial.end, mender);
+        // Where nothing was left to end, the sync that comes next is what is looked at.
+        if !nothing_left {
+            self.check(job, before, trial.end, if trial.from == From::Elsewhere { &other } else { crashed });
+        }
         stage.check_reachable(&tips, &[crashed, &other]);
         // The machine that was killed comes back, and knows what became of it; everything is in step after.
         let first = crashed.standin(&["sync"]);
         let ran = if first.code() == 0 { first } else { crashed.standin(&["sync"]) };
         let diverged = ran.code() == 3 && before.temporary;
         assert!(ran.code() == 0 || diverged, "a sync after: {}", ran.all());
-        if trial.from == From::Elsewhere {
+        if nothing_left || trial.from == From::Elsewhere {
             self.check(job, before, trial.end, crashed);
         }
         stage.check_reachable(&tips, &[crashed, &other]);
