@@ -24,8 +24,8 @@ pub async fn resolve(global: &Global, arguments: &ResolveArguments) -> Result<Ex
         lines::print(&format!("[{}] {}", arguments.mirror, resolved.detail));
     }
     match choice {
-        DecisionChoice::Overwrite => sync::sync_code(&engine, &arguments.mirror).await,
-        DecisionChoice::Take | DecisionChoice::Leave => Ok(Exit::Well),
+        DecisionChoice::Overwrite if resolved.needs_sync => sync::sync_code(&engine, &arguments.mirror).await,
+        DecisionChoice::Overwrite | DecisionChoice::Take | DecisionChoice::Leave => Ok(Exit::Well),
     }
 }
 
