@@ -85,7 +85,7 @@ fn a_hand_back_brings_the_commits_home_before_it_puts_the_standby_in_step() {
     assert_eq!(
         told(&change),
         "Announce(standby) Announce(home) Hold(standby) Quiesce(standby) Bring Raise(standby) Raise(home) Tell(third) \
-         Enable(home) SetRole(home) SetRole(standby) Resync(standby) StateFile Close(home) Close(standby)"
+         Enable(home) SetRole(home) SetRole(standby) StateFile Resync(standby) Close(home) Close(standby)"
     );
 }
 

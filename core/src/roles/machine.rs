@@ -213,10 +213,11 @@ impl Change {
         if self.with_old() {
             steps.push(Step::SetRole(self.old.clone()));
         }
+        // Its commit goes to the standby with the re-sync.
+        steps.push(Step::StateFile);
         if self.kind == Kind::Demote {
             steps.push(Step::Resync(self.old.clone()));
         }
-        steps.push(Step::StateFile);
         steps.extend(sides.into_iter().rev().map(Step::Close));
         steps
     }
