@@ -260,7 +260,10 @@ async fn a_long_negotiation_comes_compressed_and_a_clone_may_leave_files_out() {
     let other = world.work("two", &world.token);
     other.git(&["clone", "-q", &world.url("alice/primary"), "."]);
     for number in 0..120 {
-        other.git(&["commit", "-q", "--allow-empty", "-m", &format!("Own {number}")]);
+        // Newer than what both have, so that git offers these first, and many of them.
+        let date = format!("@{} +0000", 2_000_000_000 + number);
+        let mut commit = other.command(&["commit", "-q", "--allow-empty", "-m", &format!("Own {number}")]);
+        assert!(commit.env("GIT_COMMITTER_DATE", date).status().unwrap().success());
     }
     let tip = work.commit("new", "x", "New");
     work.git(&["push", "-q", "origin", "main"]);

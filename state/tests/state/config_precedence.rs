@@ -216,7 +216,7 @@ fn each_repository_of_the_file_has_its_own_env_file() {
         .file("config/two.env", "MIRROR_1_URL=../two.git\n")
         .toml("[[repository]]\nid = \"one\"\npath = \"../one\"\n[[repository]]\nid = \"two\"\nsource = \"acme/two\"\nenv_file = \"two.env\"\n");
     let config = ground.loaded().config;
-    assert_eq!(config.limits.parallel, 8, "settings come from the repository at hand only");
+    assert_eq!(config.limits.parallel, 32, "settings come from the repository at hand only");
     let [one, two] = &config.repositories[..] else { panic!() };
     assert_eq!(one.source.display(), "acme/one");
     assert_eq!(one.mirrors[0].target.display(), "acme/one-backup");
@@ -245,7 +245,7 @@ fn without_a_clone_the_environment_names_its_repository() {
 fn config_and_standin_config_name_the_file() {
     let ground =
         || Ground::empty().toml(TOML).file("a.toml", "[limits]\nparallel = 1").file("b.toml", "[limits]\nparallel = 2");
-    assert_eq!(ground().loaded().config.limits.parallel, 8);
+    assert_eq!(ground().loaded().config.limits.parallel, 32);
     assert_eq!(ground().variable("STANDIN_CONFIG", "[dir]/a.toml").loaded().config.limits.parallel, 1);
     assert_eq!(
         ground().variable("STANDIN_CONFIG", "[dir]/a.toml").config_file("b.toml").loaded().config.limits.parallel,
