@@ -221,8 +221,12 @@ fn is_named_so(slug: &Slug, info: &RepositoryInfo) -> Result<()> {
 /// proven shows when it is used, and the change is then taken back.
 async fn rights(site: &MirrorContext) -> Result<()> {
     let (slug, client) = reach(site)?;
-    tokio::try_join!(client.variables(slug), client.workflows(slug), code::probe(site))
+    // Side by side, but of several refusals the same is told each time.
+    let (variables, workflows, push) = tokio::join!(client.variables(slug), client.workflows(slug), code::probe(site));
+    variables
+        .and(workflows)
         .map(|_| ())
+        .and(push.map(|_| ()))
         .map_err(|error| error.during(format!("the token for {slug} cannot do what a change of master needs")))
 }
 
