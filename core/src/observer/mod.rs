@@ -266,3 +266,11 @@ pub fn standbys(repository: &RepositoryConfig) -> impl Iterator<Item = &standin_
         mirror.enabled && mirror.kind == MirrorType::GitHub && matches!(mirror.target, Target::GitHub(_))
     })
 }
+
+/// Forgets what the last look at the master found, where another is master now.
+///
+/// # Errors
+/// [`crate::Code::Storage`].
+pub(crate) fn forget_master(store: &Store, repository: &RepositoryId) -> Result<()> {
+    store.set_fact(repository, None, MASTER, None)
+}

@@ -22,7 +22,7 @@ use crate::roles::preview::{self, Master, RolePlan};
 use crate::roles::{self, words};
 use crate::run::{self, RunRequest};
 use crate::workflows::switch;
-use crate::{Code, Error, Result, code, status};
+use crate::{Code, Error, Result, code, observer, status};
 
 /// How long a promotion may take before it stops in a known state.
 const PROMOTION_LIMIT: Duration = Duration::from_secs(30);
@@ -263,6 +263,8 @@ impl Engine {
             entry.close(store)?;
         }
         let context = &parts.home.context;
+        // What was said of the master before is advice for another day.
+        observer::forget_master(store, &context.repository.id)?;
         status::write(store, &context.folder, &parts.direction.home)?;
         let outcome = RoleOutcome {
             repository: context.repository.id.clone(),
