@@ -51,8 +51,13 @@ const PASSED_ON: [&str; 16] = [
     "TMP",
 ];
 
+/// A session bus that is not there. Without an address gh starts a bus of its own to look for a keychain, and leaves it
+/// running, with the keychain that the bus starts: one pair more each time on a machine without a desktop session.
+const NO_BUS: (&str, &str) = ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+
 /// What is true of every call. gh lives for a fraction of a second: collecting its garbage would take a third of that.
-const ALWAYS: [(&str, &str); 9] = [
+const ALWAYS: [(&str, &str); 10] = [
+    NO_BUS,
     ("GH_PROMPT_DISABLED", "1"),
     ("GH_NO_UPDATE_NOTIFIER", "1"),
     ("GH_NO_EXTENSION_UPDATE_NOTIFIER", "1"),

@@ -113,6 +113,25 @@ async fn without_any_token_there_is_none_and_the_error_names_both_ways() {
     assert!(error.hint.contains("MIRROR_SOURCE_TOKEN"));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn asking_gh_starts_no_bus_that_would_stay() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let standby = Standby::start().await;
+    let programs = standby.folder().join("programs");
+    std::fs::create_dir_all(&programs).unwrap();
+    let (launcher, started) = (programs.join("dbus-launch"), standby.folder().join("started"));
+    std::fs::write(&launcher, format!("#!/bin/sh\ntouch '{}'\nexit 1\n", started.display())).unwrap();
+    std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let runtime = standby.folder().display().to_string();
+    for extra in [vec![("PATH", path.as_str())], vec![("PATH", path.as_str()), ("XDG_RUNTIME_DIR", runtime.as_str())]] {
+        let (outside, _) = outside(&standby, &extra);
+        assert!(find(&standby, &outside, &mirror()).await.is_none());
+        assert!(!started.exists(), "{extra:?}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_keychain_nothing_is_written_and_the_variable_is_named() {
     let standby = Standby::start().await;

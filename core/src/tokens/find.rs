@@ -121,13 +121,16 @@ async fn of_gh(
 
 /// What `gh auth token` prints; nothing where gh is missing or not signed in.
 async fn ask_gh(outside: &Outside, host: &str) -> Option<SecretString> {
-    let environment: BTreeMap<String, SecretString> = GH_ENVIRONMENT
+    let value_of = |name: &str| outside.environment.get(name).filter(|value| !value.is_empty());
+    let mut environment: BTreeMap<String, SecretString> = GH_ENVIRONMENT
         .iter()
-        .filter_map(|name| {
-            let value = outside.environment.get(*name).filter(|value| !value.is_empty())?;
-            Some(((*name).to_owned(), SecretString::from(value.clone())))
-        })
+        .filter_map(|name| Some(((*name).to_owned(), SecretString::from(value_of(name)?.clone()))))
         .collect();
+    // The bus that a session without the variable has, where it has one.
+    if let (None, Some(folder)) = (value_of("DBUS_SESSION_BUS_ADDRESS"), value_of("XDG_RUNTIME_DIR")) {
+        let address = SecretString::from(format!("unix:path={folder}/bus"));
+        environment.insert("DBUS_SESSION_BUS_ADDRESS".to_owned(), address);
+    }
     let call = GhCall {
         arguments: ["auth", "token", "--hostname", host].map(str::to_owned).to_vec(),
         input: None,
