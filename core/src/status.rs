@@ -11,7 +11,8 @@ use standin_state::model::{
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, RunFilter, RunRecord, Store};
 use standin_state::{files, lock};
 
-use crate::roles::{self, direction::Direction};
+use crate::roles;
+use crate::roles::direction::{self, Direction};
 use crate::run::mirror_status;
 use crate::{Code, Error, Result, fence, observer};
 
@@ -39,14 +40,17 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
             open_changes.push(from_journal(&entry));
         }
     }
+    let epoch = direction.who.as_ref().map_or(0, |who| who.epoch);
     for id in repository.mirrors.iter().map(|mirror| &mirror.id).chain([&MirrorId::source()]) {
         if let Some(memory) = store.fence_memory(&repository.id, id)? {
-            open_changes.extend(from_fence(&memory.document, id));
+            let open = from_fence(repository, &memory.document, id);
+            // A change of master that stands in a fence of an older epoch can go on no more.
+            open_changes.extend(open.filter(|open| open.kind != fence::ROLE_CHANGE || memory.epoch >= epoch));
         }
     }
     // Of several, the change of master is what a person must know first.
     let open_change =
-        open_changes.iter().find(|open| open.kind == roles::KIND).or_else(|| open_changes.first()).cloned();
+        open_changes.iter().find(|open| open.kind == fence::ROLE_CHANGE).or_else(|| open_changes.first()).cloned();
     let mut mirrors = Vec::with_capacity(repository.mirrors.len() + 1);
     for mirror in &repository.mirrors {
         mirrors.push(mirror_report(store, folder, repository, mirror, &direction, view)?);
@@ -79,7 +83,7 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
             detail: actions_off_detail(&entry.mirror),
         },
         JournalKind::RoleChange => OpenChangeReport {
-            kind: roles::KIND.to_owned(),
+            kind: fence::ROLE_CHANGE.to_owned(),
             mirror: entry.mirror.clone(),
             writer: "this machine".to_owned(),
             since_iso: entry.opened_at,
@@ -89,11 +93,14 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
     }
 }
 
-fn from_fence(document: &str, mirror: &MirrorId) -> Option<OpenChangeReport> {
+fn from_fence(home: &RepositoryConfig, document: &str, place: &MirrorId) -> Option<OpenChangeReport> {
     let document: fence::Document = serde_json::from_str(document).ok()?;
-    let detail = match roles::open_in(&document) {
-        Some((change, _)) => roles::words::open(&change, mirror),
-        None => actions_off_detail(mirror),
+    let (mirror, detail) = match roles::open_in(&document) {
+        Some((change, _)) => {
+            let standby = direction::standby_of(home, &change).unwrap_or(place);
+            (standby, roles::words::open(&change, standby))
+        }
+        None => (place, actions_off_detail(place)),
     };
     let change = document.open_change?;
     Some(OpenChangeReport {

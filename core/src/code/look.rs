@@ -55,11 +55,7 @@ impl MirrorView {
             Some(fence) => fence.document.next(&writer, now),
             None => Document::before_first(self.least_epoch, &master, &writer, now).next(&writer, now),
         };
-        if !same_master(&document.master, &master) {
-            document.temporary = false;
-        }
-        document.epoch = document.epoch.max(self.least_epoch);
-        document.master = master;
+        document.follow(&master, self.least_epoch, &ctx.mirror.target.display());
         Ok(document)
     }
 
@@ -89,9 +85,9 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
     };
     let view = MirrorView { host, ..view(ctx, cache, listing, fence)? };
     if let Some(fence) = &view.fence {
-        roles::check_open(ctx, &fence.document)?;
         // A fence of an older epoch has not heard yet that our source is master; the next push tells it.
         if fence.document.epoch >= view.least_epoch {
+            roles::check_open(ctx, &fence.document)?;
             fence::check_master(ctx, fence)?;
         }
     }

@@ -11,6 +11,9 @@ use crate::{Code, Error, Result};
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
 
+/// The kind of the open change while the mastership moves.
+pub const ROLE_CHANGE: &str = "role_change";
+
 /// The highest epoch and sequence, 2^53: what every reader of JSON keeps exactly. Nobody gets there by counting, and
 /// beyond it a forged fence could never be overcome by one step on.
 const HIGHEST: u64 = 1 << 53;
@@ -48,6 +51,10 @@ pub struct Document {
     /// Workflow states at the master when it was last read.
     #[serde(default)]
     pub master_workflows: BTreeMap<String, String>,
+    /// The epoch in which this repository was master, where it lost that without handing back: what it committed then
+    /// waits to be brought home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreturned: Option<u64>,
     /// Fields that this version does not know; kept as they are.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
@@ -83,6 +90,7 @@ impl Document {
             pending: BTreeMap::new(),
             held: BTreeMap::new(),
             master_workflows: BTreeMap::new(),
+            unreturned: None,
             unknown: serde_json::Map::new(),
         }
     }
@@ -91,6 +99,29 @@ impl Document {
     #[must_use]
     pub fn next(&self, writer: &str, now: Timestamp) -> Self {
         Self { sequence: self.sequence.saturating_add(1), writer: writer.to_owned(), time_iso: now, ..self.clone() }
+    }
+
+    /// Names another master than this document did, in this epoch, on the repository `here`. Where `here` was master itself
+    /// and did not hand back, that is kept; a change of master of an older epoch can go on no more.
+    pub fn follow(&mut self, master: &str, epoch: u64, here: &str) {
+        if epoch > self.epoch {
+            if same_master(&self.master, here) && !same_master(master, here) {
+                self.unreturned = self.unreturned.or(Some(self.epoch));
+            }
+            self.open_change.take_if(|open| open.kind == ROLE_CHANGE);
+        }
+        if !same_master(&self.master, master) {
+            self.temporary = false;
+        }
+        self.epoch = self.epoch.max(epoch);
+        master.clone_into(&mut self.master);
+    }
+
+    /// The epoch in which the repository `here`, on which this document stands, was master, where it lost that without
+    /// handing back; `now` is the epoch of the present master, of which it may not have heard.
+    pub fn lost_mastership(&self, here: &str, now: u64) -> Option<u64> {
+        let is_unheard = self.epoch < now && same_master(&self.master, here);
+        self.unreturned.or(is_unheard.then_some(self.epoch))
     }
 
     /// What orders documents; it only rises along a chain.
@@ -153,7 +184,8 @@ impl Document {
     }
 
     /// Brings `refs` up to date with what the mirror was seen to hold, and empties `pending`: tips that arrived are
-    /// ours, tips equal to the source's are kept in step from now on, names gone on both sides are forgotten.
+    /// ours, tips equal to the source's are kept in step from now on, names gone on both sides are forgotten. Where all
+    /// that is there is ours, nothing waits to be brought home.
     pub fn settle(&mut self, mirror: &BTreeMap<RefName, Oid>, source: &BTreeMap<RefName, Oid>) {
         for (name, oid) in std::mem::take(&mut self.pending) {
             if mirror.get(&name) == Some(&oid) {
@@ -165,6 +197,9 @@ impl Document {
             if source.get(name) == Some(oid) {
                 self.refs.insert(name.clone(), oid.clone());
             }
+        }
+        if mirror.iter().all(|(name, oid)| self.refs.get(name) == Some(oid)) {
+            self.unreturned = None;
         }
     }
 }

@@ -12,7 +12,7 @@ pub mod judge;
 mod look;
 
 use jiff::Timestamp;
-use standin_state::config::{Config, RepositoryConfig, Source, Target};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
 use standin_state::model::{
     Aspect, Health, MasterHealth, MasterVerdict, MirrorId, MirrorType, RepositoryId, SentinelStatus,
 };
@@ -123,20 +123,21 @@ fn hint(store: &Store, direction: &Direction, verdict: MasterVerdict, now: Times
         (Some(standby), _) if direction.is_temporary() => {
             format!("{standby} stands in for it. When it is well again: `standin demote {standby}`.")
         }
-        (Some(standby), _) if fails => format!(
-            "It was made master in the place of {}, which follows it. Mend it, or hand back with `standin demote {standby}` \
-             as soon as it can be read.",
-            home.source.display()
-        ),
-        (None, _) if fails => {
+        (master, _) if fails => {
             let mut ways = Vec::new();
-            let standbys = home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub);
-            for mirror in standbys {
+            if let Some(standby) = master {
+                ways.push(format!("`standin demote {standby}` ({}, which follows it)", home.source.display()));
+            }
+            let is_standby = |mirror: &&MirrorConfig| {
+                mirror.enabled && mirror.kind == MirrorType::GitHub && Some(&mirror.id) != master
+            };
+            for mirror in home.mirrors.iter().filter(is_standby) {
                 ways.push(format!("`standin promote {}` ({})", mirror.id, age(store, &home.id, &mirror.id, now)?));
             }
-            match ways.is_empty() {
-                true => "No standby on GitHub is configured that could take over.".to_owned(),
-                false => format!("If it stays so, a standby takes over with {}.", ways.join(", or ")),
+            match (ways.is_empty(), master) {
+                (true, _) => "No standby on GitHub is configured that could take over.".to_owned(),
+                (false, None) => format!("If it stays so, a standby takes over with {}.", ways.join(", or ")),
+                (false, Some(_)) => format!("If it stays so, another takes over with {}.", ways.join(", or ")),
             }
         }
         (_, MasterVerdict::Unknown) => {

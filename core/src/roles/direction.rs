@@ -11,7 +11,7 @@ use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
 use standin_state::model::{MirrorId, MirrorType, Role};
 use standin_state::store::Store;
 
-use super::machine::{Seen, Site};
+use super::machine::{Change, Kind, Seen, Site};
 use super::site::seen;
 use super::who::{self, Who};
 use crate::fence::{Document, same_master};
@@ -149,4 +149,14 @@ pub fn master_mirror<'a>(home: &'a RepositoryConfig, master: &str) -> Option<&'a
     }
     let mut github = home.mirrors.iter().filter(|mirror| mirror.kind == MirrorType::GitHub);
     github.find(|mirror| same_master(master, &mirror.target.display())).map(|mirror| &mirror.id)
+}
+
+/// The mirror whose role a change is about: the standby of the two, as it is configured here.
+pub fn standby_of<'a>(home: &'a RepositoryConfig, change: &Change) -> Option<&'a MirrorId> {
+    let candidates = match change.kind {
+        Kind::Switchover => [&change.new, &change.old],
+        Kind::Failover if !change.is_homeward => [&change.new, &change.old],
+        Kind::Failover | Kind::Demote => [&change.old, &change.new],
+    };
+    candidates.into_iter().find_map(|site| master_mirror(home, site))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use standin_state::model::{AspectStatus, MirrorStatus, RefName, RepositoryId, Trigger};
+use standin_state::model::{AspectStatus, MirrorStatus, RefName, RepositoryId};
 use standin_state::store::RunRecord;
 
 use super::handback::HandBackRef;
@@ -146,7 +146,7 @@ impl Driver<'_> {
                 self.look_back(change).await;
                 workflows::enable(here, change, &self.me).await?
             }
-            Step::SetRole(_) => workflows::set_role(here, change).await?,
+            Step::SetRole(_) => workflows::set_role(here, change.role_of(&name)).await?,
             Step::Resync(_) => self.resync(change, here).await?,
             Step::StateFile => self.state_file(change, here).await?,
             Step::Announce(_) | Step::Raise(_) | Step::Tell(_) | Step::Close(_) => String::new(),
@@ -199,13 +199,7 @@ impl Driver<'_> {
         let source = self.fresh(from, change);
         let mirror = self.parts.mirror_of(to)?;
         let id = mirror.id.clone();
-        let request = RunRequest {
-            aspects: mirror.sync.clone(),
-            yes: self.yes,
-            trigger: Trigger::Manual,
-            wait: true,
-            actor: self.actor.clone(),
-        };
+        let request = RunRequest::of_all(&mirror, self.yes, &self.actor);
         let outcome = run::execute_held(source, mirror, request).await;
         if let Some(error) = outcome.error {
             return Err(error);

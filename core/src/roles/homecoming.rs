@@ -1,10 +1,11 @@
-//! Bringing home what a standby committed while it stood in, after the sentinel has stepped back by itself: it parks the
-//! commits there, where its tokens may write, and they wait for somebody who may write to the source.
+//! Bringing home what a repository committed while it was master, after it lost that without a hand-back. The sentinel
+//! steps back by itself: it parks the commits there, where its tokens may write, and they wait for somebody who may write
+//! to the source. And a master that was gone may come back when the source has long taken over.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
-use standin_state::model::{Oid, RefName};
+use standin_state::model::{Oid, RefName, Role};
 
 use super::handback::{self, HandBack, HandedBack};
 use super::parts::Parts;
@@ -14,20 +15,24 @@ use crate::fence::{self, Fence};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
-/// What waits on a standby that is no longer master; `None` where nothing does.
+/// What waits on a standby that is no longer master; `None` where nothing does. The fences of both were just read.
 ///
 /// # Errors
 /// What keeps the two from being compared.
 pub(crate) async fn look(parts: &Parts) -> Result<Option<HandBack>> {
     let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
-    // The parked branches are named by the epoch in which the standby was master: the one before this.
-    let epoch = parts.direction.who.as_ref().map_or(1, |who| who.epoch.saturating_sub(1).max(1));
+    let now = parts.direction.who.as_ref().map_or(1, |who| who.epoch);
+    let fence = site::read(standby).await?.1.map(|fence| fence.document);
+    let unreturned = fence.and_then(|document| document.lost_mastership(&parts.standby_site(), now));
+    // What the sentinel parked is named by the epoch in which the standby was master: the one before this.
+    let epoch = unreturned.unwrap_or_else(|| now.saturating_sub(1).max(1));
     let plan = handback::plan(standby, source, epoch).await?;
     let is_parked = |name: &RefName| name.as_str().contains("/standin/handback-");
     // Commits that a standby got by hand are a divergence, which people decide about; what it parked was master's work.
     let parked: BTreeSet<Oid> =
         code::tips(standby).await?.into_iter().filter(|(name, _)| is_parked(name)).map(|(_, oid)| oid).collect();
-    let waits = plan.refs.iter().any(|home| home.is_to_be_pushed() && parked.contains(&home.tip));
+    let is_masters = |tip: &Oid| unreturned.is_some() || parked.contains(tip);
+    let waits = plan.refs.iter().any(|home| home.is_to_be_pushed() && is_masters(&home.tip));
     Ok(waits.then_some(plan))
 }
 
@@ -45,7 +50,10 @@ pub(crate) async fn bring(parts: &Parts, plan: &HandBack) -> Result<HandedBack> 
 /// The source must still be master, and nobody about to change that.
 async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -> Result<Option<Fence>> {
     let fence = site::read(source).await?.1;
-    for fence in fence.iter().chain(&site::read(standby).await?.1) {
+    let there = site::read(standby).await?.1;
+    let epoch = fence.iter().chain(&there).map(|fence| fence.document.epoch).max();
+    // A fence of an older epoch has not heard yet who is master.
+    for fence in fence.iter().chain(&there).filter(|fence| Some(fence.document.epoch) == epoch) {
         site::check_open(source, &fence.document)?;
         if !fence::same_master(&fence.document.master, &parts.source_site()) {
             return Err(Error::new(
@@ -58,11 +66,11 @@ async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -
     Ok(fence)
 }
 
-/// Says in the standby's fence that what is safe at the source may be moved there like what we pushed ourselves. The next
-/// sync saves each tip before it moves it.
+/// Makes a standby of it again: says in its fence that what is safe at the source may be moved there like what we pushed
+/// ourselves, and gives it the role. The next sync saves each tip before it moves it.
 ///
 /// # Errors
-/// What reading both and moving the fence reports.
+/// What reading both, moving the fence and setting the role report.
 pub(crate) async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
     let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
     let now = handback::plan(standby, source, plan.epoch).await?;
@@ -71,5 +79,10 @@ pub(crate) async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
     let mut view = code::look(standby).await?;
     let mut safe = view.refs.clone();
     safe.retain(|name, _| !unsafe_yet.contains(name));
-    fence::amend(standby, &mut view, |document| document.refs.extend(safe)).await
+    fence::amend(standby, &mut view, |document| {
+        document.refs.extend(safe);
+        document.unreturned = None;
+    })
+    .await?;
+    super::workflows::set_role(standby, Role::Slave).await.map(drop)
 }

@@ -26,7 +26,7 @@ pub type Site = String;
 pub enum Kind {
     /// Promote while the master is well: it is held first and loses nothing.
     Switchover,
-    /// Promote while the master is gone: the new one is a `TEMPORARY_MASTER`.
+    /// A standby takes over while the master is gone, as a `TEMPORARY_MASTER`; or the configured source does, for good.
     Failover,
     /// Hand back to the configured source.
     Demote,
@@ -109,8 +109,14 @@ pub struct Change {
     /// How many steps forward may have been begun, by this party or one before it. It never shrinks.
     #[serde(default)]
     pub reached: usize,
-    /// Whether there is no way back: the other side is out of reach in the midst of a change, and nobody knows how it
-    /// stands there.
+    /// Whether the configured source takes over from a master that stood in its place and is gone. It stays master.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_homeward: bool,
+    /// A change that stands open at the new master and can go on no more, since its register is gone with the old master:
+    /// its id. This one takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
+    /// Whether there is no way back: the other side is out of reach, and nobody knows how it stands there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_one_way: bool,
     /// The states of the workflows before the change, by repository and path.
@@ -133,6 +139,8 @@ impl Change {
             position: 0,
             is_begun: false,
             reached: 0,
+            is_homeward: false,
+            ends: None,
             is_one_way: false,
             workflows: BTreeMap::new(),
         }
@@ -169,7 +177,7 @@ impl Change {
     /// Whether that master is only a `TEMPORARY_MASTER`.
     pub fn winner_is_temporary(&self) -> bool {
         match self.direction {
-            Direction::Forward => self.kind == Kind::Failover,
+            Direction::Forward => self.kind == Kind::Failover && !self.is_homeward,
             Direction::Back => self.old_is_temporary,
         }
     }
@@ -239,6 +247,26 @@ impl Change {
         }
         steps.extend(sides.into_iter().rev().map(Step::Close));
         steps
+    }
+
+    /// A fail-over from `gone`, which was made master by a change itself: to another standby, or
+    /// back to the configured source ([`Change::is_homeward`]). What that change left open may be on the fence of `gone` alone, and be taken back from
+    /// there, which raises the epoch once more: the epoch of this one is later. Nor can this one be taken back: whether
+    /// `gone` still takes itself for the master by then, nobody knows.
+    pub fn past(id: impl Into<String>, gone: impl Into<Site>, new: impl Into<Site>, epoch: u64) -> Self {
+        Self { is_one_way: true, ..Self::new(id, Kind::Failover, gone, new, epoch + 1) }
+    }
+
+    /// This fail-over in the place of one that stands open at the new master and whose register is gone.
+    #[must_use]
+    pub fn ending(mut self, open: &Self) -> Self {
+        self.ends = Some(open.id.clone());
+        // Wherever that one comes to by itself, or came to unseen, this one is later.
+        self.epoch = self.epoch.max(open.epoch + 2);
+        if let Some(states) = open.workflows.get(&open.old) {
+            self.workflows.insert(self.old.clone(), states.clone());
+        }
+        self
     }
 
     /// The repository whose fence is read before a step, and at which it acts.

@@ -7,7 +7,7 @@
 //! | [`preview`] | what a change would do and what would be missing |
 //! | `parts`, `journal`, `drive` | who takes part, what is written down, carrying it out step after step |
 //! | `site` | reading and moving the fence of one repository |
-//! | `homecoming` | what a standby parked that stepped back by itself |
+//! | `homecoming` | what a repository committed as master that lost this without a hand-back |
 //! | `workflows`, [`quiesce`], [`handback`], [`state_file`] | what single steps do |
 //! | [`words`] | what changes and steps are called before a person |
 
@@ -28,7 +28,7 @@ pub mod words;
 mod workflows;
 
 pub(crate) use site::check_open;
-pub use site::{KIND, open_in, seen};
+pub use site::{open_in, seen};
 
 use std::collections::BTreeMap;
 
@@ -62,17 +62,21 @@ pub(crate) async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
     Ok(fence.and_then(|fence| open_in(&fence.document).map(|(change, _)| change)))
 }
 
-/// Takes over the change that stands open on the standby, as `turned` wants it to go on.
+/// Takes over the change that stands open at this register, as `turned` wants it to go on.
 ///
 /// # Errors
 /// [`crate::Code::RoleChangeOpen`] where it is no longer there; what moving the fence reports.
-pub(crate) async fn take_over(parts: &Parts, me: &str, turned: impl Fn(Change) -> Change) -> Result<Change> {
-    let register = parts.site(&parts.standby_site())?;
-    site::take_over(register, me, |document, seen| {
+pub(crate) async fn take_over(
+    parts: &Parts,
+    register: &str,
+    me: &str,
+    turned: impl Fn(Change) -> Change,
+) -> Result<Change> {
+    site::take_over(parts.site(register)?, me, |document, seen| {
         let (change, _) = open_in(document).ok_or_else(|| {
             crate::Error::new(
                 crate::Code::RoleChangeOpen,
-                format!("the change that is open on {} cannot be read", parts.standby_site()),
+                format!("the change that is open on {register} cannot be read"),
                 "It was written by another version of Standin: use that one to end it.",
             )
         })?;

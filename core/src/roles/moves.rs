@@ -192,6 +192,8 @@ fn announce(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Resul
         Whose::Theirs(_) => return Ok(Some(next(seen, ours(change, me)))),
         // The register is of a later epoch: nobody can go on with that change any more.
         Whose::Other(open) if !is_register && open.change.is_some() && seen.epoch < change.epoch => {}
+        // Its own register is gone, and the user's word is that it stays so.
+        Whose::Other(open) if change.ends.is_some() && open.change == change.ends => {}
         Whose::Other(open) => return Err(other(open)),
         // It was announced here before, so somebody ended it.
         Whose::Nobody if is_register && change.reached > 1 => return Err(Refusal::Closed),

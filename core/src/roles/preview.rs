@@ -95,7 +95,7 @@ impl RolePlan {
             headline: words::headline(change),
             old: change.old.clone(),
             new: change.new.clone(),
-            epoch: change.epoch,
+            epoch: parts.direction.who.as_ref().map_or(change.epoch, |who| who.epoch),
             epoch_after: change.epoch_after(),
             steps: change.steps().iter().map(|step| words::step(change, step)).collect(),
             last_sync_iso: None,
@@ -125,9 +125,10 @@ impl RolePlan {
 pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> {
     let mut plan = RolePlan::begin(parts, change);
     let store = &parts.home.context.store;
-    let memory = store.mirror_memory(&plan.repository, &parts.standby.id)?;
-    plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
     let new = parts.site(&change.new)?;
+    let in_step = if change.is_homeward { &new.mirror.id } else { &parts.standby.id };
+    let memory = store.mirror_memory(&plan.repository, in_step)?;
+    plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
     let default_branch = match is_fit(new, &mut plan).await {
         Ok(info) => info.default_branch,
         Err(error) => {
@@ -233,13 +234,7 @@ async fn rights(site: &MirrorContext) -> Result<()> {
 /// What the standby lacks of the master as it is now.
 async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
     let Ok(mirror) = parts.mirror_of(&change.new) else { return };
-    let request = RunRequest {
-        aspects: mirror.sync.clone(),
-        yes: false,
-        trigger: standin_state::model::Trigger::Manual,
-        wait: false,
-        actor: String::new(),
-    };
+    let request = RunRequest::of_all(&mirror, false, "");
     let sync = match run::plan(parts.source_of(&change.old).clone(), mirror, &request).await {
         Ok(sync) => sync,
         Err(error) => return plan.blocked_by(error),
@@ -342,6 +337,12 @@ async fn missing_since(parts: &Parts, change: &Change, default_branch: &str, pla
             plan.mirror
         ),
     });
+    if change.ends.is_some() {
+        plan.notices.push(Notice {
+            message: format!("a change of master is open between the two; this one takes its place on {}", change.new),
+            hint: format!("Where {} can still be reached, stop there: it is followed no more.", change.old),
+        });
+    }
     Ok(())
 }
 

@@ -6,16 +6,13 @@
 use standin_state::model::{Oid, RefName};
 
 use super::machine::{self, Change, Move, Open, Refusal, Seen, Step};
-use super::words;
+use super::{direction, words};
 use crate::code;
-use crate::fence::{self, Document, Fence, OpenChange};
+use crate::fence::{self, Document, Fence, OpenChange, ROLE_CHANGE, same_master};
 use crate::git::{Cache, Remote};
 use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::{Code, Error, Result};
-
-/// The kind of the fence's open change while the mastership moves.
-pub const KIND: &str = "role_change";
 
 /// How often a fence that moves meanwhile is read again.
 const TRIES: usize = 4;
@@ -28,7 +25,7 @@ pub fn seen(document: &Document) -> Seen {
         master: document.master.clone(),
         is_temporary: document.temporary,
         open: document.open_change.as_ref().map(|open| Open {
-            change: (open.kind == KIND).then(|| open.settings["id"].as_str().unwrap_or_default().to_owned()),
+            change: (open.kind == ROLE_CHANGE).then(|| open.settings["id"].as_str().unwrap_or_default().to_owned()),
             writer: open.writer.clone(),
         }),
     }
@@ -36,7 +33,7 @@ pub fn seen(document: &Document) -> Seen {
 
 /// The role change that stands open in a document.
 pub fn open_in(document: &Document) -> Option<(Change, &OpenChange)> {
-    let open = document.open_change.as_ref().filter(|open| open.kind == KIND)?;
+    let open = document.open_change.as_ref().filter(|open| open.kind == ROLE_CHANGE)?;
     Some((serde_json::from_value(open.settings.clone()).ok()?, open))
 }
 
@@ -45,15 +42,21 @@ pub fn open_in(document: &Document) -> Option<(Change, &OpenChange)> {
 /// # Errors
 /// [`Code::RoleChangeOpen`], with what is open and how to go on.
 pub(crate) fn check_open(site: &MirrorContext, document: &Document) -> Result<()> {
-    let Some(open) = document.open_change.as_ref().filter(|open| open.kind == KIND) else { return Ok(()) };
+    let Some(open) = document.open_change.as_ref().filter(|open| open.kind == ROLE_CHANGE) else { return Ok(()) };
     if site.source.change.is_some() && open.settings["id"].as_str() == site.source.change.as_deref() {
         return Ok(());
     }
-    let what = open_in(document).map_or_else(
-        || "a role change that this version cannot read".to_owned(),
-        |(change, _)| words::headline(&change),
-    );
     let id = &site.mirror.id;
+    let home = site.repository().home.as_deref().unwrap_or(site.repository());
+    let (what, ways) = open_in(document).map_or_else(
+        || {
+            let what = "a role change that this version cannot read".to_owned();
+            (what, "End it with the version of Standin that wrote it.".to_owned())
+        },
+        |(change, _)| {
+            (words::headline(&change), words::ways(&change, direction::standby_of(home, &change).unwrap_or(id)))
+        },
+    );
     Err(Error::new(
         Code::RoleChangeOpen,
         format!(
@@ -62,7 +65,7 @@ pub(crate) fn check_open(site: &MirrorContext, document: &Document) -> Result<()
             open.writer,
             open.since_iso
         ),
-        format!("`standin promote {id} --resume` goes on with it, `standin promote {id} --rollback` takes it back."),
+        ways,
     ))
 }
 
@@ -244,17 +247,26 @@ fn document(site: &MirrorContext, change: &Change, me: &str, fence: Option<&Fenc
         Some(document) => document.next(me, now),
         None => Document::before_first(to.epoch, &to.master, me, now).next(me, now),
     };
+    let here = site.mirror.target.display();
+    if same_master(&to.master, &here) {
+        document.unreturned = None;
+    } else if !change.sides().iter().any(|side| same_master(side, &here)) {
+        document.follow(&to.master, to.epoch, &here);
+    }
     document.epoch = to.epoch;
     document.sequence = to.sequence;
     document.master.clone_from(&to.master);
     document.temporary = to.is_temporary;
-    let since_iso = before.and_then(|document| document.open_change.as_ref()).map_or(now, |open| open.since_iso);
+    let was_open = before.and_then(|document| document.open_change.as_ref());
+    let since_iso = was_open
+        .filter(|open| open.settings["id"].as_str() == Some(change.id.as_str()))
+        .map_or(now, |open| open.since_iso);
     document.open_change = match &to.open {
         None => None,
         // A change of another kind, on a mirror that takes no part, is not ours to touch.
         Some(Open { change: None, .. }) => before.and_then(|document| document.open_change.clone()),
         Some(Open { change: Some(_), writer }) => Some(OpenChange {
-            kind: KIND.to_owned(),
+            kind: ROLE_CHANGE.to_owned(),
             writer: writer.clone(),
             since_iso,
             settings: serde_json::to_value(change)

@@ -9,6 +9,7 @@ pub fn headline(change: &Change) -> String {
     let Change { old, new, .. } = change;
     let forward = match change.kind {
         Kind::Switchover => format!("make {new} master instead of {old}"),
+        Kind::Failover if change.is_homeward => format!("make {new} master again, since {old} is gone"),
         Kind::Failover => format!("make {new} TEMPORARY_MASTER, since {old} is gone"),
         Kind::Demote => format!("hand back from {old} to {new}"),
     };
@@ -37,19 +38,26 @@ pub fn step(change: &Change, step: &Step) -> String {
     }
 }
 
-/// How an open change is shown: what it does, how far it has come as far as is known here, and how to go on.
-pub fn open(change: &Change, mirror: &MirrorId) -> String {
-    let ways = if change.kind == Kind::Demote {
-        format!(
-            "`standin demote {mirror} --resume` goes on with it, `standin demote {mirror} --rollback` takes it back."
-        )
+/// The command that makes such a change.
+pub fn command(change: &Change) -> &'static str {
+    if change.kind == Kind::Demote || change.is_homeward { "demote" } else { "promote" }
+}
+
+/// How to go on with an open change.
+pub fn ways(change: &Change, standby: &MirrorId) -> String {
+    let command = command(change);
+    let resume = format!("`standin {command} {standby} --resume` goes on with it");
+    if change.is_one_way {
+        format!("{resume}; it has no way back.")
     } else {
-        format!(
-            "`standin promote {mirror} --resume` goes on with it, `standin promote {mirror} --rollback` takes it back."
-        )
-    };
+        format!("{resume}, `standin {command} {standby} --rollback` takes it back.")
+    }
+}
+
+/// How an open change is shown: what it does, how far it has come as far as is known here, and how to go on.
+pub fn open(change: &Change, standby: &MirrorId) -> String {
     let next = change.next().map_or_else(String::new, |next| {
         format!(" Next, of {} steps, is {}: {}.", change.steps().len(), change.position + 1, step(change, &next))
     });
-    format!("A role change is open: {}.{next} {ways}", headline(change))
+    format!("A role change is open: {}.{next} {}", headline(change), ways(change, standby))
 }

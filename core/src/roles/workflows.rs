@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use standin_state::model::{Aspect, Role};
-use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome};
+use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome, HeldWorkflow};
 
 use super::machine::{Change, Direction, Kind};
 use super::site;
@@ -47,7 +47,8 @@ pub(super) async fn hold(site: &MirrorContext, change: &Change, me: &str) -> Res
     Ok(held)
 }
 
-/// Gives a repository the workflow states of the master that it becomes.
+/// Gives a repository the workflow states of the master that it becomes. A master's sentinel is off, and counts as held:
+/// whichever way the repository becomes a standby again, it is switched on.
 ///
 /// # Errors
 /// The first that could not be switched; what moving the fence reports.
@@ -55,6 +56,7 @@ pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> R
     let wanted = wanted(site, change).await?;
     let role = change.role_of(&site.mirror.target.display());
     let (mut switched, mut active) = (0_usize, 0_usize);
+    let mut held = BTreeMap::new();
     for workflow in list_all(site, &wanted).await? {
         let should = should_run(&workflow.path, role, &wanted);
         if should.is_some_and(|should| should != workflow.state.is_active()) {
@@ -62,11 +64,18 @@ pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> R
             switched += 1;
         }
         active += usize::from(should.unwrap_or(workflow.state.is_active()));
+        if role == Role::Master && is_sentinel(&workflow.path) {
+            held.insert(workflow.path, ACTIVE.to_owned());
+        }
     }
-    for held in site.store().held_workflows(&site.repository().id, &site.mirror.id)? {
-        site.store().forget_held_workflow(&site.repository().id, &site.mirror.id, &held.path)?;
+    let (store, repository, mirror) = (site.store(), &site.repository().id, &site.mirror.id);
+    for before in store.held_workflows(repository, mirror)? {
+        store.forget_held_workflow(repository, mirror, &before.path)?;
     }
-    site::note(site, change, me, |document| document.held.clear()).await?;
+    for (path, state_before) in held.clone() {
+        store.set_held_workflow(repository, mirror, &HeldWorkflow { path, state_before })?;
+    }
+    site::note(site, change, me, |document| document.held.clone_from(&held)).await?;
     Ok(format!("{active} active, {switched} switched"))
 }
 
@@ -93,13 +102,15 @@ pub(super) async fn lacking(site: &MirrorContext, wanted: &BTreeMap<String, Stri
 ///
 /// # Errors
 /// The host's refusal.
-pub(super) async fn set_role(site: &MirrorContext, change: &Change) -> Result<String> {
-    let role = change.role_of(&site.mirror.target.display());
+pub(super) async fn set_role(site: &MirrorContext, role: Role) -> Result<String> {
     variables::set_role(site, role).await?;
     for workflow in list(site).await?.iter().filter(|workflow| is_sentinel(&workflow.path)) {
         let should = role != Role::Master;
         if should != workflow.state.is_active() {
             switch(site, workflow, should).await?;
+        }
+        if should {
+            site.store().forget_held_workflow(&site.repository().id, &site.mirror.id, &workflow.path)?;
         }
     }
     Ok(role.as_str().to_owned())
@@ -108,7 +119,9 @@ pub(super) async fn set_role(site: &MirrorContext, change: &Change) -> Result<St
 /// The states that the repository gets, by path.
 async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String, String>> {
     let from_old = change.workflows.get(&change.old).cloned().unwrap_or_default();
-    if change.direction == Direction::Back || change.kind == Kind::Switchover {
+    // What a change wrote down that this one ends is what its master had.
+    let is_known = change.ends.is_some() && !from_old.is_empty();
+    if change.direction == Direction::Back || change.kind == Kind::Switchover || is_known {
         return Ok(from_old);
     }
     let (_, fence) = site::read(site).await?;

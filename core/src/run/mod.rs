@@ -52,6 +52,13 @@ pub struct RunRequest {
     pub actor: String,
 }
 
+impl RunRequest {
+    /// All of a mirror, as a part of something that a person does by hand.
+    pub fn of_all(mirror: &MirrorConfig, yes: bool, actor: impl Into<String>) -> Self {
+        Self { aspects: mirror.sync.clone(), yes, trigger: Trigger::Manual, wait: true, actor: actor.into() }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]

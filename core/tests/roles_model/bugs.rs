@@ -36,8 +36,18 @@ fn hand_back(budget: Budget) -> Roles {
     Roles::after_failover(&[ANNA, BEN], budget, &[HOME, STANDBY]).with(&[(0, Kind::Demote, HOME)])
 }
 
-const TAKEN: Budget =
-    Budget { crashes: 1, losses: 0, pushes: 0, rewrites: 0, outages: 0, takeovers: 1, turns: 1, syncs: 0, sentinel: 0 };
+const TAKEN: Budget = Budget {
+    crashes: 1,
+    losses: 0,
+    pushes: 0,
+    rewrites: 0,
+    outages: 0,
+    takeovers: 1,
+    turns: 1,
+    syncs: 0,
+    sentinel: 0,
+    standby_outages: 0,
+};
 
 #[test]
 fn an_epoch_that_does_not_move_is_found() {
@@ -139,4 +149,12 @@ fn a_sentinel_that_acts_before_it_moves_the_fence_is_found() {
 #[test]
 fn switching_the_new_master_on_before_the_old_one_is_off_is_found() {
     finds(Mutant::EnableBeforeHold, ONE_RUNS, switchover(Budget::default()));
+}
+
+#[test]
+fn ending_a_change_whose_register_is_gone_in_an_epoch_that_it_may_reach_is_found() {
+    let budget = Budget { standby_outages: 1, crashes: 1, syncs: 1, ..Budget::default() };
+    let model =
+        Roles::at_rest(2, &[ANNA, BEN], budget).with(&[(0, Kind::Switchover, STANDBY), (1, Kind::Failover, HOME)]);
+    finds(Mutant::EndInTheSameEpoch, SETTLES, model);
 }

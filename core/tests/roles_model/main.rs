@@ -188,3 +188,38 @@ fn the_master_dies_in_the_middle_of_a_hand_back() {
         .sometimes("fails over instead", |_, world| properties::ends(world, STANDBY, 3));
     check("the master dies, hand-back", model);
 }
+
+#[test]
+fn home_takes_over_from_a_standby_that_was_made_master_and_is_gone() {
+    let budget = Budget { crashes: 1, losses: 1, standby_outages: 1, syncs: 1, takeovers: 1, ..Budget::default() };
+    let model = Roles::after_switchover(&[ANNA, BEN], budget, &[STANDBY])
+        .with(&[(0, Kind::Failover, HOME)])
+        .sometimes("takes over", |_, world| properties::ends(world, HOME, 4))
+        .sometimes("the standby hears of it", |_, world| {
+            world.seen(STANDBY).is_some_and(|seen| seen.master == world::SITES[HOME] && seen.epoch == 4)
+        });
+    check("the standby dies as master", model);
+}
+
+#[test]
+fn the_standby_dies_in_the_middle_of_a_switchover() {
+    let budget = Budget { crashes: 1, standby_outages: 1, syncs: 1, ..Budget::default() };
+    let model = Roles::at_rest(2, &[ANNA, BEN], budget)
+        .with(&[(0, Kind::Switchover, STANDBY), (1, Kind::Failover, HOME)])
+        .sometimes("home takes over", |_, world| world.story.was_superseded)
+        .sometimes("the other comes to its end after that", |_, world| {
+            world.story.was_superseded
+                && settle::is_at_rest(world)
+                && world.parties.iter().all(|one| one.journal.is_none())
+        });
+    check("the standby dies, switchover", model);
+}
+
+#[test]
+fn the_standby_dies_in_the_middle_of_a_hand_back() {
+    let budget = Budget { crashes: 1, standby_outages: 1, syncs: 1, ..Budget::default() };
+    let model = Roles::after_failover(&[ANNA, BEN], budget, &[HOME, STANDBY])
+        .with(&[(0, Kind::Demote, HOME), (1, Kind::Failover, HOME)])
+        .sometimes("home takes over", |_, world| world.story.was_superseded);
+    check("the standby dies, hand-back", model);
+}

@@ -65,8 +65,12 @@ pub enum Action {
     SyncReads,
     /// It pushes.
     SyncPushes,
+    /// A sync from home, which has heard that home is master, tells the standby.
+    SyncTells,
     HomeGoes,
     HomeReturns,
+    StandbyGoes,
+    StandbyReturns,
 }
 
 impl Roles {
@@ -95,6 +99,20 @@ impl Roles {
             begun: 0,
         };
         Self { first, begins: Vec::new(), pushes_to: vec![HOME, STANDBY], mutant: None, sometimes: Vec::new() }
+    }
+
+    /// The standby is master by command.
+    pub fn after_switchover(names: &[&'static str], budget: Budget, commits: &[usize]) -> Self {
+        let mut model = Self::at_rest(2, names, budget);
+        for (site, is_on, role) in [(STANDBY, true, Role::Master), (HOME, false, Role::Slave)] {
+            let place = &mut model.first.places[site];
+            (place.is_on, place.role) = (is_on, role);
+            place.fence = Some(fence(2, 4, STANDBY, false));
+        }
+        for site in commits {
+            model.first.commit(*site, Some(0));
+        }
+        model
     }
 
     /// The standby is `TEMPORARY_MASTER`, home is back; both have a commit that the other lacks, if asked.
@@ -192,7 +210,7 @@ impl Roles {
     fn happen(&self, world: &mut World, action: Action) -> bool {
         match action {
             Action::Begin(which) => {
-                let Some(change) = begin(world, &self.begins[which]) else { return false };
+                let Some(change) = begin(world, &self.begins[which], self.mutant) else { return false };
                 world.begun |= 1 << which;
                 start(world, self.begins[which].party, Fixed::new(change));
             }
@@ -264,6 +282,18 @@ impl Roles {
                 world.places[HOME].is_up = false;
             }
             Action::HomeReturns => world.places[HOME].is_up = true,
+            Action::SyncTells => {
+                let Some(effect) = unheard(world).filter(|_| world.sync.is_none()) else { return false };
+                world.budget.syncs -= 1;
+                let epoch = world.seen(HOME).map_or(0, |seen| seen.epoch);
+                let sender = Sender { name: "sync", epoch, change: None };
+                world.sync = Some(Flight { sender, effect: Fixed::new(effect) });
+            }
+            Action::StandbyGoes => {
+                world.budget.standby_outages -= 1;
+                world.places[STANDBY].is_up = false;
+            }
+            Action::StandbyReturns => world.places[STANDBY].is_up = true,
         }
         true
     }
@@ -338,6 +368,17 @@ fn sync_reads(world: &mut World) -> bool {
     true
 }
 
+/// What a sync from home makes of the fence of a standby that has not heard that home is master again.
+pub fn unheard(world: &World) -> Option<Effect> {
+    let (home, standby) = (world.seen(HOME)?, world.seen(STANDBY)?);
+    let is_up = world.places[HOME].is_up && world.places[STANDBY].is_up;
+    if !is_up || home.epoch <= standby.epoch || home.master != SITES[HOME] || home.open.is_some() {
+        return None;
+    }
+    let to = Seen { sequence: standby.sequence + 1, ..home.clone() };
+    Some(Effect::Fence { site: STANDBY, lease: world.lease(STANDBY), to, copy: None })
+}
+
 impl Model for Roles {
     type State = World;
     type Action = Action;
@@ -363,7 +404,7 @@ impl Model for Roles {
             actions.push(Action::Rewrite);
         }
         if budget.syncs > 0 {
-            actions.push(Action::SyncReads);
+            actions.extend([Action::SyncReads, Action::SyncTells]);
         }
         if world.sync.is_some() {
             actions.push(Action::SyncPushes);
@@ -372,6 +413,11 @@ impl Model for Roles {
             true if budget.outages > 0 => actions.push(Action::HomeGoes),
             true => {}
             false => actions.push(Action::HomeReturns),
+        }
+        match world.places[STANDBY].is_up {
+            true if budget.standby_outages > 0 => actions.push(Action::StandbyGoes),
+            true => {}
+            false => actions.push(Action::StandbyReturns),
         }
     }
 

@@ -40,6 +40,8 @@ pub enum Mutant {
     BelieveTheCopy,
     /// The sentinel switches workflows on, then moves the fence.
     SentinelActsFirst,
+    /// Home takes over from a standby that is gone without stepping over the epochs that their open change may reach.
+    EndInTheSameEpoch,
     /// The new master's workflows go on before the old one's are off.
     EnableBeforeHold,
 }

@@ -2,7 +2,7 @@
 //! comes from the product's own functions; here is only the loop around them, one look or one effect at a time.
 
 use standin_core::roles::machine::{
-    Change, Direction, Kind, Move, Seen, Step, fence_move, may_take, still_ours, take_over,
+    Change, Direction, Kind, Move, Seen, Site, Step, fence_move, may_take, still_ours, take_over,
 };
 
 use crate::mutant::Mutant;
@@ -367,7 +367,11 @@ fn is_home_untouched(world: &World) -> bool {
 }
 
 /// What an operator's change would be, if it can begin by what can be seen.
-pub fn begin(world: &World, begin: &Begin) -> Option<Change> {
+pub fn begin(world: &World, begin: &Begin, mutant: Option<Mutant>) -> Option<Change> {
+    let id = format!("{}{}", world.parties[begin.party].name, world.begun);
+    if begin.kind == Kind::Failover && begin.to == HOME {
+        return homeward(world, id, mutant);
+    }
     let fences = world.fences(false);
     let who = master(&fences)?;
     if open_change(&fences).is_some() {
@@ -382,14 +386,36 @@ pub fn begin(world: &World, begin: &Begin) -> Option<Change> {
         Kind::Failover => !world.places[old].is_up,
         Kind::Demote => world.places[old].is_up && begin.to == HOME,
     };
-    let id = format!("{}{}", world.parties[begin.party].name, world.begun);
     let mut change = Change::new(id, begin.kind, who.master, new, who.epoch);
     change.old_is_temporary = who.is_temporary;
-    change.others = (0..world.places.len())
-        .filter(|site| *site != old && *site != begin.to)
-        .map(|site| SITES[site].to_owned())
-        .collect();
+    change.others = others(world, old, begin.to);
     can.then_some(change)
+}
+
+/// Home takes over from a standby that is gone, with what was open between the two.
+fn homeward(world: &World, id: String, mutant: Option<Mutant>) -> Option<Change> {
+    let standby = &world.places[STANDBY];
+    let fence = world.places[HOME].fence.as_ref().filter(|_| world.places[HOME].is_up && !standby.is_up)?;
+    let who = master(&world.fences(false))?;
+    let under_way = match (&fence.seen.open, &fence.copy) {
+        (Some(_), Some(copy)) if number(copy.register()) == STANDBY => Some(copy),
+        (Some(_), _) => return None,
+        (None, _) if number(&who.master) != STANDBY => return None,
+        (None, _) => None,
+    };
+    let mut change = Change { is_homeward: true, ..Change::past(id, SITES[STANDBY], SITES[HOME], who.epoch) };
+    change.old_is_temporary = who.is_temporary;
+    change.others = others(world, STANDBY, HOME);
+    let change = match under_way {
+        Some(open) => change.ending(open),
+        None => change,
+    };
+    let epoch = if mutant == Some(Mutant::EndInTheSameEpoch) { who.epoch } else { change.epoch };
+    Some(Change { epoch, ..change })
+}
+
+fn others(world: &World, old: usize, new: usize) -> Vec<Site> {
+    (0..world.places.len()).filter(|site| *site != old && *site != new).map(|site| SITES[site].to_owned()).collect()
 }
 
 /// The change that a party finds at its register and takes over, and the register's fence after that.

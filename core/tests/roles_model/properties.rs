@@ -61,9 +61,10 @@ fn is_registered(world: &World) -> bool {
     })
 }
 
-/// Home and the standby run at once only where home was given up, or a REST write came too late.
+/// Home and the standby run at once only where one was given up, or a REST write came too late.
 fn does_one_run(world: &World) -> bool {
-    let given_up = world.story.is_home_given_up || world.story.stale_rest;
+    let story = &world.story;
+    let given_up = story.is_home_given_up || story.is_standby_given_up || story.stale_rest;
     given_up || world.places.iter().filter(|place| place.is_on).count() < 2
 }
 

@@ -6,12 +6,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{LazyLock, Mutex};
 
 use standin_core::roles::machine::{Change, Direction, Kind, Step};
+use standin_state::model::Role;
 
-use crate::model::{Action, Roles, start, take};
+use crate::model::{Action, Roles, start, take, unheard};
 use crate::mutant::Mutant;
 use crate::party::{Phase, SENTINEL, look, sender};
 use crate::properties::{is_consistent, is_nothing_lost};
-use crate::world::{Budget, Fixed, HOME, SITES, STANDBY, World, number};
+use crate::world::{Budget, Fixed, HOME, SITES, STANDBY, Sender, World, number};
 
 /// More steps than any change has.
 const STEPS: usize = 100;
@@ -166,8 +167,22 @@ fn finish(model: &Roles, world: &mut World) {
                 drive(model, world, 0);
             }
         } else {
-            return;
+            break;
         }
+    }
+    tell(world);
+}
+
+/// The next sync from home: a standby that was given up hears that home is master, is held and gets its role.
+fn tell(world: &mut World) {
+    if let Some(effect) = unheard(world) {
+        let epoch = world.seen(HOME).map_or(0, |seen| seen.epoch);
+        world.land(&Sender { name: "sync", epoch, change: None }, &effect, None);
+    }
+    let is_home_master = world.who().is_some_and(|who| number(&who.master) == HOME);
+    if world.story.is_standby_given_up && is_home_master {
+        let standby = &mut world.places[STANDBY];
+        (standby.is_on, standby.role) = (false, Role::Slave);
     }
 }
 

@@ -172,6 +172,8 @@ pub struct Story {
     pub was_handed_back: bool,
     /// The standby was made `TEMPORARY_MASTER`.
     pub is_home_given_up: bool,
+    /// Home took over from a standby that was gone.
+    pub is_standby_given_up: bool,
     pub was_superseded: bool,
 }
 
@@ -187,6 +189,8 @@ pub struct Budget {
     pub rewrites: u8,
     /// Times that home goes down.
     pub outages: u8,
+    /// Times that the standby goes down.
+    pub standby_outages: u8,
     pub takeovers: u8,
     /// Changes turned back while they run, without a crash.
     pub turns: u8,
@@ -264,6 +268,12 @@ impl World {
             && change.is_none_or(|change| change.direction == *direction)
     }
 
+    /// Whether that party's change stands open in the fence of a repository.
+    pub fn carries(&self, site: usize, sender: &Sender) -> bool {
+        let open = self.seen(site).and_then(|seen| seen.open.as_ref());
+        sender.change.as_ref().is_none_or(|(id, ..)| open.is_some_and(|open| open.change.as_ref() == Some(id)))
+    }
+
     /// All that some repository or rescue reaches.
     pub fn kept(&self) -> Commits {
         (0..self.places.len()).fold(self.rescued, |kept, site| kept | self.reach(site))
@@ -319,11 +329,11 @@ impl World {
             }
             Effect::Park { commits, .. } => self.places[site].kept |= commits,
             Effect::Switch { on, .. } => {
-                self.story.stale_rest |= !self.is_held(sender);
+                self.story.stale_rest |= !self.is_held(sender) || !self.carries(site, sender);
                 self.places[site].is_on = *on;
             }
             Effect::SetRole { role, .. } => {
-                self.story.stale_rest |= !self.is_held(sender);
+                self.story.stale_rest |= !self.is_held(sender) || !self.carries(site, sender);
                 self.places[site].role = *role;
             }
         }
@@ -356,27 +366,32 @@ impl World {
         }
     }
 
-    fn move_fence(&mut self, site: usize, to: Seen, copy: Option<Fixed<Change>>, pushed: Option<u8>) {
+    fn move_fence(&mut self, site: usize, to: Seen, moved: Option<Fixed<Change>>, pushed: Option<u8>) {
         let before = self.places[site].fence.as_ref();
         if let Some(before) = before {
             let is_later = (to.epoch, to.sequence) > (before.seen.epoch, before.seen.sequence);
             let is_same_reign = to.epoch > before.seen.epoch || to.master == before.seen.master;
             self.story.fence_fell |= !is_later || !is_same_reign;
             self.story.is_home_given_up |= to.is_temporary;
+            self.story.is_standby_given_up |= moved.as_ref().is_some_and(|moved| moved.is_homeward);
             if let (Some(open), Some(copy)) = (&before.seen.open, &before.copy)
                 && to.open.as_ref().is_none_or(|to| to.change != open.change)
                 && to.open.is_some()
             {
+                let ends = moved.as_ref().and_then(|moved| moved.ends.as_ref());
                 // Another change goes over one that is open: only where that one can go on no more.
                 let register = self.seen(number(copy.register()));
-                let is_dead =
+                let is_left =
                     register.is_some_and(|seen| seen.epoch > before.seen.epoch && seen.open.as_ref() != Some(open));
+                // Or where people say that its register is gone for good.
+                let is_given_up = ends.is_some() && open.change.as_ref() == ends;
+                let is_dead = is_left || is_given_up;
                 self.story.was_superseded |= is_dead;
                 self.story.trampled |= !is_dead;
             }
         }
         let pushed = pushed.unwrap_or_else(|| before.map_or(self.places[site].tip, |before| before.pushed));
-        let copy = to.open.as_ref().and(copy);
+        let copy = to.open.as_ref().and(moved);
         self.places[site].fence = Some(Fixed::new(Fence { seen: to, copy, pushed }));
     }
 

@@ -13,7 +13,7 @@ use standin_state::config::Target;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 
-use super::plan::remember_confirmed;
+use super::plan::{has_not_heard, remember_confirmed};
 use super::{MirrorView, Snapshot, look, plan};
 use crate::code::snapshot::counted;
 use crate::fence;
@@ -76,7 +76,8 @@ pub async fn apply(
             ));
         }
         again.refs.changes = pusher.without_refused(again.refs.changes);
-        again.fence.moves = !again.refs.changes.is_empty() || view.fence.is_none();
+        again.fence.moves =
+            !again.refs.changes.is_empty() || view.fence.is_none() || has_not_heard(view, again.fence.epoch);
         view.atomic = again.fence.atomic;
         planned = Cow::Owned(again);
     }

@@ -71,11 +71,12 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
 
     let first = view.fence.is_none() && !snapshot.refs.is_empty();
     let source_epoch = snapshot.fence.as_ref().map_or(0, |fence| fence.document.epoch);
+    let epoch = view.least_epoch.max(source_epoch);
     let fence = FencePlan {
         current: view.fence.as_ref().map(|fence| fence.oid.clone()),
-        epoch: view.least_epoch.max(source_epoch),
+        epoch,
         sequence: view.fence.as_ref().map_or(0, |fence| fence.document.sequence),
-        moves: !refs.changes.is_empty() || first,
+        moves: !refs.changes.is_empty() || first || has_not_heard(view, epoch),
         supported: view.fence_supported,
         atomic,
     };
@@ -97,6 +98,11 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
     };
     plan.notices = notices::of(ctx, snapshot, view, &plan);
     Ok(plan)
+}
+
+/// Whether the mirror's fence is of an epoch before the one in which our source is master.
+pub(crate) fn has_not_heard(view: &MirrorView, epoch: u64) -> bool {
+    view.fence.as_ref().is_some_and(|fence| fence.document.epoch < epoch)
 }
 
 /// Obeys the source's own fence: when it names another master, the source is none.

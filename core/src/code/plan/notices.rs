@@ -9,6 +9,7 @@ use crate::code::lfs::shown_bytes;
 use crate::code::snapshot::counted;
 use crate::code::{MirrorView, Snapshot};
 use crate::event::Notice;
+use crate::fence::Fence;
 use crate::plan::CodePlan;
 use crate::run::MirrorContext;
 
@@ -33,6 +34,15 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
                    to the mirror."
                     .to_owned(),
         });
+    }
+    if !plan.refs.diverged.is_empty()
+        && let Some(Fence { document, .. }) = &view.fence
+        && let Some(epoch) = document.lost_mastership(&ctx.mirror.target.display(), view.least_epoch)
+    {
+        notices.push(notice(
+            format!("Mirror `{}` was master in epoch {epoch} and has not handed back", ctx.mirror.id),
+            format!("`standin demote {}` brings home what it committed then.", ctx.mirror.id),
+        ));
     }
     if snapshot.refs.is_empty() && view.refs.is_empty() {
         notices.push(notice("The source has no commits yet; there is nothing to push", ""));

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use standin_state::model::{MirrorStatus, Trigger};
+use standin_state::model::MirrorStatus;
 use tokio_util::sync::CancellationToken;
 
-use super::{RoleGoal, RoleOutcome, RoleRequest};
+use super::{RoleGoal, RoleOutcome, RoleRequest, prepare};
 use crate::engine::Engine;
 use crate::event::{Event, RoleChangeEnd};
 use crate::roles::handback::HandBack;
 use crate::roles::homecoming;
 use crate::roles::machine::{Change, Kind};
 use crate::roles::parts::Parts;
-use crate::roles::preview::{self, RolePlan};
+use crate::roles::preview::{self, Master, RolePlan};
 use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result};
 
@@ -29,11 +29,14 @@ impl Engine {
         let home = self.repository(request.repository.as_ref())?;
         let standby = self.standby(&home, &request.mirror)?;
         let mut parts = self.parts(&home, standby, None, cancel).await?;
-        self.look_for_master(&parts).await;
+        let seen = prepare::look_at_both(&parts).await;
+        if !matches!((seen.standby, seen.source), (Master::Here, Master::Here)) {
+            return Ok(None);
+        }
         parts.direction = self.direction(Some(&home.id))?;
-        let is_slave = parts.direction.who.as_ref().is_some_and(|who| who.rivals.is_empty())
-            && parts.direction.master() != Some(&request.mirror);
-        if !home.enabled || !is_slave || parts.site(&parts.source_site()).is_err() {
+        let is_slave =
+            parts.direction.who.as_ref().is_some_and(|who| who.rivals.is_empty()) && parts.direction.master().is_none();
+        if !home.enabled || !is_slave {
             return Ok(None);
         }
         self.refuse_open(&parts)?;
@@ -44,11 +47,12 @@ impl Engine {
     pub(super) fn homecoming_plan(parts: &Parts, hand_back: HandBack) -> RolePlan {
         let (old, new) = (parts.standby_site(), parts.source_site());
         let change = Change::new(preview::new_id(), Kind::Demote, old.clone(), new.clone(), hand_back.epoch);
+        let epoch = parts.direction.who.as_ref().map_or(hand_back.epoch + 1, |who| who.epoch);
         RolePlan {
             headline: headline(parts),
             steps: vec![format!("bring the commits of {old} to {new}"), format!("bring {old} in step with {new}")],
-            epoch: hand_back.epoch + 1,
-            epoch_after: hand_back.epoch + 1,
+            epoch,
+            epoch_after: epoch,
             hand_back: Some(hand_back),
             never_travels: Vec::new(),
             ..RolePlan::begin(parts, &change)
@@ -74,13 +78,7 @@ impl Engine {
             });
         }
         homecoming::release(&parts, plan).await?;
-        let sync = RunRequest {
-            aspects: parts.standby.sync.clone(),
-            yes: request.yes,
-            trigger: Trigger::Manual,
-            wait: true,
-            actor: self.shared.actor.clone(),
-        };
+        let sync = RunRequest::of_all(&parts.standby, request.yes, &self.shared.actor);
         let synced = run::execute_held(parts.home.clone(), parts.standby.clone(), sync).await;
         let error = match synced.status {
             MirrorStatus::Success => None,
@@ -104,5 +102,5 @@ impl Engine {
 }
 
 fn headline(parts: &Parts) -> String {
-    format!("bring home to {} what {} parked", parts.source_site(), parts.standby_site())
+    format!("bring home to {} what {} committed as master", parts.source_site(), parts.standby_site())
 }

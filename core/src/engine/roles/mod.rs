@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use standin_state::model::{MirrorId, MirrorStatus, RepositoryId, Trigger};
+use standin_state::model::{MirrorId, MirrorStatus, RepositoryId};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
@@ -16,7 +16,7 @@ use super::Engine;
 use crate::event::{Event, RoleChangeEnd};
 use crate::roles::drive::{self, Driver};
 use crate::roles::journal::{self, Entry};
-use crate::roles::machine::{Change, Kind};
+use crate::roles::machine::{Change, Kind, Site};
 use crate::roles::parts::Parts;
 use crate::roles::preview::{self, Master, RolePlan};
 use crate::roles::{self, words};
@@ -170,9 +170,14 @@ impl Engine {
         self.before(&parts, &change, request).await?;
         remember_workflows(&parts, &mut change).await?;
         let store = &self.shared.store;
+        if let Some(ended) = journal::open_here(store, &plan.repository)?
+            && change.ends.as_ref() == Some(&ended.change.id)
+        {
+            ended.close(store)?;
+        }
+        let deadline = (change.kind != Kind::Demote).then(|| Instant::now() + PROMOTION_LIMIT);
         let entry =
             journal::begin(store, &plan.repository, &parts.standby.id, change, self.shared.outside.clock.now())?;
-        let deadline = (request.goal == RoleGoal::Promote).then(|| Instant::now() + PROMOTION_LIMIT);
         self.drive(&parts, entry, request.yes, deadline).await
     }
 
@@ -189,20 +194,28 @@ impl Engine {
         let standby = self.standby(&home, here.as_ref().map_or(mirror, |entry| &entry.standby))?;
         // Whose change it is stands in the fence, so the fence is read before the contexts can belong to it.
         let scout = self.parts(&home, standby.clone(), None, cancel.clone()).await?;
-        let found = roles::find_open(scout.site(&scout.standby_site())?).await?;
-        let Some(Change { id, .. }) = found else {
+        let Some((found, register)) = find_open(&scout).await? else {
             return Err(Error::new(
                 Code::NotFound,
                 format!("no role change is open on {mirror}"),
                 "`standin status` shows who is master and whether a change is open.",
             ));
         };
-        let mut parts = self.parts(&home, standby, Some(id), cancel).await?;
+        if choice == OpenChangeChoice::Rollback && found.is_one_way {
+            return Err(Error::new(
+                Code::Usage,
+                format!("this change has no way back: {}", words::headline(&found)),
+                words::ways(&found, mirror),
+            ));
+        }
+        let mut parts = self.parts(&home, standby, Some(found.id), cancel).await?;
         parts.locks = self.locks(&parts).await?;
         let me = drive::me(&parts)?;
         let other_side_is_gone = match parts.site(&parts.source_site()) {
-            Ok(source) => matches!(preview::look_for(source).await, Master::Gone(_)),
-            Err(_) => false,
+            Ok(source) if register != parts.source_site() => {
+                matches!(preview::look_for(source).await, Master::Gone(_))
+            }
+            _ => false,
         };
         let turned = |change: Change| match choice {
             // What cannot be ended with both sides is ended with the one that is there.
@@ -210,7 +223,7 @@ impl Engine {
             OpenChangeChoice::Resume => change,
             OpenChangeChoice::Rollback => change.turn_back(),
         };
-        let change = roles::take_over(&parts, &me, turned).await?;
+        let change = roles::take_over(&parts, &register, &me, turned).await?;
         let entry = match here {
             Some(mut entry) => {
                 entry.keep(&self.shared.store, change)?;
@@ -284,20 +297,14 @@ impl Engine {
 
     /// What is done before a change is announced: what can be, so that the master is held for a short time only.
     async fn before(&self, parts: &Parts, change: &Change, request: &RoleRequest) -> Result<()> {
-        let standby = parts.site(&parts.standby_site())?;
         if change.kind != Kind::Switchover {
-            if let Ok(mut view) = code::look(standby).await {
-                switch::mend(standby, &mut view).await?;
+            let register = parts.site(change.register())?;
+            if let Ok(mut view) = code::look(register).await {
+                switch::mend(register, &mut view).await?;
             }
             return Ok(());
         }
-        let sync = RunRequest {
-            aspects: parts.standby.sync.clone(),
-            yes: request.yes,
-            trigger: Trigger::Manual,
-            wait: true,
-            actor: self.shared.actor.clone(),
-        };
+        let sync = RunRequest::of_all(&parts.standby, request.yes, &self.shared.actor);
         let source = Arc::new(run::SharedSource::new(parts.source_of(&change.old).context.clone()));
         let outcome = run::execute_held(source, parts.mirror_of(&change.new)?, sync).await;
         match (outcome.status, outcome.error) {
@@ -313,6 +320,29 @@ impl Engine {
             _ => Ok(()),
         }
     }
+}
+
+/// The role change that is open between the two, with the repository whose fence carries it. A standby that cannot be
+/// read keeps what it carries from being ended, but for what the source carries.
+async fn find_open(parts: &Parts) -> Result<Option<(Change, Site)>> {
+    let (standby, source) = (parts.standby_site(), parts.source_site());
+    let at_standby = roles::find_open(parts.site(&standby)?).await;
+    if let Ok(Some(change)) = at_standby {
+        return Ok(Some((change, standby)));
+    }
+    if let Ok(source_part) = parts.site(&source)
+        && let Ok(Some(change)) = roles::find_open(source_part).await
+        && parts.localized(&change).is_ok_and(|change| *change.register() == source)
+    {
+        return Ok(Some((change, source)));
+    }
+    at_standby.map(|_| None).map_err(|error| Error {
+        hint: format!(
+            "{} If {standby} is gone, `standin demote {}` makes {source} master again, whatever is open there.",
+            error.hint, parts.standby.id
+        ),
+        ..error.during(format!("Reading {standby}, whose fence carries the change"))
+    })
 }
 
 /// Reads the workflow states of both sides: what is given back, to the one or to the other.

@@ -13,14 +13,14 @@ use super::{RoleGoal, RoleRequest};
 use crate::engine::Engine;
 use crate::engine::sync::named;
 use crate::event::Event;
-use crate::fence::same_master;
-use crate::roles;
+use crate::fence::{Document, ROLE_CHANGE, same_master};
 use crate::roles::direction::Direction;
-use crate::roles::machine::{Change, Kind};
+use crate::roles::journal;
+use crate::roles::machine::{Change, Kind, Site};
 use crate::roles::parts::{Parts, source_lock};
 use crate::roles::preview::{self, Master};
 use crate::run::MirrorContext;
-use crate::{Code, Error, Result, status};
+use crate::{Code, Error, Result, roles, status};
 
 /// How long a sync that is going on may hold a role change up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
@@ -40,39 +40,21 @@ impl Engine {
         self.settle_role_change(&home).await?;
         let id = preview::new_id();
         let parts = self.parts(&home, standby, Some(id.clone()), cancel).await?;
-        let master = self.look_for_master(&parts).await;
+        let mut seen = look_at_both(&parts).await;
         // What was just read may say something new.
         let direction = Direction::of(&self.shared.store, &home)?;
         let parts = Parts { direction, ..parts };
-        self.refuse_open(&parts)?;
-        let change = self.change(request, &parts, id, master)?;
+        if let Some(other) = other_master(&parts) {
+            seen.master = Some(look_at(parts.site(&other)?).await);
+        }
+        let change = self.change(request, &parts, id, seen)?;
         Ok((parts, change))
-    }
-
-    /// Reads the fences of both, and whether the configured source answers.
-    pub(super) async fn look_for_master(&self, parts: &Parts) -> Master {
-        let standby = parts.site(&parts.standby_site());
-        if let Ok(standby) = standby
-            && let Err(error) = roles::read_fence(standby).await
-        {
-            return Master::Unclear(error.during(format!("Reading the standby {}", parts.standby_site())));
-        }
-        match parts.site(&parts.source_site()) {
-            Ok(source) => match preview::look_for(source).await {
-                Master::Here => match roles::read_fence(source).await {
-                    Ok(()) => Master::Here,
-                    Err(error) => Master::Unclear(error),
-                },
-                other => other,
-            },
-            Err(_) => Master::Unclear(crate::tokens::missing(&parts.direction.home, &crate::tokens::Place::Source)),
-        }
     }
 
     pub(super) fn refuse_open(&self, parts: &Parts) -> Result<()> {
         let report = status::report(&self.shared.store, &parts.home.context.folder, &parts.direction.home)?;
         match report.open_change {
-            Some(open) if open.kind == roles::KIND => Err(Error::new(
+            Some(open) if open.kind == ROLE_CHANGE => Err(Error::new(
                 Code::RoleChangeOpen,
                 format!("a role change is open since {}, begun by {}: {}", open.since_iso, open.writer, open.detail),
                 "End it first, with `--resume` or `--rollback`.",
@@ -81,9 +63,9 @@ impl Engine {
         }
     }
 
-    fn change(&self, request: &RoleRequest, parts: &Parts, id: String, source: Master) -> Result<Change> {
+    fn change(&self, request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
         let (direction, mirror) = (&parts.direction, &request.mirror);
-        let (standby, home) = (parts.standby_site(), parts.source_site());
+        let standby = parts.standby_site();
         let Some(who) = &direction.who else {
             return Err(Error::new(
                 Code::Usage,
@@ -91,58 +73,59 @@ impl Engine {
                 format!("`standin sync --mirror {mirror}` makes a standby of it."),
             ));
         };
-        let epoch = if who.rivals.is_empty() { who.epoch } else { who.epoch + 1 };
-        let is_master = direction.master() == Some(mirror);
-        let rival = who.rivals.iter().any(|rival| same_master(rival, &standby));
         let mut change = match request.goal {
-            RoleGoal::Promote if is_master && who.rivals.is_empty() => {
-                return Err(Error::new(
-                    Code::Usage,
-                    format!("{mirror} ({standby}) is the master already, since epoch {}", who.epoch),
-                    format!("`standin demote {mirror}` hands back to {home}."),
-                ));
-            }
             RoleGoal::Promote => {
-                if let Some(other) = direction.master().filter(|other| *other != mirror) {
+                self.refuse_open(parts)?;
+                if direction.master() == Some(mirror) && who.rivals.is_empty() {
                     return Err(Error::new(
                         Code::Usage,
-                        format!("{other} is the master now; a standby takes over from the configured source"),
-                        format!("Hand back first: `standin demote {other}`, then `standin promote {mirror}`."),
+                        format!("{mirror} ({standby}) is the master already, since epoch {}", who.epoch),
+                        format!("`standin demote {mirror}` hands back to {}.", parts.source_site()),
                     ));
                 }
-                let kind = match source {
-                    Master::Here => Kind::Switchover,
-                    Master::Gone(_) => Kind::Failover,
-                    Master::Unclear(_) if request.gone => Kind::Failover,
-                    Master::Unclear(error) => {
-                        return Err(Error {
-                            hint: format!(
-                                "{} If you know that the master is gone, `standin promote {mirror} --gone` says so.",
-                                error.hint
-                            ),
-                            ..error.during("whether the master is there cannot be told from here")
-                        });
-                    }
-                };
-                Change::new(id, kind, home, standby, epoch)
+                promotion(request, parts, id, seen)?
             }
-            RoleGoal::Demote if !is_master && !rival => {
-                return Err(Error::new(
-                    Code::Usage,
-                    format!("{mirror} ({standby}) is a SLAVE: {} is master since epoch {}", who.master, who.epoch),
-                    format!("There is nothing to hand back. `standin promote {mirror}` makes it master."),
-                ));
-            }
-            RoleGoal::Demote => match source {
-                Master::Here => Change::new(id, Kind::Demote, standby, home, epoch),
-                Master::Gone(error) | Master::Unclear(error) => {
-                    return Err(error.during(format!("{home} cannot be handed back to, since it does not answer")));
+            RoleGoal::Demote => {
+                let under_way = self.under_way_with_gone(parts, &seen)?;
+                if under_way.is_none() {
+                    self.refuse_open(parts)?;
                 }
-            },
+                let is_rival = who.rivals.iter().any(|rival| same_master(rival, &standby));
+                if direction.master() != Some(mirror) && !is_rival && under_way.is_none() {
+                    return Err(Error::new(
+                        Code::Usage,
+                        format!("{mirror} ({standby}) is a SLAVE: {} is master since epoch {}", who.master, who.epoch),
+                        format!("There is nothing to hand back. `standin promote {mirror}` makes it master."),
+                    ));
+                }
+                let change = hand_back(request, parts, id, seen)?;
+                match under_way {
+                    Some(open) => change.ending(&open),
+                    None => change,
+                }
+            }
         };
-        change.old_is_temporary = change.kind == Kind::Demote && direction.is_temporary();
         change.others = parts.others(&change);
         Ok(change)
+    }
+
+    /// The change that stands open between the source and a standby that does not answer, and which only the standby's
+    /// fence could end.
+    fn under_way_with_gone(&self, parts: &Parts, seen: &Seen) -> Result<Option<Change>> {
+        if matches!(seen.standby, Master::Here) {
+            return Ok(None);
+        }
+        let (store, home) = (&self.shared.store, &parts.direction.home);
+        let epoch = parts.direction.who.as_ref().map_or(0, |who| who.epoch);
+        let mut found: Vec<Change> = Vec::new();
+        for place in [&MirrorId::source(), &parts.standby.id] {
+            let Some(memory) = store.fence_memory(&home.id, place)? else { continue };
+            let document = Document::parse(memory.document.as_bytes())?;
+            found.extend(roles::open_in(&document).filter(|_| memory.epoch >= epoch).map(|(change, _)| change));
+        }
+        found.extend(journal::open_here(store, &home.id)?.map(|entry| entry.change));
+        let localized = found.iter().filter_map(|change| parts.localized(change).ok());
+        Ok(localized.into_iter().find(|change| *change.register() == parts.standby_site()))
     }
 
     /// The mirror as one whose role can change.
@@ -251,4 +234,106 @@ impl Engine {
         }
         Ok(locks)
     }
+}
+
+/// What both sides say when they are asked.
+pub(super) struct Seen {
+    /// The standby whose role changes.
+    pub standby: Master,
+    /// The configured source.
+    pub source: Master,
+    /// Another standby, where that is master.
+    pub master: Option<Master>,
+}
+
+/// Reads the fences of both, and whether they answer.
+pub(super) async fn look_at_both(parts: &Parts) -> Seen {
+    let standby = match parts.site(&parts.standby_site()) {
+        Ok(standby) => look_at(standby).await,
+        Err(error) => Master::Unclear(error),
+    };
+    let source = match parts.site(&parts.source_site()) {
+        Ok(source) => match preview::look_for(source).await {
+            Master::Here => match roles::read_fence(source).await {
+                Ok(()) => Master::Here,
+                Err(error) => Master::Unclear(error),
+            },
+            other => other,
+        },
+        Err(_) => Master::Unclear(crate::tokens::missing(&parts.direction.home, &crate::tokens::Place::Source)),
+    };
+    Seen { standby, source, master: None }
+}
+
+/// Reads the fence of one; where it cannot be read, whether that says that the repository is gone.
+async fn look_at(site: &MirrorContext) -> Master {
+    let Err(error) = roles::read_fence(site).await else { return Master::Here };
+    match preview::look_for(site).await {
+        Master::Here => Master::Unclear(error),
+        other => other,
+    }
+}
+
+/// The standby that is master while the request is about another.
+fn other_master(parts: &Parts) -> Option<Site> {
+    let direction = &parts.direction;
+    let other = direction.master().filter(|master| **master != parts.standby.id)?;
+    Some(direction.home.mirror(other)?.target.display())
+}
+
+/// The epoch that a change begins with: of two masters of one epoch, both are left behind.
+fn epoch(parts: &Parts) -> u64 {
+    parts.direction.who.as_ref().map_or(1, |who| who.epoch + u64::from(!who.rivals.is_empty()))
+}
+
+/// A standby becomes master instead of whoever is.
+fn promotion(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
+    let (mirror, standby) = (&request.mirror, parts.standby_site());
+    if let Master::Gone(error) | Master::Unclear(error) = seen.standby {
+        return Err(error.during(format!("Reading the standby {standby}")));
+    }
+    let (old, master, is_source) = match (other_master(parts), seen.master) {
+        (Some(other), Some(master)) => (other, master, false),
+        _ => (parts.source_site(), seen.source, true),
+    };
+    match master {
+        Master::Here if is_source => Ok(Change::new(id, Kind::Switchover, old, standby, epoch(parts))),
+        Master::Here => {
+            let other = parts.direction.master().map_or("MIRROR", MirrorId::as_str);
+            Err(Error::new(
+                Code::Usage,
+                format!("{other} is the master now, and well; a standby takes over from the configured source"),
+                format!("Hand back first: `standin demote {other}`, then `standin promote {mirror}`."),
+            ))
+        }
+        Master::Unclear(error) if !request.gone => Err(unclear(error, "promote", mirror, "the master")),
+        Master::Gone(_) | Master::Unclear(_) if is_source => {
+            Ok(Change::new(id, Kind::Failover, old, standby, epoch(parts)))
+        }
+        Master::Gone(_) | Master::Unclear(_) => Ok(Change::past(id, old, standby, epoch(parts))),
+    }
+}
+
+/// The configured source becomes master again: by a hand-back or, where the standby is gone, alone.
+fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
+    let (standby, home) = (parts.standby_site(), parts.source_site());
+    if let Master::Gone(error) | Master::Unclear(error) = seen.source {
+        return Err(error.during(format!("{home} cannot be handed back to, since it does not answer")));
+    }
+    let change = match seen.standby {
+        Master::Here => Change::new(id, Kind::Demote, standby, home, epoch(parts)),
+        Master::Unclear(error) if !request.gone => {
+            return Err(unclear(error, "demote", &request.mirror, &standby));
+        }
+        Master::Gone(_) | Master::Unclear(_) => {
+            Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parts)) }
+        }
+    };
+    Ok(Change { old_is_temporary: parts.direction.is_temporary(), ..change })
+}
+
+fn unclear(error: Error, command: &str, mirror: &MirrorId, master: &str) -> Error {
+    let hint =
+        format!("{} If you know that {master} is gone, `standin {command} {mirror} --gone` says so.", error.hint);
+    Error { hint, ..error.during(format!("whether {master} is there cannot be told from here")) }
 }

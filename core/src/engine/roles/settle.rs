@@ -12,11 +12,12 @@ use crate::{Result, status};
 
 impl Engine {
     /// Reads fences again that are remembered with an open role change, and takes a change out of the journal of this
-    /// machine when the standby's fence, which carries it, does so no longer: it was ended on another machine, or here with
-    /// its last word unwritten, or never came to the fence.
+    /// machine when the fence that carries it does so no longer: it was ended on another machine, or here with
+    /// its last word unwritten, or never came to the fence. A fence that cannot be read leaves the journal as it is.
     ///
     /// # Errors
-    /// What keeps the standby's fence from being read; the journal stays as it is then.
+    /// [`crate::Code::RoleChangeOpen`] where the change names repositories that are not in this configuration; what the
+    /// store reports.
     pub(in crate::engine) async fn settle_role_change(&self, home: &Arc<RepositoryConfig>) -> Result<()> {
         let store = &self.shared.store;
         let entry = journal::open_here(store, &home.id)?;
@@ -45,7 +46,15 @@ impl Engine {
             }
         }
         if let Some(entry) = entry {
-            let found = roles::find_open(parts.site(&parts.standby_site())?).await?;
+            let register = parts.localized(&entry.change)?.register().clone();
+            let found = match roles::find_open(parts.site(&register)?).await {
+                Ok(found) => found,
+                // It is not known to be ended.
+                Err(error) => {
+                    tracing::info!(error = %error.message, "the change of the journal cannot be looked for now");
+                    return status::write(store, &folder, home);
+                }
+            };
             if found.is_none_or(|found| found.id != entry.change.id) {
                 let (mirror, detail) = (entry.standby.clone(), words::headline(&entry.change));
                 entry.close(store)?;
