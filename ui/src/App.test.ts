@@ -60,6 +60,52 @@ describe('the card', () => {
     expect(screen.getByText(/Open change on mirror-1 by you@desk: Actions are switched off/)).toBeVisible();
   });
 
+  it('says of a change of master how to go on with it, and nothing else', async () => {
+    const open_change = {
+      kind: 'role_change',
+      mirror: 'mirror-1',
+      writer: 'you@desk',
+      since_iso: ago(400),
+      detail: 'A role change is open. `standin promote mirror-1 --resume` goes on with it.',
+    };
+    await open(new FakeBackend(overview([repository([mirror()], { open_change })])));
+    expect(screen.getByText(/standin promote mirror-1 --resume/)).toBeVisible();
+    expect(screen.queryByText(/ends it\./)).toBeNull();
+  });
+
+  it('says that the master is down, since when, and what to do', async () => {
+    const master_health = {
+      place: 'source',
+      repo: 'you/orchestrator',
+      verdict: 'down' as const,
+      health: 'failed' as const,
+      detail: 'it answers with HTTP 503',
+      hint: 'If it stays so, a standby takes over with `standin promote mirror-1`.',
+      since_iso: ago(3700),
+      last_health_check_iso: ago(125),
+    };
+    await open(new FakeBackend(overview([repository([mirror()], { master_health })])));
+    expect(screen.getByText(/you\/orchestrator is down: it answers with HTTP 503/)).toHaveTextContent(
+      'First seen 1 hour ago, last looked at 2 minutes ago.',
+    );
+    expect(screen.getByText(/a standby takes over with/)).toBeVisible();
+  });
+
+  it('says nothing of a master that is well', async () => {
+    const master_health = {
+      place: 'source',
+      repo: 'you/orchestrator',
+      verdict: 'well' as const,
+      health: 'ok' as const,
+      detail: 'you/orchestrator answers',
+      hint: '',
+      since_iso: ago(3700),
+      last_health_check_iso: ago(125),
+    };
+    await open(new FakeBackend(overview([repository([mirror()], { master_health })])));
+    expect(screen.queryByText(/is well/)).toBeNull();
+  });
+
   it('lets times grow as they pass', async () => {
     await open(new FakeBackend(overview([repository([mirror()])])));
     expect(row('mirror-1', 'Code')).toHaveTextContent('2 minutes ago');

@@ -7,14 +7,16 @@ import type { Change } from '../bindings/Change';
 import type { DecisionChoice } from '../bindings/DecisionChoice';
 import type { GuardReason } from '../bindings/GuardReason';
 import type { Health } from '../bindings/Health';
+import type { MasterVerdict } from '../bindings/MasterVerdict';
 import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { MirrorType } from '../bindings/MirrorType';
+import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { RescueReason } from '../bindings/RescueReason';
 import type { RoleChangeEnd } from '../bindings/RoleChangeEnd';
 import type { RunStatus } from '../bindings/RunStatus';
 import type { Trigger } from '../bindings/Trigger';
-import { counted } from './time';
+import { counted, relativeTime } from './time';
 
 export type Tone = 'ok' | 'waiting' | 'failed' | 'running' | 'unknown';
 
@@ -67,6 +69,31 @@ export function mirrorState(mirror: MirrorReport): StateWord {
   if (!mirror.enabled) return { tone: 'unknown', word: 'Switched off' };
   if (mirror.status === 'success' && mirror.code.behind) return { tone: 'waiting', word: 'Behind' };
   return mirrorStatusWord[mirror.status];
+}
+
+const verdictWord: Record<MasterVerdict, string> = {
+  well: 'is well',
+  down: 'is down',
+  gone: 'is gone',
+  unknown: 'cannot be judged',
+};
+
+export interface MasterNews {
+  tone: 'failed' | 'waiting';
+  message: string;
+  hint: string;
+}
+
+/** What the last look at the master calls for; nothing while it is well and nobody waits for it. */
+export function masterNews(report: RepositoryReport, now: number): MasterNews | null {
+  const seen = report.master_health;
+  if (!seen || (seen.verdict === 'well' && !seen.hint)) return null;
+  const [since, looked] = [seen.since_iso, seen.last_health_check_iso].map((iso) => relativeTime(iso, now));
+  return {
+    tone: seen.health === 'failed' ? 'failed' : 'waiting',
+    message: `${seen.repo} ${verdictWord[seen.verdict]}: ${seen.detail}. First seen ${since}, last looked at ${looked}.`,
+    hint: seen.hint,
+  };
 }
 
 /** The state of a repository: the one of its mirrors that needs the user most. */
