@@ -42,6 +42,7 @@ pub async fn demo(arguments: &DemoArguments) -> Result<Exit> {
 
 /// Leaves something to do, and opens the window.
 async fn show(world: &World, window: &Path) -> Result<()> {
+    world.catch_up().await?;
     world.stage.write("state/current.json", "{\"meta\": {\"updated_at_iso\": \"2026-02-07T06:00:00Z\"}}\n")?;
     world.commit("Tick in the window").await?;
     world.publish().await?;

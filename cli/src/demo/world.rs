@@ -138,6 +138,13 @@ impl World {
         program::git(&self.stage, self.clone_path(), &["rev-parse", "HEAD"]).await
     }
 
+    /// Brings the clone what the primary got meanwhile.
+    pub async fn catch_up(&self) -> Result<()> {
+        let primary = self.primary();
+        let pull = ["pull", "-q", "--ff-only", &primary.to_string_lossy(), "main"];
+        program::git(&self.stage, self.clone_path(), &pull).await.map(drop)
+    }
+
     /// Pushes the clone to the primary, as its owner would (straight into the sandbox's folder).
     pub async fn publish(&self) -> Result<()> {
         let primary = self.primary();
