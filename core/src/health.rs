@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use standin_state::config::MirrorConfig;
+use standin_state::config::{MirrorConfig, Source};
 use standin_state::lock::MirrorLock;
 use standin_state::model::{Health, MasterVerdict, MirrorId, MirrorType};
 use ts_rs::TS;
@@ -81,7 +81,13 @@ pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request
     let mut findings = Findings::default();
     let mut report = HealthReport::new(mirror.id.clone(), mirror.target.display(), context.outside.clock.now());
     match look(&source, &mirror, request, &mut findings).await {
-        Ok(plan) => read_plan(&plan, &mut report, &mut findings),
+        Ok(Looked::Compared(plan)) => read_plan(&plan, &mut report, &mut findings),
+        Ok(Looked::WithoutSource(error)) => {
+            // A source on GitHub has a report of its own. Others have not, so that somebody must say it.
+            let has_report = matches!(context.repository.source, Source::GitHub(_));
+            let health = if has_report { Health::Warning } else { Health::Failed };
+            findings.notice(health, &format!("it cannot be compared now: {}", error.message), &error.hint);
+        }
         Err(error) => findings.failed(error),
     }
     check_token(&source, &mirror, &mut findings).await;
@@ -92,17 +98,29 @@ pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request
     Ok(report)
 }
 
+/// What a look at a mirror comes to.
+enum Looked {
+    /// What a sync would do.
+    Compared(Box<Plan>),
+    /// The mirror can be read. The source cannot, so that nothing is said against the mirror.
+    WithoutSource(Error),
+}
+
 /// Looks at the mirror as a sync would, and first ends what an earlier run left open.
 async fn look(
     source: &Arc<SharedSource>,
     mirror: &Arc<MirrorConfig>,
     request: &RunRequest,
     findings: &mut Findings,
-) -> Result<Plan> {
+) -> Result<Looked> {
     let context = source.context_by_hand(mirror.clone()).await?;
     let mut view = code::look(&context).await?;
     mend(&context, &mut view, request, findings).await?;
-    crate::run::plan_from(source, &context, view, &request.aspects).await
+    let planned = crate::run::plan_from(source, &context, view, &request.aspects).await;
+    match source.snapshot(0).await {
+        Ok(_) => planned.map(|plan| Looked::Compared(Box::new(plan))),
+        Err(error) => Ok(Looked::WithoutSource(error)),
+    }
 }
 
 async fn mend(

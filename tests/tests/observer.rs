@@ -139,6 +139,24 @@ fn a_master_that_is_down_names_what_to_type_and_how_old_the_standby_is_and_that_
 }
 
 #[test]
+fn a_master_that_is_down_says_nothing_against_its_standbys() {
+    let watched = Watched::new(PROGRAM);
+    watched.master_down();
+    let (code, reports) = health(&watched.machine, &[]);
+    assert_eq!((code, &reports[0]["health"]), (1, &json!("failed")), "{reports:?}");
+    for mirror in &reports[1..] {
+        assert_eq!(mirror["health"], "warning", "{mirror}");
+        let message = mirror["findings"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with("it cannot be compared now: Reading the source `ada/orchestrator`"), "{message}");
+    }
+    // Who watches the file, as the window does, sees it too.
+    let file = watched.machine.state.join("orchestrator").join("mirror_status.json");
+    let status: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(status["master_health"]["verdict"], "down", "{status}");
+    assert_eq!(status["mirrors"][0]["health"], "warning", "{status}");
+}
+
+#[test]
 fn what_the_sentinel_did_meanwhile_is_seen_at_the_next_look() {
     let watched = Watched::new(PROGRAM);
     watched.master_down();

@@ -106,6 +106,24 @@ describe('the card', () => {
     expect(screen.queryByText(/is well/)).toBeNull();
   });
 
+  it('shows a standby that stands in as master, and the source that waits, without offering to sync them', async () => {
+    const standIn = mirror({ role: 'TEMPORARY_MASTER', status: 'idle' });
+    const source = mirror({ id: 'source', repo: 'you/orchestrator', status: 'idle' });
+    const report = repository([standIn, source], { self_role: 'SLAVE', master: standIn.repo, epoch: 2 });
+    await open(new FakeBackend(overview([report])));
+    const drawing = screen.getByRole('img', { name: /is TEMPORARY_MASTER/ });
+    expect(within(drawing).getAllByText('you/orchestrator')).toHaveLength(1);
+    expect(drawing).toHaveAccessibleName(/to you\/orchestrator \(waits for the hand-back\)\.$/);
+    expect(card('mirror-1').getByText('Stands in')).toBeVisible();
+    expect(card('source').getByText(/brings home what was done meanwhile/)).toHaveTextContent(
+      'standin demote mirror-1',
+    );
+    for (const one of ['mirror-1', 'source'].map(card)) {
+      expect(one.queryByRole('button', { name: /Sync|Preview/ })).toBeNull();
+      expect(one.queryByText('Never synced')).toBeNull();
+    }
+  });
+
   it('lets times grow as they pass', async () => {
     await open(new FakeBackend(overview([repository([mirror()])])));
     expect(row('mirror-1', 'Code')).toHaveTextContent('2 minutes ago');

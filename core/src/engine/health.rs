@@ -8,11 +8,10 @@ use standin_state::model::{Health, MirrorId, RepositoryId};
 
 use super::Engine;
 use super::sync::{SyncRequest, named};
-use crate::Result;
 use crate::event::Notice;
 use crate::health::{self, HealthReport};
 use crate::observer;
-use crate::roles;
+use crate::{Result, roles, status};
 
 impl Engine {
     /// Judges the master and looks at each mirror that is switched on, or at one place: a mirror, or `source`. The
@@ -57,6 +56,7 @@ impl Engine {
         let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
         reports.extend(join_all(checks).await.into_iter().collect::<Result<Vec<_>>>()?);
         observer::check_sentinels(&of_watched, &self.config(), &mut reports).await?;
+        status::write(&self.shared.store, &source.context.folder, &home)?;
         Ok(reports)
     }
 

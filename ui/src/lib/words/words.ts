@@ -96,11 +96,29 @@ export function masterNews(report: RepositoryReport, now: number): MasterNews | 
   };
 }
 
+/** How a mirror stands in its repository: the master, a source that waits for it, or one that is kept in step. */
+export function standing(report: RepositoryReport, mirror: MirrorReport): StateWord {
+  if (isMaster(report, mirror)) {
+    return { tone: 'ok', word: mirror.role === 'TEMPORARY_MASTER' ? 'Stands in' : 'Is master' };
+  }
+  if (waitsForHandBack(report, mirror)) return { tone: 'waiting', word: 'Waits for the hand-back' };
+  return mirrorState(mirror);
+}
+
+export function isMaster(report: RepositoryReport, mirror: MirrorReport): boolean {
+  return mirror.repo === report.master;
+}
+
+/** Whether it is the configured source while a standby stands in for it: nothing is synced to it until it is master again. */
+export function waitsForHandBack(report: RepositoryReport, mirror: MirrorReport): boolean {
+  return mirror.id === 'source' && report.mirrors.some((other) => other.role === 'TEMPORARY_MASTER');
+}
+
 /** The state of a repository: the one of its mirrors that needs the user most. */
-export function repositoryState(mirrors: readonly MirrorReport[], enabled: boolean): StateWord {
-  if (!enabled) return { tone: 'unknown', word: 'Switched off' };
+export function repositoryState(report: RepositoryReport): StateWord {
+  if (!report.enabled) return { tone: 'unknown', word: 'Switched off' };
   const order: Tone[] = ['running', 'failed', 'waiting', 'unknown', 'ok'];
-  const states = mirrors.filter((mirror) => mirror.enabled).map(mirrorState);
+  const states = report.mirrors.filter((mirror) => mirror.enabled).map((mirror) => standing(report, mirror));
   for (const tone of order) {
     const found = states.find((state) => state.tone === tone);
     if (found) return found;
