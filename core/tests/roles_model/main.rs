@@ -6,8 +6,8 @@
 //! two operators with journals, and the sentinel, which has only its fence ([`party`]): one look at the world, or one effect
 //! on it, at a time. A sync by an old clone that knows no master but home. People who push to either side, and rewrite
 //! home's branch. Accidents ([`model`]): a party dies before or after each effect and each entry in its journal; an answer
-//! is lost, a request is late, however late, or never arrives; home goes down and comes back; a change is taken over, turned
-//! back or made a fail-over at any point.
+//! is lost, a request is late, however late, or never arrives; home or the standby goes down and comes back; a change is
+//! taken over, turned back, made a fail-over at any point, or ended by home taking over from a standby that is gone.
 //!
 //! **What must hold** ([`properties`]): the invariants of the design in every state. In every state at rest, each way on that
 //! status offers is gone to its end ([`settle`]), and must lead to fences that are closed and agree, and repositories that
