@@ -91,7 +91,7 @@ pub(super) enum Door {
     /// The ref stands where it shall already, or not where it must.
     Closed(PushResult),
     /// The parcel can be sent.
-    Open(Letter),
+    Open(Box<Letter>),
 }
 
 /// The request that pushes.
@@ -156,7 +156,7 @@ impl Asking<'_> {
             .header(CONTENT_TYPE, format!("application/x-{SERVICE}-request"))
             .header(ACCEPT, format!("application/x-{SERVICE}-result"))
             .body(body);
-        Ok(Some(Door::Open(Letter { request, side_band: chosen.contains("side-band-64k") })))
+        Ok(Some(Door::Open(Box::new(Letter { request, side_band: chosen.contains("side-band-64k") }))))
     }
 
     /// Sends the parcel. `hears` is told each line of the remote, and says whether it was progress.
@@ -166,11 +166,11 @@ impl Asking<'_> {
     /// unknown then.
     pub(super) async fn send(
         &self,
-        letter: Letter,
+        letter: Box<Letter>,
         update: &Update,
         hears: &mut (dyn FnMut(&str) -> bool + Send),
     ) -> Result<Answered> {
-        let Letter { request, side_band } = letter;
+        let Letter { request, side_band } = *letter;
         let answered = async {
             let response = match self.in_time(request.send()).await? {
                 Ok(response) => response,
