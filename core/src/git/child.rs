@@ -198,13 +198,13 @@ async fn hear(
 
 /// Cuts standard error into lines, at carriage returns too since progress is written with them.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     partial: Vec<u8>,
-    kept: std::collections::VecDeque<String>,
+    pub(super) kept: std::collections::VecDeque<String>,
 }
 
 impl Lines {
-    fn hear(&mut self, bytes: &[u8], on_line: &mut (dyn FnMut(&str) -> bool + Send)) {
+    pub(super) fn hear(&mut self, bytes: &[u8], on_line: &mut (dyn FnMut(&str) -> bool + Send)) {
         for &byte in bytes {
             if matches!(byte, b'\n' | b'\r') {
                 self.end(on_line);
@@ -214,7 +214,7 @@ impl Lines {
         }
     }
 
-    fn end(&mut self, on_line: &mut (dyn FnMut(&str) -> bool + Send)) {
+    pub(super) fn end(&mut self, on_line: &mut (dyn FnMut(&str) -> bool + Send)) {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).replace("\u{1b}[K", "");
         let line = line.trim_end();
         if line.is_empty() || on_line(line) {

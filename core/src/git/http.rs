@@ -1,13 +1,13 @@
 //! A remote over HTTP, asked without starting git: what takes one request and would cost git seven processes.
 //!
-//! Only the first request of the protocol is made here, the one that lists all refs. Whatever is not exactly as
-//! expected (a refusal, a redirect, a server of another kind) gives no answer, and git is asked instead: it knows every
-//! kind of server and says what is wrong.
+//! The requests of all kinds are made here, and the one that lists all refs; a push of one small commit is in
+//! [`super::http_push`]. Whatever is not exactly as expected (a refusal, a redirect, a server of another kind) gives no answer,
+//! and git is asked instead: it knows every kind of server and says what is wrong.
 
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, USER_AGENT};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,9 @@ use super::credential::DEFAULT_USER;
 use super::listing::Listing;
 use crate::Result;
 use crate::github::connections;
+
+/// GitHub answers only a name that starts with `git/`, and others none that looks like a git of old.
+const USER_AGENT_OF_A_GIT: &str = concat!("git/2.0 (standin/", env!("CARGO_PKG_VERSION"), ")");
 
 /// How a request is made, and when it is given up.
 pub(super) struct Asking<'a> {
@@ -35,75 +38,111 @@ impl Asking<'_> {
     /// # Errors
     /// [`crate::Code::Cancelled`], and [`crate::Code::TimedOut`] when the host says nothing for too long.
     pub(super) async fn list(&self, prefixes: &[&str]) -> Result<Option<Listing>> {
-        let Some(url) = self.url("info/refs?service=git-upload-pack") else { return Ok(None) };
-        let answer = tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => return Err(child::cancelled(self.what)),
-            answer = self.get(url, "application/x-git-upload-pack-advertisement") => answer?,
-        };
-        Ok(answer.and_then(|body| as_listed(&body)).map(|lines| Listing::parse(&lines, prefixes)))
+        let body = self.unless_cancelled(self.refs_of("git-upload-pack")).await?;
+        Ok(body.and_then(|body| as_listed(&body)).map(|lines| Listing::parse(&lines, prefixes)))
     }
 
-    fn url(&self, below: &str) -> Option<Url> {
+    /// What `work` gives, or the end of it as soon as the call is cancelled.
+    pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(child::cancelled(self.what)),
+            done = work => done,
+        }
+    }
+
+    /// The advertisement of `service`; `None` for any other answer.
+    pub(super) async fn refs_of(&self, service: &str) -> Result<Option<Vec<u8>>> {
+        let Some(request) = self.request(Method::GET, &format!("info/refs?service={service}")) else { return Ok(None) };
+        let Ok(response) = self.in_time(request.send()).await? else { return Ok(None) };
+        if !is_answer(&response, &format!("application/x-{service}-advertisement")) {
+            return Ok(None);
+        }
+        Ok(self.body(response, MAX_OUTPUT).await?.ok())
+    }
+
+    /// A request with the token; `None` where the address or the token is nothing for HTTP.
+    pub(super) fn request(&self, method: Method, below: &str) -> Option<RequestBuilder> {
         if !matches!(self.address.transport, Transport::Https | Transport::Http) {
             return None;
         }
-        Url::parse(&format!("{}/{below}", self.address.as_str().trim_end_matches('/'))).ok()
+        let url = Url::parse(&format!("{}/{below}", self.address.as_str().trim_end_matches('/'))).ok()?;
+        let request = connections(&url).ok()?.request(method, url);
+        let request = request.header(USER_AGENT, USER_AGENT_OF_A_GIT).header("git-protocol", "version=0");
+        let Some(token) = self.credential else { return Some(request) };
+        let token = token.expose_secret();
+        // Git is told no such token, and says so.
+        if token.contains(['\n', '\r', '\0']) {
+            return None;
+        }
+        Some(request.basic_auth(self.address.user.as_deref().unwrap_or(DEFAULT_USER), Some(token)))
     }
 
-    /// The body of the answer, if it is one of this type.
-    async fn get(&self, url: Url, media_type: &str) -> Result<Option<Vec<u8>>> {
-        let Ok(connections) = connections(&url) else { return Ok(None) };
-        let mut request = connections.get(url).header("git-protocol", "version=0");
-        if let Some(token) = self.credential {
-            let user = self.address.user.as_deref().unwrap_or(DEFAULT_USER);
-            request = request.basic_auth(user, Some(token.expose_secret()));
-        }
-        let Ok(mut response) = self.in_time(request.send()).await? else { return Ok(None) };
-        let is_expected = response.status().as_u16() == 200
-            && response.headers().get(CONTENT_TYPE).is_some_and(|found| found.as_bytes() == media_type.as_bytes());
-        if !is_expected {
-            return Ok(None);
-        }
+    /// The whole body, or why it did not come.
+    pub(super) async fn body(&self, mut response: Response, limit: usize) -> Result<Result<Vec<u8>, String>> {
         let mut body = Vec::new();
         loop {
             match self.in_time(response.chunk()).await? {
-                Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_OUTPUT => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Some(body)),
-                Ok(Some(_)) | Err(_) => return Ok(None),
+                Ok(Some(chunk)) if body.len() + chunk.len() <= limit => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Ok(body)),
+                Ok(Some(_)) => return Ok(Err(format!("the answer is longer than {} MiB", limit >> 20))),
+                Err(error) => return Ok(Err(error.without_url().to_string())),
             }
         }
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         tokio::time::timeout(self.silent_limit, work).await.map_err(|_| child::silent(self.what, self.silent_limit))
     }
+}
+
+/// Whether this is the answer that was asked for.
+pub(super) fn is_answer(response: &Response, media_type: &str) -> bool {
+    response.status().as_u16() == 200
+        && response.headers().get(CONTENT_TYPE).is_some_and(|found| found.as_bytes() == media_type.as_bytes())
 }
 
 /// The advertisement of a server in the lines that `git ls-remote --symref` prints; `None` for anything that is not one,
 /// or that is of a shallow repository.
 fn as_listed(body: &[u8]) -> Option<Vec<u8>> {
+    let mut listed = Vec::new();
+    let capabilities = read_advertisement(body, "git-upload-pack", |oid, name| {
+        for piece in [oid, b"\t", name, b"\n"] {
+            listed.extend_from_slice(piece);
+        }
+    })?;
+    let heads = capabilities.iter().filter_map(|capability| capability.strip_prefix(b"symref=HEAD:"));
+    let mut lines = heads.fold(Vec::new(), |lines, target| [&lines, &b"ref: "[..], target, b"\tHEAD\n"].concat());
+    lines.append(&mut listed);
+    Some(lines)
+}
+
+/// Reads the advertisement of `service`: hands each ref's id and name to `see`, and gives the capabilities. `None` for
+/// anything that is not one, or that is of a shallow repository.
+pub(super) fn read_advertisement<'a>(
+    body: &'a [u8],
+    service: &str,
+    mut see: impl FnMut(&'a [u8], &'a [u8]),
+) -> Option<Vec<&'a [u8]>> {
     let mut packets = Packets(body);
-    if packets.next()?.trim_ascii_end() != b"# service=git-upload-pack" || !packets.next()?.is_empty() {
+    let announced = packets.next()?.trim_ascii_end().strip_prefix(b"# service=")?;
+    if announced != service.as_bytes() || !packets.next()?.is_empty() {
         return None;
     }
-    let mut lines = Vec::new();
+    let mut capabilities = Vec::new();
     loop {
         let packet = packets.next()?;
         if packet.is_empty() {
-            return Some(lines);
+            return Some(capabilities);
         }
-        let (line, capabilities) = match packet.iter().position(|&byte| byte == 0) {
-            Some(end) => (&packet[..end], &packet[end + 1..]),
-            None => (packet, &b""[..]),
-        };
-        for capability in capabilities.split(|&byte| matches!(byte, b' ' | b'\n')) {
-            if let Some(target) = capability.strip_prefix(b"symref=HEAD:") {
-                lines.extend_from_slice(b"ref: ");
-                lines.extend_from_slice(target);
-                lines.extend_from_slice(b"\tHEAD\n");
+        let line = match packet.iter().position(|&byte| byte == 0) {
+            Some(end) => {
+                let words = packet[end + 1..].split(|&byte| matches!(byte, b' ' | b'\n'));
+                capabilities.extend(words.filter(|word| !word.is_empty()));
+                &packet[..end]
             }
-        }
+            None => packet,
+        };
         let line = line.trim_ascii_end();
         let space = line.iter().position(|&byte| byte == b' ')?;
         let (oid, name) = (&line[..space], &line[space + 1..]);
@@ -114,15 +153,12 @@ fn as_listed(body: &[u8]) -> Option<Vec<u8>> {
         if !matches!(oid.len(), 40 | 64) || !oid.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
-        lines.extend_from_slice(oid);
-        lines.push(b'\t');
-        lines.extend_from_slice(name);
-        lines.push(b'\n');
+        see(oid, name);
     }
 }
 
 /// The packets of git's protocol, one after the other; a flush is an empty one.
-struct Packets<'a>(&'a [u8]);
+pub(super) struct Packets<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Packets<'a> {
     type Item = &'a [u8];

@@ -14,7 +14,7 @@
 //! | [`credential`] | answering git's question for a token over an owner-only socket |
 //! | [`ssh`] | the ssh command line, host keys |
 //! | `remote`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
-//! | `http` | listing a remote over HTTP without starting git |
+//! | `http`, `http_push` | listing a remote over HTTP and pushing one small commit there, without starting git |
 //! | `failure` | what git's words mean as a [`crate::Code`] |
 //! | `cache`, `upkeep`, `history` | the cache: creating and cleaning it, packing it, reading and writing it |
 
@@ -26,6 +26,7 @@ mod environment;
 mod failure;
 mod history;
 mod http;
+mod http_push;
 mod listing;
 mod program;
 mod progress;

@@ -159,6 +159,25 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
     Answer::Transaction(report)
 }
 
+/// Reads what the remote itself reports of the only update of a push: taken, or `refused` in these words.
+pub(super) fn read_report(update: &Update, refused: Option<&str>, lines: &[String]) -> Answer {
+    let mut report = PushReport { messages: messages(lines), ..PushReport::default() };
+    let result = match refused.map(|reason| meaning(REMOTE_REJECTED, reason)) {
+        None => PushResult::Done,
+        Some(Refusal::Result(result)) => result,
+        Some(Refusal::NoAnswer) => return Answer::Unknown,
+        Some(Refusal::WholeTransaction(reason)) => {
+            blame(&mut report, vec![(update.name.clone(), reason)]);
+            return Answer::Transaction(report);
+        }
+    };
+    report.results.insert(update.name.clone(), result);
+    Answer::Known(report)
+}
+
+/// How git marks what the remote refused.
+const REMOTE_REJECTED: &str = "remote rejected";
+
 enum Refusal {
     Result(PushResult),
     /// The remote's transaction failed, and the line does not say for which ref.
@@ -172,12 +191,16 @@ fn refusal(summary: &str) -> Refusal {
         Some((kind, reason)) => (kind.trim_start_matches('['), in_parentheses(reason.trim())),
         None => (summary.trim_matches(['[', ']']), ""),
     };
+    meaning(kind, reason)
+}
+
+fn meaning(kind: &str, reason: &str) -> Refusal {
     match (kind, reason) {
         ("remote failure", _) | (_, "remote failed to report status") => Refusal::NoAnswer,
         (_, "stale info") => Refusal::Result(PushResult::Stale),
         (_, "atomic push failed" | "atomic push failure") => Refusal::Result(PushResult::NotTried),
         (
-            "remote rejected",
+            REMOTE_REJECTED,
             "atomic transaction failed" | "failed to update ref" | "failed to lock" | "transaction failed to start",
         ) => Refusal::WholeTransaction(reason.to_owned()),
         (_, "") => Refusal::Result(PushResult::Refused { reason: kind.to_owned() }),

@@ -1,5 +1,5 @@
 //! Talking to one remote: listing, fetching, pushing. Every call is one git of its own, with its credential desk and a
-//! private folder that are gone when it ends.
+//! private folder that are gone when it ends; over HTTP, what a request or two can do is done without it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::process::Command;
+use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::address::{Address, Transport};
 use super::child::{self, Call, Ended, Input};
 use super::credential::{self, Desk};
+use super::http_push::{Answered, Door, Parcel, Verdict};
 use super::push::{self, Answer, PushOptions, PushReport, PushResult, Update};
 use super::scratch::Scratch;
 use super::{Cache, GitProgram, Listing, failure, http, progress, ssh};
@@ -120,23 +122,31 @@ impl Remote {
         Ok(Listing::parse(&ended.stdout, prefixes))
     }
 
-    /// Lists with one request of our own, where the remote is reached over HTTP and needs nothing that only git knows: the
-    /// proxies and certificates of the user's git configuration. `None` where git must be asked.
-    async fn list_over_http(&self, what: &str, prefixes: &[&str]) -> Result<Option<Listing>> {
+    /// Whether the remote is reached over HTTP and needs nothing that only git knows: the proxies and certificates of the
+    /// user's git configuration.
+    fn is_plain_http(&self) -> bool {
         let over_http = matches!(self.address.transport, Transport::Https | Transport::Http);
-        if !over_http || !self.git.user_settings().is_empty() {
-            return Ok(None);
-        }
-        self.options.totals.git_calls.add(1);
-        crash::point(&format!("{}.list.before", self.options.point));
-        let asking = http::Asking {
+        over_http && self.git.user_settings().is_empty()
+    }
+
+    fn asking<'a>(&'a self, what: &'a str) -> http::Asking<'a> {
+        http::Asking {
             what,
             address: &self.address,
             credential: self.options.credential.as_ref(),
             silent_limit: self.options.silent_limit,
             cancel: &self.options.cancel,
-        };
-        let listed = asking.list(prefixes).await;
+        }
+    }
+
+    /// Lists with one request of our own; `None` where git must be asked.
+    async fn list_over_http(&self, what: &str, prefixes: &[&str]) -> Result<Option<Listing>> {
+        if !self.is_plain_http() {
+            return Ok(None);
+        }
+        self.options.totals.git_calls.add(1);
+        crash::point(&format!("{}.list.before", self.options.point));
+        let listed = self.asking(what).list(prefixes).await;
         crash::point(&format!("{}.list.after", self.options.point));
         listed
     }
@@ -222,6 +232,11 @@ impl Remote {
             ));
         }
         let what = format!("pushing to {}", self.address);
+        if let [update] = updates
+            && let Some((answer, lines)) = self.push_over_http(&what, cache, update, options).await?
+        {
+            return self.report(&what, answer, updates, &lines).await;
+        }
         let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
         let command = &mut prepared.command;
         command.args(["push", "--porcelain", "--progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
@@ -233,10 +248,70 @@ impl Remote {
         let (leases, refspecs): (Vec<String>, Vec<String>) = updates.iter().map(Update::arguments).unzip();
         command.args(leases).args(["--", self.address.as_str()]).args(refspecs);
         let ended = self.run(&what, if options.dry_run { "probe" } else { "push" }, prepared, Input::Nothing).await?;
-        match push::read_answer(&ended.stdout, &ended.lines, updates) {
+        let answer = push::read_answer(&ended.stdout, &ended.lines, updates);
+        self.report(&what, answer, updates, &ended.lines).await
+    }
+
+    async fn report(&self, what: &str, answer: Answer, updates: &[Update], lines: &[String]) -> Result<PushReport> {
+        match answer {
             Answer::Known(report) => Ok(report),
             Answer::Transaction(report) => self.read_back(report, updates).await,
-            Answer::Unknown => Err(self.unknown_outcome(&what, &ended.lines)),
+            Answer::Unknown => Err(self.unknown_outcome(what, lines)),
+        }
+    }
+
+    /// Pushes one small commit by two requests of our own, and gives the answer with its lines. `None` where git must be
+    /// asked; nothing was sent then.
+    async fn push_over_http(
+        &self,
+        what: &str,
+        cache: &Cache,
+        update: &Update,
+        options: PushOptions,
+    ) -> Result<Option<(Answer, Vec<String>)>> {
+        if options.atomic || options.dry_run || !self.is_plain_http() {
+            return Ok(None);
+        }
+        let Some(parcel) = Parcel::of(cache, update) else { return Ok(None) };
+        let _place = self.place(what).await?;
+        let asking = self.asking(what);
+        let Some(door) = asking.knock(update, &parcel).await? else { return Ok(None) };
+        self.options.totals.git_calls.add(1);
+        let letter = match door {
+            Door::Closed(result) => {
+                let results = [(update.name.clone(), result)].into();
+                return Ok(Some((Answer::Known(PushReport { results, ..PushReport::default() }), Vec::new())));
+            }
+            Door::Open(letter) => letter,
+        };
+        let heard = &self.options.progress;
+        heard("Writing objects", parcel.objects, Some(parcel.objects));
+        crash::point(&format!("{}.push.before", self.options.point));
+        let answered = asking
+            .send(letter, update, &mut |line| {
+                let progress = progress::parse(line);
+                progress.as_ref().inspect(|progress| heard(progress.phase, progress.done, progress.total)).is_some()
+            })
+            .await;
+        crash::point(&format!("{}.push.after", self.options.point));
+        self.options.totals.bytes_sent.add(parcel.pack.len() as u64);
+        let Answered { verdict, lines } = answered?;
+        let redactor = Redactor::of(&self.options.credential);
+        let lines: Vec<String> = lines.iter().map(|line| redactor.text(line)).collect();
+        let answer = match verdict {
+            Verdict::Taken => push::read_report(update, None, &lines),
+            Verdict::Refused(reason) => push::read_report(update, Some(&redactor.text(&reason)), &lines),
+            Verdict::Unknown => Answer::Unknown,
+        };
+        Ok(Some((answer, lines)))
+    }
+
+    /// A place among the calls that may talk to a remote at once.
+    async fn place(&self, what: &str) -> Result<Option<SemaphorePermit<'_>>> {
+        tokio::select! {
+            biased;
+            () = self.options.cancel.cancelled() => Err(child::cancelled(what)),
+            place = self.git.place() => Ok(place),
         }
     }
 
@@ -329,11 +404,7 @@ impl Remote {
             true
         };
         self.options.totals.git_calls.add(1);
-        let _place = tokio::select! {
-            biased;
-            () = self.options.cancel.cancelled() => return Err(child::cancelled(what)),
-            place = self.git.place() => place,
-        };
+        let _place = self.place(what).await?;
         crash::point(&format!("{}.{point}.before", self.options.point));
         let call = Call {
             what,
