@@ -109,7 +109,8 @@ pub struct RoleArguments {
     /// Do not ask; also confirms guards and new secret names of the sync before
     #[arg(long)]
     pub yes: bool,
-    /// The master is gone, where that cannot be told from here (its token is refused, the host's limits are used up)
+    /// The master is gone: needed where that cannot be told from here (its token is refused, the host's limits are used
+    /// up), and for the source to take over from a standby that does not answer
     #[arg(long, conflicts_with_all = ["resume", "rollback"])]
     pub gone: bool,
     /// Go on with the change that is open, whoever began it

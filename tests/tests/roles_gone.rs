@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use standin_sandbox::{Effect, RepositoryState};
-use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, STANDBY, branch, refs};
+use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, Ran, STANDBY, branch, refs};
 use standin_tests::stage::{SECOND, Stage, THIRD, at, fence, has, run, wanted};
 
 /// The signal by which a process ends itself.
@@ -15,6 +15,11 @@ const ABORTED: i32 = 6;
 
 fn stage() -> Stage {
     Stage::new(env!("CARGO_BIN_EXE_standin-under-test"))
+}
+
+/// Makes the source master again without the standby.
+fn take_home(stage: &Stage) -> Ran {
+    stage.run(0, &["demote", STANDBY, "--yes", "--gone"])
 }
 
 fn set_standby(stage: &Stage, state: RepositoryState) {
@@ -45,9 +50,11 @@ fn the_source_takes_over_and_what_the_standby_committed_comes_home() {
     let new_branch = stage.commit_on(BACKUP, "topic", "topic.txt");
     set_standby(&stage, RepositoryState::Hidden);
     let health = stage.machine.standin(&["health"]);
-    assert!(health.all().contains("`standin demote mirror-1`"), "it says what to type: {}", health.all());
+    assert!(health.all().contains("`standin demote mirror-1 --gone`"), "it says what to type: {}", health.all());
 
-    let plan = stage.machine.json(&["demote", STANDBY, "--dry-run"]);
+    let asks = stage.run(1, &["demote", STANDBY, "--yes"]);
+    assert!(asks.all().contains("`standin demote mirror-1 --gone` makes ada/orchestrator master"), "{}", asks.all());
+    let plan = stage.machine.json(&["demote", STANDBY, "--dry-run", "--gone"]);
     assert_eq!((&plan["kind"], &plan["new"]), (&"failover".into(), &format!("{OWNER}/{NAME}").into()), "{plan}");
     assert_eq!(
         (plan["epoch"].as_u64(), plan["epoch_after"].as_u64()),
@@ -58,7 +65,7 @@ fn the_source_takes_over_and_what_the_standby_committed_comes_home() {
     assert!(plan["last_sync_iso"].is_string(), "{plan}");
     assert!(plan["enables"].as_array().unwrap().contains(&".github/workflows/cron.yml".into()), "{plan}");
     assert_eq!(fence(&stage.primary()).unwrap()["epoch"], 2, "a preview changes nothing");
-    let ran = stage.demote();
+    let ran = take_home(&stage);
     assert!(ran.all().contains("master again, since"), "{}", ran.all());
     check_source(&stage, &stage.machine, 4);
     assert_eq!(refs(&stage.primary())[&branch("main")], synced);
@@ -100,7 +107,7 @@ fn what_it_committed_can_come_home_before_any_sync_and_from_another_machine() {
     stage.promote();
     let only_there = stage.commit_on(BACKUP, "main", "only-there.txt");
     set_standby(&stage, RepositoryState::Hidden);
-    stage.demote();
+    take_home(&stage);
     set_standby(&stage, RepositoryState::Live);
     let other = stage.another();
     run(&other, 0, &["demote", STANDBY, "--yes"]);
@@ -121,7 +128,7 @@ fn a_machine_that_heard_of_nothing_obeys_the_source() {
     run(&other, 1, &["sync"]);
     run(&other, 0, &["sync"]);
     set_standby(&stage, RepositoryState::Hidden);
-    stage.demote();
+    take_home(&stage);
     let next = stage.commit_on(OWNER, "main", "next.txt");
     let first = other.standin(&["sync"]);
     assert_ne!(first.code(), 0, "the standby is gone: {}", first.all());
@@ -144,7 +151,7 @@ fn a_stand_in_that_dies_before_the_hand_back_is_taken_over_from() {
     assert!(both.all().contains("cannot be handed back to"), "{}", both.all());
     assert!(stage.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Live));
     let meanwhile = stage.commit_on(OWNER, "main", "meanwhile.txt");
-    stage.demote();
+    take_home(&stage);
     check_source(&stage, &stage.machine, 4);
     set_standby(&stage, RepositoryState::Live);
     stage.demote();
@@ -229,9 +236,9 @@ fn dies_in_a_switchover(points: &[String], from_elsewhere: bool) {
         for choice in ["--rollback", "--resume"] {
             let stuck = machine.standin(&["promote", STANDBY, choice]);
             assert_eq!(stuck.code(), 1, "{point}: {}", stuck.all());
-            assert!(stuck.all().contains("`standin demote mirror-1`"), "{point}: {}", stuck.all());
+            assert!(stuck.all().contains("`standin demote mirror-1 --gone`"), "{point}: {}", stuck.all());
         }
-        let ran = machine.standin(&["demote", STANDBY, "--yes"]);
+        let ran = machine.standin(&["demote", STANDBY, "--yes", "--gone"]);
         if !was_heard && ran.code() == 2 {
             // The change never came to the source, nor to this machine: nothing was taken from the source.
             assert!(from_elsewhere, "{point}: {}", ran.all());
@@ -291,14 +298,18 @@ fn the_takeover_killed_at_any_step_goes_on() {
         set_standby(stage, RepositoryState::Hidden);
     };
     switch(&stage, &mut epoch);
-    run(&stage.machine.with("STANDIN_CRASH_LOG", log.display().to_string()), 0, &["demote", STANDBY, "--yes"]);
+    run(
+        &stage.machine.with("STANDIN_CRASH_LOG", log.display().to_string()),
+        0,
+        &["demote", STANDBY, "--yes", "--gone"],
+    );
     epoch += 2;
     let points = fs::read_to_string(log).unwrap();
     let points: Vec<&str> = points.lines().filter(|line| line.starts_with("role.journal.")).collect();
     assert!(points.len() > 10, "{points:?}");
     for (index, point) in points.iter().enumerate() {
         switch(&stage, &mut epoch);
-        let killed = stage.machine.with("STANDIN_CRASH_AT", *point).standin(&["demote", STANDBY, "--yes"]);
+        let killed = stage.machine.with("STANDIN_CRASH_AT", *point).standin(&["demote", STANDBY, "--yes", "--gone"]);
         assert_eq!(killed.status.signal(), Some(ABORTED), "{point}: {}", killed.all());
         stage.settle();
         let other = stage.another();
@@ -310,8 +321,8 @@ fn the_takeover_killed_at_any_step_goes_on() {
         } else if stage.role(OWNER).as_deref() == Some("SLAVE") {
             // It was never announced, and what the standby's fence carries cannot be read.
             let stuck = run(mender, 1, &["demote", STANDBY, "--resume"]);
-            assert!(stuck.all().contains("`standin demote mirror-1`"), "{point}: {}", stuck.all());
-            run(mender, 0, &["demote", STANDBY, "--yes"]);
+            assert!(stuck.all().contains("`standin demote mirror-1 --gone`"), "{point}: {}", stuck.all());
+            run(mender, 0, &["demote", STANDBY, "--yes", "--gone"]);
         }
         epoch += 2;
         // What it has in its journal and in no fence, it settles when it is next used.

@@ -114,6 +114,20 @@ fn a_host_that_dies_between_two_steps_leaves_a_change_that_goes_on_later() {
 }
 
 #[test]
+fn a_health_check_hears_that_another_machine_ended_the_change() {
+    let stage = stage();
+    let other = stage.another();
+    let killed =
+        stage.machine.with("STANDIN_CRASH_AT", "role.journal.before#8").standin(&["promote", STANDBY, "--yes"]);
+    assert_eq!(killed.code(), -1, "{}", killed.all());
+    stage.settle();
+    run(&other, 0, &["promote", STANDBY, "--resume"]);
+    assert_eq!(open_of(&stage.machine)["kind"], "role_change", "it has not heard of it");
+    stage.machine.standin(&["health"]);
+    stage.check(&stage.machine, at(BACKUP, 2));
+}
+
+#[test]
 fn ctrl_c_stops_between_two_steps() {
     let stage = stage();
     for (choice, standing) in [("--rollback", at(OWNER, 3)), ("--resume", at(BACKUP, 4))] {

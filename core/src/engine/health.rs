@@ -27,6 +27,9 @@ impl Engine {
     ) -> Result<Vec<HealthReport>> {
         let home = self.repository(repository)?;
         let fences = self.learn_who_is_master(&home).await?;
+        if let Err(error) = self.settle_role_change(&home).await {
+            tracing::info!(error = %error.message, "whether a change of master is still open cannot be told now");
+        }
         let direction = self.direction(Some(&home.id))?;
         let watched = Arc::new(observer::watched(&direction).clone());
         let place = observer::watched_place(&direction);

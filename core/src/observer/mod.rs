@@ -126,7 +126,7 @@ fn hint(store: &Store, direction: &Direction, verdict: MasterVerdict, now: Times
         (master, _) if fails => {
             let mut ways = Vec::new();
             if let Some(standby) = master {
-                ways.push(format!("`standin demote {standby}` ({}, which follows it)", home.source.display()));
+                ways.push(format!("`standin demote {standby} --gone` ({}, which follows it)", home.source.display()));
             }
             let is_standby = |mirror: &&MirrorConfig| {
                 mirror.enabled && mirror.kind == MirrorType::GitHub && Some(&mirror.id) != master

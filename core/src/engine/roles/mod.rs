@@ -338,7 +338,7 @@ async fn find_open(parts: &Parts) -> Result<Option<(Change, Site)>> {
     }
     at_standby.map(|_| None).map_err(|error| Error {
         hint: format!(
-            "{} If {standby} is gone, `standin demote {}` makes {source} master again, whatever is open there.",
+            "{} If {standby} is gone, `standin demote {} --gone` makes {source} master again, whatever is open there.",
             error.hint, parts.standby.id
         ),
         ..error.during(format!("Reading {standby}, whose fence carries the change"))

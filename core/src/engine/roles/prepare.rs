@@ -322,11 +322,20 @@ fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
     }
     let change = match seen.standby {
         Master::Here => Change::new(id, Kind::Demote, standby, home, epoch(parts)),
-        Master::Unclear(error) if !request.gone => {
-            return Err(unclear(error, "demote", &request.mirror, &standby));
-        }
-        Master::Gone(_) | Master::Unclear(_) => {
+        Master::Gone(_) | Master::Unclear(_) if request.gone => {
             Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parts)) }
+        }
+        Master::Unclear(error) => return Err(unclear(error, "demote", &request.mirror, &standby)),
+        // A token that sees the repository no more looks the same, and a hand-back is another thing: so it is asked for.
+        Master::Gone(error) => {
+            let hint = format!(
+                "{} If it is gone, `standin demote {} --gone` makes {home} master again without it; what was committed                  there comes home when it is back.",
+                error.hint, request.mirror
+            );
+            return Err(Error {
+                hint,
+                ..error.during(format!("{standby} cannot hand back, since it does not answer"))
+            });
         }
     };
     Ok(Change { old_is_temporary: parts.direction.is_temporary(), ..change })
