@@ -38,19 +38,17 @@ pub fn step(change: &Change, step: &Step) -> String {
     }
 }
 
-/// The command that makes such a change.
-pub fn command(change: &Change) -> &'static str {
-    if change.kind == Kind::Demote || change.is_homeward { "demote" } else { "promote" }
-}
-
 /// How to go on with an open change.
 pub fn ways(change: &Change, standby: &MirrorId) -> String {
-    let command = command(change);
-    let resume = format!("`standin {command} {standby} --resume` goes on with it");
-    if change.is_one_way {
-        format!("{resume}; it has no way back.")
+    let (resume, rollback) = if change.kind == Kind::Demote || change.is_homeward {
+        (format!("`standin demote {standby} --resume`"), format!("`standin demote {standby} --rollback`"))
     } else {
-        format!("{resume}, `standin {command} {standby} --rollback` takes it back.")
+        (format!("`standin promote {standby} --resume`"), format!("`standin promote {standby} --rollback`"))
+    };
+    if change.is_one_way {
+        format!("{resume} goes on with it; it has no way back.")
+    } else {
+        format!("{resume} goes on with it, {rollback} takes it back.")
     }
 }
 

@@ -306,7 +306,9 @@ fn promotion(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
                 format!("Hand back first: `standin demote {other}`, then `standin promote {mirror}`."),
             ))
         }
-        Master::Unclear(error) if !request.gone => Err(unclear(error, "promote", mirror, "the master")),
+        Master::Unclear(error) if !request.gone => {
+            Err(unclear(error, "the master", &format!("`standin promote {mirror} --gone`")))
+        }
         Master::Gone(_) | Master::Unclear(_) if is_source => {
             Ok(Change::new(id, Kind::Failover, old, standby, epoch(parts)))
         }
@@ -325,7 +327,9 @@ fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
         Master::Gone(_) | Master::Unclear(_) if request.gone => {
             Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parts)) }
         }
-        Master::Unclear(error) => return Err(unclear(error, "demote", &request.mirror, &standby)),
+        Master::Unclear(error) => {
+            return Err(unclear(error, &standby, &format!("`standin demote {} --gone`", request.mirror)));
+        }
         // A token that sees the repository no more looks the same, and a hand-back is another thing: so it is asked for.
         Master::Gone(error) => {
             let hint = format!(
@@ -341,8 +345,7 @@ fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
     Ok(Change { old_is_temporary: parts.direction.is_temporary(), ..change })
 }
 
-fn unclear(error: Error, command: &str, mirror: &MirrorId, master: &str) -> Error {
-    let hint =
-        format!("{} If you know that {master} is gone, `standin {command} {mirror} --gone` says so.", error.hint);
+fn unclear(error: Error, master: &str, command: &str) -> Error {
+    let hint = format!("{} If you know that {master} is gone, {command} says so.", error.hint);
     Error { hint, ..error.during(format!("whether {master} is there cannot be told from here")) }
 }
