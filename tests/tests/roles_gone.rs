@@ -53,7 +53,14 @@ fn the_source_takes_over_and_what_the_standby_committed_comes_home() {
     assert!(health.all().contains("`standin demote mirror-1 --gone`"), "it says what to type: {}", health.all());
 
     let asks = stage.run(1, &["demote", STANDBY, "--yes"]);
-    assert!(asks.all().contains("`standin demote mirror-1 --gone` makes ada/orchestrator master"), "{}", asks.all());
+    assert!(
+        asks.all().contains(
+            "`standin demote mirror-1 --gone` makes ada/orchestrator master again without it; what was committed there \
+             comes home when it is back."
+        ),
+        "{}",
+        asks.all()
+    );
     let plan = stage.machine.json(&["demote", STANDBY, "--dry-run", "--gone"]);
     assert_eq!((&plan["kind"], &plan["new"]), (&"failover".into(), &format!("{OWNER}/{NAME}").into()), "{plan}");
     assert_eq!(

@@ -333,7 +333,8 @@ fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
         // A token that sees the repository no more looks the same, and a hand-back is another thing: so it is asked for.
         Master::Gone(error) => {
             let hint = format!(
-                "{} If it is gone, `standin demote {} --gone` makes {home} master again without it; what was committed                  there comes home when it is back.",
+                "{} If it is gone, `standin demote {} --gone` makes {home} master again without it; what was committed \
+                 there comes home when it is back.",
                 error.hint, request.mirror
             );
             return Err(Error {
