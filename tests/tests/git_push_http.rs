@@ -195,7 +195,7 @@ async fn failures_have_the_codes_that_git_gives_them() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_an_error_and_is_never_tried_again_by_git() {
+async fn an_unknown_outcome_is_read_back_and_never_tried_again_by_git() {
     let mut bench = Bench::new(Over::Http, helper()).await;
     let sandbox = bench.sandbox.clone().unwrap();
     let first = bench.commit("first", None);
@@ -208,8 +208,13 @@ async fn an_unknown_outcome_is_an_error_and_is_never_tried_again_by_git() {
         (Effect::HangAfter, Code::TimedOut, true),
     ] {
         let fault = sandbox.add_fault(Fault::always(FaultMatcher::git(RECEIVE), effect.clone()));
-        let error = push(&bench, &updates, ALONE).await.unwrap_err();
-        assert_eq!((error.code, error.retryable), (code, true), "{effect:?}: {error:?}");
+        match push(&bench, &updates, ALONE).await {
+            Ok(report) => assert!(arrives && report.is_done(), "{effect:?}: {report:?}"),
+            Err(error) => {
+                assert!(!arrives, "{effect:?}: {error:?}");
+                assert_eq!((error.code, error.retryable), (code, true), "{effect:?}: {error:?}");
+            }
+        }
         assert_eq!(sandbox.fault_hits(fault), 1, "{effect:?}");
         sandbox.clear_faults();
         let listing = bench.remote().list(&["refs/"]).await.unwrap();

@@ -2,7 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use standin_state::config::{MirrorConfig, Target};
+use standin_state::model::RepositoryId;
+use standin_state::store::Store;
+
 use crate::Result;
+use crate::git::Address;
+use crate::git::address::Transport;
 use crate::run::MirrorContext;
 
 /// The fact and word for a host that refuses the fence.
@@ -10,8 +16,15 @@ pub(crate) const NO_FENCE: (&str, &str) = ("fence", "refused");
 /// The fact and word for a host that does not move several refs all or none.
 pub(crate) const NOT_ATOMIC: (&str, &str) = ("atomic", "no");
 
-/// How long it is believed.
+/// The fact and word for a host that says it moves several refs all or none, and was seen to move some without the others.
+pub(crate) const BY_HALF: (&str, &str) = ("atomic", "half");
+/// The fact for the program that answers a mirror's pushes, such as `git/2.47.3`; `?` where it does not tell.
+pub(crate) const SERVER: &str = "server";
+
+/// How long most of it is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(24);
+/// How long it is believed of a host that it moves refs by half: only a refused ref could show that it does no more.
+const HALF_BELIEVED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Remembers that it was found now.
 ///
@@ -26,10 +39,29 @@ pub(crate) fn is_known(ctx: &MirrorContext, fact: (&str, &str)) -> Result<bool> 
     Ok(since(ctx, fact)?.is_some())
 }
 
-/// Whether it was found less than a day ago.
+/// Whether it was found so lately that it still holds.
 pub(crate) fn is_believed(ctx: &MirrorContext, fact: (&str, &str)) -> Result<bool> {
     let now = ctx.outside().clock.now();
-    Ok(since(ctx, fact)?.is_some_and(|since| since <= now && now.duration_since(since) < BELIEVED))
+    let believed = if fact == BY_HALF { HALF_BELIEVED } else { BELIEVED };
+    Ok(since(ctx, fact)?.is_some_and(|since| since <= now && now.duration_since(since) < believed))
+}
+
+/// Whether the mirror's host moves several refs all or none, as far as is known.
+pub(crate) fn is_atomic(ctx: &MirrorContext) -> Result<bool> {
+    Ok(!is_believed(ctx, NOT_ATOMIC)? && !is_believed(ctx, BY_HALF)?)
+}
+
+/// Whether what a mirror's server reports of a push is believed: where it is git's own program, or GitHub's. Others were seen to
+/// report what they did not do.
+pub(crate) fn trusts_reports(store: &Store, repository: &RepositoryId, mirror: &MirrorConfig) -> Result<bool> {
+    let is_path = |url: &str| Address::parse(url, None).is_ok_and(|address| address.transport == Transport::File);
+    match &mirror.target {
+        Target::GitHub(_) => Ok(true),
+        Target::Git(url) if is_path(url) => Ok(true),
+        Target::Git(_) => {
+            Ok(store.fact(repository, Some(&mirror.id), SERVER)?.is_some_and(|name| name.starts_with("git/")))
+        }
+    }
 }
 
 /// Makes what was found be tried at the next occasion.

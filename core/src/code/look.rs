@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use standin_state::config::Target;
 use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 
-use super::learned::{self, NOT_ATOMIC};
+use super::learned;
 use super::places::{cache, listed_prefixes, mirror_remote};
 use super::plan::Refs;
 use crate::fence::{self, Document, Fence, same_master};
@@ -34,6 +34,8 @@ pub struct MirrorView {
     pub fence_supported: bool,
     /// Whether the mirror's host moves several refs all or none.
     pub atomic: bool,
+    /// Whether that is certain. Where it is not, tips stand in the fence as pending until they were seen to have arrived.
+    pub(super) keeps_word: bool,
     /// Why a change of ours that is open there could not be ended after this look, where that was tried.
     pub(crate) still_open: Option<Error>,
     /// What the host says of a repository on GitHub; read before the first push to it only.
@@ -136,7 +138,8 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         unusable,
         host: None,
         fence_supported: fence::is_kept_there(ctx)?,
-        atomic: !learned::is_believed(ctx, NOT_ATOMIC)?,
+        atomic: learned::is_atomic(ctx)?,
+        keeps_word: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
         still_open: None,
     })
 }

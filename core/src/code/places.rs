@@ -5,7 +5,7 @@ use std::sync::Arc;
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId, Slug};
 
-use super::learned::{self, NO_FENCE, NOT_ATOMIC};
+use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, SERVER};
 use crate::event::Event;
 use crate::git::ssh::{self, HostKey};
 use crate::git::{Cache, Progress, Remote, RemoteOptions};
@@ -40,6 +40,7 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
         totals: source.totals.clone(),
         progress: progress(source, None),
         point,
+        trusts_reports: matches!(source.repository.source, Source::GitHub(_) | Source::Path(_)),
     };
     Remote::new(&source.git, &url, options)
 }
@@ -47,7 +48,7 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
 /// The mirror as a remote. `point` begins the names of its crash points.
 ///
 /// # Errors
-/// [`Code::Configuration`] for an address that git cannot use.
+/// [`Code::Configuration`] for an address that git cannot use; [`Code::Storage`].
 pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<Remote> {
     let MirrorConfig { id, target, ssh_key, .. } = &*ctx.mirror;
     let url = match target {
@@ -63,6 +64,7 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
         totals: ctx.totals.clone(),
         progress: progress(&ctx.source, Some(id.clone())),
         point,
+        trusts_reports: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
     };
     Remote::new(&ctx.source.git, &url, options)
 }
@@ -74,10 +76,16 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
 /// As the host's refusal is understood.
 pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
     let cache = cache(&ctx.source)?;
-    let atomic = mirror_remote(ctx, "git.mirror")?.probe_push(&cache).await?.atomic;
-    match atomic {
-        true => ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), NOT_ATOMIC.0, Some("yes"))?,
-        false => learned::remember(ctx, NOT_ATOMIC)?,
+    let found = mirror_remote(ctx, "git.mirror")?.probe_push(&cache).await?;
+    let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
+    store.set_fact(repository, mirror, SERVER, Some(found.agent.as_deref().unwrap_or("?")))?;
+    // What it says of itself does not count where it was seen to do otherwise.
+    let by_half = learned::is_believed(ctx, BY_HALF)?;
+    let atomic = found.atomic && !by_half;
+    match (found.atomic, by_half) {
+        (true, false) => store.set_fact(repository, mirror, NOT_ATOMIC.0, Some("yes"))?,
+        (true, true) => {}
+        (false, _) => learned::remember(ctx, NOT_ATOMIC)?,
     }
     learned::doubt(ctx, NO_FENCE)?;
     Ok(atomic)

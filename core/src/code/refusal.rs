@@ -1,119 +1,112 @@
-//! What a host's refusal of a ref means, and what to do about it.
+//! What a host refused of a push: who is to blame, the host's own words, and what to do.
 //!
-//! git has no codes for these: a host says why in its own words, and those are always shown. The table only chooses
-//! the advice, so that words that a host changes cost the advice and nothing else.
+//! Who is to blame is read by [`crate::git::blame`], what the words mean is in `git::words`; here both come together for a push.
+
+use std::collections::BTreeSet;
 
 use standin_state::model::RefName;
 
+use crate::git::{Blame, Kind, Meaning, PushReport, PushResult, blame, is_sunk, is_talk, said};
 use crate::{Code, Error};
 
 /// How many lines of the host's words are shown.
 const SHOWN_LINES: usize = 12;
 
-struct Advice {
-    /// Lower-case words of the host, any of which shows that it is this.
-    words: &'static [&'static str],
-    hint: &'static str,
+/// What a host refused of one push, in its own words.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    refused: Vec<(RefName, String)>,
+    messages: Vec<String>,
+    /// Whether the others of the push were sunk with it, if there were any.
+    atomic: bool,
+    /// Whether nothing of the push arrived.
+    of_all: bool,
 }
 
-/// In order: the first that fits counts.
-const ADVICE: &[Advice] = &[
-    Advice {
-        words: &["without `workflow` scope", "without workflow scope", "workflows` permission", "workflow` scope"],
-        hint: "The token may not push workflow files. Give it the scope `workflow` (classic) or the permission \
-               Workflows: read and write (fine-grained), then sync again.",
-    },
-    Advice {
-        words: &["gh001", "file size limit", "larger than the maximum", "exceeds the maximum", "large files detected"],
-        hint: "A file is larger than the host takes (100 MB on GitHub). Move it to git LFS or take it out of the \
-               history at the source.",
-    },
-    Advice {
-        words: &["push protection", "secret scanning", "gh009", "secrets detected", "contains secrets"],
-        hint: "The host found a secret in a commit. Revoke it and take it out of the history at the source, or allow it \
-               at the address that the host names.",
-    },
-    Advice {
-        words: &["protected branch", "gh006", "protected tag", "gh007: protected"],
-        hint: "The mirror protects this ref. A standby is written by Standin alone: take the protection off, or allow \
-               the token's account to bypass it and to force-push.",
-    },
-    Advice {
-        words: &["gh013", "rule violations", "repository rule"],
-        hint: "A ruleset of the mirror forbids it. Take the ruleset off, or put the token's account on its bypass list.",
-    },
-    Advice {
-        words: &["gh007", "private email", "publish your private email"],
-        hint: "The mirror's account keeps its e-mail address private and a commit shows it. Switch off \"Block command \
-               line pushes that expose my email\" for that account.",
-    },
-    Advice {
-        words: &["hidden ref"],
-        hint: "The host keeps this name for itself; such a ref cannot be mirrored. Delete or rename it at the source.",
-    },
-    Advice {
-        words: &[
-            "deletion of the current branch",
-            "refusing to delete the current branch",
-            "cannot delete the default branch",
-        ],
-        hint: "It is the mirror's default branch. Name another one there first (on a plain git server: \
-               `git symbolic-ref HEAD refs/heads/NAME` in the repository), then sync again.",
-    },
-    Advice {
-        words: &["branch is currently checked out", "refusing to update checked out branch"],
-        hint: "The mirror has a working folder with this branch checked out. Use a bare repository \
-               (`git init --bare`) as mirror.",
-    },
-    Advice {
-        words: &["non-fast-forward", "deletion prohibited", "denying ref deletion"],
-        hint: "The mirror's server forbids rewriting or deleting refs (`receive.denyNonFastForwards`, \
-               `receive.denyDeletes`). Allow it there, since a mirror must follow its source.",
-    },
-    Advice {
-        words: &["cannot create", "directory not empty", "file exists"],
-        hint: "A ref whose name is a folder of this one, or the other way round, is in the way on the mirror. Rename one \
-               of them.",
-    },
-    Advice {
-        words: &["quota", "storage limit", "repository size", "no space left", "disk full", "over its limit"],
-        hint: "The mirror has no room left. Free some, or raise its quota.",
-    },
-    Advice {
-        words: &["archived", "read-only", "read only"],
-        hint: "The mirror is read-only. Unarchive it, or choose another.",
-    },
-    Advice {
-        words: &["permission", "not allowed", "access denied", "denied to", "not authorized"],
-        hint: "The token or key may not write this ref. Check its rights: `standin token check`.",
-    },
-    Advice {
-        words: &["shallow update"],
-        hint: "History is missing here. Use a complete clone as source (`git fetch --unshallow`).",
-    },
-    Advice {
-        words: &[
-            "missing necessary objects",
-            "unpacker error",
-            "index-pack",
-            "bad object",
-            "fsck error",
-            "fsckobjects",
-        ],
-        hint: "The mirror's server could not take the objects. See its own messages above; `git fsck` at the source \
-               shows damaged ones.",
-    },
-    Advice {
-        words: &["hook declined"],
-        hint: "A hook on the mirror's server refuses it. Its administrator can say why.",
-    },
-];
+impl Refusal {
+    /// What was refused of a push; `None` where nothing was.
+    pub fn of(report: PushReport, atomic: bool) -> Option<Self> {
+        let of_all = !report.results.values().any(|result| *result == PushResult::Done);
+        let refused = report.results.into_iter().filter_map(|(name, result)| match result {
+            PushResult::Refused { reason } => Some((name, reason)),
+            PushResult::Done | PushResult::Stale | PushResult::NotTried => None,
+        });
+        let refusal = Self { refused: refused.collect(), messages: report.messages, atomic, of_all };
+        (!refusal.refused.is_empty()).then_some(refusal)
+    }
+
+    /// Who is to blame. `proven` was taken before.
+    pub fn blame(&self, proven: Option<&RefName>) -> Blame {
+        match blame(&self.reasons(), proven) {
+            // Each was tried by itself.
+            Blame::These(_) | Blame::Perhaps(_) if !self.atomic => Blame::These(self.names().cloned().collect()),
+            _ if !self.of_all => Blame::These(self.names().cloned().collect()),
+            found => found,
+        }
+    }
+
+    /// The error for one of the refused refs.
+    pub fn error_of(&self, name: &RefName) -> Error {
+        explain(name, reason_of(name, &self.reasons()), &self.messages)
+    }
+
+    /// Whether the host takes as much only in parts.
+    pub fn is_too_much(&self) -> bool {
+        self.kind() == Kind::TooMuchAtOnce
+    }
+
+    /// The refs of `group` that the host names in what it tells.
+    pub fn told_of<'a>(&self, group: impl Iterator<Item = &'a RefName>) -> BTreeSet<RefName> {
+        let words: BTreeSet<&str> = self
+            .messages
+            .iter()
+            .flat_map(|line| line.split([' ', '\'', '`', '"', ',', ':', '(', ')']))
+            .map(|word| word.trim_end_matches('.'))
+            .collect();
+        let is_told = |name: &&RefName| words.contains(name.as_str()) || words.contains(name.short());
+        group.filter(is_told).cloned().collect()
+    }
+
+    fn reasons(&self) -> Vec<(&RefName, &str)> {
+        self.refused.iter().map(|(name, reason)| (name, reason.as_str())).collect()
+    }
+
+    /// The refused refs.
+    pub fn names(&self) -> impl Iterator<Item = &RefName> {
+        self.refused.iter().map(|(name, _)| name)
+    }
+
+    /// What kind of refusal the push as a whole met.
+    fn kind(&self) -> Kind {
+        let Some((_, reason)) = self.refused.iter().find(|(_, reason)| !is_sunk(reason)).or(self.refused.first())
+        else {
+            return Kind::Unknown;
+        };
+        let told: Vec<&str> = self.messages.iter().map(|line| said(line)).filter(|line| !is_talk(line)).collect();
+        Meaning::of(&format!("{reason}\n{}", told.join("\n"))).kind
+    }
+
+    /// Whether somebody else moved a ref, in words that say so.
+    pub fn is_race(&self) -> bool {
+        self.refused.iter().any(|(_, reason)| Meaning::of(reason).kind == Kind::Race)
+    }
+
+    /// The fault of the host that this is, where it is one of the whole push: it says nothing about refs. `whose` host it is.
+    pub fn passing(&self, whose: &str) -> Option<Error> {
+        let told = self.refused.iter().find(|(_, reason)| Meaning::of(reason).kind == Kind::Passing);
+        let (name, reason) = told.or_else(|| self.refused.first().filter(|_| self.kind() == Kind::Passing))?;
+        let told = explain(name, reason, &self.messages);
+        let words = told.message.split_once(": ").map_or(told.message.as_str(), |(_, words)| words);
+        let message = format!("The host of {whose} took nothing of the push, for a fault of its own: {words}");
+        self.of_all.then(|| Error::passing(Code::HostFailed, message, told.hint))
+    }
+}
 
 /// The error for one refused ref: the host's own words and what to do.
 pub fn explain(name: &RefName, reason: &str, messages: &[String]) -> Error {
     let mut message = format!("{name}: {reason}");
     let shown: Vec<&str> =
-        messages.iter().map(|line| line.trim()).filter(|line| !line.is_empty() && concerns(name, line)).collect();
+        messages.iter().map(|line| said(line)).filter(|line| !is_talk(line) && concerns(name, line)).collect();
     for line in shown.iter().take(SHOWN_LINES) {
         message.push_str("\n  ");
         message.push_str(line);
@@ -121,12 +114,27 @@ pub fn explain(name: &RefName, reason: &str, messages: &[String]) -> Error {
     if shown.len() > SHOWN_LINES {
         message.push_str("\n  …");
     }
-    let everything = message.to_lowercase();
-    let hint = ADVICE
-        .iter()
-        .find(|advice| advice.words.iter().any(|word| everything.contains(word)))
-        .map_or("See the words of the mirror's host. The other refs are not held up by it.", |advice| advice.hint);
-    Error::new(Code::RefRefused, message, hint)
+    let meaning = Meaning::of(&message);
+    match meaning.kind {
+        Kind::Passing => Error::passing(Code::HostFailed, message, meaning.hint),
+        Kind::Unknown => Error::new(
+            Code::RefRefused,
+            message,
+            "See the words of the mirror's host. The other refs are not held up by it.",
+        ),
+        _ => Error::new(Code::RefRefused, message, meaning.hint),
+    }
+}
+
+/// The reason for one refused ref. Where the host only says that it was not tried, though nothing else of the push can be to blame,
+/// what it says of the others is the reason.
+fn reason_of<'a>(name: &RefName, refused: &[(&'a RefName, &'a str)]) -> &'a str {
+    let own = refused.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason);
+    let telling = refused.iter().map(|(_, reason)| *reason).find(|reason| !is_sunk(reason));
+    match own {
+        Some(own) if !is_sunk(own) => own,
+        own => telling.or(own).unwrap_or("refused"),
+    }
 }
 
 /// Whether a line is about this ref or about the push as a whole, and not about another ref.
@@ -158,22 +166,22 @@ mod tests {
             ),
             (
                 "protected branch hook declined",
-                &["error: GH006: Protected branch update failed for refs/heads/main."],
+                &["GH006: Protected branch update failed for refs/heads/main."],
                 "protection",
             ),
             (
                 "pre-receive hook declined",
-                &["error: File big.bin is 150.00 MB; this exceeds GitHub's file size limit of 100.00 MB"],
+                &["File big.bin is 150.00 MB; this exceeds GitHub's file size limit of 100.00 MB"],
                 "git LFS",
             ),
             (
                 "push declined due to repository rule violations",
-                &["error: GH013: Repository rule violations found", "- Push cannot contain secrets: secret scanning"],
+                &["GH013: Repository rule violations found", "- Push cannot contain secrets: secret scanning"],
                 "Revoke",
             ),
             (
                 "push declined due to repository rule violations",
-                &["error: GH013: Repository rule violations found"],
+                &["GH013: Repository rule violations found"],
                 "bypass list",
             ),
             ("deny updating a hidden ref", &[], "keeps this name"),
@@ -193,8 +201,24 @@ mod tests {
     }
 
     #[test]
-    fn words_about_another_ref_are_not_shown() {
-        let error = explained("hook declined", &["refs/heads/other: no", "refs/heads/main: no", "for all: no"]);
+    fn a_fault_of_the_host_is_passing_and_blames_no_ref() {
+        let error = explained("failure", &["fatal error in commit_refs"]);
+        assert_eq!((error.code, error.retryable), (Code::HostFailed, true));
+    }
+
+    #[test]
+    fn words_about_another_ref_frames_and_remarks_are_not_shown() {
+        let lines = ["refs/heads/other: no", "=====", "refs/heads/main: no", "hint: pull first", "error: for all: no"];
+        let error = explained("hook declined", &lines);
         assert_eq!(error.message, "refs/heads/main: hook declined\n  refs/heads/main: no\n  for all: no");
+    }
+
+    #[test]
+    fn a_ref_that_was_only_sunk_has_the_reason_of_what_sank_it() {
+        let (main, fence): (RefName, RefName) = ("refs/heads/main".parse().expect("a name"), RefName::fence());
+        let refused = [(&fence, "failed to lock"), (&main, "transaction aborted")];
+        assert_eq!(reason_of(&main, &refused), "failed to lock");
+        assert_eq!(reason_of(&main, &[(&fence, "atomic transaction failed"), (&main, "no")]), "no");
+        assert_eq!(reason_of(&main, &[(&main, "transaction aborted")]), "transaction aborted");
     }
 }

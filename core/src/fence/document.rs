@@ -183,6 +183,24 @@ impl Document {
         pushed
     }
 
+    /// Takes back what this document says of refs that a push did not move: what stands on the mirror is ours where the document
+    /// before says so.
+    pub fn take_back<'a>(
+        &mut self,
+        before: Option<&Self>,
+        mirror: &BTreeMap<RefName, Oid>,
+        names: impl Iterator<Item = &'a RefName>,
+    ) {
+        let pushed = before.map(Self::pushed).unwrap_or_default();
+        for name in names {
+            self.pending.remove(name);
+            match mirror.get(name).filter(|tip| pushed.get(name).is_some_and(|ours| ours.contains(*tip))) {
+                Some(tip) => self.refs.insert(name.clone(), tip.clone()),
+                None => self.refs.remove(name),
+            };
+        }
+    }
+
     /// Brings `refs` up to date with what the mirror was seen to hold, and empties `pending`: tips that arrived are
     /// ours, tips equal to the source's are kept in step from now on, names gone on both sides are forgotten. Where all
     /// that is there is ours, nothing waits to be brought home.

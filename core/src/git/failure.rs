@@ -2,6 +2,7 @@
 //! is. What is not recognised stays [`Code::GitFailed`], in git's own words.
 
 use super::address::{Address, Transport};
+use super::words::{self, Kind, Meaning};
 use crate::{Code, Error};
 
 /// How a failure is recognised: any of these pieces in git's lines, all in lower case.
@@ -141,7 +142,8 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     let text = lines.join("\n").to_lowercase();
     let is_ssh = address.transport == Transport::Ssh;
     let host = address.host_shown();
-    let words = words(lines);
+    let words = in_one_line(lines, is_ssh);
+    let told = Meaning::of(&words::host_words(lines, is_ssh).join("\n"));
     let message = format!("{what}: {words}");
     let new = |code, hint: String| Error::new(code, &*message, hint);
     let passing = |code, hint: String| Error::passing(code, &*message, hint);
@@ -168,6 +170,8 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
                 "{host} does not take the ssh key. Check that it is the right one, that it needs no passphrase (or is in ssh-agent), and that it was added on the host with write access."
             ),
         )
+    } else if matches!(told.kind, Kind::Policy | Kind::Blocked | Kind::Locked | Kind::ReadOnly) {
+        new(Code::Forbidden, told.hint.to_owned())
     } else if has(&text, LIMITED) {
         passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
     } else if has(&text, NO_CREDENTIALS) && !has_token {
@@ -186,6 +190,8 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
                 "{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set MIRROR` (or `source`)."
             ),
         )
+    } else if told.kind == Kind::NoRight && !is_not_found(&text) {
+        new(Code::Forbidden, told.hint.to_owned())
     } else if has(&text, FORBIDDEN) {
         new(
             Code::Forbidden,
@@ -231,7 +237,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
         )
     } else if has(&text, UNREACHABLE) {
         passing(Code::Network, format!("{host} cannot be reached. Check the network and the address."))
-    } else if has(&text, HOST_FAILED) {
+    } else if has(&text, HOST_FAILED) || told.kind == Kind::Passing {
         passing(Code::HostFailed, format!("{host} has a fault of its own. Try again later."))
     } else if has(&text, BROKEN) {
         passing(Code::Network, format!("The connection to {host} broke. Try again."))
@@ -240,29 +246,13 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     }
 }
 
-/// The words worth showing: what the host told and git's own complaint, in one line.
-fn words(lines: &[String]) -> String {
-    let said = |line: &&String| line.starts_with("remote: ");
-    let complained = |line: &&String| {
-        ["fatal: ", "error: ", "warning: rejected", "ssh: "].iter().any(|mark| line.starts_with(mark))
-            && !line.contains("failed to push some refs")
-            && !line.contains("Could not read from remote repository")
-    };
-    let strip = |line: &String| {
-        let line = line.trim();
-        let line = line.strip_prefix("remote:").unwrap_or(line).trim();
-        line.trim_start_matches("fatal: ").trim_start_matches("error: ").trim_start_matches("ERROR: ").to_owned()
-    };
-    let mut words: Vec<String> = Vec::new();
-    for line in lines.iter().filter(said).take(4).chain(lines.iter().filter(complained).take(3)).map(strip) {
-        if !line.is_empty() && !words.contains(&line) {
-            words.push(line);
-        }
-    }
-    if words.is_empty() {
-        words.extend(lines.iter().rev().find(|line| !line.trim().is_empty()).map(strip));
-    }
-    if words.is_empty() { "git gave no reason".to_owned() } else { words.join("; ") }
+/// How much of the words is shown.
+const SHOWN_WORDS: usize = 6;
+
+/// The words worth showing, in one line.
+fn in_one_line(lines: &[String], is_ssh: bool) -> String {
+    let words = words::words(lines, is_ssh);
+    if words.is_empty() { "git gave no reason".to_owned() } else { words[..words.len().min(SHOWN_WORDS)].join("; ") }
 }
 
 #[cfg(test)]
@@ -299,6 +289,16 @@ mod tests {
             (ssh, "Host key verification failed.", (Code::HostKeyUnknown, false)),
             (ssh, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", (Code::HostKeyChanged, false)),
             (ssh, "ERROR: Repository not found.", (Code::RepositoryNotFound, false)),
+            (ssh, "ERROR: This repository was archived so it is read-only.", (Code::Forbidden, false)),
+            (ssh, "ERROR: The key you are authenticating with has been marked as read only.", (Code::Forbidden, false)),
+            (ssh, "FATAL: W any o/n me DENIED by fallthru", (Code::Forbidden, false)),
+            (
+                ssh,
+                "remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.",
+                (Code::RepositoryNotFound, false),
+            ),
+            (ssh, "ERROR: The service is temporarily unavailable", (Code::HostFailed, true)),
+            (web, "remote: The 'acme' organization has enabled or enforced SAML SSO.", (Code::Forbidden, false)),
             (ssh, "ssh: connect to host host.example port 22: Connection refused", (Code::Network, true)),
             ("/srv/n", "fatal: '/srv/n' does not appear to be a git repository", (Code::RepositoryNotFound, false)),
             ("/srv/n", "fatal: couldn't find remote ref refs/heads/x", (Code::Raced, true)),
@@ -318,9 +318,6 @@ mod tests {
         ]
         .map(str::to_owned);
         let error = classify("pushing to mirror", &Address::parse("https://host/o/n.git", None).unwrap(), &lines, true);
-        assert_eq!(
-            error.message,
-            "pushing to mirror: Repository not found.; repository 'https://host/o/n.git/' not found"
-        );
+        assert_eq!(error.message, "pushing to mirror: Repository not found.");
     }
 }

@@ -99,6 +99,8 @@ pub(super) struct Letter {
     request: RequestBuilder,
     /// The answer comes with the words that the remote has for its users.
     side_band: bool,
+    /// The server says that it is git.
+    pub(super) by_git: bool,
 }
 
 /// What the remote said of the update.
@@ -156,7 +158,11 @@ impl Asking<'_> {
             .header(CONTENT_TYPE, format!("application/x-{SERVICE}-request"))
             .header(ACCEPT, format!("application/x-{SERVICE}-result"))
             .body(body);
-        Ok(Some(Door::Open(Box::new(Letter { request, side_band: chosen.contains("side-band-64k") }))))
+        Ok(Some(Door::Open(Box::new(Letter {
+            request,
+            side_band: chosen.contains("side-band-64k"),
+            by_git: capabilities.iter().any(|capability| capability.starts_with(b"agent=git/")),
+        }))))
     }
 
     /// Sends the parcel. `hears` is told each line of the remote, and says whether it was progress.
@@ -170,7 +176,7 @@ impl Asking<'_> {
         update: &Update,
         hears: &mut (dyn FnMut(&str) -> bool + Send),
     ) -> Result<Answered> {
-        let Letter { request, side_band } = *letter;
+        let Letter { request, side_band, .. } = *letter;
         let answered = async {
             let response = match self.in_time(request.send()).await? {
                 Ok(response) => response,

@@ -15,10 +15,14 @@
 //! | [`ssh`] | the ssh command line, host keys |
 //! | `remote`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
 //! | `http`, `http_push` | listing a remote over HTTP and pushing one small commit there, without starting git |
+//! | `settle` | pushing so that what became of each ref is known: read back, or believed |
+//! | `blame` | which refs of a refused push are to blame |
+//! | `words` | what a host says, and what kind of refusal it is |
 //! | `failure` | what git's words mean as a [`crate::Code`] |
 //! | `cache`, `upkeep`, `history` | the cache: creating and cleaning it, packing it, reading and writing it |
 
 pub mod address;
+mod blame;
 mod cache;
 mod child;
 pub mod credential;
@@ -33,14 +37,19 @@ mod progress;
 mod push;
 mod remote;
 mod scratch;
+mod settle;
 pub mod ssh;
 mod upkeep;
+mod words;
 
 pub use address::Address;
+pub(crate) use blame::{Blame, blame, is_sunk};
 pub use cache::Cache;
 pub use history::TreeFile;
 pub use listing::Listing;
 pub use program::{GitProgram, MINIMUM_VERSION, Version};
 pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update, split_updates};
-pub use remote::{Capabilities, Progress, Remote, RemoteOptions};
+pub use remote::{Progress, Remote, RemoteOptions};
 pub(crate) use scratch::sweep;
+pub use settle::Capabilities;
+pub(crate) use words::{Kind, Meaning, is_talk, said};

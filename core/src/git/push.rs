@@ -49,7 +49,7 @@ pub enum PushResult {
     },
     /// The ref does not stand where it must: somebody moved it.
     Stale,
-    /// It was sunk by another update of the same atomic push.
+    /// Git sent nothing, since another update of the same atomic push is stale.
     NotTried,
 }
 
@@ -112,8 +112,6 @@ pub(super) fn fits(updates: &[Update]) -> bool {
 pub(super) enum Answer {
     /// Each update's result is known.
     Known(PushReport),
-    /// The remote's transaction failed, and what stands there must be looked at: it may be our own work.
-    Transaction(PushReport),
     /// What became of these is unknown: the remote's answer is missing.
     Unknown,
 }
@@ -127,7 +125,6 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
         return Answer::Known(report);
     }
     let asked: BTreeSet<&str> = updates.iter().map(|update| update.name.as_str()).collect();
-    let mut unnamed = Vec::new();
     for line in String::from_utf8_lossy(stdout).lines() {
         let mut fields = line.splitn(3, '\t');
         let (Some(flag), Some(refs), Some(summary)) = (fields.next(), fields.next(), fields.next()) else { continue };
@@ -138,12 +135,8 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
         let Ok(name) = name.parse::<RefName>() else { continue };
         let result = match flag {
             "!" => match refusal(summary) {
-                Refusal::NoAnswer => return Answer::Unknown,
-                Refusal::Result(result) => result,
-                Refusal::WholeTransaction(reason) => {
-                    unnamed.push((name.clone(), reason));
-                    PushResult::NotTried
-                }
+                Some(result) => result,
+                None => return Answer::Unknown,
             },
             _ => PushResult::Done,
         };
@@ -152,41 +145,31 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
     if report.results.len() < asked.len() {
         return Answer::Unknown;
     }
-    if unnamed.is_empty() {
-        return Answer::Known(report);
-    }
-    blame(&mut report, unnamed);
-    Answer::Transaction(report)
+    give_named_reasons(&mut report);
+    Answer::Known(report)
 }
 
 /// Reads what the remote itself reports of the only update of a push: taken, or `refused` in these words.
 pub(super) fn read_report(update: &Update, refused: Option<&str>, lines: &[String]) -> Answer {
     let mut report = PushReport { messages: messages(lines), ..PushReport::default() };
-    let result = match refused.map(|reason| meaning(REMOTE_REJECTED, reason)) {
+    let result = match refused {
         None => PushResult::Done,
-        Some(Refusal::Result(result)) => result,
-        Some(Refusal::NoAnswer) => return Answer::Unknown,
-        Some(Refusal::WholeTransaction(reason)) => {
-            blame(&mut report, vec![(update.name.clone(), reason)]);
-            return Answer::Transaction(report);
-        }
+        Some(reason) => match meaning(REMOTE_REJECTED, reason) {
+            Some(result) => result,
+            None => return Answer::Unknown,
+        },
     };
     report.results.insert(update.name.clone(), result);
+    give_named_reasons(&mut report);
     Answer::Known(report)
 }
 
 /// How git marks what the remote refused.
 const REMOTE_REJECTED: &str = "remote rejected";
 
-enum Refusal {
-    Result(PushResult),
-    /// The remote's transaction failed, and the line does not say for which ref.
-    WholeTransaction(String),
-    NoAnswer,
-}
-
-/// What a refused ref's summary means, such as `[remote rejected] (pre-receive hook declined)`.
-fn refusal(summary: &str) -> Refusal {
+/// What a refused ref's summary means, such as `[remote rejected] (pre-receive hook declined)`; `None` where the remote's
+/// word is missing.
+fn refusal(summary: &str) -> Option<PushResult> {
     let (kind, reason) = match summary.split_once("] ") {
         Some((kind, reason)) => (kind.trim_start_matches('['), in_parentheses(reason.trim())),
         None => (summary.trim_matches(['[', ']']), ""),
@@ -194,17 +177,15 @@ fn refusal(summary: &str) -> Refusal {
     meaning(kind, reason)
 }
 
-fn meaning(kind: &str, reason: &str) -> Refusal {
+fn meaning(kind: &str, reason: &str) -> Option<PushResult> {
     match (kind, reason) {
-        ("remote failure", _) | (_, "remote failed to report status") => Refusal::NoAnswer,
-        (_, "stale info") => Refusal::Result(PushResult::Stale),
-        (_, "atomic push failed" | "atomic push failure") => Refusal::Result(PushResult::NotTried),
-        (
-            REMOTE_REJECTED,
-            "atomic transaction failed" | "failed to update ref" | "failed to lock" | "transaction failed to start",
-        ) => Refusal::WholeTransaction(reason.to_owned()),
-        (_, "") => Refusal::Result(PushResult::Refused { reason: kind.to_owned() }),
-        _ => Refusal::Result(PushResult::Refused { reason: reason.to_owned() }),
+        ("remote failure", _) | (_, "remote failed to report status") => None,
+        (REMOTE_REJECTED, reason) if !reason.is_empty() => Some(PushResult::Refused { reason: reason.to_owned() }),
+        // Git itself sends nothing then.
+        (_, "stale info") => Some(PushResult::Stale),
+        (_, "atomic push failed") => Some(PushResult::NotTried),
+        (_, "") => Some(PushResult::Refused { reason: kind.to_owned() }),
+        _ => Some(PushResult::Refused { reason: reason.to_owned() }),
     }
 }
 
@@ -212,24 +193,15 @@ fn in_parentheses(text: &str) -> &str {
     text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text)
 }
 
-/// Finds out from the remote's messages which refs made a transaction fail: those that moved meanwhile are stale, others
-/// refused. Where the messages name none, every one of them is refused in the words given.
-fn blame(report: &mut PushReport, unnamed: Vec<(RefName, String)>) {
-    let mut found = false;
+/// Git's own server says of every ref that the transaction failed, and for which of them only in a message: that one gets it as
+/// its reason.
+fn give_named_reasons(report: &mut PushReport) {
     for message in &report.messages {
-        let Some((_, rest)) = message.split_once("cannot lock ref '") else { continue };
-        let Some((name, why)) = rest.split_once("': ") else { continue };
-        let Some((name, _)) = unnamed.iter().find(|(candidate, _)| candidate.as_str() == name) else { continue };
-        let moved = (why.contains("is at ") && why.contains("but expected "))
-            || why.contains("reference already exists")
-            || why.contains("unable to resolve reference");
-        let result = if moved { PushResult::Stale } else { PushResult::Refused { reason: why.to_owned() } };
-        report.results.insert(name.clone(), result);
-        found = true;
-    }
-    if !found {
-        for (name, reason) in unnamed {
-            report.results.insert(name, PushResult::Refused { reason });
+        let Some(start) = message.find("cannot lock ref '") else { continue };
+        let why = &message[start..];
+        let name = why["cannot lock ref '".len()..].split('\'').next().and_then(|name| name.parse::<RefName>().ok());
+        if let Some(PushResult::Refused { reason }) = name.and_then(|name| report.results.get_mut(&name)) {
+            why.clone_into(reason);
         }
     }
 }
@@ -257,7 +229,7 @@ mod tests {
         let updates: Vec<Update> = names.iter().map(|name| update(name)).collect();
         let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
         match read_answer(stdout.as_bytes(), &lines, &updates) {
-            Answer::Known(report) | Answer::Transaction(report) => {
+            Answer::Known(report) => {
                 Some(report.results.into_iter().map(|(name, result)| (name.to_string(), result)).collect())
             }
             Answer::Unknown => None,
@@ -292,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_transaction_is_blamed_on_the_ref_that_the_remote_names() {
+    fn the_ref_that_a_failed_transaction_names_in_a_message_gets_it_as_its_reason() {
         let stdout = "!\t1:refs/heads/a\t[remote rejected] (atomic transaction failed)\n\
                       !\t1:refs/heads/b\t[remote rejected] (atomic transaction failed)\n";
         let names = ["refs/heads/a", "refs/heads/b"];
@@ -300,18 +272,29 @@ mod tests {
             read(stdout, &[line], &names)
                 .map(|results| results.into_iter().map(|(_, result)| result).collect::<Vec<_>>())
         };
+        let all = refused("atomic transaction failed");
         assert_eq!(
             results("remote: error: cannot lock ref 'refs/heads/a': is at 11 but expected 22        "),
-            Some(vec![PushResult::Stale, PushResult::NotTried])
+            Some(vec![refused("cannot lock ref 'refs/heads/a': is at 11 but expected 22"), all.clone()])
         );
         assert_eq!(
             results(
                 "remote: error: cannot lock ref 'refs/heads/b': 'refs/heads/b/c' exists; cannot create 'refs/heads/b'"
             ),
-            Some(vec![PushResult::NotTried, refused("'refs/heads/b/c' exists; cannot create 'refs/heads/b'")])
+            Some(vec![
+                all.clone(),
+                refused("cannot lock ref 'refs/heads/b': 'refs/heads/b/c' exists; cannot create 'refs/heads/b'")
+            ])
         );
-        let all = refused("atomic transaction failed");
         assert_eq!(results("remote: sorry"), Some(vec![all.clone(), all]));
+    }
+
+    #[test]
+    fn what_the_remote_says_of_each_ref_stays_as_it_says_it() {
+        for reason in ["atomic push failure", "atomic transaction failed", "transaction aborted", "stale info"] {
+            let stdout = format!("!\t1:refs/heads/a\t[remote rejected] ({reason})\n");
+            assert_eq!(read(&stdout, &[], &["refs/heads/a"]), Some(vec![("refs/heads/a".to_owned(), refused(reason))]));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Talking to one remote: listing, fetching, pushing. Every call is one git of its own, with its credential desk and a
 //! private folder that are gone when it ends; over HTTP, what a request or two can do is done without it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::address::{Address, Transport};
 use super::child::{self, Call, Ended, Input};
 use super::credential::{self, Desk};
 use super::http_push::{Answered, Door, Parcel, Verdict};
-use super::push::{self, Answer, PushOptions, PushReport, PushResult, Update};
+use super::push::{self, Answer, PushOptions, PushReport, Update};
 use super::scratch::Scratch;
 use super::{Cache, GitProgram, Listing, failure, http, progress, ssh};
 use crate::redact::Redactor;
@@ -26,8 +26,6 @@ pub type Progress = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
 
 /// How many bytes of refspecs one fetch may have on its command line.
 const MAX_REFSPEC_BYTES: usize = if cfg!(windows) { 20_000 } else { 400_000 };
-/// The ref that a dry run pretends to create.
-const PROBE: &str = "refs/standin/probe";
 
 /// How to reach a remote, and who hears about it.
 #[derive(Clone)]
@@ -48,13 +46,9 @@ pub struct RemoteOptions {
     pub progress: Progress,
     /// What the crash points of these calls start with, such as `git.mirror`.
     pub point: &'static str,
-}
-
-/// What a remote can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// It takes several updates as one: all or none.
-    pub atomic: bool,
+    /// Whether the server is git's own, or GitHub's, so that what it reports of a push is believed. Others are listed after
+    /// each push.
+    pub trusts_reports: bool,
 }
 
 /// One remote. Cheap to clone.
@@ -62,7 +56,21 @@ pub struct Capabilities {
 pub struct Remote {
     git: GitProgram,
     address: Address,
-    options: RemoteOptions,
+    pub(super) options: RemoteOptions,
+}
+
+/// What the remote's answer to a push says, and its lines.
+struct Pushed {
+    answer: Answer,
+    lines: Vec<String>,
+    by_git: bool,
+}
+
+/// What the remote reported of a push.
+pub(super) struct Reported {
+    pub(super) report: PushReport,
+    /// It was told by a server that is git's own, or seen.
+    pub(super) by_git: bool,
 }
 
 /// A call of git that is ready to be run, with what must live as long as it does.
@@ -215,14 +223,21 @@ impl Remote {
         }
     }
 
-    /// Pushes `updates`, each with an exact lease on where it must stand now. See [`push::split_updates`] for many.
+    /// Makes one push of `updates`, each with an exact lease on where it must stand now, and gives what the remote reports. Git's
+    /// own record of the packets goes to `trace`.
     ///
     /// # Errors
-    /// [`Code::TimedOut`], [`Code::Network`], [`Code::HostFailed`] and [`Code::Cancelled`]: what the remote did is unknown, read
-    /// it back by [`Remote::list`]. Other codes: nothing was pushed. A refused ref is no error but a [`PushResult`].
-    pub async fn push(&self, cache: &Cache, updates: &[Update], options: PushOptions) -> Result<PushReport> {
+    /// [`Code::TimedOut`], [`Code::Network`], [`Code::HostFailed`] and [`Code::Cancelled`]: what the remote did is unknown. Other
+    /// codes: nothing was pushed.
+    pub(super) async fn push_once(
+        &self,
+        cache: &Cache,
+        updates: &[Update],
+        options: PushOptions,
+        trace: Option<&Path>,
+    ) -> Result<Reported> {
         if updates.is_empty() {
-            return Ok(PushReport::default());
+            return Ok(Reported { report: PushReport::default(), by_git: true });
         }
         if !push::fits(updates) {
             return Err(Error::new(
@@ -233,9 +248,9 @@ impl Remote {
         }
         let what = format!("pushing to {}", self.address);
         if let [update] = updates
-            && let Some((answer, lines)) = self.push_over_http(&what, cache, update, options).await?
+            && let Some(pushed) = self.push_over_http(&what, cache, update, options).await?
         {
-            return self.report(&what, answer, updates, &lines).await;
+            return self.reported(&what, pushed);
         }
         let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
         let command = &mut prepared.command;
@@ -245,18 +260,20 @@ impl Remote {
         if options.dry_run {
             command.arg("--dry-run");
         }
+        if let Some(trace) = trace {
+            command.env("GIT_TRACE_PACKET", trace);
+        }
         let (leases, refspecs): (Vec<String>, Vec<String>) = updates.iter().map(Update::arguments).unzip();
         command.args(leases).args(["--", self.address.as_str()]).args(refspecs);
         let ended = self.run(&what, if options.dry_run { "probe" } else { "push" }, prepared, Input::Nothing).await?;
         let answer = push::read_answer(&ended.stdout, &ended.lines, updates);
-        self.report(&what, answer, updates, &ended.lines).await
+        self.reported(&what, Pushed { answer, lines: ended.lines, by_git: self.options.trusts_reports })
     }
 
-    async fn report(&self, what: &str, answer: Answer, updates: &[Update], lines: &[String]) -> Result<PushReport> {
-        match answer {
-            Answer::Known(report) => Ok(report),
-            Answer::Transaction(report) => self.read_back(report, updates).await,
-            Answer::Unknown => Err(self.unknown_outcome(what, lines)),
+    fn reported(&self, what: &str, pushed: Pushed) -> Result<Reported> {
+        match pushed.answer {
+            Answer::Known(report) => Ok(Reported { report, by_git: pushed.by_git }),
+            Answer::Unknown => Err(self.unknown_outcome(what, &pushed.lines)),
         }
     }
 
@@ -268,7 +285,7 @@ impl Remote {
         cache: &Cache,
         update: &Update,
         options: PushOptions,
-    ) -> Result<Option<(Answer, Vec<String>)>> {
+    ) -> Result<Option<Pushed>> {
         if options.atomic || options.dry_run || !self.is_plain_http() {
             return Ok(None);
         }
@@ -280,10 +297,13 @@ impl Remote {
         let letter = match door {
             Door::Closed(result) => {
                 let results = [(update.name.clone(), result)].into();
-                return Ok(Some((Answer::Known(PushReport { results, ..PushReport::default() }), Vec::new())));
+                let answer = Answer::Known(PushReport { results, ..PushReport::default() });
+                // Read from the remote's own list.
+                return Ok(Some(Pushed { answer, lines: Vec::new(), by_git: true }));
             }
             Door::Open(letter) => letter,
         };
+        let by_git = letter.by_git || self.options.trusts_reports;
         let heard = &self.options.progress;
         heard("Writing objects", parcel.objects, Some(parcel.objects));
         crash::point(&format!("{}.push.before", self.options.point));
@@ -303,7 +323,7 @@ impl Remote {
             Verdict::Refused(reason) => push::read_report(update, Some(&redactor.text(&reason)), &lines),
             Verdict::Unknown => Answer::Unknown,
         };
-        Ok(Some((answer, lines)))
+        Ok(Some(Pushed { answer, lines, by_git }))
     }
 
     /// A place among the calls that may talk to a remote at once.
@@ -315,34 +335,8 @@ impl Remote {
         }
     }
 
-    /// Looks whether a push that failed at the remote had come through before: where a connection is cut, the HTTP library sends
-    /// the request again by itself, and the second one finds its own work done and calls it a conflict.
-    async fn read_back(&self, mut report: PushReport, updates: &[Update]) -> Result<PushReport> {
-        let standing = self.list(&["refs/"]).await?;
-        for update in updates {
-            if standing.refs.get(&update.name) == update.new.as_ref() {
-                report.results.insert(update.name.clone(), PushResult::Done);
-            }
-        }
-        Ok(report)
-    }
-
-    /// Finds out whether the remote takes pushes from us, and what it can do, without changing anything there.
-    ///
-    /// # Errors
-    /// As the remote's failure is understood: see [`Code`].
-    pub async fn probe_push(&self, cache: &Cache) -> Result<Capabilities> {
-        let update = Update {
-            name: PROBE.parse().map_err(|_| internal("the probe's name"))?,
-            old: None,
-            new: Some(cache.write_blob(b"")?),
-        };
-        let report = self.push(cache, &[update], PushOptions { atomic: true, dry_run: true }).await?;
-        Ok(Capabilities { atomic: !report.atomic_unsupported })
-    }
-
     /// A git that knows this remote's credentials and nothing of the user's configuration.
-    fn prepare(&self, folder: Scratch, git_dir: &std::path::Path) -> Result<Prepared> {
+    fn prepare(&self, folder: Scratch, git_dir: &Path) -> Result<Prepared> {
         let settings = self.settings_file(&folder)?;
         let mut command = self.git.command(git_dir, settings.as_deref());
         command
@@ -441,10 +435,6 @@ impl Remote {
         }
         error
     }
-}
-
-fn internal(what: &str) -> Error {
-    Error::new(Code::Internal, format!("{what} is not well formed"), "Please report this.")
 }
 
 impl std::fmt::Debug for Remote {

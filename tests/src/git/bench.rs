@@ -102,6 +102,7 @@ impl Bench {
             totals: Arc::new(Totals::default()),
             progress: Arc::new(move |phase, _, _| heard.lock().unwrap().push(phase.to_owned())),
             point: "git.test",
+            trusts_reports: true,
         };
         Self { there, url, options, git, cache, phases, sandbox, sshd, folder }
     }

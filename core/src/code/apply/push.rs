@@ -6,12 +6,13 @@ use standin_state::model::RefName;
 use standin_state::store::{ChangeAction, ChangeOutcome};
 
 use super::send::{Sender, Sent, recorded, recorded_fence};
-use crate::code::learned::{self, NO_FENCE, NOT_ATOMIC};
+use crate::code::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
 use crate::code::places::mirror_remote;
-use crate::code::plan::{Refs, in_the_way, no_fence, not_atomic};
+use crate::code::plan::{Refs, by_half, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
-use crate::code::{MirrorView, Snapshot};
-use crate::git::{Update, split_updates};
+use crate::code::{MirrorView, Refusal, Snapshot};
+use crate::fence::{self, Fence};
+use crate::git::{Blame, Update, split_updates};
 use crate::plan::RefChange;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -106,19 +107,24 @@ impl<'a> Pusher<'a> {
             Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
             saved => saved?,
         }
-        let mut one_by_one = 0;
-        let mut fence_proven = view.fence.is_some();
-        let mut waiting = VecDeque::from([group]);
-        while let Some(mut group) = waiting.pop_front() {
+        let mut search = Search { doubt: Doubt::of(view), one_by_one: 0, waiting: VecDeque::from([group]) };
+        while let Some(group) = search.waiting.pop_front() {
             if self.searches >= MAX_SEARCHES {
                 self.give_up(group)?;
                 continue;
             }
             let before = view.fence.clone();
-            match self.sender.send(view, self.epoch, &group).await? {
+            let sent = match &search.doubt {
+                Doubt::Refused(_) if !group.is_empty() => self.sender.send_without_fence(view, &group).await?,
+                _ => self.sender.send(view, self.epoch, &group).await?,
+            };
+            match sent {
                 Sent::Done => {
                     if let (true, Some(after)) = (group.is_empty(), &view.fence) {
                         self.sender.ctx.changed(recorded_fence(before.as_ref(), after), ChangeOutcome::Done)?;
+                    }
+                    if search.doubt.is_refused() && self.settle_doubt(view, &mut search).await? == Pushed::Moved {
+                        return Ok(Pushed::Moved);
                     }
                 }
                 Sent::Moved => return Ok(Pushed::Moved),
@@ -127,42 +133,16 @@ impl<'a> Pusher<'a> {
                     view.atomic = false;
                     let notice = not_atomic(view.fence_supported);
                     self.sender.ctx.notice(notice.message, notice.hint);
-                    waiting.push_front(group);
+                    search.waiting.push_front(group);
                 }
-                Sent::FenceRefused(error) => {
-                    self.fence_refused(view, error)?;
-                    if !group.is_empty() {
-                        waiting.push_front(group);
+                Sent::ByHalf(refusal) => {
+                    if self.correct(view, before.as_ref(), group, &refusal, &mut search).await? == Pushed::Moved {
+                        return Ok(Pushed::Moved);
                     }
                 }
-                // Before the host took the fence for the first time, it may be the culprit: it is tried alone.
-                Sent::Refused { as_a_whole: true, .. } if view.fence_supported && !fence_proven => {
-                    self.searches += 1;
-                    fence_proven = true;
-                    match self.sender.send(view, self.epoch, &[]).await? {
-                        Sent::FenceRefused(error) => self.fence_refused(view, error)?,
-                        Sent::Moved => return Ok(Pushed::Moved),
-                        Sent::Done | Sent::Refused { .. } | Sent::NotAtomic => {}
-                    }
-                    waiting.push_front(group);
-                }
-                Sent::Refused { as_a_whole: true, .. } if group.len() > 1 => {
-                    self.searches += 1;
-                    let second = group.split_off(group.len().div_ceil(2));
-                    waiting.push_front(second);
-                    waiting.push_front(group);
-                }
-                Sent::Refused { refused, .. } => {
-                    self.searches += 1;
-                    one_by_one += 1;
-                    let mut rest = self.take_out(group, refused)?;
-                    rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
-                    if one_by_one > MAX_ONE_BY_ONE && rest.len() > 1 {
-                        let second = rest.split_off(rest.len().div_ceil(2));
-                        waiting.push_front(second);
-                    }
-                    if !rest.is_empty() {
-                        waiting.push_front(rest);
+                Sent::Refused(refusal) => {
+                    if self.refused(view, group, &refusal, &mut search).await? == Pushed::Moved {
+                        return Ok(Pushed::Moved);
                     }
                 }
             }
@@ -170,9 +150,176 @@ impl<'a> Pusher<'a> {
         Ok(Pushed::Through)
     }
 
+    /// Finds out what of a refused group is to blame; the rest waits to be pushed again.
+    async fn refused(
+        &mut self,
+        view: &mut MirrorView,
+        group: Vec<RefChange>,
+        refusal: &Refusal,
+        search: &mut Search,
+    ) -> Result<Pushed> {
+        let fence = RefName::fence();
+        self.searches += 1;
+        let with_fence = view.fence_supported && !search.doubt.is_refused();
+        let is_proven = matches!(search.doubt, Doubt::Proven | Doubt::TriedAlone);
+        let proven = (with_fence && is_proven).then_some(&fence);
+        let blamed = refusal.blame(proven);
+        let names = match &blamed {
+            Blame::These(names) | Blame::Perhaps(names) => names.clone(),
+            Blame::Whole => BTreeSet::new(),
+        };
+        // Where everything is refused for one reason, the fence by itself tells whether the host takes anything at all.
+        let is_in_doubt = blamed == Blame::Whole || names.contains(&fence);
+        if with_fence && is_in_doubt && search.doubt != Doubt::TriedAlone {
+            return self.try_fence(view, group, refusal, blamed == Blame::Whole, search).await;
+        }
+        match blamed {
+            Blame::These(names) if names.iter().any(|name| *name != fence) => {
+                search.one_by_one += 1;
+                let errors = names.iter().map(|name| (name.clone(), refusal.error_of(name))).collect();
+                let mut rest = self.take_out(group, errors)?;
+                rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+                if search.one_by_one > MAX_ONE_BY_ONE && rest.len() > 1 {
+                    let second = rest.split_off(rest.len().div_ceil(2));
+                    search.waiting.push_front(second);
+                }
+                if !rest.is_empty() {
+                    search.waiting.push_front(rest);
+                }
+            }
+            _ if group.len() > 1 => {
+                if refusal.is_too_much() {
+                    // Nobody is to blame: in parts it goes.
+                    self.searches -= 1;
+                }
+                let likely =
+                    if names.is_empty() { refusal.told_of(group.iter().map(|change| &change.name)) } else { names };
+                let (first, second) = in_parts(group, &likely);
+                search.waiting.push_front(second);
+                search.waiting.push_front(first);
+            }
+            _ => {
+                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
+                self.take_out(group, errors)?;
+            }
+        }
+        Ok(Pushed::Through)
+    }
+
+    /// Pushes the fence alone, since the report leaves open whether it is what the host refuses.
+    async fn try_fence(
+        &mut self,
+        view: &mut MirrorView,
+        group: Vec<RefChange>,
+        refusal: &Refusal,
+        of_all: bool,
+        search: &mut Search,
+    ) -> Result<Pushed> {
+        let refused = if group.is_empty() {
+            Some(refusal.error_of(&RefName::fence()))
+        } else {
+            match self.sender.send(view, self.epoch, &[]).await? {
+                Sent::Done => None,
+                Sent::Moved => return Ok(Pushed::Moved),
+                Sent::Refused(refusal) => Some(refusal.error_of(&RefName::fence())),
+                // There is nothing beside it that could have been taken or not.
+                Sent::ByHalf(_) | Sent::NotAtomic => None,
+            }
+        };
+        search.doubt = match refused {
+            None => Doubt::TriedAlone,
+            // It took the fence before, and takes nothing now: there is nothing to search for.
+            Some(_) if view.fence.is_some() && of_all && !group.is_empty() => {
+                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
+                self.take_out(group, errors)?;
+                return Ok(Pushed::Through);
+            }
+            Some(error) if view.fence.is_some() => {
+                return Err(
+                    error.during("The mirror has a fence, but its host refuses to move it, so nothing was pushed")
+                );
+            }
+            // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
+            Some(error) if group.is_empty() => {
+                return Err(error.during("The mirror has no fence yet, and its host refuses to make one"));
+            }
+            Some(error) => Doubt::Refused(error),
+        };
+        search.waiting.push_front(group);
+        Ok(Pushed::Through)
+    }
+
+    /// A push without the fence was taken where the fence alone was not. Refused once more, it is what the host does not take;
+    /// else the host was ill before.
+    async fn settle_doubt(&mut self, view: &mut MirrorView, search: &mut Search) -> Result<Pushed> {
+        search.doubt = match self.sender.send(view, self.epoch, &[]).await? {
+            Sent::Moved => return Ok(Pushed::Moved),
+            Sent::Refused(refusal) => {
+                let error = refusal.error_of(&RefName::fence());
+                learned::remember(self.sender.ctx, NO_FENCE)?;
+                view.fence_supported = false;
+                let notice = no_fence();
+                self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
+                self.sender.remember_alone(view, self.epoch)?;
+                Doubt::Proven
+            }
+            Sent::Done | Sent::ByHalf(_) | Sent::NotAtomic => Doubt::TriedAlone,
+        };
+        Ok(Pushed::Through)
+    }
+
+    /// The host moved some refs of an atomic push and refused others. What the fence says that is not so is taken back at once. Of a
+    /// host that is not known to keep its word it is remembered, and what did not arrive is pushed again, each by itself; git's
+    /// own server refuses so only names that it takes from nobody.
+    async fn correct(
+        &mut self,
+        view: &mut MirrorView,
+        before: Option<&Fence>,
+        group: Vec<RefChange>,
+        refusal: &Refusal,
+        search: &mut Search,
+    ) -> Result<Pushed> {
+        let ctx = self.sender.ctx;
+        let (fence, source) = (RefName::fence(), self.sender.source);
+        let (mut rest, refs) = (group, view.refs.clone());
+        rest.retain(|change| refs.get(&change.name) != change.new.as_ref());
+        let fence_refused = refusal.names().any(|name| *name == fence);
+        if fence_refused && rest.is_empty() {
+            // All but the fence was taken.
+            if view.fence.is_some() {
+                let error = refusal.error_of(&fence);
+                return Err(error.during("The mirror has a fence, but its host refuses to move it"));
+            }
+            return self.settle_doubt(view, search).await;
+        }
+        if !fence_refused {
+            let before = before.map(|fence| &fence.document);
+            let corrected = fence::amend(ctx, view, |document| {
+                document.take_back(before, &refs, rest.iter().map(|change| &change.name));
+                document.settle(&refs, source);
+            });
+            match corrected.await {
+                Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
+                corrected => corrected?,
+            }
+        }
+        if view.keeps_word {
+            let blamed = refusal.names().filter(|name| **name != fence);
+            rest = self.take_out(rest, blamed.map(|name| (name.clone(), refusal.error_of(name))).collect())?;
+        } else {
+            learned::remember(ctx, BY_HALF)?;
+            view.atomic = false;
+            let notice = by_half();
+            ctx.notice(notice.message, notice.hint);
+        }
+        if !rest.is_empty() || fence_refused {
+            search.waiting.push_front(rest);
+        }
+        Ok(Pushed::Through)
+    }
+
     /// Records the refused changes of a group and returns the others.
-    fn take_out(&mut self, group: Vec<RefChange>, refused: Vec<(RefName, Error)>) -> Result<Vec<RefChange>> {
-        let mut errors: BTreeMap<RefName, Error> = refused.into_iter().collect();
+    fn take_out(&mut self, group: Vec<RefChange>, mut errors: BTreeMap<RefName, Error>) -> Result<Vec<RefChange>> {
         let (mut out, mut rest) = (Vec::new(), Vec::new());
         for change in group {
             match errors.remove(&change.name) {
@@ -227,18 +374,48 @@ impl<'a> Pusher<'a> {
         self.refuse(blocked)?;
         Ok(free)
     }
+}
 
-    /// Goes on without a fence where the host never had one. One that is there must be moved, or nothing goes.
-    fn fence_refused(&self, view: &mut MirrorView, error: Error) -> Result<()> {
-        if view.fence.is_some() {
-            return Err(error.during("The mirror has a fence, but its host refuses to move it, so nothing was pushed"));
-        }
-        learned::remember(self.sender.ctx, NO_FENCE)?;
-        view.fence_supported = false;
-        let notice = no_fence();
-        self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
-        Ok(())
+/// The search for what a host refuses of one group.
+struct Search {
+    doubt: Doubt,
+    /// How often refs that the host named were taken out.
+    one_by_one: usize,
+    /// What is still to be pushed.
+    waiting: VecDeque<Vec<RefChange>>,
+}
+
+/// What is known of the fence on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// The host took it before.
+    Proven,
+    /// It was never pushed there.
+    Unproven,
+    /// It was taken just now by itself, so that a refusal is not about it.
+    TriedAlone,
+    /// It was refused by itself, and no push without it was taken yet.
+    Refused(Error),
+}
+
+impl Doubt {
+    fn of(view: &MirrorView) -> Self {
+        if view.fence.is_some() { Self::Proven } else { Self::Unproven }
     }
+
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// Cuts a group into what is `likely` to blame and the rest, or where that is all or nothing, in halves.
+fn in_parts(mut group: Vec<RefChange>, likely: &BTreeSet<RefName>) -> (Vec<RefChange>, Vec<RefChange>) {
+    let found = group.iter().filter(|change| likely.contains(&change.name)).count();
+    if found == 0 || found == group.len() {
+        let second = group.split_off(group.len().div_ceil(2));
+        return (group, second);
+    }
+    group.into_iter().partition(|change| !likely.contains(&change.name))
 }
 
 /// Deletes of names that stand in the way of a name to be made, and the rest. Git does not do both in one step.

@@ -1,18 +1,16 @@
 //! One push: refs and the fence together, and what became of them.
 
-use standin_state::model::Aspect;
-use standin_state::model::RefName;
+use standin_state::model::{Aspect, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
-use crate::code::MirrorView;
-use crate::code::look::list;
+use crate::Result;
 use crate::code::plan::Refs;
 use crate::code::rescue::{self, Endangered};
+use crate::code::{MirrorView, Refusal};
 use crate::fence::{self, Document, Fence, same_master};
 use crate::git::{PushOptions, PushReport, PushResult, Remote, Update};
 use crate::plan::RefChange;
 use crate::run::MirrorContext;
-use crate::{Code, Error, Result};
 
 /// What became of one push.
 #[derive(Debug)]
@@ -21,14 +19,10 @@ pub(super) enum Sent {
     Done,
     /// Something that we lease moved: look again. What arrived was recorded.
     Moved,
-    /// The host refused these, in its own words. In an atomic push nothing arrived; else the rest did.
-    Refused {
-        refused: Vec<(RefName, Error)>,
-        /// Every update was refused for the same reason, so that the culprit is not known.
-        as_a_whole: bool,
-    },
-    /// The host does not take the fence. Nothing arrived.
-    FenceRefused(Error),
+    /// The host refused something. In an atomic push nothing arrived; else what is not named in it did.
+    Refused(Refusal),
+    /// Some of an atomic push arrived and this was refused.
+    ByHalf(Refusal),
     /// The host has no atomic pushes. Nothing arrived.
     NotAtomic,
 }
@@ -44,7 +38,10 @@ pub(super) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Makes one push. `view` follows what arrived.
+    /// Makes one push, together with the fence where the mirror has one. `view` follows what arrived.
+    ///
+    /// # Errors
+    /// [`Code::HostFailed`] for a fault of the host that is told in the report; else what git and the store report.
     pub async fn send(&self, view: &mut MirrorView, epoch: u64, changes: &[RefChange]) -> Result<Sent> {
         let endangered: Vec<Endangered<'_>> = changes.iter().filter_map(Endangered::by).collect();
         debug_assert!(rescue::are_saved(self.ctx, &view.cache, &endangered), "a tip is rescued before it is moved");
@@ -60,10 +57,7 @@ impl Sender<'_> {
             old: view.fence.as_ref().map(|fence| fence.oid.clone()),
             new: Some(fence.oid.clone()),
         };
-        let refs: Vec<Update> = changes
-            .iter()
-            .map(|change| Update { name: change.name.clone(), old: change.old.clone(), new: change.new.clone() })
-            .collect();
+        let refs = updates(changes);
         match (view.fence_supported, view.atomic) {
             (true, true) => {
                 let updates: Vec<Update> = std::iter::once(fence_update).chain(refs).collect();
@@ -71,7 +65,7 @@ impl Sender<'_> {
             }
             (true, false) => {
                 let sent = self.push(view, &[fence_update], Some(fence), &[]).await?;
-                if refs.is_empty() || !matches!(sent, Sent::Done) {
+                if changes.is_empty() || !matches!(sent, Sent::Done) {
                     return Ok(sent);
                 }
                 self.push(view, &refs, None, changes).await
@@ -84,12 +78,28 @@ impl Sender<'_> {
         }
     }
 
+    /// Makes one push without the fence, to learn whether it is the fence that the host refuses. Nothing is remembered of one.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub async fn send_without_fence(&self, view: &mut MirrorView, changes: &[RefChange]) -> Result<Sent> {
+        self.push(view, &updates(changes), None, changes).await
+    }
+
+    /// Keeps a fence in our own memory only, for a host that takes none.
+    pub fn remember_alone(&self, view: &mut MirrorView, epoch: u64) -> Result<()> {
+        let fence = self.next_fence(view, epoch, &[])?;
+        fence::remember(self.ctx, &view.cache, &fence)?;
+        view.fence = Some(fence);
+        Ok(())
+    }
+
     /// The fence that goes with these changes. Where they cannot move in one step with it, they stand in it as pending.
     fn next_fence(&self, view: &MirrorView, epoch: u64, changes: &[RefChange]) -> Result<Fence> {
         let mut document: Document = view.next_document(self.ctx)?;
         document.epoch = document.epoch.max(epoch);
         document.settle(&view.refs, self.source);
-        let at_once = view.fence_supported && view.atomic;
+        let at_once = view.fence_supported && view.atomic && view.keeps_word;
         for change in changes.iter().filter(|_| self.ours) {
             match &change.new {
                 Some(new) if at_once => {
@@ -116,53 +126,11 @@ impl Sender<'_> {
         changes: &[RefChange],
     ) -> Result<Sent> {
         let atomic = view.atomic && updates.len() > 1;
-        let pushed = self.remote.push(&view.cache, updates, PushOptions { atomic, dry_run: false }).await;
-        let report = match pushed {
-            Ok(report) if report.atomic_unsupported => return Ok(Sent::NotAtomic),
-            Ok(report) => report,
-            Err(error) => self.read_back(updates, error).await?,
-        };
-        let report = self.unmask_stale(updates, report).await?;
-        self.take_in(view, updates, fence, changes, &report)
-    }
-
-    /// After an unknown outcome: what the mirror holds now says what arrived.
-    async fn read_back(&self, updates: &[Update], error: Error) -> Result<PushReport> {
-        if !matches!(error.code, Code::TimedOut | Code::Network | Code::HostFailed) {
-            return Err(error);
+        let report = self.remote.push(&view.cache, updates, PushOptions { atomic, dry_run: false }).await?;
+        if report.atomic_unsupported {
+            return Ok(Sent::NotAtomic);
         }
-        let Ok(listing) = list(self.ctx).await else { return Err(error) };
-        let stands = |update: &&Update| listing.refs.get(&update.name) == update.new.as_ref();
-        let arrived = updates.iter().filter(stands).count();
-        if arrived == 0 && updates.iter().all(|update| listing.refs.get(&update.name) == update.old.as_ref()) {
-            return Err(error);
-        }
-        let results = updates.iter().map(|update| {
-            let result = if stands(&update) { PushResult::Done } else { PushResult::Stale };
-            (update.name.clone(), result)
-        });
-        Ok(PushReport { results: results.collect(), messages: Vec::new(), atomic_unsupported: false })
-    }
-
-    /// Some hosts report a lost race as a refusal. Where the words leave that open, the mirror is read again: a ref that
-    /// does not stand where we lease it was moved by somebody.
-    async fn unmask_stale(&self, updates: &[Update], mut report: PushReport) -> Result<PushReport> {
-        const VAGUE: [&str; 6] = ["lock", "transaction", "failed to update", "already exists", "reference", "stale"];
-        let vague = report.results.values().any(|result| match result {
-            PushResult::Refused { reason } => VAGUE.iter().any(|word| reason.contains(word)),
-            _ => false,
-        });
-        if !vague {
-            return Ok(report);
-        }
-        let listing = list(self.ctx).await?;
-        for update in updates {
-            let unmoved = listing.refs.get(&update.name) == update.old.as_ref();
-            if !unmoved && report.results.get(&update.name) != Some(&PushResult::Done) {
-                report.results.insert(update.name.clone(), PushResult::Stale);
-            }
-        }
-        Ok(report)
+        self.take_in(view, updates, fence, changes, report, atomic)
     }
 
     /// Records what arrived, and says what became of the rest.
@@ -172,12 +140,11 @@ impl Sender<'_> {
         updates: &[Update],
         fence: Option<Fence>,
         changes: &[RefChange],
-        report: &PushReport,
+        report: PushReport,
+        atomic: bool,
     ) -> Result<Sent> {
-        let name = RefName::fence();
-        let fence_asked = fence.is_some();
         if let Some(fence) = fence
-            && report.results.get(&name) == Some(&PushResult::Done)
+            && report.results.get(&RefName::fence()) == Some(&PushResult::Done)
         {
             fence::remember(self.ctx, &view.cache, &fence)?;
             view.fence = Some(fence);
@@ -194,33 +161,27 @@ impl Sender<'_> {
         for change in arrived.iter().filter(|change| change.decision.is_some()) {
             self.ctx.store().clear_decision(&self.ctx.repository().id, &self.ctx.mirror.id, &change.name)?;
         }
-        let results: Vec<&PushResult> = updates.iter().filter_map(|update| report.results.get(&update.name)).collect();
-        if results.contains(&&PushResult::Stale) || sank(updates, report) {
+        let is = |result: &PushResult| report.results.values().any(|other| other == result);
+        if is(&PushResult::Stale) || sank(updates, &report) {
             return Ok(Sent::Moved);
         }
-        let reasons: Vec<(&RefName, &String)> = report
-            .results
-            .iter()
-            .filter_map(|(name, result)| match result {
-                PushResult::Refused { reason } => Some((name, reason)),
-                _ => None,
-            })
-            .collect();
-        let Some((_, first)) = reasons.first() else { return Ok(Sent::Done) };
-        let as_a_whole = reasons.len() == updates.len() && reasons.iter().all(|(_, reason)| reason == first);
-        let explain = |(refused, reason): &(&RefName, &String)| {
-            ((*refused).clone(), crate::code::explain_refusal(refused, reason, &report.messages))
-        };
-        let mut refused: Vec<(RefName, Error)> = reasons.iter().map(explain).collect();
-        if fence_asked
-            && (!as_a_whole || changes.is_empty())
-            && let Some(position) = refused.iter().position(|(refused, _)| *refused == name)
-        {
-            return Ok(Sent::FenceRefused(refused.swap_remove(position).1));
+        let any_arrived = is(&PushResult::Done);
+        let Some(refusal) = Refusal::of(report, atomic) else { return Ok(Sent::Done) };
+        if atomic && any_arrived {
+            return Ok(Sent::ByHalf(refusal));
         }
-        refused.retain(|(refused, _)| *refused != name);
-        Ok(Sent::Refused { refused, as_a_whole })
+        if let Some(passing) = refusal.passing(&format!("mirror `{}`", self.ctx.mirror.id)) {
+            return Err(passing);
+        }
+        // It was listed since: nothing stands elsewhere yet, and perhaps it does in a moment.
+        Ok(if refusal.is_race() { Sent::Moved } else { Sent::Refused(refusal) })
     }
+}
+
+fn updates(changes: &[RefChange]) -> Vec<Update> {
+    let update =
+        |change: &RefChange| Update { name: change.name.clone(), old: change.old.clone(), new: change.new.clone() };
+    changes.iter().map(update).collect()
 }
 
 /// Whether something did not arrive though the remote refused nothing: what sank it moved, or is not known.

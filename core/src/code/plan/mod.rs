@@ -10,7 +10,7 @@ use std::sync::Arc;
 use standin_state::model::{MirrorType, Oid, RefName};
 use standin_state::store::ChangeAction;
 
-use super::learned::{self, NOT_ATOMIC};
+use super::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
 use super::places::{git_failed, probe};
 use super::{MirrorView, Snapshot};
 use crate::fence::{self, Fence, same_master};
@@ -22,7 +22,7 @@ use crate::{Code, Error, Result};
 
 use refs::{Ancestry, Sides};
 
-pub(super) use notices::{no_fence, not_atomic};
+pub(super) use notices::{by_half, no_fence, not_atomic};
 pub use refs::Refs;
 pub(crate) use refs::in_the_way;
 
@@ -126,9 +126,10 @@ fn check_source_fence(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<()> {
 /// and again a day after they did not.
 async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
-    let known = ctx.store().fact(repository, Some(mirror), "atomic")?;
-    let is_old = learned::is_known(ctx, NOT_ATOMIC)? && !learned::is_believed(ctx, NOT_ATOMIC)?;
-    if ctx.mirror.kind == MirrorType::GitHub || (known.is_some() && !is_old) {
+    let is_known = |fact| Ok::<_, Error>(ctx.store().fact(repository, Some(mirror), fact)?.is_some());
+    let is_old = |fact| Ok::<_, Error>(learned::is_known(ctx, fact)? && !learned::is_believed(ctx, fact)?);
+    let is_asked = is_known(NOT_ATOMIC.0)? && is_known(SERVER)? && !is_old(NOT_ATOMIC)? && !is_old(BY_HALF)?;
+    if ctx.mirror.kind == MirrorType::GitHub || is_asked {
         return Ok(view.atomic);
     }
     // A host that cannot be asked now is asked again by the next plan, and by itself refuses what it cannot do.

@@ -101,6 +101,16 @@ pub(in crate::code) fn not_atomic(fence: bool) -> Notice {
     )
 }
 
+/// The mirror's host says that its pushes are atomic, and they are not.
+pub(in crate::code) fn by_half() -> Notice {
+    notice(
+        "The mirror's host moved some refs of a push and refused others, though it says that it moves all or none: from now on \
+         the fence is moved first, then each ref by itself",
+        "Nothing is lost by it: the fence was corrected at once. Another host, or a newer version of its server, gives the full \
+         promise.",
+    )
+}
+
 /// Names that some hosts cannot hold side by side, or that git does not accept.
 fn names(snapshot: &Snapshot, view: &MirrorView) -> Vec<Notice> {
     let mut notices = Vec::new();

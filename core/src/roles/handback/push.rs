@@ -10,9 +10,9 @@ use super::Guard;
 use super::decide::is_parked;
 use super::sides::Sides;
 use super::words::{HandBackFate, HandBackRef};
-use crate::code::{explain_refusal, mirror_remote};
+use crate::code::{Refusal, mirror_remote};
 use crate::fence::{self, Fence};
-use crate::git::{Cache, PushOptions, PushReport, PushResult, Remote, Update, split_updates};
+use crate::git::{Blame, Cache, PushOptions, PushReport, PushResult, Remote, Update, split_updates};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
@@ -67,11 +67,7 @@ enum Sent {
     Done,
     Moved,
     /// The host refused these. Nothing of the push arrived.
-    Refused {
-        refused: Vec<(RefName, Error)>,
-        /// All for the same reason, so that the culprit is not known.
-        as_a_whole: bool,
-    },
+    Refused(Refusal),
 }
 
 /// Pushes what is to be brought, in as few pushes as can be. What arrived is added to `brought`.
@@ -93,38 +89,48 @@ pub(super) async fn push(
         split_updates(&updates, &[reserved]).into_iter().map(|range| homes[range].to_vec()).collect();
     let mut searches = 0;
     while let Some(mut group) = waiting.pop_front() {
+        searches += 1;
+        if searches > SEARCHES {
+            return Err(Error::new(
+                Code::RefRefused,
+                format!("{} refuses too much of what the standby has", new.mirror.target.display()),
+                "Mend what it says of the refs, and go on.",
+            ));
+        }
         match sender.send(&group).await? {
             Sent::Done => brought.extend(group),
             Sent::Moved => return Ok(Pushed::Moved),
-            Sent::Refused { as_a_whole: true, .. } if group.len() > 1 => {
-                let second = group.split_off(group.len().div_ceil(2));
-                waiting.push_front(second);
-                waiting.push_front(group);
-            }
-            Sent::Refused { refused, .. } => {
+            Sent::Refused(refusal) => {
+                let fence = RefName::fence();
+                // The source took its fence before.
+                let blamed = match refusal.blame(Some(&fence)) {
+                    Blame::These(names) if names.contains(&fence) => {
+                        let error = refusal.error_of(&fence);
+                        return Err(error.during("The source refuses to move its fence, so nothing was pushed"));
+                    }
+                    Blame::These(names) => names,
+                    Blame::Perhaps(_) | Blame::Whole if group.len() > 1 => {
+                        let second = group.split_off(group.len().div_ceil(2));
+                        waiting.push_front(second);
+                        waiting.push_front(group);
+                        continue;
+                    }
+                    Blame::Perhaps(_) | Blame::Whole => group.iter().filter_map(|home| home.at.clone()).collect(),
+                };
                 let mut rest = Vec::new();
                 for home in group {
-                    let found = refused.iter().find(|(name, _)| Some(name) == home.at.as_ref());
-                    let Some((at, error)) = found else {
+                    let Some(at) = home.at.clone().filter(|at| blamed.contains(at)) else {
                         rest.push(home);
                         continue;
                     };
+                    let error = refusal.error_of(&at);
                     new.changed(recorded(&home), ChangeOutcome::Failed { error: error.clone() })?;
-                    let (at, error) = (at.clone(), error.clone());
                     refusals.0.push(Refused { name: home.name, at, tip: home.tip, error });
                 }
                 if !rest.is_empty() {
                     waiting.push_front(rest);
                 }
             }
-        }
-        searches += 1;
-        if searches > SEARCHES && !waiting.is_empty() {
-            return Err(Error::new(
-                Code::RefRefused,
-                format!("{} refuses too much of what the standby has", new.mirror.target.display()),
-                "Mend what it says of the refs, and go on.",
-            ));
         }
     }
     Ok(Pushed::Through)
@@ -147,14 +153,12 @@ impl Sender<'_, '_> {
             updates.insert(0, Update { name: RefName::fence(), old, new });
         }
         crash::point("roles.handback.push");
-        let pushed = self.remote.push(self.cache, &updates, PushOptions { atomic: true, dry_run: false }).await;
-        let report = match pushed {
-            Ok(report) if report.atomic_unsupported => return Err(self.not_atomic()),
-            Ok(report) => report,
-            Err(error) => self.read_back(&updates, error).await?,
-        };
+        let report = self.remote.push(self.cache, &updates, PushOptions { atomic: true, dry_run: false }).await?;
+        if report.atomic_unsupported {
+            return Err(self.not_atomic());
+        }
         crash::point("roles.handback.pushed");
-        self.take_in(group, &updates, fence, report).await
+        self.take_in(group, before.as_ref(), fence, report).await
     }
 
     /// The fence that goes with these refs: all that it says stays, and refs of the source's own names count as pushed.
@@ -169,74 +173,52 @@ impl Sender<'_, '_> {
         fence::commit(self.cache, Some(before), document)
     }
 
-    /// After an unknown outcome: what the source holds now says what arrived.
-    async fn read_back(&self, updates: &[Update], error: Error) -> Result<PushReport> {
-        if !matches!(error.code, Code::TimedOut | Code::Network | Code::HostFailed) {
-            return Err(error);
-        }
-        let Ok(standing) = self.remote.list(&["refs/"]).await else { return Err(error) };
-        if updates.iter().all(|update| standing.refs.get(&update.name) == update.old.as_ref()) {
-            return Err(error);
-        }
-        let results = updates.iter().map(|update| {
-            let is_there = standing.refs.get(&update.name) == update.new.as_ref();
-            (update.name.clone(), if is_there { PushResult::Done } else { PushResult::Stale })
-        });
-        Ok(PushReport { results: results.collect(), messages: Vec::new(), atomic_unsupported: false })
-    }
-
     async fn take_in(
         &self,
         group: &[HandBackRef],
-        updates: &[Update],
+        before: Option<&Fence>,
         fence: Option<Fence>,
         report: PushReport,
     ) -> Result<Sent> {
         let result = |name: &RefName| report.results.get(name);
         let name = RefName::fence();
-        if let Some(fence) = &fence
-            && result(&name) == Some(&PushResult::Done)
-        {
+        let fence = fence.filter(|_| result(&name) == Some(&PushResult::Done));
+        if let Some(fence) = &fence {
             fence::remember(self.new, self.cache, fence)?;
         }
         let is_done = |home: &&HandBackRef| home.at.as_ref().and_then(result) == Some(&PushResult::Done);
-        let arrived: Vec<&HandBackRef> = group.iter().filter(is_done).collect();
+        let (arrived, left): (Vec<&HandBackRef>, Vec<&HandBackRef>) = group.iter().partition(is_done);
         self.new.all_changed(arrived.iter().map(|home| (recorded(home), ChangeOutcome::Done)).collect())?;
-        if arrived.len() == group.len() {
+        if left.is_empty() {
             return Ok(Sent::Done);
         }
-        let refused: Vec<(&RefName, &String)> = report
-            .results
-            .iter()
-            .filter_map(|(name, result)| match result {
-                PushResult::Refused { reason } => Some((name, reason)),
-                _ => None,
-            })
-            .collect();
-        // Hosts may report a lost race as a refusal: where the refs stand now tells the two apart.
-        let standing = self.remote.list(&["refs/"]).await?.refs;
-        let moved = |update: &Update| {
-            standing.get(&update.name) != update.old.as_ref() && result(&update.name) != Some(&PushResult::Done)
-        };
-        if updates.iter().any(|update| update.name == name && moved(update)) {
+        if result(&name) == Some(&PushResult::Stale) {
             return Err(self.fence_moved());
         }
-        let Some((_, first)) = refused.first() else { return Ok(Sent::Moved) };
-        if updates.iter().any(moved) {
-            return Ok(Sent::Moved);
-        }
-        let as_a_whole = refused.len() == updates.len() && refused.iter().all(|(_, reason)| reason == first);
-        let explained =
-            |(name, reason): &(&RefName, &String)| ((*name).clone(), explain_refusal(name, reason, &report.messages));
-        let mut refused: Vec<(RefName, Error)> = refused.iter().map(explained).collect();
-        if let Some(at) = refused.iter().position(|(refused, _)| *refused == name) {
-            let (_, error) = refused.swap_remove(at);
-            // It moved there before, so a refusal of everything is about the refs.
-            if !as_a_whole {
-                return Err(error.during("The source refuses to move its fence, so nothing was pushed"));
+        if !arrived.is_empty() || fence.is_some() {
+            if let Some(fence) = &fence {
+                self.take_back(before, fence, &left).await?;
             }
+            return Err(self.not_atomic());
         }
-        Ok(Sent::Refused { refused, as_a_whole })
+        match Refusal::of(report, true) {
+            Some(refusal) if !refusal.is_race() => match refusal.passing(&self.new.mirror.target.display()) {
+                Some(passing) => Err(passing),
+                None => Ok(Sent::Refused(refusal)),
+            },
+            _ => Ok(Sent::Moved),
+        }
+    }
+
+    /// The source moved its fence and left refs that stand in it: they are taken back.
+    async fn take_back(&self, before: Option<&Fence>, fence: &Fence, left: &[&HandBackRef]) -> Result<()> {
+        let names: Vec<&RefName> = left.iter().filter_map(|home| home.at.as_ref()).collect();
+        let standing = self.remote.list(&["refs/"]).await?.refs;
+        let mut document = fence.document.next(&fence::writer(&self.new.source)?, self.new.outside().clock.now());
+        document.take_back(before.map(|before| &before.document), &standing, names.into_iter());
+        let corrected = fence::commit(self.cache, Some(fence), document)?;
+        fence::push(self.new, self.cache, &corrected, Some(&fence.oid)).await?;
+        fence::remember(self.new, self.cache, &corrected)
     }
 
     fn fence_moved(&self) -> Error {

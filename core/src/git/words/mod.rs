@@ -1,0 +1,13 @@
+//! What a host says in words, and what that means.
+//!
+//! Git has no codes for refusals: a host says why in its own words, some in a ref's reason, some in `remote:` lines, some over ssh
+//! before git's own complaint. [`words()`] picks the host's words out of what git prints, [`Meaning`] finds out what kind of
+//! refusal they are. A meaning chooses the advice, and whether it is worth trying again; it never decides which ref of a push is to
+//! blame (that is [`super::blame`]), so that words which a host changes cost the advice and nothing else.
+
+mod kinds;
+mod said;
+
+pub(crate) use kinds::{Kind, Meaning};
+pub(super) use said::{host_words, words};
+pub(crate) use said::{is_talk, said};
