@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use standin_core::event::{Event, Stamped};
 use standin_core::outside::{Clock as _, Progress, SystemClock};
 use standin_core::state::model::{MirrorId, RepositoryId};
@@ -16,10 +16,14 @@ use super::lines::{self, Lines, aspect_words};
 pub fn listener(as_json: bool) -> Arc<dyn Progress> {
     if as_json {
         Arc::new(JsonLines)
-    } else if std::io::stdout().is_terminal() {
-        Arc::new(Bars::default())
     } else {
-        Arc::new(Plain::default())
+        let bars = Bars::on_standard_output();
+        // What cannot draw bars, as with TERM=dumb, would swallow the lines as well.
+        if std::io::stdout().is_terminal() && !bars.all.is_hidden() {
+            Arc::new(bars)
+        } else {
+            Arc::new(Plain::default())
+        }
     }
 }
 
@@ -55,13 +59,11 @@ struct Bars {
     state: Mutex<(Lines, BarOf)>,
 }
 
-impl Default for Bars {
-    fn default() -> Self {
-        Self { all: MultiProgress::new(), state: Mutex::default() }
-    }
-}
-
 impl Bars {
+    fn on_standard_output() -> Self {
+        Self { all: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()), state: Mutex::default() }
+    }
+
     fn bar(&self, mirror: &MirrorId) -> ProgressBar {
         let bar = self.all.add(ProgressBar::new_spinner());
         bar.set_style(spinner());
@@ -112,7 +114,7 @@ impl Progress for Bars {
             _ => {}
         }
         for line in text.hear(event) {
-            if self.all.println(&line).is_err() {
+            if self.all.is_hidden() || self.all.println(&line).is_err() {
                 lines::print(&line);
             }
         }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `places` | the cache and the remotes of a repository and its mirrors |
 //! | `snapshot`, `look` | what both sides hold |
+//! | `default_branch` | which branch of the source is its default one |
 //! | `learned` | what a host was found not to do |
 //! | `plan` | the refs, the guard, LFS, notices |
 //! | `apply` | rescue, push with the fence, refused refs, races, the default branch, the report |
@@ -18,6 +19,7 @@
 //! Running git is the business of [`crate::git`]; the chain of fence commits that of [`crate::fence`].
 
 mod apply;
+mod default_branch;
 pub(crate) mod learned;
 mod lfs;
 mod look;
@@ -30,6 +32,7 @@ mod resolve;
 mod snapshot;
 
 pub use apply::apply;
+pub use default_branch::DefaultBranch;
 pub(crate) use look::tips;
 pub use look::{MirrorView, look};
 pub(crate) use places::{cache, git_failed, mirror_remote, travelling_prefixes};

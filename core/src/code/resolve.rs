@@ -121,7 +121,7 @@ fn refuse_foreign_workflows(ctx: &MirrorContext, snapshot: &Snapshot, name: &Ref
     if matches!(ctx.repository().source, Source::Path(_)) {
         return Ok(());
     }
-    let known = match snapshot.default_tip() {
+    let known = match snapshot.default_tip(None) {
         Some(tip) => snapshot.cache.workflow_files(tip)?,
         None => BTreeMap::new(),
     };

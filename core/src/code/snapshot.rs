@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use standin_state::config::{RepositoryConfig, Source};
 use standin_state::model::{MirrorId, Oid, RefName};
 
+use super::default_branch::DefaultBranch;
 use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
 use super::plan::Refs;
 use crate::event::Notice;
@@ -25,8 +26,8 @@ pub struct Snapshot {
     pub cache: Cache,
     /// Branches, tags and, where asked for, notes.
     pub refs: Refs,
-    /// The branch that HEAD names; `None` where it is detached or names no commit yet.
-    pub default_branch: Option<RefName>,
+    /// Which branch is the default one.
+    pub default_branch: DefaultBranch,
     /// The source's own fence, where it has one.
     pub fence: Option<Fence>,
     /// The repository's id at its host; survives renames.
@@ -42,9 +43,14 @@ pub struct Snapshot {
 type LfsQuestion = (Vec<Oid>, Vec<Oid>);
 
 impl Snapshot {
-    /// The commit of the default branch.
-    pub fn default_tip(&self) -> Option<&Oid> {
-        self.default_branch.as_ref().and_then(|name| self.refs.get(name))
+    /// The default branch, seen from a mirror whose default branch is `mirror`.
+    pub fn default_branch<'a>(&'a self, mirror: Option<&'a RefName>) -> Option<&'a RefName> {
+        self.default_branch.seen_from(mirror, &self.refs)
+    }
+
+    /// The commit of the default branch, seen from a mirror whose default branch is `mirror`.
+    pub fn default_tip(&self, mirror: Option<&RefName>) -> Option<&Oid> {
+        self.default_branch(mirror).and_then(|name| self.refs.get(name))
     }
 
     /// What git LFS would leave behind; counted once for mirrors that lack the same.
@@ -77,8 +83,8 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
         None => None,
     };
     fence::remember_source(source, &cache, fence.as_ref())?;
-    let default_branch = listing.head.clone().filter(|name| refs.contains_key(name));
-    let mut notices = notices(&listing, default_branch.as_ref(), &refs);
+    let default_branch = DefaultBranch::of(&source.repository.source, &listing, &refs, source.git.first_branch());
+    let mut notices = notices(&listing, &default_branch, &refs);
     notices.extend(committed_env(&source.repository));
     let (id, private) = info.unzip();
     Ok(Arc::new(Snapshot { cache, refs, default_branch, fence, id, private, notices, lfs: Mutex::default() }))
@@ -169,7 +175,7 @@ fn refs_under(cache: &Cache, prefixes: &[&str]) -> Result<Refs> {
     Ok(refs)
 }
 
-fn notices(listing: &Listing, default_branch: Option<&RefName>, refs: &Refs) -> Vec<Notice> {
+fn notices(listing: &Listing, default_branch: &DefaultBranch, refs: &Refs) -> Vec<Notice> {
     let mut notices = Vec::new();
     if !listing.unusable.is_empty() {
         notices.push(Notice {
@@ -181,7 +187,7 @@ fn notices(listing: &Listing, default_branch: Option<&RefName>, refs: &Refs) -> 
             hint: "Rename them at the source.".to_owned(),
         });
     }
-    if default_branch.is_none() && !refs.is_empty() {
+    if *default_branch == DefaultBranch::Known(None) && !refs.is_empty() {
         let (state, hint) = match (&listing.head, &listing.head_oid) {
             (None, Some(oid)) if !refs.values().any(|tip| tip == oid) => (
                 format!("HEAD of the source is detached at {}, which no branch names", oid.short()),

@@ -89,6 +89,12 @@ pub(super) fn kept_settings(listed: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The value of one setting in a listing of a git configuration; `key` in lower case. The last one counts.
+pub(super) fn setting(listed: &str, key: &str) -> Option<String> {
+    let pieces = listed.split('\0').filter_map(|piece| piece.split_once('\n'));
+    pieces.filter(|(found, _)| *found == key).map(|(_, value)| value.to_owned()).next_back()
+}
+
 /// The settings as the text of a git configuration file.
 pub(super) fn settings_file(settings: &[(String, String)]) -> String {
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");

@@ -11,6 +11,8 @@ pub struct Listing {
     pub refs: BTreeMap<RefName, Oid>,
     /// The branch that `HEAD` names; `None` when it is detached, or when that branch does not exist.
     pub head: Option<RefName>,
+    /// The branch that is the default one at the `origin` of a clone, where it knows.
+    pub origin_head: Option<RefName>,
     /// The commit of `HEAD`, where it has one.
     pub head_oid: Option<Oid>,
     /// Names that the remote has and that git itself would refuse, as far as they can be shown.
@@ -27,8 +29,13 @@ impl Listing {
             let Some(tab) = line.iter().position(|&byte| byte == b'\t') else { continue };
             let (value, name) = (String::from_utf8_lossy(&line[..tab]), String::from_utf8_lossy(&line[tab + 1..]));
             if let Some(target) = value.strip_prefix("ref: ") {
-                if name == "HEAD" {
-                    listing.head = target.parse().ok();
+                match &*name {
+                    "HEAD" => listing.head = target.parse().ok(),
+                    "refs/remotes/origin/HEAD" => {
+                        let branch = target.strip_prefix("refs/remotes/origin/");
+                        listing.origin_head = branch.and_then(|branch| format!("refs/heads/{branch}").parse().ok());
+                    }
+                    _ => {}
                 }
                 continue;
             }
@@ -60,13 +67,14 @@ mod tests {
     fn refs_head_and_tags_are_read_and_peeled_lines_skipped() {
         let answer = format!(
             "ref: refs/heads/main\tHEAD\n{A}\tHEAD\n{A}\trefs/heads/main\n{B}\trefs/tags/v1\n{A}\trefs/tags/v1^{{}}\n\
-             {B}\trefs/pull/1/head\n"
+             {B}\trefs/pull/1/head\nref: refs/remotes/origin/dev/x\trefs/remotes/origin/HEAD\n{A}\trefs/remotes/origin/HEAD\n"
         );
         let listing = Listing::parse(answer.as_bytes(), &["refs/heads/", "refs/tags/"]);
         let names: Vec<(&str, &str)> = listing.refs.iter().map(|(name, oid)| (name.as_str(), oid.as_str())).collect();
         assert_eq!(names, [("refs/heads/main", A), ("refs/tags/v1", B)]);
         assert_eq!(listing.head.as_ref().map(RefName::as_str), Some("refs/heads/main"));
         assert_eq!(listing.head_oid.as_ref().map(Oid::as_str), Some(A));
+        assert_eq!(listing.origin_head.as_ref().map(RefName::as_str), Some("refs/heads/dev/x"));
         assert!(listing.unusable.is_empty());
     }
 

@@ -79,6 +79,7 @@ struct Inner {
     environment: BTreeMap<String, String>,
     credential_helper: PathBuf,
     user_settings: String,
+    first_branch: Option<String>,
     places: Semaphore,
 }
 
@@ -119,6 +120,7 @@ impl GitProgram {
             environment: environment::for_children(environment),
             credential_helper: credential_helper.to_owned(),
             user_settings: String::new(),
+            first_branch: None,
             places: Semaphore::new(AT_ONCE),
         };
         let unusable = |why: String| {
@@ -139,8 +141,10 @@ impl GitProgram {
             inner.ask(&["config", "--system", "--list", "-z"]),
             inner.ask(&["config", "--global", "--list", "-z", "--includes"])
         );
-        let settings: Vec<_> =
-            [system, global].into_iter().flatten().flat_map(|listed| environment::kept_settings(&listed)).collect();
+        let listed: Vec<String> = [system, global].into_iter().flatten().collect();
+        let settings: Vec<_> = listed.iter().flat_map(|listed| environment::kept_settings(listed)).collect();
+        inner.first_branch =
+            listed.iter().filter_map(|listed| environment::setting(listed, "init.defaultbranch")).next_back();
         inner.user_settings = environment::settings_file(&settings);
         Ok(Self(Arc::new(inner)))
     }
@@ -163,6 +167,11 @@ impl GitProgram {
     /// A place among the gits that may talk to a remote at once. The semaphore is never closed, so that one always comes.
     pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
         self.0.places.acquire().await.ok()
+    }
+
+    /// The name that the user's git gives to the first branch of a new repository, where the user chose one.
+    pub(crate) fn first_branch(&self) -> Option<&str> {
+        self.0.first_branch.as_deref()
     }
 
     /// What is kept of the user's git configuration, as the text of a configuration file.

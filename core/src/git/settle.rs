@@ -34,7 +34,7 @@ impl Remote {
     /// pushing the same again is safe. [`Code::Cancelled`]: unknown. Other codes: nothing was pushed. A refused ref is no error but a
     /// [`PushResult`].
     pub async fn push(&self, cache: &Cache, updates: &[Update], options: PushOptions) -> Result<PushReport> {
-        match self.push_once(cache, updates, options, None).await {
+        match Box::pin(self.push_once(cache, updates, options, None)).await {
             Ok(Reported { report, by_git }) if options.dry_run || !leaves_open(&report, by_git) => Ok(report),
             Ok(Reported { mut report, .. }) => match self.list(&folders(updates)).await {
                 Ok(listing) => {

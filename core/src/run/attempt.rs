@@ -66,7 +66,7 @@ pub(super) async fn with_retries(
         let context =
             source.mirror_context(mirror.clone(), run.clone(), cancel.clone(), totals.clone(), request.yes).await;
         let (tried, passing) = match context {
-            Ok(context) => once(source, &context, request, attempt).await,
+            Ok(context) => Box::pin(once(source, &context, request, attempt)).await,
             Err(error) => (Tried::ended(error.clone()), error.retryable.then_some(error)),
         };
         let Some(passing) = passing.filter(|_| attempt + 1 < ATTEMPTS && !cancel.is_cancelled()) else {
@@ -223,7 +223,7 @@ async fn once(
         Err(error) => Err(error),
     };
     match looked {
-        Ok(looked) => apply(context, looked).await,
+        Ok(looked) => Box::pin(apply(context, looked)).await,
         Err(error) => {
             let passing = error.retryable.then(|| error.clone());
             (Tried::ended(error), passing)
@@ -422,7 +422,7 @@ async fn apply_code(
     started(context, Aspect::Code);
     match (plan, snapshot) {
         (Planned::Failed(error), _) => Some(Err(error.clone())),
-        (Planned::Ready(plan), Some(snapshot)) => Some(code::apply(context, snapshot, view, plan).await),
+        (Planned::Ready(plan), Some(snapshot)) => Some(Box::pin(code::apply(context, snapshot, view, plan)).await),
         (Planned::Ready(_), None) => None,
     }
 }

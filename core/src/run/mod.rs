@@ -8,10 +8,13 @@ mod context;
 mod record;
 mod source;
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use standin_state::config::MirrorConfig;
 use standin_state::lock::{self, MirrorLock, Refusal};
@@ -93,17 +96,36 @@ impl MirrorOutcome {
 
     /// The outcome of a run whose task ended by a bug.
     pub(crate) fn panicked(mirror: MirrorId, panic: &tokio::task::JoinError) -> Self {
-        let error = Error::new(
-            Code::Internal,
-            format!("the run ended by a bug in Standin: {panic}"),
-            "Please report it with what `standin history` shows. Running the sync again is safe.",
-        );
-        Self::failed(mirror, error)
+        Self::failed(mirror, ended_by_a_bug(&panic.to_string()))
     }
 }
 
-/// Runs one mirror: takes its lock, tries, records. Never returns before the lock is free again.
+fn ended_by_a_bug(words: &str) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the run ended by a bug in Standin: {words}"),
+        "Please report it with what `standin history` shows. Running the sync again is safe.",
+    )
+}
+
+/// What a panic was raised with, where that is text.
+fn panic_words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no words").to_owned()
+}
+
+/// Runs one mirror: takes its lock, tries, records. Never returns before the lock is free again, and never without a word: each
+/// run ends with its event, one that ends by a bug too.
 pub async fn execute(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: RunRequest) -> MirrorOutcome {
+    let (progress, repository) = (source.context.outside.progress.clone(), source.context.repository.id.clone());
+    let id = mirror.id.clone();
+    match AssertUnwindSafe(Box::pin(execute_alone(source, mirror, request))).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => record::not_begun(progress.as_ref(), &repository, &id, ended_by_a_bug(&panic_words(&*panic))),
+    }
+}
+
+async fn execute_alone(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: RunRequest) -> MirrorOutcome {
     let cancel = source.context.cancel.child_token();
     let lock = match take_lock(&source.context, &mirror.id, &request, &cancel).await {
         Ok(lock) => lock,
@@ -132,7 +154,10 @@ async fn begin(
 ) -> MirrorOutcome {
     match record::begin(&source.context, &mirror, &request) {
         Ok(run) => execute_locked(source, mirror.clone(), request, run, cancel).await,
-        Err(error) => MirrorOutcome::failed(mirror.id.clone(), error),
+        Err(error) => {
+            let progress = source.context.outside.progress.as_ref();
+            record::not_begun(progress, &source.context.repository.id, &mirror.id, error)
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub async fn apply(
             ),
         )
     }));
-    Ok(report(ctx, snapshot, view, &planned, &failures))
+    Ok(report(ctx, view, &planned, &failures))
 }
 
 /// Refuses a plan that waits for a confirmation.
@@ -190,19 +190,13 @@ async fn set_default_branch(ctx: &MirrorContext, view: &mut MirrorView, planned:
 }
 
 /// The result of the aspect, from what the mirror holds now.
-fn report(
-    ctx: &MirrorContext,
-    snapshot: &Snapshot,
-    view: &MirrorView,
-    planned: &CodePlan,
-    failures: &[Error],
-) -> AspectReport {
-    let default_branch = snapshot.default_branch.as_ref().or(view.head.as_ref());
+fn report(ctx: &MirrorContext, view: &MirrorView, planned: &CodePlan, failures: &[Error]) -> AspectReport {
+    let default_branch = planned.default_branch.as_ref().or(view.head.as_ref());
     let commit = default_branch.and_then(|name| view.refs.get(name));
-    let in_step = commit.is_some() && commit == snapshot.default_tip();
+    let in_step = commit.is_some() && commit == planned.source_tip.as_ref();
     let mut report = AspectReport {
         last_commit: commit.map(ToString::to_string),
-        behind: Some(if in_step || snapshot.default_branch.is_none() { 0 } else { planned.behind }),
+        behind: Some(if in_step || planned.default_branch.is_none() { 0 } else { planned.behind }),
         detail: Some(detail(commit.map(|oid| oid.short()), planned)),
         ..AspectReport::new(AspectStatus::Ok)
     };

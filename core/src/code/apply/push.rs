@@ -86,14 +86,14 @@ impl<'a> Pusher<'a> {
     /// What stops the whole: the connection, the token, the store. Then some pushes may have been made; `view` says which.
     pub async fn push(&mut self, view: &mut MirrorView, changes: Vec<RefChange>) -> Result<Pushed> {
         if changes.is_empty() {
-            return self.push_group(view, Vec::new()).await;
+            return Box::pin(self.push_group(view, Vec::new())).await;
         }
         let (room, rest) = making_room(changes);
         for part in [room, rest] {
             for group in pieces(part) {
                 // What was to make room may have been refused.
                 let group = self.with_room(view, group)?;
-                if !group.is_empty() && self.push_group(view, group).await? == Pushed::Moved {
+                if !group.is_empty() && Box::pin(self.push_group(view, group)).await? == Pushed::Moved {
                     return Ok(Pushed::Moved);
                 }
             }

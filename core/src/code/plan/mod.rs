@@ -52,6 +52,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
     check_source_fence(ctx, snapshot)?;
     let (atomic, private_to_public) =
         tokio::try_join!(probe_atomic(ctx, view), private_to_public(ctx, snapshot, view))?;
+    let default_branch = snapshot.default_branch(view.head.as_ref());
     let (refs, found) = compare(ctx, snapshot, view).await?;
 
     let pushed = view.pushed();
@@ -63,7 +64,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
         mirror: &view.refs,
         kept: &kept,
         changes: &unexplained,
-        default_branches: [snapshot.default_branch.as_ref(), view.head.as_ref()],
+        default_branches: [default_branch, view.head.as_ref()],
         source_ids: [source_id.as_deref(), snapshot.id.as_deref()],
         private_to_public,
         private_to_unknown: private_to_unknown(ctx, snapshot)?,
@@ -81,12 +82,11 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
         atomic,
     };
     let set_default_branch = ctx.mirror.kind == MirrorType::GitHub
-        && snapshot.default_branch.is_some()
-        && view.head != snapshot.default_branch
-        && snapshot.default_branch.as_ref().is_some_and(|name| will_exist(name, view, &refs));
+        && view.head.as_ref() != default_branch
+        && default_branch.is_some_and(|name| will_exist(name, view, &refs));
     let mut plan = CodePlan {
-        default_branch: snapshot.default_branch.clone(),
-        source_tip: snapshot.default_tip().cloned(),
+        default_branch: default_branch.cloned(),
+        source_tip: snapshot.default_tip(view.head.as_ref()).cloned(),
         behind: found.behind,
         refs,
         fence,
@@ -217,7 +217,7 @@ async fn compare(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVie
     let decisions = ctx.store().decisions(&ctx.repository().id, &ctx.mirror.id)?;
     let decisions: BTreeMap<_, _> =
         decisions.into_iter().map(|decision| (decision.ref_name.clone(), decision)).collect();
-    let (pushed, mirror, snapshot) = (view.pushed(), view.refs.clone(), snapshot.clone());
+    let (pushed, mirror, head, snapshot) = (view.pushed(), view.refs.clone(), view.head.clone(), snapshot.clone());
     let compared = tokio::task::spawn_blocking(move || {
         let ancestry = Commits { cache: &snapshot.cache };
         let sides = Sides {
@@ -225,10 +225,10 @@ async fn compare(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVie
             mirror: &mirror,
             pushed: &pushed,
             decisions: &decisions,
-            default_branch: snapshot.default_branch.as_ref(),
+            default_branch: snapshot.default_branch(head.as_ref()),
         };
         let refs = refs::plan_refs(sides, &ancestry);
-        let found = read_commits(&snapshot, &mirror, &pushed, &refs)?;
+        let found = read_commits(&snapshot, (&mirror, head.as_ref()), &pushed, &refs)?;
         Ok((refs, found))
     });
     compared.await.map_err(|error| Error::new(Code::Internal, format!("planning the refs: {error}"), ""))?
@@ -254,11 +254,11 @@ impl Ancestry for Commits<'_> {
 
 fn read_commits(
     snapshot: &Snapshot,
-    mirror: &Refs,
+    (mirror, head): (&Refs, Option<&RefName>),
     pushed: &BTreeMap<RefName, BTreeSet<Oid>>,
     refs: &RefsPlan,
 ) -> Result<Found> {
-    let behind = match (&snapshot.default_branch, snapshot.default_tip()) {
+    let behind = match (snapshot.default_branch(head), snapshot.default_tip(head)) {
         (Some(name), Some(tip)) if mirror.get(name) != Some(tip) => {
             let has: Vec<&Oid> = mirror.get(name).into_iter().chain(pushed.get(name).into_iter().flatten()).collect();
             count_commits(&snapshot.cache, tip, &has)?

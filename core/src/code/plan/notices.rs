@@ -48,7 +48,7 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
         notices.push(notice("The source has no commits yet; there is nothing to push", ""));
     }
     if ctx.mirror.kind == MirrorType::Git
-        && let (Some(source), Some(mirror)) = (&snapshot.default_branch, &view.head)
+        && let (Some(source), Some(mirror)) = (snapshot.default_branch(view.head.as_ref()), &view.head)
         && source != mirror
     {
         notices.push(notice(
