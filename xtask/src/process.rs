@@ -84,6 +84,24 @@ impl Program {
         self
     }
 
+    /// Runs it in this folder instead of the checkout.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Puts a folder of programs before all others.
+    #[must_use]
+    pub fn with_programs(mut self, folder: &Path) -> Self {
+        let known = std::env::var_os("PATH").unwrap_or_default();
+        let search = std::iter::once(folder.to_path_buf()).chain(std::env::split_paths(&known));
+        if let Ok(search) = std::env::join_paths(search) {
+            self.command.env("PATH", search);
+        }
+        self
+    }
+
     /// Runs it, its output going where ours goes, and waits for its end.
     pub fn status(mut self) -> Result<ExitStatus, Failure> {
         say(&format!("$ {}", self.shown));

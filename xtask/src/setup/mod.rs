@@ -2,9 +2,10 @@
 //!
 //! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
 //! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
-//! zizmor ([`zizmor`]) by PyPI ([`python`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+//! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git ([`newest_git`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
 
 mod gh;
+mod newest_git;
 mod node;
 mod python;
 mod rust;
@@ -12,7 +13,7 @@ mod system;
 mod zizmor;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::place::Place;
 use crate::report::{Failure, Report, say, seconds};
@@ -32,9 +33,15 @@ pub enum For {
 pub struct Tools {
     gh: PathBuf,
     zizmor: Option<PathBuf>,
+    newest_git: Option<PathBuf>,
 }
 
 impl Tools {
+    /// The folder of the newest git, for the tests of what git says; `None` where it cannot be had.
+    pub fn newest_git(&self) -> Option<&Path> {
+        self.newest_git.as_deref()
+    }
+
     /// Tells Standin which gh to use, and the tests which zizmor.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let gh = ("STANDIN_GH", self.gh.clone().into_os_string());
@@ -56,13 +63,14 @@ pub fn prepare(place: &Place, purpose: For) -> Result<Tools, Failure> {
             if purpose == For::Test { node::install(place, "sandbox/openapi") } else { Ok(()) }
         })?;
     }
-    let mut zizmor = None;
+    let (mut zizmor, mut newest_git) = (None, None);
     if purpose == For::Test {
+        newest_git = report.must("The newest git", || newest_git::provide(place))?;
         zizmor = Some(report.must("zizmor", || zizmor::provide(place))?);
         report.must("cargo-nextest", || rust::nextest(place))?;
     }
     say(&format!("\nEverything needed is there ({}).", seconds(report.elapsed())));
-    Ok(Tools { gh, zizmor })
+    Ok(Tools { gh, zizmor, newest_git })
 }
 
 /// A version such as `2.103.3`, found anywhere in a program's answer to `--version`.

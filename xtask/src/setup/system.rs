@@ -26,6 +26,8 @@ enum Probe {
     Library(&'static str),
     /// The part of git that serves repositories over HTTP.
     GitServer,
+    /// A file.
+    File(&'static str),
 }
 
 /// Everywhere.
@@ -116,6 +118,18 @@ const LINUX: &[Need] = &[
         debian: &["openssh-server", "openssh-client"],
         elsewhere: "the OpenSSH server; it need not run (Fedora: openssh-server; Arch: openssh)",
     },
+    Need {
+        probe: Probe::Program("javac"),
+        purpose: For::Test,
+        debian: &["default-jdk-headless"],
+        elsewhere: "a Java development kit, 11 or later",
+    },
+    Need {
+        probe: Probe::File("/usr/share/java/org.eclipse.jgit.jar"),
+        purpose: For::Test,
+        debian: &["libjgit-java"],
+        elsewhere: "JGit, as /usr/share/java/org.eclipse.jgit.jar with slf4j-api.jar and javaewah.jar beside it",
+    },
     Need { probe: Probe::Program("git-lfs"), purpose: For::Test, debian: &["git-lfs"], elsewhere: "git-lfs" },
 ];
 
@@ -155,6 +169,7 @@ fn is_there(place: &Place, probe: &Probe) -> bool {
     match probe {
         Probe::Program(name) => find(name).is_some(),
         Probe::Library(name) => Program::named(place, "pkg-config").args(["--exists", name]).answer().is_some(),
+        Probe::File(path) => std::path::Path::new(path).is_file(),
         Probe::GitServer => Program::named(place, "git").arg("--exec-path").answer().is_some_and(|folder| {
             let program = std::path::Path::new(&folder).join("git-http-backend");
             program.is_file() || program.with_extension("exe").is_file()

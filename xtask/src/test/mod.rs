@@ -55,7 +55,17 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     if parts.contains(&Part::Rust) {
         match report.step("Rust: build", || build(place)) {
             Some(()) => {
-                report.step("Rust: tests", || rust_tests(place, &tools, &for_nextest, &mut counts));
+                report.step("Rust: tests", || rust_tests(place, &tools, None, &for_nextest, &mut counts));
+                match tools.newest_git() {
+                    _ if !for_nextest.is_empty() => {}
+                    Some(git) => {
+                        let words = ["-E".to_owned(), OF_GITS_WORDS.to_owned()];
+                        report.step("Rust: tests with the newest git", || {
+                            rust_tests(place, &tools, Some(git), &words, &mut counts)
+                        });
+                    }
+                    None => report.skip("Rust: tests with the newest git", "since it cannot be had here"),
+                }
             }
             None => report.skip("Rust: tests", "since the build failed"),
         }
@@ -121,10 +131,25 @@ fn build(place: &Place) -> Result<(), Failure> {
     Program::cargo(place).args(["build", "--locked", "--workspace", "--all-targets"]).run()
 }
 
-fn rust_tests(place: &Place, tools: &Tools, extra: &[String], counts: &mut Counts) -> Result<(), Failure> {
+/// The tests that rest on what git says to a listing, a fetch or a push: run with this machine's git and with the newest.
+const OF_GITS_WORDS: &str = "package(standin-tests) and binary(/^(git_push|git_push_http|git_trouble|git_cache|code_races|code_refused|\
+                             code_fence|code_mended|code_jgit|code_default_branch|many_refs)$/)";
+
+fn rust_tests(
+    place: &Place,
+    tools: &Tools,
+    newest_git: Option<&Path>,
+    extra: &[String],
+    counts: &mut Counts,
+) -> Result<(), Failure> {
     let results = place.scratch("nextest/ci/junit.xml");
     forget(&results);
-    let outcome = Program::cargo(place)
+    let cargo = Program::cargo(place);
+    let cargo = match newest_git {
+        Some(folder) => cargo.with_programs(folder),
+        None => cargo,
+    };
+    let outcome = cargo
         .args(["nextest", "run", "--locked", "--workspace", "--all-targets", "--profile", "ci"])
         .args(extra)
         .envs(&tools.environment())
