@@ -1,5 +1,10 @@
 //! What hosts of many kinds say and do to pushes, and what becomes of a mirror there.
 
+mod half;
+mod passing;
+mod refused;
 mod replay;
 mod scene;
 mod ssh;
+mod whole;
+mod words;
