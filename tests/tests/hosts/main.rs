@@ -1,7 +1,9 @@
 //! What hosts of many kinds say and do to pushes, and what becomes of a mirror there.
 
 mod half;
+mod parts;
 mod passing;
+mod property;
 mod refused;
 mod replay;
 mod scene;

@@ -3,8 +3,39 @@
 use standin_core::state::model::AspectStatus;
 use standin_tests::replay::Mishap;
 use standin_tests::replay::presets::PRESETS;
+use standin_tests::replay::words::{self, Kind};
 
 use crate::scene::Scene;
+
+#[tokio::test]
+async fn a_passing_fault_costs_one_push_and_can_be_tried_again() {
+    for preset in PRESETS {
+        let wordings: Vec<_> = words::of(preset.name, Kind::Passing).collect();
+        assert!(!wordings.is_empty(), "{} never fails", preset.name);
+        let mut scene = Scene::over_http(preset.host());
+        scene.pair.source.commit_on("main", "first");
+        scene.sync().await.result.unwrap();
+        for (number, wording) in wordings.into_iter().enumerate() {
+            for branch in 0..9 {
+                scene.pair.source.commit_on(&format!("b{branch}"), &number.to_string());
+            }
+            scene.replay.host().fail(wording.mishap(), None);
+            let before = scene.pair.mirror.refs();
+            let failed = scene.sync().await;
+            let error = failed.result.as_ref().expect_err("nothing arrived");
+            assert!(error.retryable, "{wording:?}: {error:?}");
+            let essence = wording.essence("refs/heads/b0");
+            assert!(error.message.contains(&essence), "{essence}: {error:?}");
+            assert!(failed.refused.is_empty(), "no ref was refused: {failed:?}");
+            assert_eq!(failed.pushes.len(), 1, "{wording:?}");
+            assert_eq!(scene.pair.mirror.refs(), before);
+
+            scene.replay.host().troubles.clear();
+            assert_eq!(scene.sync().await.status(), Some(AspectStatus::Ok), "{wording:?}");
+            scene.pair.assert_in_step();
+        }
+    }
+}
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_read_back() {

@@ -70,6 +70,7 @@ macro_rules! on_each_host {
 }
 
 on_each_host! {
+    github = "github",
     gitlab = "gitlab",
     gitea = "gitea",
     forgejo = "forgejo",
@@ -79,7 +80,16 @@ on_each_host! {
     bitbucket_server = "bitbucket-server",
     codeup = "codeup",
     gitee = "gitee",
+    gerrit = "gerrit",
     azure = "azure",
     codecommit = "codecommit",
     gitolite = "gitolite",
+}
+
+#[test]
+fn no_host_was_left_out() {
+    let source = include_str!("refused.rs");
+    for preset in standin_tests::replay::presets::PRESETS {
+        assert!(source.contains(&format!("= \"{}\",", preset.name)), "{} has no test", preset.name);
+    }
 }

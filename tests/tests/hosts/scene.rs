@@ -48,6 +48,20 @@ impl Synced {
     pub fn status(&self) -> Option<AspectStatus> {
         self.result.as_ref().ok().map(|report| report.status)
     }
+
+    /// All words that a user sees of it.
+    pub fn words(&self) -> String {
+        let mut words = match &self.result {
+            Ok(report) => {
+                [report.error.clone(), report.hint.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n")
+            }
+            Err(error) => format!("{}\n{}", error.message, error.hint),
+        };
+        for error in self.refused.values() {
+            words.push_str(&format!("\n{}\n{}", error.message, error.hint));
+        }
+        words
+    }
 }
 
 impl Scene {
@@ -79,6 +93,11 @@ impl Scene {
         }
     }
 
+    /// The places where refs of the mirror ever stood.
+    pub fn places(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.places
+    }
+
     /// Syncs, and checks that the fence says nothing that is not so.
     pub async fn sync(&mut self) -> Synced {
         self.note();
@@ -103,16 +122,17 @@ impl Scene {
             }
         }
         self.note();
-        self.assert_fence_is_true();
-        Synced { result, refused, pushes }
+        let synced = Synced { result, refused, pushes };
+        self.assert_fence_is_true(&synced);
+        synced
     }
 
     /// Every ref that the fence says we pushed stands or stood there.
-    pub fn assert_fence_is_true(&self) {
+    fn assert_fence_is_true(&self, synced: &Synced) {
         let Some((_, document)) = self.pair.mirror.fence() else { return };
         for (name, oid) in &document.refs {
             let stood = self.places.get(name.as_str()).is_some_and(|places| places.contains(oid.as_str()));
-            assert!(stood, "the fence says that {name} was moved to {oid}, where it never stood: {document:?}");
+            assert!(stood, "the fence says that {name} was moved to {oid}, where it never stood, after {synced:?}");
         }
     }
 
