@@ -118,6 +118,18 @@ pub enum Effect {
     Hang,
     /// Does what was asked and never answers.
     HangAfter,
+    /// Takes a push in, does nothing of it, and says so in its report. Other requests are not about it.
+    FailPush(PushFailure),
+}
+
+/// How the report of a push says that the host itself failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushFailure {
+    /// Every ref says `Internal Server Error`.
+    InternalServerError,
+    /// Every ref says `failure`, below `fatal error in commit_refs`.
+    CommitRefs,
 }
 
 /// Names a fault.
@@ -216,6 +228,12 @@ pub(crate) struct Judged<'a> {
     pub account: Option<&'a str>,
 }
 
+impl Judged<'_> {
+    fn is_push(&self) -> bool {
+        self.kind == Kind::Git && self.method == "POST" && self.path.ends_with("/git-receive-pack")
+    }
+}
+
 impl Rule {
     fn matches(&self, request: &Judged<'_>) -> bool {
         let matcher = &self.fault.matcher;
@@ -230,6 +248,7 @@ impl Rule {
                 .as_deref()
                 .is_none_or(|wanted| request.repository.is_some_and(|asked| asked.eq_ignore_ascii_case(wanted)))
             && self.path.as_ref().is_none_or(|pattern| pattern.is_match(request.path))
+            && (!matches!(self.fault.effect, Effect::FailPush(_)) || request.is_push())
     }
 }
 

@@ -74,6 +74,8 @@
 //! |---|---|
 //! | `GET` itself | runs counted, names of secrets, variables, workflow states |
 //! | `PUT …/state` | any of `{"state": "live"\|"blocked"\|"taken_down"\|"hidden", "archived", "private", "name"}` |
+//! | `PUT …/push_limits` | any of `{"pack_bytes": 1000, "refs": 5}`: what one push may bring |
+//! | `POST`, `DELETE …/refusals` | adds a [`PushRefusal`], removes all |
 //! | `PUT …/execute` | `{"workflows": "all"\|"none"\|["sentinel.yml"]}`: which are carried out |
 //! | `PUT …/schedules` | any of `{"miss": 1, "delay_seconds": 600}` |
 //! | `PUT …/workflows/{file}/state` | `{"state": "active"\|"disabled_manually"\|"disabled_inactivity"}` |
@@ -106,15 +108,15 @@ mod traffic;
 mod world;
 
 pub use actions::check_workflow;
-pub use faults::{Effect, Fault, FaultId, FaultMatcher};
+pub use faults::{Effect, Fault, FaultId, FaultMatcher, PushFailure};
 pub use library::{SecretEntry, WorkflowEntry};
 pub use options::{Options, SandboxError, SecondaryLimit};
 pub use sandbox::Sandbox;
 pub use traffic::{Exchange, Kind, RequestRecord, Transport};
 pub use world::{
     ActionsPermissions, Annotation, AnnotationLevel, Conclusion, Execute, Issue, Job, Level, Listing, Protection,
-    PushRefusal, RepositorySpec, RepositoryState, Role, Run, RunStatus, SelectedActions, Step, TokenKind, TokenSpec,
-    Variable, WorkflowPermissions, WorkflowState,
+    PushLimits, PushRefusal, RepositorySpec, RepositoryState, Role, Run, RunStatus, SelectedActions, Step, TokenKind,
+    TokenSpec, Variable, WorkflowPermissions, WorkflowState,
 };
 
 /// Header that carries the control key.

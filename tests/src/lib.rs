@@ -8,6 +8,7 @@ pub mod crash;
 pub mod git;
 pub mod keyring;
 pub mod pair;
+pub mod replay;
 pub mod stage;
 pub mod standby;
 pub mod turns;

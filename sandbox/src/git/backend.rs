@@ -20,6 +20,14 @@ use super::{Request, Service, text};
 use crate::server::Body;
 use crate::shared::Shared;
 
+/// The size of a pack that GitHub takes, where the repository has no limit of its own.
+const PACK_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// What GitHub's two programs call themselves; they are not git's own.
+const AGENTS: [(Service, &str); 2] = [
+    (Service::ReceivePack, "github/spokes-receive-pack-b8fc7a1a1b2e"),
+    (Service::UploadPack, "git/github-6a5c2b1e9d40-Linux"),
+];
+
 /// The head of an answer must come within so many bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
 
@@ -91,10 +99,18 @@ pub(super) fn start(shared: &Shared, request: &Request, push_dir: Option<&Path>)
         settings.push(("core.hooksPath", push_dir.join("hooks").into_os_string()));
         // Hidden refs are refused by the hook: git itself would let the others of an atomic push through.
         settings.push(("receive.hideRefs", "!refs/pull".into()));
+        settings.push(("receive.maxInputSize", request.limits.pack_bytes.unwrap_or(PACK_BYTES_MAX).to_string().into()));
+        if request.limits.pack_bytes.is_some() {
+            // Small packs too go through `index-pack`, whose words are GitHub's.
+            settings.push(("receive.unpackLimit", "1".into()));
+        }
     }
     command.env("GIT_CONFIG_COUNT", settings.len().to_string());
     for (index, (key, value)) in settings.into_iter().enumerate() {
         command.env(format!("GIT_CONFIG_KEY_{index}"), key).env(format!("GIT_CONFIG_VALUE_{index}"), value);
+    }
+    if let Some((_, agent)) = AGENTS.iter().find(|(service, _)| *service == request.service) {
+        command.env("GIT_USER_AGENT", agent);
     }
     if request.service == Service::ReceivePack {
         let login = request.caller.login.as_deref().unwrap_or_default();

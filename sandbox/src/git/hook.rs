@@ -19,6 +19,7 @@ use tokio::net::unix::pipe;
 
 use super::backend::{self, Backend};
 use super::policy::{self, Command, Judgement};
+use super::report::Wording;
 use super::{Request, report, text};
 use crate::pushed::{self, Actor, RefChange};
 use crate::server::{Body, full_body};
@@ -87,7 +88,7 @@ impl PushDir {
         if !judgement.remarks.is_empty() {
             fs::write(self.path("remarks"), judgement.remarks.join("\n") + "\n")?;
         }
-        if judgement.refuse_all {
+        if judgement.refused_whole.is_some() {
             return Ok(1);
         }
         if !judgement.refused.is_empty() {
@@ -114,8 +115,13 @@ async fn try_receive(shared: &Arc<Shared>, request: Request) -> io::Result<Respo
     let (push, ask, mut answer) = PushDir::create(&shared.pushes_dir)?;
     let Backend { mut group, stdin, mut stdout } = backend::start(shared, &request, Some(push.dir.path()))?;
     let repository_id = request.repository_id;
-    let pusher =
-        policy::Pusher { caller: request.caller.clone(), default_branch: request.default_branch, repository_id };
+    let pusher = policy::Pusher {
+        caller: request.caller.clone(),
+        default_branch: request.default_branch,
+        repository_id,
+        moved_to: request.moved_to,
+        failure: request.failure,
+    };
     let feeding = async { backend::feed(request.body, stdin, request.body_size).await.map_err(io::Error::other) };
     let reading = async {
         let (status, headers, mut body) = backend::read_head(&mut stdout).await?;
@@ -134,7 +140,7 @@ async fn try_receive(shared: &Arc<Shared>, request: Request) -> io::Result<Respo
         let judgement = judgement.map_err(io::Error::other)?;
         let verdict = push.prepare(&judgement)?;
         answer.write_all(format!("{verdict}\n").as_bytes())?;
-        Ok::<_, io::Error>((commands, judgement.refused))
+        Ok::<_, io::Error>((commands, Wording { whole: judgement.refused_whole, refused: judgement.refused }))
     };
     tokio::pin!(feeding, reading, judging);
     let (mut fed, mut judged) = (false, None);
@@ -150,9 +156,9 @@ async fn try_receive(shared: &Arc<Shared>, request: Request) -> io::Result<Respo
     };
     let (status, headers, body) = outcome?;
     // No hook ran when git itself refused everything.
-    let (commands, refused) = judged.unwrap_or_default();
+    let (commands, wording) = judged.unwrap_or_default();
     follow_up(shared, repository_id, commands, Actor::of(Some(&request.caller))).await?;
-    let body = report::with_reasons(&body, &refused);
+    let body = report::in_the_hosts_words(&body, &wording);
     let mut response = Response::new(full_body(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

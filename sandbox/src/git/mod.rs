@@ -18,9 +18,10 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use crate::access::{self, Caller, Denied, Need, SignInFailure};
+use crate::faults::PushFailure;
 use crate::server::{Body, full_body};
 use crate::shared::Shared;
-use crate::world::{Found, RepositoryState, TokenKind};
+use crate::world::{Found, PushLimits, RepositoryState, TokenKind};
 
 pub(crate) use backend::find_backend;
 pub(crate) use hook::write_hooks;
@@ -34,6 +35,8 @@ pub(crate) struct GitRequest {
     /// Below the server URL, such as `/owner/name.git/info/refs`.
     pub path: String,
     pub caller: Result<Caller, SignInFailure>,
+    /// How the report of a push shall fail.
+    pub failure: Option<PushFailure>,
 }
 
 /// The two services of smart HTTP.
@@ -55,6 +58,10 @@ struct Request {
     endpoint: &'static str,
     /// Bytes of the body that were read.
     body_size: Arc<AtomicU64>,
+    /// The address that the repository has now, if it was asked for by an old one.
+    moved_to: Option<String>,
+    limits: PushLimits,
+    failure: Option<PushFailure>,
 }
 
 /// Answers a git request; also says how many bytes of its body were read.
@@ -147,9 +154,11 @@ fn admit(shared: &Shared, request: GitRequest, body_size: Arc<AtomicU64>) -> Res
             ));
         }
     }
-    if matches!(found, Some(Found::Moved(_))) && request.parts.method == Method::GET {
-        let url = format!("{}/{}.git/{endpoint}?{query}", shared.server_url(), repository.slug());
-        return Err(redirect(&url));
+    let moved_to =
+        matches!(found, Some(Found::Moved(_))).then(|| format!("{}/{}.git", shared.server_url(), repository.slug()));
+    // Who reads is sent on; a push is served under the old name, and told of the new one.
+    if let (Some(url), Service::UploadPack, &Method::GET) = (&moved_to, service, &request.parts.method) {
+        return Err(redirect(&format!("{url}/{endpoint}?{query}")));
     }
     Ok(Request {
         service,
@@ -160,6 +169,9 @@ fn admit(shared: &Shared, request: GitRequest, body_size: Arc<AtomicU64>) -> Res
         body: request.body,
         endpoint,
         body_size,
+        moved_to,
+        limits: repository.push_limits,
+        failure: request.failure,
     })
 }
 

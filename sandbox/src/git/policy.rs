@@ -8,9 +8,10 @@ use globset::GlobBuilder;
 
 use super::hook::Reasons;
 use crate::access::{self, Caller};
+use crate::faults::PushFailure;
 use crate::pushed::{self, WORKFLOWS};
 use crate::shared::Shared;
-use crate::world::{Protection, PushRefusal};
+use crate::world::{Protection, PushLimits, PushRefusal, WHOLE_PUSH};
 
 /// One ref that a push would move.
 #[derive(Debug, Clone)]
@@ -38,13 +39,15 @@ pub(super) struct Pusher {
     pub caller: Caller,
     pub default_branch: String,
     pub repository_id: u64,
+    pub moved_to: Option<String>,
+    pub failure: Option<PushFailure>,
 }
 
 /// What becomes of a push.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
-    /// Every ref is refused as "pre-receive hook declined".
-    pub refuse_all: bool,
+    /// Every ref is refused, in these words.
+    pub refused_whole: Option<&'static str>,
     /// Single refs and why.
     pub refused: Reasons,
     /// Lines for the client.
@@ -55,6 +58,8 @@ pub(super) struct Judgement {
 struct Rules {
     protections: Vec<(String, Protection)>,
     refusals: Vec<PushRefusal>,
+    limits: PushLimits,
+    slug: String,
     path: std::path::PathBuf,
 }
 
@@ -64,6 +69,8 @@ fn rules(shared: &Shared, repository_id: u64) -> Option<Rules> {
     Some(Rules {
         protections: repository.protections.clone(),
         refusals: repository.refusals.clone(),
+        limits: repository.push_limits,
+        slug: repository.slug(),
         path: repository.path.clone(),
     })
 }
@@ -79,6 +86,9 @@ pub(super) fn judge(
     let Some(rules) = rules(shared, pusher.repository_id) else {
         return Ok(judgement);
     };
+    if let Some(failure) = pusher.failure {
+        return Ok(failed(failure));
+    }
     let git = super::open(&rules.path)?;
     let mut too_large = Vec::new();
     if let Some(quarantine) = quarantine {
@@ -87,13 +97,13 @@ pub(super) fn judge(
         too_large = large_blobs(&quarantine, shared.options.file_size_limit)?;
     }
     if !too_large.is_empty() {
-        judgement.refuse_all = true;
+        judgement.refused_whole = Some(WHOLE_PUSH);
         judgement.remarks =
             large_file_remarks(&NewCommits::of(&git)?, commands, &too_large, shared.options.file_size_limit);
         return Ok(judgement);
     }
     if commands.iter().any(|command| command.new.is_some() && is_hex_name(&command.name)) {
-        judgement.refuse_all = true;
+        judgement.refused_whole = Some(WHOLE_PUSH);
         judgement.remarks.push(
             "error: GH002: Sorry, branch or tag names consisting of 40 hex characters are not allowed.".to_owned(),
         );
@@ -101,11 +111,12 @@ pub(super) fn judge(
     }
     let may_change_workflows = access::may_change_workflows(&pusher.caller);
     let mut new_commits = NewCommits::of(&git)?;
+    let too_many = too_many(rules.limits, commands);
     for command in commands {
         let (reason, remarks) =
             match refusal_of_update(&git, &rules.protections, &pusher.default_branch, command.into()) {
                 Some(refusal) => refusal,
-                None => match refusal_by_rule(&rules.refusals, &command.name) {
+                None => match refusal_by_rule(&rules, too_many.as_ref(), &command.name) {
                     Some(refusal) => refusal,
                     None if may_change_workflows => continue,
                     None => match command.new.and_then(|new| new_commits.changed_workflow(new)) {
@@ -114,14 +125,42 @@ pub(super) fn judge(
                     },
                 },
             };
+        if reason == WHOLE_PUSH {
+            judgement.refused_whole = Some(WHOLE_PUSH);
+        }
         judgement.refused.insert(command.name.clone(), reason);
         for remark in remarks {
-            if !judgement.remarks.contains(&remark) {
+            if remark.is_empty() || !judgement.remarks.contains(&remark) {
                 judgement.remarks.push(remark);
             }
         }
     }
+    if let (Some(url), None) = (&pusher.moved_to, judgement.refused_whole) {
+        judgement.remarks.push("This repository moved. Please use the new location:".to_owned());
+        judgement.remarks.push(format!("  {url}"));
+    }
     Ok(judgement)
+}
+
+/// A push that the host takes in and then fails with.
+fn failed(failure: PushFailure) -> Judgement {
+    let (reason, remarks) = match failure {
+        PushFailure::InternalServerError => ("Internal Server Error", Vec::new()),
+        PushFailure::CommitRefs => ("failure", vec!["fatal error in commit_refs".to_owned()]),
+    };
+    Judgement { refused_whole: Some(reason), refused: Reasons::new(), remarks }
+}
+
+/// The rule against pushes of many branches and tags, if this is one of those.
+fn too_many(limits: PushLimits, commands: &[Command]) -> Option<PushRefusal> {
+    let limit = limits.refs?;
+    let count = commands.iter().filter(|command| is_branch_or_tag(&command.name)).count();
+    let rule = format!("Pushes can not update more than {limit} branches or tags.");
+    (count > limit).then(|| PushRefusal::rule_violation("**", &rule))
+}
+
+fn is_branch_or_tag(name: &str) -> bool {
+    ["refs/heads/", "refs/tags/"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// A ref on its way from one object to another.
@@ -168,11 +207,11 @@ pub(crate) fn refusal_of_update(
     Some(("protected branch hook declined".to_owned(), remarks))
 }
 
-fn refusal_by_rule(refusals: &[PushRefusal], name: &str) -> Option<(String, Vec<String>)> {
-    refusals
-        .iter()
-        .find(|refusal| glob_matches(&refusal.refs, name))
-        .map(|refusal| (refusal.reason.clone(), refusal.remote_lines.clone()))
+fn refusal_by_rule(rules: &Rules, too_many: Option<&PushRefusal>, name: &str) -> Option<(String, Vec<String>)> {
+    too_many
+        .filter(|_| is_branch_or_tag(name))
+        .or_else(|| rules.refusals.iter().find(|refusal| glob_matches(&refusal.refs, name)))
+        .map(|refusal| (refusal.reason.clone(), refusal.lines_for(&rules.slug, name)))
 }
 
 /// True if the ref or branch name matches; a pattern that is no valid glob is taken literally.

@@ -16,7 +16,7 @@ use crate::pushed;
 use crate::sandbox::Sandbox;
 use crate::traffic::{Exchange, RequestRecord};
 use crate::world::{
-    AccountKind, ActionsPermissions, Issue, Listing, Protection, PushRefusal, Repository, RepositorySpec,
+    AccountKind, ActionsPermissions, Issue, Listing, Protection, PushLimits, PushRefusal, Repository, RepositorySpec,
     RepositoryState, Role, Run, Secret, SelectedActions, TokenSpec, Variable, WorkflowPermissions, WorkflowState,
 };
 
@@ -214,6 +214,11 @@ impl Sandbox {
     /// Takes all refusals of [`Sandbox::refuse_pushes`] away.
     pub fn clear_refusals(&self, owner: &str, name: &str) -> bool {
         self.alter(owner, name, |repository| repository.refusals.clear())
+    }
+
+    /// Sets how much one push may bring.
+    pub fn set_push_limits(&self, owner: &str, name: &str, limits: PushLimits) -> bool {
+        self.alter(owner, name, |repository| repository.push_limits = limits)
     }
 
     /// All issues, oldest first.

@@ -159,8 +159,8 @@ fn moved(world: &World, call: &Call, caller: &Caller, id: u64) -> Refusal {
     }
     let status =
         if call.method == Method::GET { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
-    let message = if status == StatusCode::MOVED_PERMANENTLY { "Moved Permanently" } else { "Temporary Redirect" };
-    let refusal = Refusal::with_fields(status, message, json!({"url": url}));
+    // GitHub says "permanently" of the temporary one too.
+    let refusal = Refusal::with_fields(status, "Moved Permanently", json!({"url": url}));
     match hyper::header::HeaderValue::from_str(&url) {
         Ok(value) => refusal.header(hyper::header::LOCATION, value),
         Err(_) => refusal,

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::{Body, Cut, full_body};
 use crate::access::{self, Caller, SignInFailure};
 use crate::clock::http_date;
-use crate::faults::{Effect, Judged};
+use crate::faults::{Effect, Judged, PushFailure};
 use crate::git;
 use crate::limits::Quota;
 use crate::rest::{self, Call, Refusal, Reply};
@@ -77,6 +77,10 @@ async fn judge(
     }
     match verdict.effect {
         None | Some(Effect::Latency(_)) => work(shared, arrival, id, false).await,
+        Some(Effect::FailPush(failure)) => {
+            shared.traffic.finish(id, |record| record.faulted = true);
+            Ok(work_git(shared, arrival, id, Some(failure)).await)
+        }
         Some(Effect::CutBefore) => {
             shared.traffic.finish(id, |record| record.faulted = true);
             Err(Cut)
@@ -191,21 +195,18 @@ fn record(shared: &Shared, arrival: &Arrival, account: Option<String>, transport
 async fn work(shared: &Arc<Shared>, arrival: Arrival, id: u64, faulted: bool) -> Result<Response<Body>, Cut> {
     match arrival.kind {
         Kind::Rest => work_rest(shared, arrival, id, faulted).await,
-        Kind::Git => {
-            let request = git::GitRequest {
-                parts: arrival.parts,
-                body: arrival.body,
-                path: arrival.path,
-                caller: arrival.caller,
-            };
-            let (response, body_size) = git::answer(shared, request).await;
-            shared.traffic.finish(id, |record| {
-                record.status = Some(response.status().as_u16());
-                record.body_size = body_size;
-            });
-            Ok(response)
-        }
+        Kind::Git => Ok(work_git(shared, arrival, id, None).await),
     }
+}
+
+async fn work_git(shared: &Arc<Shared>, arrival: Arrival, id: u64, failure: Option<PushFailure>) -> Response<Body> {
+    let Arrival { parts, body, path, caller, .. } = arrival;
+    let (response, body_size) = git::answer(shared, git::GitRequest { parts, body, path, caller, failure }).await;
+    shared.traffic.finish(id, |record| {
+        record.status = Some(response.status().as_u16());
+        record.body_size = body_size;
+    });
+    response
 }
 
 async fn work_rest(shared: &Arc<Shared>, arrival: Arrival, id: u64, faulted: bool) -> Result<Response<Body>, Cut> {

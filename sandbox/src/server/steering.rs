@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::actions;
 use crate::library;
 use crate::shared::Shared;
-use crate::world::{Execute, Repository, RepositoryState, WorkflowState};
+use crate::world::{Execute, PushLimits, PushRefusal, Repository, RepositoryState, WorkflowState};
 
 /// Why a request to the control interface was not done.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +139,15 @@ fn in_repository(shared: &Arc<Shared>, asked: (&str, &[&str]), owner: &str, name
                 repository.schedule_delay = wanted.delay_seconds.map_or(repository.schedule_delay, Duration::from_secs);
             })
         }
+        ("PUT", ["push_limits"]) => {
+            let wanted: PushLimits = serde_json::from_slice(body)?;
+            change(&mut |repository| repository.push_limits = wanted)
+        }
+        ("POST", ["refusals"]) => {
+            let wanted: PushRefusal = serde_json::from_slice(body)?;
+            change(&mut |repository| repository.refusals.push(wanted.clone()))
+        }
+        ("DELETE", ["refusals"]) => change(&mut |repository| repository.refusals.clear()),
         ("POST", ["dispatch"]) => {
             let wanted: Dispatch = serde_json::from_slice(body)?;
             let run = library::dispatch(shared, owner, name, &wanted.workflow, wanted.inputs)?;

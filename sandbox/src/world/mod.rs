@@ -5,6 +5,7 @@
 
 mod account;
 mod actions;
+mod refusal;
 mod repository;
 mod runs;
 mod token;
@@ -21,7 +22,9 @@ pub use account::{Account, AccountKind, Role};
 pub use actions::{
     ActionsPermissions, Listing, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions, WorkflowState,
 };
-pub use repository::{Issue, Protection, PullRequest, PushRefusal, Repository, RepositorySpec, RepositoryState};
+pub(crate) use refusal::WHOLE_PUSH;
+pub use refusal::{PushLimits, PushRefusal};
+pub use repository::{Issue, Protection, PullRequest, Repository, RepositorySpec, RepositoryState};
 pub use runs::{Annotation, AnnotationLevel, Conclusion, Execute, Job, Run, RunStatus, Step};
 pub use token::{Level, Token, TokenKind, TokenSpec};
 

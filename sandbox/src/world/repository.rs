@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::account::Role;
 use super::actions::{ActionsPermissions, Listing, Secret, SelectedActions, Variable, Workflow, WorkflowPermissions};
+use super::refusal::{PushLimits, PushRefusal};
 use super::runs::{Execute, Run};
 use crate::clock::Clock;
 
@@ -50,17 +51,6 @@ pub enum Protection {
     NoRewrite,
     /// Every push: changes come by pull request.
     PullRequestOnly,
-}
-
-/// A rule that makes the host refuse pushes to some refs in words of the test's choice.
-#[derive(Debug, Clone)]
-pub struct PushRefusal {
-    /// Glob over full ref names.
-    pub refs: String,
-    /// The reason beside the ref, such as `push declined due to repository rule violations`.
-    pub reason: String,
-    /// Lines that the client shows after `remote:`.
-    pub remote_lines: Vec<String>,
 }
 
 /// A pull request; its head is also `refs/pull/<number>/head`.
@@ -146,6 +136,8 @@ pub struct Repository {
     pub protections: Vec<(String, Protection)>,
     /// Refusals of the test's choice.
     pub refusals: Vec<PushRefusal>,
+    /// How much one push may bring.
+    pub push_limits: PushLimits,
     /// The key that secrets are sealed for.
     pub sealing_key: SecretKey,
     /// Name of the key.
@@ -199,6 +191,7 @@ impl Repository {
             collaborators: BTreeMap::new(),
             protections: Vec::new(),
             refusals: Vec::new(),
+            push_limits: PushLimits::default(),
             sealing_key: SecretKey::generate(&mut crypto_box::aead::OsRng),
             sealing_key_id: format!("5680{:014}", id),
             secrets: BTreeMap::new(),

@@ -126,7 +126,7 @@ async fn a_host_that_is_down_refuses_tcp_and_socket_and_comes_back() {
 }
 
 /// Asks the control interface.
-async fn control(world: &World, key: &str, method: Method, path: &str, body: Value) -> (u16, Value) {
+pub async fn control(world: &World, key: &str, method: Method, path: &str, body: Value) -> (u16, Value) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder()

@@ -11,6 +11,7 @@ mod openapi;
 mod push;
 mod records;
 mod refused;
+mod reports;
 mod rest;
 mod schedule;
 mod secrets;

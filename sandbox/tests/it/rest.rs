@@ -105,7 +105,8 @@ async fn archived_blocked_hidden_and_renamed_repositories_answer_as_such() {
     assert_eq!(got.status, 301);
     let moved = got.header("location").strip_prefix(&sandbox.api_url()).unwrap().to_owned();
     assert_eq!(rest.get(&moved).await.status, 200);
-    assert_eq!(rest.post(&variables, body).await.status, 307);
+    let got = rest.post(&variables, body).await;
+    assert_eq!((got.status, got.message().as_str()), (307, "Moved Permanently"));
     let said = work.try_git(&["fetch", "origin"]);
     assert!(said.status.success(), "{}", crate::support::said(&said));
 }

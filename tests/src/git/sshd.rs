@@ -15,6 +15,8 @@ pub struct Sshd {
     /// The key that it lets in.
     pub user_key: PathBuf,
     user: String,
+    /// What it starts instead of a shell.
+    command: Option<String>,
 }
 
 fn make_key(path: &Path) {
@@ -30,6 +32,11 @@ fn make_key(path: &Path) {
 impl Sshd {
     /// Starts it, with its files in `folder`.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, None)
+    }
+
+    /// The same; every client gets this command instead of a shell.
+    pub fn start_with(folder: &Path, command: Option<&str>) -> Self {
         fs::create_dir_all(folder).unwrap();
         let (host_key, user_key) = (folder.join("host_key"), folder.join("user key"));
         make_key(&host_key);
@@ -40,17 +47,19 @@ impl Sshd {
         let name = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(name).unwrap().trim().to_owned();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Self::spawn(folder, port);
-        Self { child, folder: folder.to_owned(), port, user_key, user }
+        let child = Self::spawn(folder, port, command);
+        let command = command.map(str::to_owned);
+        Self { child, folder: folder.to_owned(), port, user_key, user, command }
     }
 
-    fn spawn(folder: &Path, port: u16) -> Child {
-        let configuration = format!(
+    fn spawn(folder: &Path, port: u16, command: Option<&str>) -> Child {
+        let mut configuration = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\n\
              PidFile {0}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n\
              KbdInteractiveAuthentication no\nLogLevel ERROR\n",
             folder.display()
         );
+        configuration.extend(command.map(|command| format!("ForceCommand {command}\n")));
         let file = folder.join("sshd_config");
         fs::write(&file, configuration).unwrap();
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"].into_iter().find(|path| Path::new(path).exists());
@@ -94,7 +103,7 @@ impl Sshd {
         self.stop();
         fs::remove_file(self.folder.join("host_key")).unwrap();
         make_key(&self.folder.join("host_key"));
-        self.child = Self::spawn(&self.folder, self.port);
+        self.child = Self::spawn(&self.folder, self.port, self.command.as_deref());
     }
 
     fn stop(&mut self) {

@@ -1,0 +1,93 @@
+//! Hosts that say `atomic` and take the accepted refs beside the refused ones.
+
+use standin_core::state::model::AspectStatus;
+use standin_tests::replay::{Family, Host, RaceWords, Rule};
+
+use crate::scene::Scene;
+
+fn host() -> Host {
+    let mut host = Host::new("by half", Family::ByHalf, "transaction aborted");
+    host.agent = "JGit/4.11.9";
+    host.race = RaceWords::Own("failed to lock");
+    host
+}
+
+fn refuse(scene: &Scene) {
+    let rule = Rule::new("refs/heads/no-*", "prohibited: not permitted: update", &["branch {ref}: not for you"]);
+    scene.replay.host().rules.push(rule);
+}
+
+const ALL: [&str; 5] = ["main", "no-one", "no-two", "yes-one", "yes-two"];
+const REFUSED: [&str; 2] = ["refs/heads/no-one", "refs/heads/no-two"];
+
+#[tokio::test]
+async fn the_fence_never_says_of_a_refused_ref_that_it_was_moved() {
+    for known in [false, true] {
+        let mut scene = Scene::over_http(host());
+        for branch in ALL {
+            scene.pair.source.commit_on(branch, "first");
+        }
+        if known {
+            scene.sync().await.result.unwrap();
+            scene.pair.assert_in_step();
+            for branch in ALL {
+                scene.pair.source.commit_on(branch, "second");
+            }
+        }
+        refuse(&scene);
+        let before = scene.pair.mirror.refs();
+        for _ in 0..3 {
+            // The fence is looked at after each.
+            let synced = scene.sync().await;
+            assert_eq!(synced.status(), Some(AspectStatus::Failed), "{synced:?}");
+            assert_eq!(synced.refused.keys().collect::<Vec<_>>(), REFUSED, "{synced:?}");
+            for name in ["refs/heads/main", "refs/heads/yes-one", "refs/heads/yes-two"] {
+                assert_eq!(scene.pair.mirror.tip(name), scene.pair.source.tip(name));
+            }
+            for name in REFUSED {
+                assert_eq!(scene.pair.mirror.tip(name).as_ref(), before.get(name));
+            }
+        }
+        scene.replay.host().rules.clear();
+        assert_eq!(scene.sync().await.status(), Some(AspectStatus::Ok));
+        scene.pair.assert_in_step();
+    }
+}
+
+#[tokio::test]
+async fn another_machine_does_not_take_our_own_tips_for_somebody_else_s() {
+    let mut scene = Scene::over_http(host());
+    for branch in ALL {
+        scene.pair.source.commit_on(branch, "first");
+    }
+    scene.sync().await.result.unwrap();
+    for branch in ALL {
+        scene.pair.source.commit_on(branch, "second");
+    }
+    refuse(&scene);
+    scene.sync().await.result.unwrap();
+    scene.replay.host().rules.clear();
+    for branch in ALL {
+        let name = format!("refs/heads/{branch}");
+        if branch != "main" {
+            scene.pair.source.set(&name, &scene.pair.source.commit(&format!("{branch} rewritten"), None));
+        }
+    }
+    scene.machine = scene.pair.machine("second");
+    let synced = scene.sync().await;
+    assert_eq!(synced.status(), Some(AspectStatus::Ok), "nothing is diverged: {synced:?}");
+    scene.pair.assert_in_step();
+}
+
+#[tokio::test]
+async fn what_arrived_is_never_called_not_pushed() {
+    let mut scene = Scene::over_http(host().without_fence());
+    for branch in ["main", "other"] {
+        scene.pair.source.commit_on(branch, "first");
+    }
+    let synced = scene.sync().await;
+    assert_eq!(synced.status(), Some(AspectStatus::Ok), "{synced:?}");
+    assert!(synced.refused.is_empty(), "{synced:?}");
+    scene.pair.assert_in_step();
+    assert_eq!(scene.sync().await.pushes.len(), 0, "there is nothing left to do");
+}

@@ -1,0 +1,12 @@
+//! What hosts of many kinds say and do to pushes, and what becomes of a mirror there.
+
+mod half;
+mod parts;
+mod passing;
+mod property;
+mod refused;
+mod replay;
+mod scene;
+mod ssh;
+mod whole;
+mod words;
