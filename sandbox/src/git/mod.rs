@@ -18,6 +18,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use crate::access::{self, Caller, Denied, Need, SignInFailure};
+use crate::barred::Barring;
 use crate::server::{Body, full_body};
 use crate::shared::Shared;
 use crate::world::{Found, RepositoryState, TokenKind};
@@ -34,6 +35,8 @@ pub(crate) struct GitRequest {
     /// Below the server URL, such as `/owner/name.git/info/refs`.
     pub path: String,
     pub caller: Result<Caller, SignInFailure>,
+    /// How the caller's token is kept out.
+    pub barring: Option<Barring>,
 }
 
 /// The two services of smart HTTP.
@@ -101,6 +104,9 @@ fn admit(shared: &Shared, request: GitRequest, body_size: Arc<AtomicU64>) -> Res
             return Err(text(StatusCode::FORBIDDEN, "Your account is suspended. Please check your email.\n"));
         }
     };
+    if let Some(barring) = &request.barring {
+        return Err(text(StatusCode::FORBIDDEN, &barring.lines()));
+    }
     let world = shared.world();
     let found = world.find(owner, name);
     let id = match found {
