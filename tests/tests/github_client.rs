@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use serde_json::json;
 use standin_core::Code;
-use standin_core::github::{Client, Memory, Workflow};
+use standin_core::github::{Client, Disabled, Memory, Workflow};
 use standin_core::outside::SystemClock;
 use standin_core::run::Totals;
 use standin_core::state::config::{Config, GitHubHost};
 use standin_core::tokens::{Token, TokenOrigin};
 use standin_sandbox::{
     ActionsPermissions, Effect, Fault, FaultMatcher, Level, Options, RepositoryState, SelectedActions, TokenSpec,
+    WorkflowState as There,
 };
 use standin_tests::standby::{STANDBY, Standby, commit, slug};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -333,6 +334,35 @@ async fn held_and_released_workflows_survive_cuts() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_workflow_that_is_off_already_is_done() {
+    let standby = Standby::start().await;
+    let client = standby.context().await.github.unwrap();
+    let (sandbox, target) = (&standby.sandbox, slug(STANDBY));
+    commit(
+        &sandbox.repository_path(STANDBY.0, STANDBY.1),
+        "refs/heads/main",
+        &[(".github/workflows/a.yml", "on: push\njobs: {}\n")],
+    );
+    sandbox.refresh_workflows(STANDBY.0, STANDBY.1).unwrap();
+    let listed = client.workflows(&target).await.unwrap();
+    let set = |state| assert!(sandbox.set_workflow_state(STANDBY.0, STANDBY.1, "a.yml", state));
+    assert_eq!(client.disable_workflow(&target, &listed[0]).await.unwrap(), Disabled::Now);
+    for state in [There::DisabledManually, There::DisabledInactivity] {
+        set(state);
+        assert_eq!(client.disable_workflow(&target, &listed[0]).await.unwrap(), Disabled::Already, "{state:?}");
+        // GitHub's own workflows are refused so.
+        let fault = Effect::Status { status: 422, retry_after: None };
+        sandbox.add_fault(Fault::once(FaultMatcher::rest("PUT", "/repos/*/*/actions/workflows/*/disable"), fault));
+        assert_eq!(client.disable_workflow(&target, &listed[0]).await.unwrap(), Disabled::Already, "{state:?}");
+    }
+    set(There::Active);
+    let fault = Effect::Status { status: 403, retry_after: None };
+    sandbox.add_fault(Fault::once(FaultMatcher::rest("PUT", "/repos/*/*/actions/workflows/*/disable"), fault));
+    let refused = client.disable_workflow(&target, &listed[0]).await.unwrap_err();
+    assert_eq!(refused.code, Code::Forbidden, "one that is on and stays on is refused");
 }
 
 #[tokio::test]

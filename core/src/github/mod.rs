@@ -40,7 +40,7 @@ use crate::{Code, Error, Result};
 pub use answer::Answer;
 pub use call::{Call, Wrote};
 pub use endpoints::{
-    ActionsSettings, Contents, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
+    ActionsSettings, Contents, Disabled, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
     RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun, WorkflowStateWord,
 };
 pub use remember::Memory;

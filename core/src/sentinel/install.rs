@@ -279,7 +279,10 @@ async fn open_pull(client: &Client, slug: &Slug) -> Result<Option<String>> {
 async fn switch_off(client: &Client, slug: &Slug) -> Result<()> {
     for look in 1..=LOOKS {
         if let Some(workflow) = read::workflow(client, slug).await? {
-            return if workflow.state.is_active() { client.disable_workflow(slug, &workflow).await } else { Ok(()) };
+            if workflow.state.is_active() {
+                client.disable_workflow(slug, &workflow).await?;
+            }
+            return Ok(());
         }
         if look < LOOKS {
             tokio::time::sleep(Duration::from_millis(500) * look).await;
