@@ -12,8 +12,8 @@ use standin_core::run::Totals;
 use standin_core::state::config::{Config, GitHubHost};
 use standin_core::tokens::{Token, TokenOrigin};
 use standin_sandbox::{
-    ActionsPermissions, Effect, Fault, FaultMatcher, Level, Options, RepositoryState, SelectedActions, TokenSpec,
-    WorkflowState as There,
+    ActionsPermissions, Barred, Effect, Fault, FaultMatcher, Level, Options, RepositoryState, SelectedActions,
+    TokenSpec, WorkflowState as There,
 };
 use standin_tests::standby::{STANDBY, Standby, commit, slug};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -366,6 +366,35 @@ async fn a_workflow_that_is_off_already_is_done() {
 }
 
 #[tokio::test]
+async fn a_refusal_for_policy_has_its_code_and_advice_and_no_talk_of_scopes() {
+    let standby = Standby::start().await;
+    let target = slug(STANDBY);
+    for (how, code, says) in [
+        (Barred::SingleSignOn, Code::TokenBarred, "open https://github.com/orgs/"),
+        (Barred::AddressList, Code::TokenBarred, "IP allow list"),
+        (Barred::ClassicToken, Code::TokenBarred, "that the organization takes"),
+        (Barred::TokenLifetime, Code::TokenBarred, "that the organization takes"),
+        (Barred::MigrationLock, Code::Forbidden, "locked while it is moved"),
+        (Barred::Permission, Code::Forbidden, "lacks the right"),
+    ] {
+        let client = standby.context().await.github.unwrap();
+        standby.sandbox.add_fault(Fault::always(FaultMatcher::any(), Effect::Barred(how)));
+        let error = client.repository(&target).await.unwrap_err();
+        assert_eq!((error.code, error.retryable), (code, false), "{how:?}: {error:?}");
+        assert!(error.hint.contains(says) && !error.hint.contains("This needs one of"), "{how:?}: {error:?}");
+        standby.sandbox.clear_faults();
+    }
+    for (state, says) in
+        [(RepositoryState::Blocked, "a breach of its terms"), (RepositoryState::TakenDown, "copyright")]
+    {
+        standby.sandbox.set_repository_state(STANDBY.0, STANDBY.1, state);
+        let error = standby.context().await.github.unwrap().repository(&target).await.unwrap_err();
+        assert_eq!(error.code, Code::RepositoryBlocked, "{error:?}");
+        assert!(error.hint.contains(says), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn each_refusal_says_what_is_missing() {
     let mut standby = Standby::start().await;
     let target = slug(STANDBY);
@@ -382,7 +411,7 @@ async fn each_refusal_says_what_is_missing() {
 
     assert!(standby.sandbox.set_repository_state(STANDBY.0, STANDBY.1, RepositoryState::TakenDown));
     let error = client.repository(&target).await.unwrap_err();
-    assert_eq!(error.code, Code::Forbidden);
+    assert_eq!(error.code, Code::RepositoryBlocked);
     assert!(error.message.ends_with("(451)"), "{}", error.message);
     assert!(standby.sandbox.set_repository_state(STANDBY.0, STANDBY.1, RepositoryState::Hidden));
     assert_eq!(client.repository(&target).await.unwrap_err().code, Code::RepositoryNotFound);

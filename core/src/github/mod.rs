@@ -21,6 +21,7 @@ mod endpoints;
 mod once;
 mod pace;
 mod pool;
+mod reason;
 mod remember;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::tokens::Token;
 use crate::{Code, Error, Result};
 
 pub use answer::Answer;
+pub(crate) use answer::Standing;
 pub use call::{Call, Wrote};
 pub use endpoints::{
     ActionsSettings, Contents, Disabled, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
@@ -49,6 +51,7 @@ use pace::TokenHash;
 
 pub(crate) use pace::BURST;
 pub(crate) use pool::connections;
+pub(crate) use reason::told_in;
 
 /// The host of slugs that name none.
 pub const GITHUB_COM: &str = "github.com";

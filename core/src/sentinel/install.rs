@@ -391,7 +391,9 @@ fn unfit(name: &str, slug: &Slug, error: Error) -> Error {
         }
         _ => "Make it with an account that sees the master: Contents, to read (classic: the scope `repo`).",
     };
-    let hint = if error.retryable { error.hint.clone() } else { hint.to_owned() };
+    // What the host said of a policy or a block is no matter of how the token was made.
+    let is_told = matches!(error.code, Code::TokenBarred | Code::RepositoryBlocked);
+    let hint = if error.retryable || is_told { error.hint.clone() } else { hint.to_owned() };
     Error { hint, ..error.during(format!("{name} for {slug} does not do; nothing was set")) }
 }
 
