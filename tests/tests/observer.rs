@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use standin_sandbox::{Effect, Fault, FaultMatcher, RepositoryState, WorkflowState};
+use standin_sandbox::{Barred, Effect, Fault, FaultMatcher, Kind, RepositoryState, WorkflowState};
 use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, STANDBY, World, branch, refs};
 use standin_tests::watch::Watched;
 
@@ -87,6 +87,77 @@ fn each_fault_gets_the_verdict_that_the_sentinel_gives_it() {
         assert_eq!(master(&watched.machine).1, "unknown", "{state:?}");
         watched.master_back();
     }
+}
+
+/// All that is asked of a repository by REST is refused like this.
+fn bar(watched: &Watched, owner: &str, how: Barred) {
+    let matcher = FaultMatcher::repository(owner, NAME).only(Kind::Rest);
+    watched.world.sandbox.add_fault(Fault::always(matcher, Effect::Barred(how)));
+}
+
+#[test]
+fn a_policy_that_keeps_the_token_out_says_nothing_about_the_master_and_is_told_with_what_to_do() {
+    let watched = Watched::new(PROGRAM);
+    const SSO: &str = "https://github.com/orgs/ada/sso?authorization_request=AZSC";
+    for (how, words, advice) in [
+        (Barred::SingleSignOn, "Resource protected by organization SAML enforcement.", SSO),
+        (Barred::AddressList, "the `ada` organization has an IP allow list enabled", "to its IP allow list"),
+        (
+            Barred::ClassicToken,
+            "`ada` forbids access via a personal access token (classic).",
+            "that the organization takes",
+        ),
+        (Barred::TokenLifetime, "lifetime is greater than 366 days.", "that the organization takes"),
+        (Barred::Permission, "Resource not accessible by personal access token", "lacks the right for this"),
+        (Barred::MigrationLock, "Repository has been locked for migration.", "wait until that is through"),
+    ] {
+        bar(&watched, OWNER, how);
+        let (code, verdict, message, hint) = master(&watched.machine);
+        assert_eq!((code, verdict.as_str()), (0, "unknown"), "{how:?}: {message}");
+        assert!(
+            message.starts_with("ada/orchestrator could not be read, as the host keeps its token out (HTTP 403 "),
+            "{message}"
+        );
+        assert!(message.contains(words), "{how:?}: {message}");
+        assert!(hint.starts_with("This says nothing about the master. ") && hint.contains(advice), "{how:?}: {hint}");
+        assert!(!hint.contains("promote") && !hint.contains("This needs one of"), "{how:?}: {hint}");
+        assert_eq!(watched.machine.json(&["status"])["master_health"]["verdict"], "unknown");
+        // Nor is it taken for gone by a promotion.
+        let ran = watched.machine.standin(&["promote", STANDBY, "--yes"]);
+        assert_eq!(ran.code(), 1, "{how:?}: {}", ran.all());
+        assert!(ran.all().contains("whether the master is there cannot be told from here"), "{how:?}: {}", ran.all());
+        assert!(ran.all().contains(advice) && ran.all().contains("`standin promote mirror-1 --gone`"), "{}", ran.all());
+        watched.master_back();
+    }
+    bar(&watched, OWNER, Barred::Abuse);
+    let (code, verdict, message, _) = master(&watched.machine);
+    assert_eq!((code, verdict.as_str()), (0, "unknown"), "{message}");
+    assert!(message.contains("limits"), "{message}");
+    watched.master_back();
+    watched.assert_slave();
+    assert_eq!(watched.fence().epoch, 1);
+}
+
+#[test]
+fn a_drill_that_looks_tells_of_a_policy_what_the_host_says() {
+    let watched = Watched::new(PROGRAM);
+    bar(&watched, OWNER, Barred::SingleSignOn);
+    let ran = watched.machine.standin(&["drill", "--check"]);
+    assert_eq!(ran.code(), 1, "{}", ran.all());
+    assert!(ran.all().contains("Resource protected by organization SAML enforcement."), "{}", ran.all());
+    assert!(ran.all().contains("open https://github.com/orgs/ada/sso?authorization_request="), "{}", ran.all());
+    assert!(!ran.all().contains("is gone"), "{}", ran.all());
+}
+
+#[test]
+fn a_standby_whose_token_is_kept_out_is_nothing_to_compare_with() {
+    let watched = Watched::new(PROGRAM);
+    watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);
+    bar(&watched, BACKUP, Barred::AddressList);
+    let (code, verdict, message, hint) = master(&watched.machine);
+    assert_eq!((code, verdict.as_str()), (0, "unknown"), "{message}");
+    assert!(message.contains("but no standby could be read to compare with (HTTP 403 Although"), "{message}");
+    assert!(hint.contains("IP allow list"), "{hint}");
 }
 
 #[test]

@@ -24,11 +24,12 @@ load_memory() {
     404) printf '{}' >"$work/memory.json" ;;
     *) fail "The variable SENTINEL_STATE of $own could not be read ($(words)). STANDIN_TOKEN needs the permission Variables (read and write)." ;;
   esac
-  # Counts are of one master alone, and of numbers alone.
+  # Counts are of one master alone, and of numbers alone. Version 1 took a policy that kept the token out for a master that is
+  # gone: of its counts only those of a master that was down stay.
   jq --arg master "$MASTER_SLUG" '
     def number: if type == "number" and . >= 0 then floor else 0 end;
-    (if .master == $master then . else {} end) | {
-      version: 1, master: $master, failures: (.failures | number), down: (.down | number),
+    (if .master == $master then . else {} end) | (if .version == 2 then . else .failures = .down | .first_failure_iso = .first_down_iso end) | {
+      version: 2, master: $master, failures: (.failures | number), down: (.down | number),
       kind: (.kind // null), first_failure_iso: (.first_failure_iso // null), first_down_iso: (.first_down_iso // null),
       last_counted_iso: (.last_counted_iso // null), last_check_iso: (.last_check_iso // null),
       good_checks: (.good_checks | number), last_verdict: (.last_verdict // null), detail: (.detail // null),
