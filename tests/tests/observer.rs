@@ -358,6 +358,46 @@ fn a_sentinel_that_does_not_watch_is_found_out() {
 }
 
 #[test]
+fn a_sentinel_that_takes_a_policy_for_a_master_that_is_gone_is_found_and_renewed() {
+    let watched = Watched::new(PROGRAM);
+    watched.check();
+    let outdated = include_str!("../../core/src/sentinel/fixtures/outdated.yml");
+    let tip = refs(&watched.world.primary())[&branch("main")];
+    let commit = watched.world.commit(Some(tip), &[(".github/workflows/sentinel.yml", outdated)]);
+    watched.world.publish(&branch("main"), Some(commit));
+    watched.sync();
+    for command in [&["health"][..], &["sentinel", "check"], &["drill", "--check"]] {
+        let said = watched.machine.standin(command).all();
+        assert!(said.contains("sentinel.yml is outdated: its rules are an older Standin's"), "{said}");
+        assert!(said.contains("it takes a master that is well for gone, and takes over beside it"), "{said}");
+        assert!(said.contains("Run `standin sentinel install`, then `standin sync`."), "{said}");
+    }
+    let (code, found) = sentinel(&watched.machine);
+    assert_eq!((code, &found["health"], &found["file"]), (0, &json!("warning"), &json!("other_version")), "{found}");
+    assert!(of_standby(&watched.machine)["sentinel"]["detail"].as_str().unwrap().contains("is outdated"));
+    let ran = watched.machine.standin(&["sentinel", "install"]);
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+    watched.sync();
+    assert_eq!(sentinel(&watched.machine).1["findings"], json!([]));
+}
+
+#[test]
+fn the_end_of_the_api_is_noted_and_is_nothing_wrong() {
+    let watched = Watched::new(PROGRAM);
+    watched.check();
+    assert_eq!(sentinel(&watched.machine).1.get("notes"), None);
+    watched.world.sandbox.announce_sunset(true);
+    let (code, found) = sentinel(&watched.machine);
+    assert_eq!((code, &found["health"], &found["findings"]), (0, &json!("ok"), &json!([])), "{found}");
+    let note = "github.com ends version 2022-11-28 of its API, which this sentinel speaks, on 10 March 2028";
+    assert_eq!(found["notes"][0]["message"], note);
+    for command in [&["health"][..], &["sentinel", "check"]] {
+        let ran = watched.machine.standin(command);
+        assert_eq!((ran.code(), ran.all().matches(note).count()), (0, 1), "{}", ran.all());
+    }
+}
+
+#[test]
 fn a_master_down_still_lets_the_sentinel_be_seen_counting() {
     let watched = Watched::new(PROGRAM);
     watched.master_down();

@@ -292,6 +292,23 @@ fn what_the_first_rules_counted_as_gone_is_forgotten_with_them() {
 }
 
 #[test]
+fn the_end_of_the_api_is_told_once_and_is_no_fault() {
+    let watched = watched();
+    watched.check();
+    assert_eq!(watched.memory()["api_sunset"], json!(null));
+    watched.world.sandbox.announce_sunset(true);
+    let told = "The host ends version 2022-11-28 of its API, which this sentinel speaks, at 2028-03-10T00:00:00Z.";
+    for is_first in [true, false] {
+        let check = watched.check();
+        assert_eq!(check.conclusion, Some(Conclusion::Success), "{}", check.log);
+        assert_eq!(check.log.contains(told), is_first, "{}", check.log);
+        assert!(!check.log.contains("##[warning]"), "{}", check.log);
+    }
+    assert_eq!(watched.memory()["last_verdict"], "well");
+    assert_eq!(watched.memory()["api_sunset"], "2028-03-10T00:00:00Z");
+}
+
+#[test]
 fn gone_can_be_left_to_a_person() {
     let watched = with("sentinel = { gone_counts = false }");
     watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);

@@ -85,6 +85,11 @@ impl Answer {
         self.header("github-authentication-token-expiration")
     }
 
+    /// The moment in `Sunset`: when the host ends the version of its API that was spoken.
+    pub(super) fn sunset(&self) -> Option<Timestamp> {
+        jiff::fmt::rfc2822::parse(self.header("sunset")?).ok().map(|time| time.timestamp())
+    }
+
     /// The host's own words.
     pub fn message(&self) -> String {
         let Ok(body) = serde_json::from_slice::<Value>(&self.body) else {

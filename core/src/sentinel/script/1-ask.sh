@@ -4,6 +4,7 @@
 standin_token=${STANDIN_TOKEN:-} master_token=${MASTER_TOKEN:-}
 unset STANDIN_TOKEN MASTER_TOKEN
 sentinel=.github/workflows/sentinel.yml
+api_version=2022-11-28
 umask 077
 work=$(mktemp -d "${RUNNER_TEMP:-/tmp}/sentinel.XXXXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -53,7 +54,7 @@ ask() {
   local options=(
     --disable --silent --show-error --globoff --proto '=http,https' --connect-timeout 10 --max-time 30
     --request "$method" --header "@$work/$who.header" --header "Accept: ${accept:-application/vnd.github+json}"
-    --header 'X-GitHub-Api-Version: 2022-11-28' --user-agent standin-sentinel
+    --header "X-GitHub-Api-Version: $api_version" --user-agent standin-sentinel
     --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}'
   )
   # A renamed repository is still there.
