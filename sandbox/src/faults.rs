@@ -6,6 +6,7 @@ use std::time::Duration;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
+use crate::barred::Barred;
 use crate::traffic::Kind;
 
 /// A rule that makes requests go wrong.
@@ -109,6 +110,8 @@ pub enum Effect {
         /// When there is a new budget, from now on the sandbox's clock.
         reset_after: Duration,
     },
+    /// Keeps out the token that is shown, valid as it is, and has no other effect. Requests without one go on.
+    Barred(Barred),
     /// Closes the connection without an answer (but an interim one, so that the client's HTTP library does not ask
     /// again by itself); nothing was done.
     CutBefore,

@@ -45,10 +45,10 @@
 //! ```
 //!
 //! # Rooms
-//! `world/` what exists · `access.rs` who may · `rest/` endpoints · `git/` clone and push · `pushed/` what a moved ref
-//! sets off · `actions/` workflows that run, and their schedules · `clock.rs` the time · `server/` listeners and
-//! connections · `library/` what the library does without HTTP · `faults.rs`, `limits.rs`, `traffic.rs` · `openapi/` the
-//! check.
+//! `world/` what exists · `access.rs` who may · `barred.rs` how a valid token is kept out · `rest/` endpoints · `git/` clone
+//! and push · `pushed/` what a moved ref sets off · `actions/` workflows that run, and their schedules · `clock.rs` the time ·
+//! `server/` listeners and connections · `library/` what the library does without HTTP · `faults.rs`, `limits.rs`,
+//! `traffic.rs` · `openapi/` the check.
 //!
 //! # Control from another process
 //! [`Sandbox::control_url`] is a port of its own that stays up while the host is "down". Each request carries
@@ -63,6 +63,7 @@
 //! | `DELETE /_sandbox/faults` | removes all faults |
 //! | `PUT /_sandbox/down` | `{"down": true}`: connections are reset until `{"down": false}` |
 //! | `PUT /_sandbox/latency` | `{"milliseconds": 40}` |
+//! | `PUT /_sandbox/sunset` | `{"announced": true}`: answers tell when their version of the API ends |
 //! | `GET`, `PUT /_sandbox/clock` | gives `{"now", "offset_seconds"}`; `{"now": "2026-02-07T18:00:00Z"}` sets it |
 //! | `POST /_sandbox/clock/advance` | `{"seconds": 1800}`: from schedule to schedule, each run waited for; adds `{"runs"}` |
 //! | `POST /_sandbox/clock/skip` | the same at once, nothing waited for |
@@ -91,6 +92,7 @@
 
 mod access;
 mod actions;
+mod barred;
 mod clock;
 mod faults;
 mod git;
@@ -108,6 +110,7 @@ mod traffic;
 mod world;
 
 pub use actions::check_workflow;
+pub use barred::Barred;
 pub use faults::{Effect, Fault, FaultId, FaultMatcher, PushFailure};
 pub use library::{SecretEntry, WorkflowEntry};
 pub use options::{Options, SandboxError, SecondaryLimit};

@@ -1,6 +1,7 @@
 //! What every connection of one sandbox shares.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub limits: Limits,
     world: Mutex<World>,
     latency: Mutex<Duration>,
+    announces_sunset: AtomicBool,
     pub down: watch::Sender<bool>,
     /// Cancelled when the sandbox ends.
     pub shutdown: CancellationToken,
@@ -57,6 +59,7 @@ impl Shared {
             me: Weak::clone(me),
             actions,
             latency: Mutex::new(options.latency),
+            announces_sunset: AtomicBool::new(false),
             options,
             root_url,
             repositories_dir,
@@ -94,6 +97,15 @@ impl Shared {
 
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
+    }
+
+    /// Whether answers tell when their version of the API ends.
+    pub(crate) fn announces_sunset(&self) -> bool {
+        self.announces_sunset.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn announce_sunset(&self, announced: bool) {
+        self.announces_sunset.store(announced, Ordering::Relaxed);
     }
 
     /// Base of git URLs.

@@ -39,6 +39,11 @@ pub enum Code {
     Unauthorized,
     /// The token is valid but lacks a right.
     Forbidden,
+    /// The token is valid, and a policy keeps it out whatever its rights: single sign-on, a list of addresses, a rule for
+    /// tokens. The repository is well.
+    TokenBarred,
+    /// The host blocked the repository or took it down, for everybody.
+    RepositoryBlocked,
     /// The repository does not exist or the token cannot see it.
     RepositoryNotFound,
     /// No token was found for a place that needs one.

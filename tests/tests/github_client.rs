@@ -11,9 +11,7 @@ use standin_core::outside::SystemClock;
 use standin_core::run::Totals;
 use standin_core::state::config::{Config, GitHubHost};
 use standin_core::tokens::{Token, TokenOrigin};
-use standin_sandbox::{
-    ActionsPermissions, Effect, Fault, FaultMatcher, Level, Options, RepositoryState, SelectedActions, TokenSpec,
-};
+use standin_sandbox::{ActionsPermissions, Effect, Fault, FaultMatcher, Options, SelectedActions, TokenSpec};
 use standin_tests::standby::{STANDBY, Standby, commit, slug};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
@@ -333,34 +331,6 @@ async fn held_and_released_workflows_survive_cuts() {
         })
         .await;
     }
-}
-
-#[tokio::test]
-async fn each_refusal_says_what_is_missing() {
-    let mut standby = Standby::start().await;
-    let target = slug(STANDBY);
-    let permissions = [("contents", Level::Write), ("actions_variables", Level::Read)];
-    standby.token =
-        standby.sandbox.create_token(STANDBY.0, TokenSpec::fine_grained(STANDBY.0, &[STANDBY.1], &permissions));
-    let client = standby.context().await.github.unwrap();
-    let error = client.secrets(&target).await.unwrap_err();
-    assert_eq!(error.code, Code::Forbidden);
-    assert_eq!(error.hint, "The token lacks a permission: this needs `secrets=read` on that repository.");
-    let error = client.create_variable(&target, "V", "1").await.unwrap_err();
-    assert_eq!(error.code, Code::Forbidden);
-    assert!(error.hint.contains("=write`"), "{}", error.hint);
-
-    assert!(standby.sandbox.set_repository_state(STANDBY.0, STANDBY.1, RepositoryState::TakenDown));
-    let error = client.repository(&target).await.unwrap_err();
-    assert_eq!(error.code, Code::Forbidden);
-    assert!(error.message.ends_with("(451)"), "{}", error.message);
-    assert!(standby.sandbox.set_repository_state(STANDBY.0, STANDBY.1, RepositoryState::Hidden));
-    assert_eq!(client.repository(&target).await.unwrap_err().code, Code::RepositoryNotFound);
-
-    standby.sandbox.revoke_token(&standby.token);
-    let error = client.repository(&target).await.unwrap_err();
-    assert_eq!(error.code, Code::Unauthorized);
-    assert!(error.hint.contains("expired or was revoked"), "{}", error.hint);
 }
 
 #[tokio::test]

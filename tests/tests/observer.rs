@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use standin_sandbox::{Effect, Fault, FaultMatcher, RepositoryState, WorkflowState};
+use standin_sandbox::{Barred, Effect, Fault, FaultMatcher, Kind, RepositoryState, WorkflowState};
 use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, STANDBY, World, branch, refs};
 use standin_tests::watch::Watched;
 
@@ -87,6 +87,77 @@ fn each_fault_gets_the_verdict_that_the_sentinel_gives_it() {
         assert_eq!(master(&watched.machine).1, "unknown", "{state:?}");
         watched.master_back();
     }
+}
+
+/// All that is asked of a repository by REST is refused like this.
+fn bar(watched: &Watched, owner: &str, how: Barred) {
+    let matcher = FaultMatcher::repository(owner, NAME).only(Kind::Rest);
+    watched.world.sandbox.add_fault(Fault::always(matcher, Effect::Barred(how)));
+}
+
+#[test]
+fn a_policy_that_keeps_the_token_out_says_nothing_about_the_master_and_is_told_with_what_to_do() {
+    let watched = Watched::new(PROGRAM);
+    const SSO: &str = "https://github.com/orgs/ada/sso?authorization_request=AZSC";
+    for (how, words, advice) in [
+        (Barred::SingleSignOn, "Resource protected by organization SAML enforcement.", SSO),
+        (Barred::AddressList, "the `ada` organization has an IP allow list enabled", "to its IP allow list"),
+        (
+            Barred::ClassicToken,
+            "`ada` forbids access via a personal access token (classic).",
+            "that the organization takes",
+        ),
+        (Barred::TokenLifetime, "lifetime is greater than 366 days.", "that the organization takes"),
+        (Barred::Permission, "Resource not accessible by personal access token", "lacks the right for this"),
+        (Barred::MigrationLock, "Repository has been locked for migration.", "wait until that is through"),
+    ] {
+        bar(&watched, OWNER, how);
+        let (code, verdict, message, hint) = master(&watched.machine);
+        assert_eq!((code, verdict.as_str()), (0, "unknown"), "{how:?}: {message}");
+        assert!(
+            message.starts_with("ada/orchestrator could not be read, as the host keeps its token out (HTTP 403 "),
+            "{message}"
+        );
+        assert!(message.contains(words), "{how:?}: {message}");
+        assert!(hint.starts_with("This says nothing about the master. ") && hint.contains(advice), "{how:?}: {hint}");
+        assert!(!hint.contains("promote") && !hint.contains("This needs one of"), "{how:?}: {hint}");
+        assert_eq!(watched.machine.json(&["status"])["master_health"]["verdict"], "unknown");
+        // Nor is it taken for gone by a promotion.
+        let ran = watched.machine.standin(&["promote", STANDBY, "--yes"]);
+        assert_eq!(ran.code(), 1, "{how:?}: {}", ran.all());
+        assert!(ran.all().contains("whether the master is there cannot be told from here"), "{how:?}: {}", ran.all());
+        assert!(ran.all().contains(advice) && ran.all().contains("`standin promote mirror-1 --gone`"), "{}", ran.all());
+        watched.master_back();
+    }
+    bar(&watched, OWNER, Barred::Abuse);
+    let (code, verdict, message, _) = master(&watched.machine);
+    assert_eq!((code, verdict.as_str()), (0, "unknown"), "{message}");
+    assert!(message.contains("limits"), "{message}");
+    watched.master_back();
+    watched.assert_slave();
+    assert_eq!(watched.fence().epoch, 1);
+}
+
+#[test]
+fn a_drill_that_looks_tells_of_a_policy_what_the_host_says() {
+    let watched = Watched::new(PROGRAM);
+    bar(&watched, OWNER, Barred::SingleSignOn);
+    let ran = watched.machine.standin(&["drill", "--check"]);
+    assert_eq!(ran.code(), 1, "{}", ran.all());
+    assert!(ran.all().contains("Resource protected by organization SAML enforcement."), "{}", ran.all());
+    assert!(ran.all().contains("open https://github.com/orgs/ada/sso?authorization_request="), "{}", ran.all());
+    assert!(!ran.all().contains("is gone"), "{}", ran.all());
+}
+
+#[test]
+fn a_standby_whose_token_is_kept_out_is_nothing_to_compare_with() {
+    let watched = Watched::new(PROGRAM);
+    watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);
+    bar(&watched, BACKUP, Barred::AddressList);
+    let (code, verdict, message, hint) = master(&watched.machine);
+    assert_eq!((code, verdict.as_str()), (0, "unknown"), "{message}");
+    assert!(message.contains("but no standby could be read to compare with (HTTP 403 Although"), "{message}");
+    assert!(hint.contains("IP allow list"), "{hint}");
 }
 
 #[test]
@@ -284,6 +355,46 @@ fn a_sentinel_that_does_not_watch_is_found_out() {
     watched.world.publish(&branch("main"), Some(edited));
     watched.sync();
     worst(0, "warning", "was changed by hand");
+}
+
+#[test]
+fn a_sentinel_that_takes_a_policy_for_a_master_that_is_gone_is_found_and_renewed() {
+    let watched = Watched::new(PROGRAM);
+    watched.check();
+    let outdated = include_str!("../../core/src/sentinel/fixtures/outdated.yml");
+    let tip = refs(&watched.world.primary())[&branch("main")];
+    let commit = watched.world.commit(Some(tip), &[(".github/workflows/sentinel.yml", outdated)]);
+    watched.world.publish(&branch("main"), Some(commit));
+    watched.sync();
+    for command in [&["health"][..], &["sentinel", "check"], &["drill", "--check"]] {
+        let said = watched.machine.standin(command).all();
+        assert!(said.contains("sentinel.yml is outdated: its rules are an older Standin's"), "{said}");
+        assert!(said.contains("it takes a master that is well for gone, and takes over beside it"), "{said}");
+        assert!(said.contains("Run `standin sentinel install`, then `standin sync`."), "{said}");
+    }
+    let (code, found) = sentinel(&watched.machine);
+    assert_eq!((code, &found["health"], &found["file"]), (0, &json!("warning"), &json!("other_version")), "{found}");
+    assert!(of_standby(&watched.machine)["sentinel"]["detail"].as_str().unwrap().contains("is outdated"));
+    let ran = watched.machine.standin(&["sentinel", "install"]);
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+    watched.sync();
+    assert_eq!(sentinel(&watched.machine).1["findings"], json!([]));
+}
+
+#[test]
+fn the_end_of_the_api_is_noted_and_is_nothing_wrong() {
+    let watched = Watched::new(PROGRAM);
+    watched.check();
+    assert_eq!(sentinel(&watched.machine).1.get("notes"), None);
+    watched.world.sandbox.announce_sunset(true);
+    let (code, found) = sentinel(&watched.machine);
+    assert_eq!((code, &found["health"], &found["findings"]), (0, &json!("ok"), &json!([])), "{found}");
+    let note = "github.com ends version 2022-11-28 of its API, which this sentinel speaks, on 10 March 2028";
+    assert_eq!(found["notes"][0]["message"], note);
+    for command in [&["health"][..], &["sentinel", "check"]] {
+        let ran = watched.machine.standin(command);
+        assert_eq!((ran.code(), ran.all().matches(note).count()), (0, 1), "{}", ran.all());
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use standin_sandbox::{Conclusion, Effect, Fault, FaultMatcher, Level, RepositoryState, TokenSpec};
+use standin_sandbox::{Barred, Conclusion, Effect, Fault, FaultMatcher, Kind, Level, RepositoryState, TokenSpec};
 use standin_tests::cli::{BACKUP, NAME, OWNER};
-use standin_tests::watch::{INTERVAL, Watched};
+use standin_tests::watch::{Checked, INTERVAL, Watched};
 
 const HEARTBEAT: &str = r#"heartbeat = { path = "state/current.json", field = "meta.updated_at_iso", max_age = "2h" }"#;
 
@@ -27,14 +27,16 @@ fn failures(watched: &Watched) -> (u64, u64) {
 }
 
 /// So many checks are made of a master that is as `how` says, and nothing changes but what was counted.
-fn never_promotes(watched: &Watched, checks: usize, how: &str, counted: (u64, u64)) {
-    for check in watched.checks(checks) {
+fn never_promotes(watched: &Watched, checks: usize, how: &str, counted: (u64, u64)) -> Vec<Checked> {
+    let made = watched.checks(checks);
+    for check in &made {
         assert_eq!(check.conclusion, Some(Conclusion::Success), "{how}: {}", check.log);
-        assert!(check.log.contains("::warning") || check.log.contains("warning"), "{how}: {}", check.log);
+        assert!(check.log.contains("##[warning]"), "{how}: {}", check.log);
     }
     watched.assert_slave();
     assert_eq!(watched.fence().epoch, 1, "{how}");
     assert_eq!(failures(watched), counted, "{how}");
+    made
 }
 
 #[test]
@@ -184,6 +186,126 @@ fn a_master_that_is_gone_for_a_token_without_proof_never_counts() {
     }
     watched.world.sandbox.set_account_suspended(OWNER, true);
     never_promotes(&watched, 7, "suspended", (0, 0));
+}
+
+/// Whatever is asked of a repository by REST is refused like this; `part` as in a path below it.
+fn bar(watched: &Watched, owner: &str, part: &str, how: Barred) {
+    let path = format!("/repos/{owner}/{NAME}{part}");
+    let matcher = FaultMatcher { path: Some(path), ..FaultMatcher::any().only(Kind::Rest) };
+    watched.world.sandbox.add_fault(Fault::always(matcher, Effect::Barred(how)));
+}
+
+#[test]
+fn a_policy_that_keeps_the_token_out_never_counts_and_is_told_in_the_hosts_words() {
+    let watched = watched();
+    watched.check();
+    for (how, checks, words) in [
+        (Barred::SingleSignOn, 7, "Resource protected by organization SAML enforcement."),
+        (Barred::AddressList, 2, "the `ada` organization has an IP allow list enabled"),
+        (Barred::ClassicToken, 2, "`ada` forbids access via a personal access token (classic)."),
+        (Barred::TokenLifetime, 2, "at the following URL: https://github.com/settings/personal-access-tokens/12345678"),
+        (Barred::Permission, 2, "Resource not accessible by personal access token"),
+        (Barred::MigrationLock, 2, "Repository has been locked for migration."),
+        (Barred::Abuse, 2, "the host limits MASTER_TOKEN's requests (HTTP 403 You have triggered an abuse detection"),
+    ] {
+        bar(&watched, OWNER, "", how);
+        for check in never_promotes(&watched, checks, words, (0, 0)) {
+            assert!(
+                check.log.contains("##[warning]It cannot be told whether the master is well: "),
+                "{how:?}: {}",
+                check.log
+            );
+            assert!(check.log.contains(words), "{how:?}: {}", check.log);
+            let address = "; open https://github.com/orgs/ada/sso?authorization_request=AZSC";
+            assert_eq!(check.log.contains(address), how == Barred::SingleSignOn, "{how:?}: {}", check.log);
+        }
+        assert_eq!(watched.memory()["last_verdict"], "unknown");
+        watched.master_back();
+    }
+    watched.check();
+    assert_eq!(watched.memory()["last_verdict"], "well");
+}
+
+#[test]
+fn a_policy_that_keeps_the_token_out_of_a_part_of_the_master_never_counts() {
+    let watched = with(HEARTBEAT);
+    beat(&watched, &heartbeat(watched.world.sandbox.now()));
+    watched.check();
+    assert_eq!(watched.memory()["last_verdict"], "well");
+    // Stale by far: that alone counts as down.
+    beat(&watched, &heartbeat("2026-01-01T00:00:00Z".parse().unwrap()));
+    for (part, what) in [
+        ("/git/ref/heads/main", "the branch main of ada/orchestrator"),
+        ("/git/commits/*", "the branch main of ada/orchestrator"),
+        ("/contents/**", "state/current.json of ada/orchestrator"),
+        ("/git/ref/standin/fence", "the fence of ada/orchestrator"),
+    ] {
+        bar(&watched, OWNER, part, Barred::SingleSignOn);
+        for check in never_promotes(&watched, 2, part, (0, 0)) {
+            assert!(
+                check.log.contains(&format!("{what} could not be read, as the host keeps MASTER_TOKEN out")),
+                "{part}: {}",
+                check.log
+            );
+            assert!(check.log.contains("authorization_request="), "{part}: {}", check.log);
+        }
+        watched.master_back();
+    }
+    watched.check();
+    assert_eq!(failures(&watched), (1, 1), "without a policy in the way it is stale");
+}
+
+#[test]
+fn a_policy_that_keeps_the_standbys_own_token_out_fails_the_run_and_counts_nothing() {
+    let watched = watched();
+    watched.check();
+    let memory = watched.memory();
+    watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);
+    bar(&watched, BACKUP, "", Barred::SingleSignOn);
+    for check in watched.checks(7) {
+        assert_eq!(check.conclusion, Some(Conclusion::Failure));
+        assert!(
+            check.log.contains("STANDIN_TOKEN cannot read ada-backup/orchestrator (HTTP 403 Resource"),
+            "{}",
+            check.log
+        );
+        assert!(check.log.contains("; open https://github.com/orgs/ada-backup/sso?"), "{}", check.log);
+    }
+    watched.assert_slave();
+    assert_eq!(watched.memory(), memory);
+}
+
+#[test]
+fn what_the_first_rules_counted_as_gone_is_forgotten_with_them() {
+    let watched = watched();
+    watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);
+    watched.checks(5);
+    let mut memory = watched.memory();
+    assert_eq!((failures(&watched), memory["version"].clone()), ((5, 0), json!(2)));
+    memory["version"] = json!(1);
+    watched.set_memory(&memory);
+    watched.check();
+    assert_eq!(failures(&watched), (1, 0));
+    watched.assert_slave();
+    watched.checks(5);
+    watched.assert_temporary();
+}
+
+#[test]
+fn the_end_of_the_api_is_told_once_and_is_no_fault() {
+    let watched = watched();
+    watched.check();
+    assert_eq!(watched.memory()["api_sunset"], json!(null));
+    watched.world.sandbox.announce_sunset(true);
+    let told = "The host ends version 2022-11-28 of its API, which this sentinel speaks, at 2028-03-10T00:00:00Z.";
+    for is_first in [true, false] {
+        let check = watched.check();
+        assert_eq!(check.conclusion, Some(Conclusion::Success), "{}", check.log);
+        assert_eq!(check.log.contains(told), is_first, "{}", check.log);
+        assert!(!check.log.contains("##[warning]"), "{}", check.log);
+    }
+    assert_eq!(watched.memory()["last_verdict"], "well");
+    assert_eq!(watched.memory()["api_sunset"], "2028-03-10T00:00:00Z");
 }
 
 #[test]

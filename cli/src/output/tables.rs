@@ -268,7 +268,7 @@ pub fn health(report: &HealthReport) -> Vec<String> {
             sentinel.health,
             checked.unwrap_or_default()
         ));
-        lines.extend(sentinel.findings.iter().flat_map(finding));
+        lines.extend(sentinel.findings.iter().chain(&sentinel.notes).flat_map(finding));
     }
     lines
 }
@@ -324,7 +324,7 @@ pub fn sentinel(report: &SentinelReport) -> Vec<String> {
             let conclusion = run.conclusion.as_deref().unwrap_or("going on");
             lines.push(format!("  last run  {} {} {conclusion}", run.at_iso, run.event));
         }
-        lines.extend(place.findings.iter().flat_map(finding));
+        lines.extend(place.findings.iter().chain(&place.notes).flat_map(finding));
     }
     lines
 }

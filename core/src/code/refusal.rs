@@ -50,9 +50,15 @@ impl Refusal {
         explain(name, reason_of(name, &self.reasons()), &self.messages)
     }
 
-    /// Whether the host takes as much only in parts.
-    pub fn is_too_much(&self) -> bool {
-        self.kind() == Kind::TooMuchAtOnce
+    /// How many refs a push may have where the host takes as much only in parts: as many as it says, else half as many.
+    pub fn in_parts_of(&self, count: usize) -> Option<usize> {
+        if self.kind() != Kind::TooMuchAtOnce || count < 2 {
+            return None;
+        }
+        let told = self.messages.iter().map(String::as_str).chain(self.reasons().into_iter().map(|(_, reason)| reason));
+        let limits = told.filter_map(|text| text.split_once("more than ")?.1.split(' ').next()?.parse::<usize>().ok());
+        let most = limits.filter(|limit| (1..count).contains(limit)).min();
+        Some(most.unwrap_or(count.div_ceil(2)))
     }
 
     /// The refs of `group` that the host names in what it tells.

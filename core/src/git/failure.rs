@@ -170,7 +170,11 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
                 "{host} does not take the ssh key. Check that it is the right one, that it needs no passphrase (or is in ssh-agent), and that it was added on the host with write access."
             ),
         )
-    } else if matches!(told.kind, Kind::Policy | Kind::Blocked | Kind::Locked | Kind::ReadOnly) {
+    } else if matches!(told.kind, Kind::Policy | Kind::Locked) {
+        new(Code::TokenBarred, told.hint.to_owned())
+    } else if told.kind == Kind::Blocked {
+        new(Code::RepositoryBlocked, told.hint.to_owned())
+    } else if told.kind == Kind::ReadOnly {
         new(Code::Forbidden, told.hint.to_owned())
     } else if has(&text, LIMITED) {
         passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
@@ -298,7 +302,7 @@ mod tests {
                 (Code::RepositoryNotFound, false),
             ),
             (ssh, "ERROR: The service is temporarily unavailable", (Code::HostFailed, true)),
-            (web, "remote: The 'acme' organization has enabled or enforced SAML SSO.", (Code::Forbidden, false)),
+            (web, "remote: The 'acme' organization has enabled or enforced SAML SSO.", (Code::TokenBarred, false)),
             (ssh, "ssh: connect to host host.example port 22: Connection refused", (Code::Network, true)),
             ("/srv/n", "fatal: '/srv/n' does not appear to be a git repository", (Code::RepositoryNotFound, false)),
             ("/srv/n", "fatal: couldn't find remote ref refs/heads/x", (Code::Raced, true)),

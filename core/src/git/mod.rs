@@ -52,4 +52,4 @@ pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update
 pub use remote::{Progress, Remote, RemoteOptions};
 pub(crate) use scratch::sweep;
 pub use settle::Capabilities;
-pub(crate) use words::{Kind, Meaning, is_talk, said};
+pub(crate) use words::{Kind, Meaning, is_talk, new_address, said};

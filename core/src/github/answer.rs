@@ -8,6 +8,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::reason::Reason;
 use crate::redact::Redactor;
 use crate::{Code, Error, Result};
 
@@ -23,6 +24,15 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+/// What a refusal says about the repository that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is not there: 404, 451, or a 403 that says that it is blocked.
+    Gone,
+    /// Nothing: it is the token that was refused. The address that was told with it, and what to do.
+    Barred { address: Option<String>, advice: String },
 }
 
 /// What the client knows about a refused request, to explain it.
@@ -75,6 +85,11 @@ impl Answer {
         self.header("github-authentication-token-expiration")
     }
 
+    /// The moment in `Sunset`: when the host ends the version of its API that was spoken.
+    pub(super) fn sunset(&self) -> Option<Timestamp> {
+        jiff::fmt::rfc2822::parse(self.header("sunset")?).ok().map(|time| time.timestamp())
+    }
+
     /// The host's own words.
     pub fn message(&self) -> String {
         let Ok(body) = serde_json::from_slice::<Value>(&self.body) else {
@@ -87,6 +102,22 @@ impl Answer {
             text = format!("{text} ({})", details.join("; "));
         }
         text
+    }
+
+    /// The host's refusal as it judges the repository and not the one who asks. `None` where it was no refusal.
+    pub(crate) fn standing(&self, host: &str) -> Option<Standing> {
+        let status = self.status.as_u16();
+        match Reason::of(self) {
+            Some(Reason::Blocked { .. }) => Some(Standing::Gone),
+            Some(reason) => {
+                let address = match &reason {
+                    Reason::SingleSignOn(address) => address.clone(),
+                    _ => None,
+                };
+                Some(Standing::Barred { address, advice: reason.advice(host) })
+            }
+            None => (status == 404).then_some(Standing::Gone),
+        }
     }
 
     /// How long to be silent, where the answer says that a limit was hit. The request had no effect then.
@@ -104,7 +135,8 @@ impl Answer {
             let seconds = reset.map_or(60, |reset| reset.saturating_sub(now.as_second()).saturating_add(1).max(1));
             return Some(Duration::from_secs(seconds.unsigned_abs()).min(LONGEST_WAIT));
         }
-        let limited = status == 429 || self.message().to_ascii_lowercase().contains("rate limit");
+        let words = self.message().to_ascii_lowercase();
+        let limited = status == 429 || ["rate limit", "abuse detection"].iter().any(|part| words.contains(part));
         limited.then_some(Duration::from_secs(60))
     }
 
@@ -113,6 +145,9 @@ impl Answer {
         let status = self.status.as_u16();
         let Refused { what, host, .. } = refused;
         let message = format!("{what}: {} ({status})", self.message());
+        if let Some(reason) = Reason::of(self) {
+            return Error::new(reason.code(), message, reason.advice(host));
+        }
         match status {
             401 => {
                 let when = refused.token_expires.as_deref().map_or_else(
@@ -124,18 +159,10 @@ impl Answer {
                 );
                 Error::new(Code::Unauthorized, message, hint)
             }
-            403 => Error::new(Code::Forbidden, message, self.missing_right()),
             404 => Error::new(
                 Code::RepositoryNotFound,
                 message,
                 "It does not exist, or the token cannot see it: check the name, and that the token covers this repository.",
-            ),
-            451 => Error::new(
-                Code::Forbidden,
-                message,
-                format!(
-                    "{host} has taken the repository down for legal reasons; only its owner and {host} can change that."
-                ),
             ),
             422 | 409 => Error::new(Code::UnexpectedAnswer, message, "Change what the message names, then sync again."),
             500..=599 => Error::passing(Code::HostFailed, message, format!("{host} has trouble; sync again later.")),
@@ -145,25 +172,6 @@ impl Answer {
                 "The host wants to send the token elsewhere, which Standin does not do: correct `api_url`.",
             ),
             _ => Error::new(Code::UnexpectedAnswer, message, "Check `api_url` and the host's status page."),
-        }
-    }
-
-    /// What a 403 says about rights: the ones the endpoint wants, and the scopes the token has.
-    fn missing_right(&self) -> String {
-        let accepted = self.header("x-accepted-github-permissions").filter(|text| !text.is_empty());
-        let scopes = self.header("x-oauth-scopes");
-        let wanted = self.header("x-accepted-oauth-scopes").filter(|text| !text.is_empty());
-        match (accepted, scopes, wanted) {
-            (_, Some(scopes), Some(wanted)) => {
-                let scopes = if scopes.is_empty() { "none" } else { scopes };
-                format!(
-                    "The token has the scopes: {scopes}. This needs one of: {wanted}; and the account needs the right in that repository."
-                )
-            }
-            (Some(accepted), _, _) => {
-                format!("The token lacks a permission: this needs `{accepted}` on that repository.")
-            }
-            _ => "The account or its token lacks the right for this in that repository.".to_owned(),
         }
     }
 }
@@ -209,7 +217,7 @@ mod tests {
             &[("x-oauth-scopes", "public_repo"), ("x-accepted-oauth-scopes", "repo")],
             r#"{"message": "Must have admin rights to Repository."}"#,
         ));
-        assert!(error.hint.contains("scopes: public_repo. This needs one of: repo;"), "{}", error.hint);
+        assert!(error.hint.contains("scopes: public_repo. This needs one of: repo."), "{}", error.hint);
     }
 
     #[test]
@@ -235,6 +243,8 @@ mod tests {
         assert_eq!(wait(403, &spent, "{}"), Some(Duration::from_secs(31)));
         let secondary = r#"{"message": "You have exceeded a secondary rate limit."}"#;
         assert_eq!(wait(403, &[], secondary), Some(Duration::from_secs(60)));
+        let abuse = r#"{"message": "You have triggered an abuse detection mechanism. Please wait a few minutes."}"#;
+        assert_eq!(wait(403, &[], abuse), Some(Duration::from_secs(60)));
         assert_eq!(wait(403, &[], r#"{"message": "Forbidden"}"#), None);
         assert_eq!(wait(500, &[("retry-after", "7")], ""), None);
     }
@@ -254,7 +264,8 @@ mod tests {
         for (status, code, retryable) in [
             (401, Code::Unauthorized, false),
             (404, Code::RepositoryNotFound, false),
-            (451, Code::Forbidden, false),
+            (403, Code::Forbidden, false),
+            (451, Code::RepositoryBlocked, false),
             (500, Code::HostFailed, true),
             (503, Code::HostFailed, true),
             (301, Code::UnexpectedAnswer, false),

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Refused};
 use super::remember::Kept;
-use super::{Client, pace, pool};
+use super::{API_VERSION, Client, pace, pool};
 use crate::redact::Redactor;
 use crate::{Code, Error, Result, crash};
 
@@ -338,6 +338,9 @@ impl Client {
             };
             point(call.name, "after");
             self.note_expiry(&answer).map_err(Failure::Final)?;
+            if let Some(sunset) = answer.sunset() {
+                self.shared.sunset.get_or_init(|| sunset);
+            }
             let status = answer.status.as_u16();
             // 301 and 302 leave open whether a write keeps its method: only reads follow them.
             let follows = matches!(status, 307 | 308) || (call.method == Method::GET && matches!(status, 301 | 302));
@@ -374,7 +377,7 @@ impl Client {
             .timeout(shared.request_limit)
             .header(AUTHORIZATION, authorization)
             .header(ACCEPT, "application/vnd.github+json")
-            .header("x-github-api-version", "2022-11-28");
+            .header("x-github-api-version", API_VERSION);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }

@@ -21,11 +21,13 @@ mod endpoints;
 mod once;
 mod pace;
 mod pool;
+mod reason;
 mod remember;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::SecretString;
 use standin_state::config::Config;
@@ -38,10 +40,12 @@ use crate::tokens::Token;
 use crate::{Code, Error, Result};
 
 pub use answer::Answer;
+pub(crate) use answer::Standing;
 pub use call::{Call, Wrote};
 pub use endpoints::{
-    ActionsSettings, Contents, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
-    RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun, WorkflowStateWord,
+    ActionsSettings, Contents, Disabled, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide,
+    RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun,
+    WorkflowStateWord,
 };
 pub use remember::Memory;
 
@@ -49,6 +53,10 @@ use pace::TokenHash;
 
 pub(crate) use pace::BURST;
 pub(crate) use pool::connections;
+pub(crate) use reason::told_in;
+
+/// The version of GitHub's API that is spoken here, and by the sentinel.
+pub const API_VERSION: &str = "2022-11-28";
 
 /// The host of slugs that name none.
 pub const GITHUB_COM: &str = "github.com";
@@ -72,6 +80,7 @@ struct Shared {
     totals: Arc<Totals>,
     memory: Memory,
     reads: Arc<once::Reads>,
+    sunset: Arc<OnceLock<Timestamp>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -112,6 +121,7 @@ impl Client {
                 totals,
                 memory,
                 reads: Arc::default(),
+                sunset: Arc::default(),
             }),
         })
     }
@@ -135,6 +145,7 @@ impl Client {
                 totals: Arc::clone(&shared.totals),
                 memory: shared.memory.clone(),
                 reads: Arc::clone(&shared.reads),
+                sunset: Arc::clone(&shared.sunset),
             }),
         }
     }
@@ -142,6 +153,11 @@ impl Client {
     /// The host as slugs name it, such as `github.com`.
     pub fn host(&self) -> &str {
         &self.shared.host
+    }
+
+    /// When the host ends [`API_VERSION`], as far as it said so in an answer to this client (`Sunset`).
+    pub fn api_sunset(&self) -> Option<Timestamp> {
+        self.shared.sunset.get().copied()
     }
 
     /// Waits until `count` content-making requests may be sent with this client's token, and counts them as sent. For

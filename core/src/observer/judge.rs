@@ -12,8 +12,16 @@ pub enum Reply {
     Fine,
     /// A server error, or none at all.
     Ill(String),
-    /// 404, 403 or 451: not there for this token.
+    /// 404, 451, or 403 with a `block`: not there for this token.
     Absent(String),
+    /// Any other 403, and whatever comes with `X-GitHub-SSO`: the token is kept out, which says nothing of what was asked
+    /// for.
+    Barred {
+        /// The host's words, with the address that it told.
+        words: String,
+        /// What to do.
+        advice: String,
+    },
     /// 401: the token is not accepted.
     Refused(String),
     /// The host's limits, or the wait that they ask for.
@@ -39,10 +47,21 @@ pub struct Observation {
     pub branch: Option<(String, Reply)>,
     /// The heartbeat, where one is configured and required.
     pub heartbeat: Option<Heartbeat>,
-    /// Whom the master's own fence names instead, at a higher epoch than any other that is known.
-    pub elsewhere: Option<(String, u64)>,
+    /// What the master's own fence says; asked with a heartbeat.
+    pub fence: MastersFence,
     /// The moment, by the host's clock.
     pub now: Timestamp,
+}
+
+/// What the master's own fence says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MastersFence {
+    /// Nothing against the master, as far as it is there at all.
+    Silent,
+    /// Another is master, at a higher epoch than any that is known.
+    Elsewhere(String, u64),
+    /// The host would not show it.
+    Unread(Reply),
 }
 
 /// The heartbeat as it was found.
@@ -80,10 +99,12 @@ pub struct Judgement {
     pub verdict: MasterVerdict,
     /// What was seen, for a person.
     pub detail: String,
+    /// What to do about a token that is kept out.
+    pub advice: Option<String>,
 }
 
 fn judged(verdict: MasterVerdict, detail: impl Into<String>) -> Judgement {
-    Judgement { verdict, detail: detail.into() }
+    Judgement { verdict, detail: detail.into(), advice: None }
 }
 
 /// Judges the master by one look.
@@ -95,15 +116,24 @@ pub fn judge(seen: &Observation) -> Judgement {
     if !matches!(judgement.verdict, MasterVerdict::Down | MasterVerdict::Gone) {
         return judgement;
     }
+    if seen.control == Some(Reply::Fine) {
+        return judgement;
+    }
     let detail = judgement.detail;
     match &seen.control {
-        Some(Reply::Fine) => Judgement { verdict: judgement.verdict, detail },
         Some(Reply::Ill(words)) => judged(
             MasterVerdict::Unknown,
             format!(
                 "{detail}; but no standby can be read either ({words}): the host itself is ill, or the network here"
             ),
         ),
+        Some(Reply::Barred { words, advice }) => Judgement {
+            advice: Some(advice.clone()),
+            ..judged(
+                MasterVerdict::Unknown,
+                format!("{detail}; but no standby could be read to compare with ({words})"),
+            )
+        },
         Some(
             Reply::Absent(words)
             | Reply::Refused(words)
@@ -113,7 +143,7 @@ pub fn judge(seen: &Observation) -> Judgement {
         ) => {
             judged(MasterVerdict::Unknown, format!("{detail}; but no standby could be read to compare with ({words})"))
         }
-        None => judged(
+        Some(Reply::Fine) | None => judged(
             MasterVerdict::Unknown,
             format!("{detail}; but there is no standby on GitHub that could be read to compare with"),
         ),
@@ -136,7 +166,8 @@ fn by_itself(seen: &Observation) -> Judgement {
                     | Reply::Refused(why)
                     | Reply::Limited(why)
                     | Reply::Empty(why)
-                    | Reply::Odd(why),
+                    | Reply::Odd(why)
+                    | Reply::Barred { words: why, .. },
                 ) => judged(
                     MasterVerdict::Unknown,
                     format!(
@@ -174,6 +205,10 @@ fn unreadable(what: &str, reply: &Reply) -> Judgement {
         Reply::Refused(words) => format!("the token for the master is not accepted ({words})"),
         Reply::Limited(words) => format!("the host limits the requests of the master's token ({words})"),
         Reply::Fine => format!("{what} answers oddly"),
+        Reply::Barred { words, advice } => {
+            let detail = format!("{what} could not be read, as the host keeps its token out ({words})");
+            return Judgement { advice: Some(advice.clone()), ..judged(MasterVerdict::Unknown, detail) };
+        }
         Reply::Ill(words) | Reply::Absent(words) | Reply::Empty(words) | Reply::Odd(words) => {
             format!("{what} could not be read ({words})")
         }
@@ -250,14 +285,17 @@ fn no_heartbeat(seen: &Observation, heartbeat: &Heartbeat, why: &str) -> Judgeme
     }
 }
 
-/// A master that handed over stops beating too: its own fence tells.
+/// A master that handed over stops beating too: its own fence tells, unless the token is kept out of it.
 fn stale(seen: &Observation, detail: String) -> Judgement {
-    match &seen.elsewhere {
-        Some((other, epoch)) => judged(
+    match &seen.fence {
+        MastersFence::Elsewhere(other, epoch) => judged(
             MasterVerdict::Unknown,
             format!("{} is no longer the master: {other} is (epoch {epoch})", seen.master),
         ),
-        None => judged(MasterVerdict::Down, detail),
+        MastersFence::Unread(reply @ (Reply::Barred { .. } | Reply::Refused(_) | Reply::Limited(_))) => {
+            unreadable(&format!("the fence of {}", seen.master), reply)
+        }
+        MastersFence::Silent | MastersFence::Unread(_) => judged(MasterVerdict::Down, detail),
     }
 }
 

@@ -15,13 +15,17 @@ fn well() -> Observation {
         user: None,
         branch: Some(("main".to_owned(), Reply::Fine)),
         heartbeat: None,
-        elsewhere: None,
+        fence: MastersFence::Silent,
         now: now(),
     }
 }
 
 fn words() -> String {
     "HTTP 000".to_owned()
+}
+
+fn barred() -> Reply {
+    Reply::Barred { words: "HTTP 403 kept out".to_owned(), advice: "Let it in.".to_owned() }
 }
 
 fn beating(found: Found) -> Observation {
@@ -40,6 +44,10 @@ fn with_time(time: &str) -> Observation {
     beating(Found::File(format!("{{\"meta\": {{\"updated_at_iso\": {time}}}}}").into_bytes()))
 }
 
+fn stale_with_fence(reply: Reply) -> Observation {
+    Observation { fence: MastersFence::Unread(reply), ..with_time("\"2026-02-07T09:59:59Z\"") }
+}
+
 #[test]
 fn a_look_is_judged_as_the_sentinel_does() {
     let absent = |user| Observation { repository: Reply::Absent(words()), user, branch: None, ..well() };
@@ -51,17 +59,20 @@ fn a_look_is_judged_as_the_sentinel_does() {
         ("401", repository(Reply::Refused(words())), Unknown),
         ("limits", repository(Reply::Limited(words())), Unknown),
         ("something else", repository(Reply::Odd(words())), Unknown),
+        ("kept out", repository(barred()), Unknown),
         ("not there, token proven", absent(Some(Reply::Fine)), Gone),
         ("not there, token not asked", absent(None), Unknown),
         ("not there, token refused", absent(Some(Reply::Refused(words()))), Unknown),
         ("not there, token limited", absent(Some(Reply::Limited(words()))), Unknown),
         ("not there, and the proof is ill", absent(Some(Reply::Ill(words()))), Unknown),
+        ("not there, and the proof is kept out", absent(Some(barred())), Unknown),
         ("not there, and the proof is not there", absent(Some(Reply::Absent(words()))), Unknown),
         ("no branch told", Observation { branch: None, ..well() }, Unknown),
         ("branch ill", branch(Reply::Ill(words())), Down),
         ("no commit", branch(Reply::Empty(words())), Down),
         ("branch not readable", branch(Reply::Absent(words())), Unknown),
         ("branch limited", branch(Reply::Limited(words())), Unknown),
+        ("kept out of the branch", branch(barred()), Unknown),
         ("fresh heartbeat", with_time("\"2026-02-07T11:00:00Z\""), Well),
         ("heartbeat in seconds", with_time("1770462000"), Well),
         ("heartbeat without an offset", with_time("\"2026-02-07 11:00:00\""), Well),
@@ -78,6 +89,11 @@ fn a_look_is_judged_as_the_sentinel_does() {
         ("heartbeat ill", beating(Found::Unread(Reply::Ill(words()))), Down),
         ("heartbeat refused", beating(Found::Unread(Reply::Absent(words()))), Unknown),
         ("heartbeat limited", beating(Found::Unread(Reply::Limited(words()))), Unknown),
+        ("kept out of the heartbeat", beating(Found::Unread(barred())), Unknown),
+        ("stale, kept out of the fence", stale_with_fence(barred()), Unknown),
+        ("stale, the fence refuses the token", stale_with_fence(Reply::Refused(words())), Unknown),
+        ("stale, the fence limited", stale_with_fence(Reply::Limited(words())), Unknown),
+        ("stale, the fence ill", stale_with_fence(Reply::Ill(words())), Down),
     ];
     for (name, seen, verdict) in table {
         let judgement = judge(&seen);
@@ -99,6 +115,7 @@ fn nothing_is_down_or_gone_without_a_standby_that_answers() {
         Some(Reply::Limited(words())),
         Some(Reply::Empty(words())),
         Some(Reply::Odd(words())),
+        Some(barred()),
     ];
     for seen in [&down, &gone, &stale] {
         assert_ne!(judge(seen).verdict, Unknown);
@@ -130,7 +147,32 @@ fn a_heartbeat_that_broke_is_stale_once_nobody_commits_its_file() {
 fn a_master_that_handed_over_is_not_judged_by_its_heartbeat() {
     let seen = with_time("\"2026-02-01T00:00:00Z\"");
     assert_eq!(judge(&seen).verdict, Down);
-    let judgement = judge(&Observation { elsewhere: Some(("eve/elsewhere".to_owned(), 7)), ..seen });
+    let elsewhere = MastersFence::Elsewhere("eve/elsewhere".to_owned(), 7);
+    let judgement = judge(&Observation { fence: elsewhere, ..seen });
     assert_eq!(judgement.verdict, Unknown);
     assert_eq!(judgement.detail, "ada/orchestrator is no longer the master: eve/elsewhere is (epoch 7)");
+}
+
+#[test]
+fn a_token_that_is_kept_out_is_told_in_the_hosts_words_with_what_to_do() {
+    let repository = Observation { repository: barred(), branch: None, ..well() };
+    let branch = Observation { branch: Some(("main".to_owned(), barred())), ..well() };
+    for seen in [repository, branch, beating(Found::Unread(barred())), stale_with_fence(barred())] {
+        let judgement = judge(&seen);
+        assert_eq!(judgement.advice.as_deref(), Some("Let it in."), "{}", judgement.detail);
+        assert!(
+            judgement.detail.contains("as the host keeps its token out (HTTP 403 kept out)"),
+            "{}",
+            judgement.detail
+        );
+    }
+    let gone = Observation { repository: Reply::Absent(words()), user: Some(Reply::Fine), branch: None, ..well() };
+    let judgement = judge(&Observation { control: Some(barred()), ..gone.clone() });
+    assert_eq!(judgement.advice.as_deref(), Some("Let it in."));
+    assert!(
+        judgement.detail.ends_with("; but no standby could be read to compare with (HTTP 403 kept out)"),
+        "{}",
+        judgement.detail
+    );
+    assert_eq!(judge(&gone).advice, None);
 }

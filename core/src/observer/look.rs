@@ -10,9 +10,9 @@ use serde_json::Value;
 use standin_state::config::{Config, Limits, Target};
 use standin_state::model::{MirrorId, MirrorType, Slug};
 
-use super::judge::{Found, Heartbeat, Observation, Reply};
+use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::fence::{Document, same_master};
-use crate::github::{Answer, Call, Client, Memory};
+use crate::github::{Answer, Call, Client, Memory, Standing};
 use crate::run::{SharedSource, SourceContext};
 use crate::tokens::Token;
 use crate::{Code, Result};
@@ -53,18 +53,18 @@ impl Look<'_> {
         let mut seen = Observation {
             master: self.slug.to_string(),
             control,
-            repository: reply(&repository),
+            repository: reply(client.host(), &repository),
             user: None,
             branch: None,
             heartbeat: None,
-            elsewhere: None,
+            fence: MastersFence::Silent,
             now: repository.as_ref().ok().and_then(host_time).unwrap_or_else(|| context.outside.clock.now()),
         };
         match &seen.repository {
             Reply::Fine => {}
             Reply::Absent(_) => {
                 let call = Call::get("get_user", "asking whom the token stands for", "user");
-                seen.user = Some(reply(&client.ask(&call).await));
+                seen.user = Some(reply(client.host(), &client.ask(&call).await));
                 return Ok(seen);
             }
             _ => return Ok(seen),
@@ -77,7 +77,11 @@ impl Look<'_> {
             seen.heartbeat = self.heartbeat(&client, &head, seen.now).await?;
         }
         if seen.heartbeat.is_some() {
-            seen.elsewhere = self.elsewhere(&client).await;
+            seen.fence = match self.fence(&client).await {
+                Ok(Some((master, epoch))) => MastersFence::Elsewhere(master, epoch),
+                Ok(None) => MastersFence::Silent,
+                Err(reply) => MastersFence::Unread(reply),
+            };
         }
         Ok(seen)
     }
@@ -86,9 +90,10 @@ impl Look<'_> {
     async fn branch(&self, client: &Client, name: &str) -> (Reply, String) {
         let tip = self.ask(client, "get_ref", &format!("/git/ref/heads/{}", in_url(name))).await;
         let Some(head) = tip.as_ref().ok().and_then(|answer| text(answer, "/object/sha")) else {
-            return (reply(&tip), String::new());
+            return (reply(client.host(), &tip), String::new());
         };
-        (reply(&self.ask(client, "get_commit", &format!("/git/commits/{head}")).await), head)
+        let commit = self.ask(client, "get_commit", &format!("/git/commits/{head}")).await;
+        (reply(client.host(), &commit), head)
     }
 
     async fn heartbeat(&self, client: &Client, head: &str, now: Timestamp) -> Result<Option<Heartbeat>> {
@@ -96,7 +101,7 @@ impl Look<'_> {
         let Some(wanted) = &context.repository.heartbeat else { return Ok(None) };
         let path = in_url(&wanted.path);
         let answer = self.ask(client, "get_contents", &format!("/contents/{path}?ref={head}")).await;
-        let found = match (reply(&answer), answer) {
+        let found = match (reply(client.host(), &answer), answer) {
             (Reply::Fine, Ok(answer)) => self.file(client, &answer).await,
             (Reply::Absent(_), Ok(answer)) if answer.status.as_u16() == 404 => Found::Nothing,
             (other, _) => Found::Unread(other),
@@ -134,7 +139,7 @@ impl Look<'_> {
             // Large files come as blobs only.
             let blob = text(answer, "/sha").unwrap_or_default();
             let answer = self.ask(client, "get_blob", &format!("/git/blobs/{blob}")).await;
-            match (reply(&answer), answer) {
+            match (reply(client.host(), &answer), answer) {
                 (Reply::Fine, Ok(answer)) => content = text(&answer, "/content").unwrap_or_default(),
                 (other, _) => return Found::Unread(other),
             }
@@ -147,18 +152,28 @@ impl Look<'_> {
     }
 
     /// Whom the master's own fence names, where that is somebody else who was made master later.
-    async fn elsewhere(&self, client: &Client) -> Option<(String, u64)> {
-        let read = async |rest: String, pointer: &str| text(&self.ask(client, "get_fence", &rest).await.ok()?, pointer);
-        let commit = read("/git/ref/standin/fence".to_owned(), "/object/sha").await?;
-        let tree = read(format!("/git/commits/{commit}"), "/tree/sha").await?;
-        let listed = self.ask(client, "get_fence", &format!("/git/trees/{tree}")).await.ok()?;
-        let listed: Value = listed.json("reading the fence").ok()?;
-        let blob = listed["tree"].as_array()?.iter().find(|entry| entry["path"] == "fence.json")?;
-        let mut content = read(format!("/git/blobs/{}", blob["sha"].as_str()?), "/content").await?;
-        content.retain(|character| !character.is_ascii_whitespace());
-        let document = Document::parse(&STANDARD.decode(content).ok()?).ok()?;
+    ///
+    /// # Errors
+    /// What the host answered instead of the fence. A fence that is not there, or no fence, says nothing.
+    async fn fence(&self, client: &Client) -> Result<Option<(String, u64)>, Reply> {
+        let read = async |rest: String| {
+            let answer = self.ask(client, "get_fence", &rest).await;
+            match (reply(client.host(), &answer), answer) {
+                (Reply::Fine, Ok(answer)) => Ok(Some(answer)),
+                (Reply::Absent(_) | Reply::Empty(_), _) => Ok(None),
+                (other, _) => Err(other),
+            }
+        };
+        let Some(tip) = read("/git/ref/standin/fence".to_owned()).await? else { return Ok(None) };
+        let Some(commit) = text(&tip, "/object/sha") else { return Ok(None) };
+        let Some(commit) = read(format!("/git/commits/{commit}")).await? else { return Ok(None) };
+        let Some(tree) = text(&commit, "/tree/sha") else { return Ok(None) };
+        let Some(listed) = read(format!("/git/trees/{tree}")).await? else { return Ok(None) };
+        let Some(blob) = fence_blob(&listed) else { return Ok(None) };
+        let Some(blob) = read(format!("/git/blobs/{blob}")).await? else { return Ok(None) };
+        let Some(document) = fence_document(&blob) else { return Ok(None) };
         let is_other = !same_master(&document.master, &self.slug.to_string());
-        (is_other && document.epoch > self.epoch).then_some((document.master, document.epoch))
+        Ok((is_other && document.epoch > self.epoch).then_some((document.master, document.epoch)))
     }
 
     /// What the standbys answer: fine where one of them does.
@@ -171,7 +186,8 @@ impl Look<'_> {
             let Some(token) = &standby.token else { continue };
             let Ok(client) = brief(&self.source.context, slug, token, Some(&mirror.id)) else { continue };
             let what = format!("reading the repository {slug}");
-            let said = reply(&client.ask(&Call::get("get_repository", what, format!("repos/{}", slug.path()))).await);
+            let answer = client.ask(&Call::get("get_repository", what, format!("repos/{}", slug.path()))).await;
+            let said = reply(client.host(), &answer);
             if said == Reply::Fine {
                 return Some(said);
             }
@@ -201,16 +217,20 @@ fn brief(context: &SourceContext, slug: &Slug, token: &Token, mirror: Option<&Mi
     )
 }
 
-/// What an answer, or none, says.
-fn reply(answer: &Result<Answer>) -> Reply {
+/// What an answer of this host, or none, says.
+fn reply(host: &str, answer: &Result<Answer>) -> Reply {
     match answer {
         Ok(answer) => {
             let words = format!("HTTP {} {}", answer.status.as_u16(), answer.message());
-            match answer.status.as_u16() {
-                200..=299 => Reply::Fine,
-                401 => Reply::Refused(words),
-                403 | 404 | 451 => Reply::Absent(words),
-                409 => Reply::Empty(words),
+            match (answer.status.as_u16(), answer.standing(host)) {
+                (200..=299, _) => Reply::Fine,
+                (401, _) => Reply::Refused(words),
+                (_, Some(Standing::Gone)) => Reply::Absent(words),
+                (_, Some(Standing::Barred { address, advice })) => {
+                    let words = address.map_or(words.clone(), |address| format!("{words}; open {address}"));
+                    Reply::Barred { words, advice }
+                }
+                (409, _) => Reply::Empty(words),
                 _ => Reply::Odd(words),
             }
         }
@@ -224,6 +244,20 @@ fn reply(answer: &Result<Answer>) -> Reply {
             }
         }
     }
+}
+
+/// The blob of the fence's document in a tree.
+fn fence_blob(tree: &Answer) -> Option<String> {
+    let listed: Value = serde_json::from_slice(&tree.body).ok()?;
+    let blob = listed["tree"].as_array()?.iter().find(|entry| entry["path"] == "fence.json")?;
+    blob["sha"].as_str().map(str::to_owned)
+}
+
+/// The fence in a blob.
+fn fence_document(blob: &Answer) -> Option<Document> {
+    let mut content = text(blob, "/content")?;
+    content.retain(|character| !character.is_ascii_whitespace());
+    Document::parse(&STANDARD.decode(content).ok()?).ok()
 }
 
 /// A text in an answer's JSON.
@@ -245,3 +279,7 @@ fn in_url(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;

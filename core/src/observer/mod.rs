@@ -58,7 +58,7 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
     let judgement = match look.observe().await {
         Ok(seen) => judge::judge(&seen),
         Err(error) if error.code == Code::Storage => return Err(error),
-        Err(error) => Judgement { verdict: MasterVerdict::Unknown, detail: told(&error) },
+        Err(error) => Judgement { verdict: MasterVerdict::Unknown, detail: told(&error), advice: None },
     };
     let now = context.outside.clock.now();
     let health = match judgement.verdict {
@@ -67,7 +67,7 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
         MasterVerdict::Unknown if context.token.is_none() => Health::Unknown,
         MasterVerdict::Unknown => Health::Warning,
     };
-    let hint = hint(store, direction, judgement.verdict, now)?;
+    let hint = hint(store, direction, &judgement, now)?;
     let before = master_health(store, repository)?;
     let since = before.filter(|before| before.place == place && before.verdict == judgement.verdict);
     let kept = MasterHealth {
@@ -113,15 +113,17 @@ async fn check_token(source: &SharedSource, place: &MirrorId, report: &mut Healt
 }
 
 /// What to do, with how old each standby is.
-fn hint(store: &Store, direction: &Direction, verdict: MasterVerdict, now: Timestamp) -> Result<String> {
-    let home = &direction.home;
+fn hint(store: &Store, direction: &Direction, judgement: &Judgement, now: Timestamp) -> Result<String> {
+    let (home, verdict) = (&direction.home, judgement.verdict);
+    let barred = judgement.advice.as_ref().map(|advice| format!("This says nothing about the master. {advice}"));
     let fails = matches!(verdict, MasterVerdict::Down | MasterVerdict::Gone);
     Ok(match (direction.master(), verdict) {
         (Some(standby), MasterVerdict::Well) if direction.is_temporary() => {
             format!("{standby} stands in for it. It is well again: hand back with `standin demote {standby}`.")
         }
         (Some(standby), _) if direction.is_temporary() => {
-            format!("{standby} stands in for it. When it is well again: `standin demote {standby}`.")
+            let then = format!("{standby} stands in for it. When it is well again: `standin demote {standby}`.");
+            barred.map_or(then.clone(), |barred| format!("{barred} {then}"))
         }
         (master, _) if fails => {
             let mut ways = Vec::new();
@@ -140,12 +142,12 @@ fn hint(store: &Store, direction: &Direction, verdict: MasterVerdict, now: Times
                 (false, Some(_)) => format!("If it stays so, another takes over with {}.", ways.join(", or ")),
             }
         }
-        (_, MasterVerdict::Unknown) => {
+        (_, MasterVerdict::Unknown) => barred.unwrap_or_else(|| {
             format!(
                 "This says nothing about the master. Check the token with `standin token check {}`.",
                 watched_place(direction)
             )
-        }
+        }),
         _ => String::new(),
     })
 }

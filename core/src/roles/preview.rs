@@ -373,9 +373,14 @@ pub(crate) async fn look_for(master: &MirrorContext) -> Master {
     match found {
         Ok(_) => Master::Here,
         Err(error) => match error.code {
-            Code::Unauthorized | Code::RateLimited | Code::TokenMissing | Code::Cancelled | Code::Configuration => {
-                Master::Unclear(error)
-            }
+            // A refusal of the token says nothing of the repository: that is said to be blocked in so many words.
+            Code::Unauthorized
+            | Code::Forbidden
+            | Code::TokenBarred
+            | Code::RateLimited
+            | Code::TokenMissing
+            | Code::Cancelled
+            | Code::Configuration => Master::Unclear(error),
             _ => Master::Gone(error),
         },
     }

@@ -9,7 +9,7 @@ use standin_state::model::{Aspect, Slug};
 
 use super::carry::{Carriage, carriage};
 use crate::gh::{self, Place};
-use crate::github::{BURST, Client};
+use crate::github::{BURST, Client, told_in};
 use crate::redact::Redactor;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
@@ -160,8 +160,9 @@ async fn call(
 
 /// An error in gh's words, with a code by the status that they name.
 fn explain(words: &str) -> Error {
-    let status =
-        words.split_once("HTTP ").and_then(|(_, rest)| rest.get(..3)).and_then(|digits| digits.parse::<u16>().ok());
+    // Without the name of the secret, which stands before it.
+    let told = words.split_once("HTTP ").map_or("", |(_, told)| told);
+    let status = told.get(..3).and_then(|digits| digits.parse::<u16>().ok());
     let message = format!("gh: {words}");
     let limited = words.to_ascii_lowercase().contains("rate limit");
     match status {
@@ -172,11 +173,14 @@ fn explain(words: &str) -> Error {
             message,
             "The token is not accepted: make a new one and store it with `standin token set MIRROR`.",
         ),
-        Some(403) => Error::new(
-            Code::Forbidden,
-            message,
-            "The token needs the right to write secrets of the mirror (Secrets: write, or the scope `repo`).",
-        ),
+        Some(403) => match told_in(told) {
+            Some((code, hint)) => Error::new(code, message, hint),
+            None => Error::new(
+                Code::Forbidden,
+                message,
+                "The token needs the right to write secrets of the mirror (Secrets: write, or the scope `repo`).",
+            ),
+        },
         Some(404) => Error::new(Code::RepositoryNotFound, message, "It does not exist, or the token cannot see it."),
         Some(500..=599) => Error::passing(Code::HostFailed, message, "The host has trouble; sync again later."),
         Some(_) => Error::new(Code::GhFailed, message, "Change what the message names, then sync again."),
@@ -206,6 +210,11 @@ mod tests {
                 "failed to set secret \"A\": HTTP 403: You have exceeded a secondary rate limit.",
                 Code::RateLimited,
                 true,
+            ),
+            (
+                "failed to fetch public key: HTTP 403: Resource protected by organization SAML enforcement.",
+                Code::TokenBarred,
+                false,
             ),
             ("failed to fetch public key: HTTP 401: Bad credentials", Code::Unauthorized, false),
             ("failed to set secret \"A\": EOF", Code::GhFailed, true),

@@ -10,9 +10,9 @@ use standin_state::model::{Health, MirrorId, MirrorType, Slug};
 use ts_rs::TS;
 
 use super::read::{self, Run};
-use super::{FileState, PATH, Rendered, SECRETS, compare};
+use super::{FileState, PATH, Rendered, SECRETS, compare, is_overtaken};
 use crate::event::Notice;
-use crate::github::Client;
+use crate::github::{API_VERSION, Client};
 use crate::run::SharedSource;
 use crate::{Code, Error, Result};
 
@@ -20,6 +20,10 @@ use crate::{Code, Error, Result};
 const EXPIRY_WARNING_DAYS: i64 = 14;
 /// How late a check may be on top of two intervals, in seconds: the host's schedules come late by tens of minutes.
 const PATIENCE: i64 = 45 * 60;
+
+/// What an older script may do, and nobody would notice before it does.
+const OVERTAKEN: &str = "its rules are an older Standin's: where a policy keeps MASTER_TOKEN out (single sign-on, a list of \
+                         addresses, a rule for tokens), it takes a master that is well for gone, and takes over beside it";
 
 /// The sentinel of a repository, on its master and on each standby.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -60,6 +64,10 @@ pub struct PlaceReport {
     pub state: Option<serde_json::Value>,
     /// What was found, the worst first.
     pub findings: Vec<Notice>,
+    /// What is good to know, and is nothing wrong. What is true of several places is told of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Notice>>")]
+    pub notes: Vec<Notice>,
 }
 
 /// A secret of the sentinel on a standby. Never its value.
@@ -117,7 +125,13 @@ pub async fn standbys(
 ) -> Vec<PlaceReport> {
     let mirrors = source.context.repository.mirrors.iter();
     let chosen = mirrors.filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub && wanted(&mirror.id));
-    join_all(chosen.map(|mirror| standby(source, mirror, rendered))).await
+    let mut places = join_all(chosen.map(|mirror| standby(source, mirror, rendered))).await;
+    let mut told: Vec<Notice> = Vec::new();
+    for place in &mut places {
+        place.notes.retain(|note| !told.contains(note));
+        told.extend(place.notes.iter().cloned());
+    }
+    places
 }
 
 async fn master(source: &SharedSource, rendered: &Rendered) -> PlaceReport {
@@ -142,6 +156,7 @@ async fn standby(source: &Arc<SharedSource>, mirror: &MirrorConfig, rendered: &R
         let context = source.context_by_hand(Arc::new(mirror.clone())).await?;
         let (slug, client) = crate::secrets::reach(&context)?;
         look(client, slug, rendered, &mut report).await?;
+        report.notes.extend(client.api_sunset().map(|end| sunset(client.host(), end)));
         watches(client, slug, &source.context.repository, source.context.outside.clock.now(), &mut report).await
     };
     if let Err(error) = looked.await {
@@ -155,6 +170,7 @@ async fn look(client: &Client, slug: &Slug, rendered: &Rendered, report: &mut Pl
     let info = client.repository(slug).await?;
     let (file, workflow) =
         tokio::try_join!(read::file(client, slug, &info.default_branch, PATH), read::workflow(client, slug))?;
+    let is_overtaken = file.as_ref().is_some_and(|file| is_overtaken(&file.text));
     let state = file.map_or(FileState::Missing, |file| compare(&file.text, rendered));
     report.file = Some(state);
     let mend = if report.is_master {
@@ -170,6 +186,7 @@ async fn look(client: &Client, slug: &Slug, rendered: &Rendered, report: &mut Pl
             &format!("{PATH} was rendered from other values than the configuration's"),
             mend,
         ),
+        FileState::OtherVersion if is_overtaken => {}
         FileState::OtherVersion => {
             report.found(Health::Warning, &format!("{PATH} was rendered by another version of Standin"), mend)
         }
@@ -183,6 +200,13 @@ async fn look(client: &Client, slug: &Slug, rendered: &Rendered, report: &mut Pl
             &format!("{PATH} is not Standin's"),
             "`standin sentinel install --yes` puts Standin's own there.",
         ),
+    }
+    if is_overtaken {
+        report.found(
+            Health::Warning,
+            &format!("{PATH} is outdated: {OVERTAKEN}"),
+            "Run `standin sentinel install`, then `standin sync`.",
+        );
     }
     report.workflow = workflow.as_ref().map(|workflow| workflow.state.to_string());
     if let Some(workflow) = &workflow {
@@ -270,6 +294,19 @@ async fn watches(
     Ok(())
 }
 
+/// That the host ends the version of its API which the sentinel speaks.
+fn sunset(host: &str, end: Timestamp) -> Notice {
+    Notice {
+        message: format!(
+            "{host} ends version {API_VERSION} of its API, which this sentinel speaks, on {}",
+            end.strftime("%-d %B %Y")
+        ),
+        hint:
+            "Nothing is to be done now: once a newer Standin speaks a newer one, `standin sentinel install` renews it."
+                .to_owned(),
+    }
+}
+
 fn late(
     repository: &RepositoryConfig,
     slug: &Slug,
@@ -316,6 +353,7 @@ impl PlaceReport {
             last_run: None,
             state: None,
             findings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

@@ -279,7 +279,10 @@ async fn open_pull(client: &Client, slug: &Slug) -> Result<Option<String>> {
 async fn switch_off(client: &Client, slug: &Slug) -> Result<()> {
     for look in 1..=LOOKS {
         if let Some(workflow) = read::workflow(client, slug).await? {
-            return if workflow.state.is_active() { client.disable_workflow(slug, &workflow).await } else { Ok(()) };
+            if workflow.state.is_active() {
+                client.disable_workflow(slug, &workflow).await?;
+            }
+            return Ok(());
         }
         if look < LOOKS {
             tokio::time::sleep(Duration::from_millis(500) * look).await;
@@ -388,7 +391,9 @@ fn unfit(name: &str, slug: &Slug, error: Error) -> Error {
         }
         _ => "Make it with an account that sees the master: Contents, to read (classic: the scope `repo`).",
     };
-    let hint = if error.retryable { error.hint.clone() } else { hint.to_owned() };
+    // What the host said of a policy or a block is no matter of how the token was made.
+    let is_told = matches!(error.code, Code::TokenBarred | Code::RepositoryBlocked);
+    let hint = if error.retryable || is_told { error.hint.clone() } else { hint.to_owned() };
     Error { hint, ..error.during(format!("{name} for {slug} does not do; nothing was set")) }
 }
 

@@ -14,7 +14,7 @@ mod render;
 
 pub use check::{LastRun, PlaceReport, SecretFound, SentinelReport};
 pub use install::{Installed, SecretsSet, Tokens, Written};
-pub use render::{FileState, Rendered, compare, render};
+pub use render::{FileState, Rendered, compare, is_overtaken, render};
 
 /// Where the file is in a repository.
 pub const PATH: &str = ".github/workflows/sentinel.yml";

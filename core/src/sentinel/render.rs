@@ -26,6 +26,10 @@ const SCRIPT: [&str; 7] = [
 /// How deep the script stands in the file.
 const INDENT: &str = "          ";
 
+/// By which rules the script judges. Raised where what an older one does can harm; files without a number have the first.
+/// The second: a policy that keeps the token out does not count as a master that is gone.
+const RULES: u32 = 2;
+
 /// Begins the line by which a rendered file is known again.
 const MARK: &str = "# standin-sentinel: ";
 
@@ -110,7 +114,7 @@ pub fn render(config: &Config, repository: &RepositoryConfig) -> Result<Rendered
     let version = env!("CARGO_PKG_VERSION");
     let text = format!(
         "# Rendered by Standin {version} for {master}; `standin sentinel install` writes it anew, and changes made here are lost.\n\
-         {MARK}version={version} template={} content={}\n{body}",
+         {MARK}version={version} template={} rules={RULES} content={}\n{body}",
         &template_hash()[..12],
         hash(&body),
     );
@@ -123,10 +127,10 @@ pub fn compare(found: &str, rendered: &Rendered) -> FileState {
     if found == rendered.text {
         return FileState::Current;
     }
-    let Some((mark, body)) = found.split_once(MARK).and_then(|(_, rest)| rest.split_once('\n')) else {
+    let Some((mark, body)) = marked(&found) else {
         return FileState::Foreign;
     };
-    let field = |name: &str| mark.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    let field = |name: &str| field(mark, name);
     match (field("template"), field("content")) {
         (Some(_), Some(content)) if content != hash(body) => FileState::Edited,
         (Some(template), Some(_)) if template != &template_hash()[..12] => FileState::OtherVersion,
@@ -134,6 +138,24 @@ pub fn compare(found: &str, rendered: &Rendered) -> FileState {
         (Some(_), Some(_)) => FileState::OtherValues,
         _ => FileState::Foreign,
     }
+}
+
+/// Whether a file that was found, changed by hand or not, judges by rules that were given up since.
+pub fn is_overtaken(found: &str) -> bool {
+    marked(found).is_some_and(|(mark, _)| {
+        let rules = field(mark, "rules").and_then(|number| number.trim_end().parse().ok()).unwrap_or(1);
+        rules < RULES
+    })
+}
+
+/// The marked line and what stands below it.
+fn marked(found: &str) -> Option<(&str, &str)> {
+    found.split_once(MARK).and_then(|(_, rest)| rest.split_once('\n'))
+}
+
+/// A value of the marked line.
+fn field<'m>(mark: &'m str, name: &str) -> Option<&'m str> {
+    mark.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Puts each value in the place of its name, in one pass: a value that looks like a name stays as it is.

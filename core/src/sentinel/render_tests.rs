@@ -10,6 +10,9 @@ use standin_state::model::{Aspect, MirrorType};
 
 use super::*;
 
+/// The first rules, as they were rendered; of the script only how it judged.
+const OUTDATED: &str = include_str!("fixtures/outdated.yml");
+
 fn repository() -> RepositoryConfig {
     let mirror = standin_state::config::MirrorConfig {
         id: "mirror-1".parse().expect("an id"),
@@ -103,10 +106,31 @@ fn a_file_says_what_became_of_it() {
     other.sentinel.threshold = 5;
     assert_eq!(compare(&rendered(&other).text, &one), FileState::OtherValues);
     assert_eq!(compare(&one.text.replace("timeout-minutes: 20", "timeout-minutes: 90"), &one), FileState::Edited);
-    assert_eq!(compare(&one.text.replace("version=", "version=9"), &one), FileState::OtherVersion);
+    assert_eq!(compare(&one.text.replace(": version=", ": version=9"), &one), FileState::OtherVersion);
     let template = format!("template={}", &template_hash()[..12]);
     assert_eq!(compare(&one.text.replace(&template, "template=0123456789ab"), &one), FileState::OtherVersion);
     assert_eq!(compare("name: Sentinel\non: push\n", &one), FileState::Foreign);
+}
+
+#[test]
+fn a_script_that_takes_a_policy_for_a_master_that_is_gone_is_found_whatever_became_of_its_file() {
+    let now = rendered(&repository());
+    assert_eq!(compare(OUTDATED, &now), FileState::OtherVersion);
+    let edited = OUTDATED.replace("timeout-minutes: 20", "timeout-minutes: 90");
+    assert_eq!(compare(&edited, &now), FileState::Edited);
+    for outdated in [OUTDATED, &edited, &OUTDATED.replace('\n', "\r\n")] {
+        assert!(is_overtaken(outdated), "{outdated}");
+    }
+    let newer = now.text.replace("rules=2", "rules=3");
+    for other in [now.text.as_str(), &now.text.replace('\n', "\r\n"), &newer, "name: Sentinel\non: push\n"] {
+        assert!(!is_overtaken(other), "{other}");
+    }
+    assert!(is_overtaken(&now.text.replace("rules=2", "rules=1")));
+}
+
+#[test]
+fn the_script_speaks_the_same_version_of_the_api_as_all_else() {
+    assert!(SCRIPT[0].contains(&format!("\napi_version={}\n", crate::github::API_VERSION)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use standin_state::store::{Change, ChangeAction, ChangeOutcome, HeldWorkflow};
 
 use super::{held, is_allowed, is_file, plan, reach};
 use crate::code::MirrorView;
-use crate::github::Workflow;
+use crate::github::{Disabled, Workflow};
 use crate::plan::WorkflowState;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, fence};
@@ -69,8 +69,11 @@ pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
             after: Some(after.to_owned()),
         };
         match outcome {
-            Ok(()) => {
-                let state = if action == ChangeAction::Hold { WorkflowState::Held } else { WorkflowState::Active };
+            // Somebody switched it off since it was listed: nothing was changed by us.
+            Ok(WorkflowState::DisabledByOthers) => {
+                round.states.insert(workflow.path.clone(), WorkflowState::DisabledByOthers);
+            }
+            Ok(state) => {
                 round.states.insert(workflow.path.clone(), state);
                 ctx.changed(change, ChangeOutcome::Done)?;
             }
@@ -84,24 +87,33 @@ pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
     Ok(round)
 }
 
-async fn change_one(ctx: &MirrorContext, workflow: &Workflow, action: ChangeAction) -> Result<()> {
+/// Where the workflow stands after it.
+async fn change_one(ctx: &MirrorContext, workflow: &Workflow, action: ChangeAction) -> Result<WorkflowState> {
     let (slug, client) = reach(ctx)?;
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     if action == ChangeAction::Release {
         client.enable_workflow(slug, workflow).await?;
-        return ctx.store().forget_held_workflow(repository, mirror, &workflow.path);
+        ctx.store().forget_held_workflow(repository, mirror, &workflow.path)?;
+        return Ok(WorkflowState::Active);
     }
+    let was_ours = ctx.store().held_workflows(repository, mirror)?.iter().any(|held| held.path == workflow.path);
     // Before it happens: a file that we switched off and did not record would look as if somebody else had.
     let held = HeldWorkflow { path: workflow.path.clone(), state_before: workflow.state.to_string() };
     ctx.store().set_held_workflow(repository, mirror, &held)?;
-    let outcome = client.disable_workflow(slug, workflow).await;
-    if let Err(error) = &outcome
-        && !error.retryable
-        && error.code != Code::Cancelled
-    {
-        ctx.store().forget_held_workflow(repository, mirror, &workflow.path)?;
+    match client.disable_workflow(slug, workflow).await {
+        // A list may be older than what we did: what is recorded from before stays ours.
+        Ok(Disabled::Already) if !was_ours => {
+            ctx.store().forget_held_workflow(repository, mirror, &workflow.path)?;
+            Ok(WorkflowState::DisabledByOthers)
+        }
+        Ok(Disabled::Now | Disabled::Already) => Ok(WorkflowState::Held),
+        Err(error) => {
+            if !error.retryable && error.code != Code::Cancelled {
+                ctx.store().forget_held_workflow(repository, mirror, &workflow.path)?;
+            }
+            Err(error)
+        }
     }
-    outcome
 }
 
 /// Makes the fence say what is held and what the source's states are; moves it only if that is new.

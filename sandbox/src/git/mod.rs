@@ -18,6 +18,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use crate::access::{self, Caller, Denied, Need, SignInFailure};
+use crate::barred::Barring;
 use crate::faults::PushFailure;
 use crate::server::{Body, full_body};
 use crate::shared::Shared;
@@ -37,6 +38,8 @@ pub(crate) struct GitRequest {
     pub caller: Result<Caller, SignInFailure>,
     /// How the report of a push shall fail.
     pub failure: Option<PushFailure>,
+    /// How the caller's token is kept out.
+    pub barring: Option<Barring>,
 }
 
 /// The two services of smart HTTP.
@@ -108,6 +111,9 @@ fn admit(shared: &Shared, request: GitRequest, body_size: Arc<AtomicU64>) -> Res
             return Err(text(StatusCode::FORBIDDEN, "Your account is suspended. Please check your email.\n"));
         }
     };
+    if let Some(barring) = &request.barring {
+        return Err(text(StatusCode::FORBIDDEN, &barring.lines()));
+    }
     let world = shared.world();
     let found = world.find(owner, name);
     let id = match found {

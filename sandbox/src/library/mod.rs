@@ -440,6 +440,11 @@ impl Sandbox {
         self.shared().set_latency(latency);
     }
 
+    /// Makes answers tell when their version of the API ends, by `Deprecation` and `Sunset`, as GitHub's do since 2026.
+    pub fn announce_sunset(&self, announced: bool) {
+        self.shared().announce_sunset(announced);
+    }
+
     /// Makes requests go wrong from now on.
     pub fn add_fault(&self, fault: Fault) -> FaultId {
         self.shared().faults.add(fault)

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::reply::Refusal;
 use crate::access::{Caller, Need, SignInFailure};
+use crate::barred::Barring;
 
 /// A REST request, read in full.
 pub(crate) struct Call {
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     pub base: String,
     /// What the endpoint asks of its caller, once it is known.
     pub need: Cell<Option<Need>>,
+    /// How the caller's token is kept out.
+    pub barring: Option<Barring>,
 }
 
 impl Call {
@@ -57,6 +60,7 @@ impl Call {
             caller,
             base,
             need: Cell::new(None),
+            barring: None,
         }
     }
 

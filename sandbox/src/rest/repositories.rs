@@ -10,6 +10,7 @@ use super::present::{self, Page};
 use super::reply::{Refusal, Reply};
 use super::rights::{At, read, signed_in, target};
 use crate::access::{self, Need};
+use crate::clock::http_date;
 use crate::options::SandboxError;
 use crate::pushed;
 use crate::shared::Shared;
@@ -20,8 +21,12 @@ const ADMIN: Need = Need::write("administration").by(Role::Admin);
 
 pub(super) fn get(at: At<'_>) -> Answer {
     let (shared, call, ..) = at;
-    let value = read(at, READ, |world, repository| Ok(present::repository(world, call, shared, repository)))?;
-    Ok(Reply::json(&value))
+    let (value, changed) = read(at, READ, |world, repository| {
+        Ok((present::repository(world, call, shared, repository), repository.updated_at))
+    })?;
+    let mut reply = Reply::json(&value);
+    reply.set("last-modified", &http_date(changed));
+    Ok(reply)
 }
 
 pub(super) fn list_own(shared: &Shared, call: &Call) -> Answer {

@@ -21,6 +21,10 @@ const JOB_REQUESTS_PER_HOUR: u64 = 1_000;
 /// API versions that can be asked for; the first is the default.
 const API_VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 
+/// Since when the first of them is deprecated, and when it ends.
+const DEPRECATION: &str = "Tue, 10 Mar 2026 00:00:00 GMT";
+const SUNSET: &str = "Fri, 10 Mar 2028 00:00:00 GMT";
+
 /// Answers a REST or GraphQL request.
 pub(crate) fn answer(shared: &Shared, call: Call) -> Reply {
     let caller = match &call.caller {
@@ -56,6 +60,10 @@ pub(crate) fn answer(shared: &Shared, call: Call) -> Reply {
     let mut reply = with_request_id(reply);
     reply.set_quota(&quota);
     reply.set("x-github-api-version-selected", &version);
+    if version == API_VERSIONS[0] && shared.announces_sunset() {
+        reply.set("deprecation", DEPRECATION);
+        reply.set("sunset", SUNSET);
+    }
     reply.set("x-github-media-type", "github.v3; format=json");
     token_headers(&caller, &call, &mut reply);
     reply
@@ -68,7 +76,7 @@ fn token_headers(caller: &Caller, call: &Call, reply: &mut Reply) {
     match &token.kind {
         TokenKind::Classic { scopes } => {
             reply.set("x-oauth-scopes", &scopes.join(", "));
-            reply.set("x-accepted-oauth-scopes", "repo");
+            reply.set("x-accepted-oauth-scopes", accepted_scopes(call));
         }
         TokenKind::FineGrained { .. } | TokenKind::Job { .. } => {
             if let Some(need) = call.need.get() {
@@ -79,6 +87,17 @@ fn token_headers(caller: &Caller, call: &Call, reply: &mut Reply) {
     if let Some(end) = token.expires_at {
         let text = end.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         reply.set("github-authentication-token-expiration", &text);
+    }
+}
+
+/// The scopes of which the host asks for one, as far as it says so: it was recorded to say nothing of most endpoints.
+fn accepted_scopes(call: &Call) -> &'static str {
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    match (call.method.as_str(), segments.as_slice()) {
+        ("DELETE", ["repos", _, _] | ["repositories", _]) => "delete_repo",
+        (_, ["graphql"] | ["repos", _, _] | ["repositories", _]) | ("POST", ["user", "repos"]) => "repo",
+        (_, ["repos", _, _, "git", "ref" | "refs" | "matching-refs", ..]) => "repo",
+        _ => "",
     }
 }
 
@@ -141,6 +160,9 @@ fn conditional(call: &Call, reply: Reply) -> Reply {
 }
 
 fn dispatch(shared: &Shared, call: &Call) -> Answer {
+    if let Some(barring) = &call.barring {
+        return Err(barring.refusal());
+    }
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     let method = call.method.as_str();
     let method = if method == "HEAD" { "GET" } else { method };

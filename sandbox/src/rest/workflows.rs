@@ -47,6 +47,9 @@ pub(super) fn disable(at: At<'_>, id: &str) -> Answer {
 fn set_state(at: At<'_>, id: &str, state: WorkflowState) -> Answer {
     change(at, WRITE, |repository| {
         let workflow = one_mut(repository, id)?;
+        if state != WorkflowState::Active && workflow.state != WorkflowState::Active {
+            return Err(Refusal::forbidden("Unable to disable a workflow that is not active."));
+        }
         workflow.set_state(state, &at.0.clock);
         Ok(Reply::no_content())
     })

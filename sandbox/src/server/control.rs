@@ -53,6 +53,11 @@ struct Latency {
     milliseconds: u64,
 }
 
+#[derive(Deserialize)]
+struct Sunset {
+    announced: bool,
+}
+
 fn act(shared: &Shared, method: &Method, segments: &[&str], body: &[u8]) -> Result<Option<Value>, serde_json::Error> {
     let done = || Some(json!({}));
     Ok(match (method.as_str(), segments) {
@@ -84,6 +89,11 @@ fn act(shared: &Shared, method: &Method, segments: &[&str], body: &[u8]) -> Resu
         ("PUT", ["_sandbox", "latency"]) => {
             let wanted: Latency = serde_json::from_slice(body)?;
             shared.set_latency(Duration::from_millis(wanted.milliseconds));
+            done()
+        }
+        ("PUT", ["_sandbox", "sunset"]) => {
+            let wanted: Sunset = serde_json::from_slice(body)?;
+            shared.announce_sunset(wanted.announced);
             done()
         }
         ("GET", ["_sandbox", "repositories", owner, name]) => repository(shared, owner, name),

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Body, Cut, full_body};
 use crate::access::{self, Caller, SignInFailure};
+use crate::barred::Barring;
 use crate::clock::http_date;
 use crate::faults::{Effect, Judged, PushFailure};
 use crate::git;
@@ -35,6 +36,8 @@ struct Arrival {
     /// What stands before `path` in links.
     base: String,
     caller: Result<Caller, SignInFailure>,
+    /// How its token is kept out.
+    barring: Option<Barring>,
 }
 
 /// Answers a request, with the world's time in `Date`.
@@ -60,7 +63,7 @@ async fn judge(
     transport: Transport,
     waiting: &mut Waiting,
 ) -> Result<Response<Body>, Cut> {
-    let arrival = arrive(shared, request);
+    let mut arrival = arrive(shared, request);
     let login = arrival.caller.as_ref().ok().and_then(|caller| caller.login.clone());
     let id = shared.traffic.begin(record(shared, &arrival, login.clone(), transport));
     let repository = repository_of(shared, arrival.kind, &arrival.path);
@@ -80,6 +83,14 @@ async fn judge(
         Some(Effect::FailPush(failure)) => {
             shared.traffic.finish(id, |record| record.faulted = true);
             Ok(work_git(shared, arrival, id, Some(failure)).await)
+        }
+        Some(Effect::Barred(how)) => {
+            let is_barred = arrival.caller.as_ref().is_ok_and(|caller| caller.token.is_some());
+            let organization = repository.as_deref().and_then(|slug| slug.split('/').next()).unwrap_or("octo-org");
+            arrival.barring = is_barred.then(|| Barring { how, organization: organization.to_owned() });
+            let response = work(shared, arrival, id, is_barred).await;
+            shared.traffic.finish(id, |record| record.faulted = is_barred);
+            response
         }
         Some(Effect::CutBefore) => {
             shared.traffic.finish(id, |record| record.faulted = true);
@@ -169,7 +180,7 @@ fn arrive(shared: &Shared, request: Request<Incoming>) -> Arrival {
     } else {
         (Kind::Rest, raw.to_owned(), shared.root_url.clone())
     };
-    Arrival { parts, body, kind, path, base, caller }
+    Arrival { parts, body, kind, path, base, caller, barring: None }
 }
 
 fn record(shared: &Shared, arrival: &Arrival, account: Option<String>, transport: Transport) -> RequestRecord {
@@ -200,8 +211,9 @@ async fn work(shared: &Arc<Shared>, arrival: Arrival, id: u64, faulted: bool) ->
 }
 
 async fn work_git(shared: &Arc<Shared>, arrival: Arrival, id: u64, failure: Option<PushFailure>) -> Response<Body> {
-    let Arrival { parts, body, path, caller, .. } = arrival;
-    let (response, body_size) = git::answer(shared, git::GitRequest { parts, body, path, caller, failure }).await;
+    let Arrival { parts, body, path, caller, barring, .. } = arrival;
+    let request = git::GitRequest { parts, body, path, caller, failure, barring };
+    let (response, body_size) = git::answer(shared, request).await;
     shared.traffic.finish(id, |record| {
         record.status = Some(response.status().as_u16());
         record.body_size = body_size;
@@ -216,7 +228,8 @@ async fn work_rest(shared: &Arc<Shared>, arrival: Arrival, id: u64, faulted: boo
         tracing::debug!(%error, "a request's body broke off");
         Cut
     })?;
-    let call = Call::new(&arrival.parts, arrival.path, arrival.base, arrival.caller, body.to_bytes());
+    let mut call = Call::new(&arrival.parts, arrival.path, arrival.base, arrival.caller, body.to_bytes());
+    call.barring = arrival.barring;
     let exchange = shared.options.record_bodies.then(|| Exchange {
         id,
         method: call.method.to_string(),

@@ -171,6 +171,12 @@ async fn another_process_sees_and_sets_with_the_key_only() {
     control(&world, &key, Method::DELETE, "/requests", Value::Null).await;
     assert_eq!(rest.get("/user").await.status, 200);
     assert_eq!(world.sandbox.requests().len(), 1);
+    let barred = json!({"matcher": {"repository": "alice/primary"}, "effect": {"barred": "single_sign_on"}});
+    assert_eq!(control(&world, &key, Method::POST, "/faults", barred).await.0, 200);
+    assert_eq!(rest.get("/repos/alice/primary").await.status, 403);
+    control(&world, &key, Method::DELETE, "/faults", Value::Null).await;
+    control(&world, &key, Method::PUT, "/sunset", json!({"announced": true})).await;
+    assert!(!rest.get("/repos/alice/primary").await.header("sunset").is_empty());
     let bad = control(&world, &key, Method::POST, "/faults", json!({"effect": "explode"})).await;
     assert_eq!(bad.0, 422);
 }

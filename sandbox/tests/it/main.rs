@@ -3,6 +3,7 @@
 mod support;
 
 mod actions;
+mod barred;
 mod executed;
 mod faults;
 mod gh;

@@ -4,6 +4,7 @@ mod crash;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use standin_core::code::{self, MirrorView};
 use standin_core::fence::Document;
@@ -356,6 +357,26 @@ async fn a_workflow_that_cannot_be_held_keeps_actions_off() {
     assert_eq!(sync(&standby).await.report.status, AspectStatus::Ok);
     assert_eq!((runs(&standby), states(&standby)), (0, all_held()));
     is_closed(&standby);
+}
+
+#[tokio::test]
+async fn a_workflow_that_somebody_else_switches_off_meanwhile_is_done_and_stays_theirs() {
+    let standby = started().await;
+    let disabling = FaultMatcher::rest("PUT", "/repos/*/*/actions/workflows/*/disable");
+    let fault = Fault::always(disabling, Effect::Latency(Duration::from_millis(500)));
+    let (fault, sandbox) = (standby.sandbox.add_fault(fault), standby.sandbox.clone());
+    let somebody = tokio::spawn(async move {
+        while sandbox.fault_hits(fault) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sandbox.set_workflow_state(STANDBY.0, STANDBY.1, "cron.yml", There::DisabledManually)
+    });
+    let Synced { report, .. } = sync(&standby).await;
+    assert!(somebody.await.unwrap());
+    assert_eq!((report.status, report.detail.as_deref()), (AspectStatus::Ok, Some("1 active, 1 held, 1 off")));
+    assert_eq!((runs(&standby), states(&standby), actions(&standby)), (0, all_held(), ActionsPermissions::default()));
+    is_closed(&standby);
+    assert_eq!(fence(&standby).unwrap().held.into_keys().collect::<Vec<_>>(), [TEST]);
 }
 
 #[tokio::test]

@@ -159,6 +159,13 @@ impl<'a> Pusher<'a> {
         search: &mut Search,
     ) -> Result<Pushed> {
         let fence = RefName::fence();
+        if let Some(most) = refusal.in_parts_of(group.len()) {
+            // Nobody is to blame: in parts it goes.
+            for part in group.chunks(most).rev() {
+                search.waiting.push_front(part.to_vec());
+            }
+            return Ok(Pushed::Through);
+        }
         self.searches += 1;
         let with_fence = view.fence_supported && !search.doubt.is_refused();
         let is_proven = matches!(search.doubt, Doubt::Proven | Doubt::TriedAlone);
@@ -188,10 +195,6 @@ impl<'a> Pusher<'a> {
                 }
             }
             _ if group.len() > 1 => {
-                if refusal.is_too_much() {
-                    // Nobody is to blame: in parts it goes.
-                    self.searches -= 1;
-                }
                 let likely =
                     if names.is_empty() { refusal.told_of(group.iter().map(|change| &change.name)) } else { names };
                 let (first, second) = in_parts(group, &likely);

@@ -8,7 +8,7 @@ use crate::code::plan::Refs;
 use crate::code::rescue::{self, Endangered};
 use crate::code::{MirrorView, Refusal};
 use crate::fence::{self, Document, Fence, same_master};
-use crate::git::{PushOptions, PushReport, PushResult, Remote, Update};
+use crate::git::{PushOptions, PushReport, PushResult, Remote, Update, new_address};
 use crate::plan::RefChange;
 use crate::run::MirrorContext;
 
@@ -129,6 +129,12 @@ impl Sender<'_> {
         let report = self.remote.push(&view.cache, updates, PushOptions { atomic, dry_run: false }).await?;
         if report.atomic_unsupported {
             return Ok(Sent::NotAtomic);
+        }
+        if let Some(address) = new_address(&report.messages) {
+            self.ctx.notice(
+                format!("The repository of mirror `{}` has moved: its host names {address}", self.ctx.mirror.id),
+                "It still takes pushes under the old name. Set the new address before that ends.",
+            );
         }
         self.take_in(view, updates, fence, changes, report, atomic)
     }

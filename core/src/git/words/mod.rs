@@ -10,4 +10,4 @@ mod said;
 
 pub(crate) use kinds::{Kind, Meaning};
 pub(super) use said::{host_words, words};
-pub(crate) use said::{is_talk, said};
+pub(crate) use said::{is_talk, new_address, said};

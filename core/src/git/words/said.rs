@@ -48,6 +48,22 @@ pub(crate) fn is_talk(line: &str) -> bool {
     is_frame || lower.starts_with("hint:") || has(&lower, CLOSINGS) || has(&lower, REMARKS)
 }
 
+/// The address that a repository has now, where the host tells with a push or a listing that it moved.
+pub(crate) fn new_address(lines: &[String]) -> Option<String> {
+    let start = lines.iter().position(|line| {
+        let line = line.to_lowercase();
+        line.contains("repository moved") || line.contains("was moved to") || line.contains("has moved")
+    })?;
+    let words = lines[start..].iter().flat_map(|line| line.split_whitespace());
+    let address = words.map(|word| word.trim_matches(['\'', '"', '`', '.', ','])).find(|word| is_address(word))?;
+    Some(address.to_owned())
+}
+
+fn is_address(word: &str) -> bool {
+    ["https://", "http://", "ssh://"].iter().any(|scheme| word.starts_with(scheme))
+        || (word.contains('@') && word.contains(':') && !word.starts_with('@'))
+}
+
 /// The lines in which the host says why a call failed, without marks and each once: what it told over the protocol, and over ssh
 /// what stands before git's own complaint. None where only git says something.
 pub(crate) fn host_words(lines: &[String], is_ssh: bool) -> Vec<String> {
@@ -171,6 +187,25 @@ mod tests {
             shown(&["remote: Repository not found.", "fatal: repository 'x' not found"], false),
             ["Repository not found."]
         );
+    }
+
+    #[test]
+    fn the_new_address_of_a_repository_that_moved_is_found() {
+        for (lines, expected) in [
+            (
+                &["remote: This repository moved. Please use the new location:", "remote:   https://host/o/new.git"][..],
+                Some("https://host/o/new.git"),
+            ),
+            (
+                &["Project 'a/b' was moved to 'c/b'.", "git remote set-url origin git@host:c/b.git"],
+                Some("git@host:c/b.git"),
+            ),
+            (&["To create a merge request, visit:", "https://host/x"], None),
+            (&["This repository moved."], None),
+        ] {
+            let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+            assert_eq!(new_address(&lines).as_deref(), expected);
+        }
     }
 
     #[test]

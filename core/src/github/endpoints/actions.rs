@@ -46,6 +46,15 @@ impl fmt::Display for WorkflowStateWord {
     }
 }
 
+/// How a workflow came to be off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disabled {
+    /// By this request.
+    Now,
+    /// It was not active when the request came: by an earlier one, or by somebody else.
+    Already,
+}
+
 /// The settings of Actions of a repository, whole: also fields that Standin does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionsSettings {
@@ -143,17 +152,24 @@ impl Client {
         self.get(&Call::get("get_workflow", &what, repo(slug, &format!("/actions/workflows/{id}")))).await?.json(&what)
     }
 
-    /// Switches a workflow off.
+    /// Switches a workflow off. GitHub refuses that for one that is not active (403, and 422 for those of its own), so after
+    /// a refusal the workflow is looked at: what is off already is done.
     ///
     /// # Errors
     /// The host's refusal; an unknown outcome was read back.
-    pub async fn disable_workflow(&self, slug: &Slug, workflow: &Workflow) -> Result<()> {
+    pub async fn disable_workflow(&self, slug: &Slug, workflow: &Workflow) -> Result<Disabled> {
         let what = format!("switching off {} of {slug}", workflow.path);
         let path = repo(slug, &format!("/actions/workflows/{}/disable", workflow.id));
         let call = Call::write("disable_workflow", what, Method::PUT, path, None);
-        self.write(&call, || Box::pin(async { Ok(!self.workflow(slug, workflow.id).await?.state.is_active()) }))
-            .await?;
-        Ok(())
+        let is_off = async || Ok(!self.workflow(slug, workflow.id).await?.state.is_active());
+        match self.write(&call, || Box::pin(is_off())).await {
+            Ok(_) => Ok(Disabled::Now),
+            Err(error) if matches!(error.code, Code::Forbidden | Code::UnexpectedAnswer) => match is_off().await {
+                Ok(true) => Ok(Disabled::Already),
+                Ok(false) | Err(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Switches a workflow on.

@@ -7,7 +7,7 @@ mod repository;
 mod runs;
 mod values;
 
-pub use actions::{ActionsSettings, Workflow, WorkflowStateWord};
+pub use actions::{ActionsSettings, Disabled, Workflow, WorkflowStateWord};
 pub use contents::{Contents, FileContents};
 pub use pulls::{NewPullRequest, PullRequest, PullRequestSide};
 pub use repository::{Limit, RepositoryInfo, RepositoryRights, TokenFacts, User};

@@ -4,6 +4,7 @@
 standin_token=${STANDIN_TOKEN:-} master_token=${MASTER_TOKEN:-}
 unset STANDIN_TOKEN MASTER_TOKEN
 sentinel=.github/workflows/sentinel.yml
+api_version=2022-11-28
 umask 077
 work=$(mktemp -d "${RUNNER_TEMP:-/tmp}/sentinel.XXXXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -15,7 +16,7 @@ writer="sentinel@$own_slug (run $run)"
 
 # One harmless line of what others wrote.
 plain() {
-  LC_ALL=C tr -c '[:print:]' ' ' <<<"$1" | cut -c 1-200 | sed 's/ *$//'
+  LC_ALL=C tr -c '[:print:]' ' ' <<<"$1" | cut -c 1-400 | sed 's/ *$//'
 }
 
 say() {
@@ -53,7 +54,7 @@ ask() {
   local options=(
     --disable --silent --show-error --globoff --proto '=http,https' --connect-timeout 10 --max-time 30
     --request "$method" --header "@$work/$who.header" --header "Accept: ${accept:-application/vnd.github+json}"
-    --header 'X-GitHub-Api-Version: 2022-11-28' --user-agent standin-sentinel
+    --header "X-GitHub-Api-Version: $api_version" --user-agent standin-sentinel
     --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}'
   )
   # A renamed repository is still there.
@@ -69,11 +70,13 @@ header() {
   sed -n "s/^$1:[[:space:]]*//Ip" "$work/headers" | tr -d '\r' | tail -n 1
 }
 
-# The host's own words for the last answer.
+# The host's own words for the last answer, with the address that it names for single sign-on.
 words() {
   local text
+  [[ $status != 000 ]] || { printf 'no answer'; return; }
   text=$(jq -r '.message // empty' "$work/body" 2>/dev/null) || text=
-  if [[ $status == 000 ]]; then printf 'no answer'; else printf 'HTTP %s %s' "$status" "$(plain "$text")"; fi
+  printf 'HTTP %s %s' "$status" "$(plain "$text")"
+  [[ ! $(header x-github-sso) =~ url=(https?://[^[:space:]]+) ]] || printf '; open %s' "$(plain "${BASH_REMATCH[1]}")"
 }
 
 is_ill() {
@@ -84,7 +87,15 @@ is_limited() {
   [[ $status == 429 ]] && return 0
   [[ $status == 403 ]] || return 1
   [[ $(header x-ratelimit-remaining) == 0 || -n $(header retry-after) ]] && return 0
-  jq -r '.message // empty' "$work/body" 2>/dev/null | grep -qi 'rate limit'
+  jq -r '.message // empty' "$work/body" 2>/dev/null | grep -qi -e 'rate limit' -e 'abuse detection'
+}
+
+# The last answer kept the token out and says nothing about the repository: single sign-on, a list of addresses, a rule for
+# tokens, a lock. Of a repository that it blocked the host says so in `block`.
+is_barred() {
+  [[ $status == 4?? ]] || return 1
+  [[ -z $(header x-github-sso) ]] || return 0
+  [[ $status == 403 ]] && ! jq -e '.block | objects' "$work/body" >/dev/null 2>&1
 }
 
 # in_url TEXT: each part between slashes, as a URL takes it.

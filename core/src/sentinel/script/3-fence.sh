@@ -10,8 +10,10 @@ same() {
 read_fence() {
   local who=$1 slug=$2
   ask "$who" GET "repos/$slug/git/ref/standin/fence"
-  [[ $status != 404 && $status != 409 ]] || return 1
-  [[ $status == 200 ]] || return 2
+  [[ $status == 200 ]] || {
+    [[ $status == 404 || $status == 409 ]] && ! is_barred && return 1
+    return 2
+  }
   seen_commit=$(jq -r '.object.sha' "$work/body")
   ask "$who" GET "repos/$slug/git/commits/$seen_commit"
   [[ $status == 200 ]] || return 2

@@ -13,6 +13,8 @@ not_readable() {
     judged unknown "MASTER_TOKEN is not accepted ($(words)): make a new one and set it with \`standin sentinel install --tokens\`"
   elif is_limited; then
     judged unknown "the host limits MASTER_TOKEN's requests ($(words))"
+  elif is_barred; then
+    judged unknown "$1 could not be read, as the host keeps MASTER_TOKEN out ($(words)): have it let in, or set another with \`standin sentinel install --tokens\`"
   else
     judged unknown "$1 could not be read ($(words)): MASTER_TOKEN needs the permission Contents (read)"
   fi
@@ -24,7 +26,10 @@ look() { # watch|recover
   case $status in
     200) ;;
     000 | 5??) judged down "$MASTER_SLUG: $(words)"; return ;;
-    404 | 403 | 451) look_for_proof; return ;;
+    403 | 404 | 451)
+      if is_barred; then not_readable "$MASTER_SLUG"; else look_for_proof; fi
+      return
+      ;;
     *) not_readable "$MASTER_SLUG"; return ;;
   esac
   local name branch
@@ -71,7 +76,10 @@ look_at_heartbeat() {
   case $status in
     200) ;;
     000 | 5??) judged down "$HEARTBEAT_PATH of $MASTER_SLUG: $(words)"; return ;;
-    404) heartbeat_unreadable "it is not there"; return ;;
+    404)
+      if is_barred; then not_readable "$HEARTBEAT_PATH of $MASTER_SLUG"; else heartbeat_unreadable "it is not there"; fi
+      return
+      ;;
     *) not_readable "$HEARTBEAT_PATH of $MASTER_SLUG"; return ;;
   esac
   if ! jq -e . "$work/body" >/dev/null 2>&1; then
@@ -114,10 +122,14 @@ heartbeat_unreadable() {
   judged unknown "$why"
 }
 
-# A master that handed over stops beating too: its own fence tells.
+# A master that handed over stops beating too: its own fence tells, unless the token is kept out of it.
 stale() {
-  if read_fence master "$MASTER_PATH" "$work/elsewhere.json" && is_elsewhere; then
+  local result=0
+  read_fence master "$MASTER_PATH" "$work/elsewhere.json" || result=$?
+  if ((result == 0)) && is_elsewhere; then
     judged unknown "$MASTER_SLUG is no longer the master: $(plain "$(jq -r '.master' "$work/elsewhere.json")") is (epoch $(jq -r '.epoch' "$work/elsewhere.json")). Run \`standin sync\` from there."
+  elif ((result == 2)) && [[ $status == 401 || $status == 403 || $status == 429 || -n $(header x-github-sso) ]]; then
+    not_readable "the fence of $MASTER_SLUG"
   else
     judged down "$1"
     cause=heartbeat

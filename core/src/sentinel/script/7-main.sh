@@ -24,12 +24,14 @@ main() {
   [[ -n $now ]] || fail "The host did not say what time it is."
   now=$(date --utc --date "$now" +%s) || fail "The host did not say what time it is."
   now_iso=$(iso "$now")
-  local expiry
+  local expiry sunset
   expiry=$(header github-authentication-token-expiration)
+  sunset=$(header sunset)
   load_fence
   load_memory
   printf 'github-authentication-token-expiration: %s\n' "$expiry" >"$work/headers"
   note_expiry standin
+  note_sunset "$sunset"
 
   if same "$(of_fence .master)" "$own_slug"; then
     as_master
