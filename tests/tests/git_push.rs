@@ -295,7 +295,8 @@ async fn a_fetch_brings_prunes_and_replaces(over: Over) {
 async fn a_probe_tells_what_the_remote_can_do_and_changes_nothing(over: Over) {
     let bench = Bench::new(over, helper()).await;
     let found = bench.remote().probe_push(&bench.cache).await.unwrap();
-    assert!(found.atomic && found.agent.as_deref().is_some_and(|agent| agent.starts_with("git/")), "{found:?}");
+    let by = if over == Over::Http { "github/" } else { "git/" };
+    assert!(found.atomic && found.agent.as_deref().is_some_and(|agent| agent.starts_with(by)), "{found:?}");
     let repository = git2::Repository::open_bare(&bench.there).unwrap();
     repository.config().unwrap().set_bool("receive.advertiseAtomic", false).unwrap();
     assert!(!bench.remote().probe_push(&bench.cache).await.unwrap().atomic);

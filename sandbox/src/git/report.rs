@@ -64,11 +64,14 @@ fn rewrite(answer: &[u8], wording: &Wording) -> Option<Vec<u8>> {
     report.is_empty().then_some(written)
 }
 
-/// The ref that git's remark says was not locked, and why.
+/// What git says of a ref that does not stand where it must, or has no room for its name. Other locks are git's own matter.
+const LOST: [&str; 4] = ["but expected", "reference already exists", "unable to resolve reference", "cannot create"];
+
+/// The ref that git's remark says was not moved, and why.
 fn lost_race(remark: &[u8]) -> Option<(String, String)> {
-    let why = std::str::from_utf8(remark).ok()?.trim().strip_prefix("error: ")?;
-    let (name, _) = why.strip_prefix("cannot lock ref '")?.split_once("': ")?;
-    Some((name.to_owned(), why.to_owned()))
+    let why = std::str::from_utf8(remark).ok()?.lines().next()?.strip_prefix("error: ")?;
+    let (name, reason) = why.strip_prefix("cannot lock ref '")?.split_once("': ")?;
+    LOST.iter().any(|words| reason.contains(words)).then(|| (name.to_owned(), why.to_owned()))
 }
 
 fn change_report(report: &[u8], wording: &Wording, lost: &BTreeMap<String, String>) -> Option<Vec<u8>> {
@@ -168,6 +171,13 @@ mod tests {
         let expected = ["unpack ok".to_owned(), format!("ng refs/heads/a {why}"), format!("ng refs/heads/b {failed}")];
         let [git, expected] = [&git, &expected].map(|lines| lines.each_ref().map(String::as_str));
         assert_eq!(in_the_hosts_words(&answer(&[&remark], &git), &Wording::default()), answer(&[], &expected));
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_had_stays_in_git_s_words() {
+        let remark = "error: cannot lock ref 'refs/heads/a': Unable to create '/a.lock': File exists.\n\nAnother git\n";
+        let git = answer(&[remark], &["unpack ok", "ng refs/heads/a failed to update ref"]);
+        assert_eq!(in_the_hosts_words(&git, &Wording::default()), git);
     }
 
     #[test]

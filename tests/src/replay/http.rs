@@ -1,6 +1,5 @@
 //! The way over smart HTTP.
 
-use std::convert::Infallible;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -46,12 +45,6 @@ impl std::fmt::Display for Cut {
 }
 
 impl std::error::Error for Cut {}
-
-impl From<Infallible> for Cut {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
     let endpoint = request.uri().path().strip_prefix("/owner/mirror.git/").unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Git hosts of many kinds, played on loopback: each pushes' rules, words and half-truths, before a real bare repository.
+//! Git hosts of many kinds, played on loopback before a real bare repository: their rules, their words, their half-truths.
 //!
 //! A [`Host`] is a table: whether it moves refs all or none, what it says of refs that another one sinks, which refs it
 //! refuses and how, and what goes wrong for how long. [`presets`] has the hosts that are known by name, and their words.

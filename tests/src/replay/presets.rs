@@ -12,8 +12,6 @@ pub struct Preset {
     sunk: &'static str,
     race: RaceWords,
     agent: &'static str,
-    /// Whether it takes pushes over ssh.
-    pub has_ssh: bool,
 }
 
 /// What git says of refs that another one sinks in an atomic push.
@@ -23,8 +21,8 @@ pub const SUNK_BY_GITHUB: &str = "atomic transaction failed";
 /// What JGit says of them.
 pub const SUNK_BY_JGIT: &str = "transaction aborted";
 
-const fn behind_a_hook(name: &'static str, has_ssh: bool) -> Preset {
-    Preset { name, family: Family::PreReceive, sunk: SUNK_BY_GIT, race: RaceWords::Git, agent: "git/2.47.3", has_ssh }
+const fn behind_a_hook(name: &'static str) -> Preset {
+    Preset { name, family: Family::PreReceive, sunk: SUNK_BY_GIT, race: RaceWords::Git, agent: "git/2.47.3" }
 }
 
 /// All of them.
@@ -35,24 +33,22 @@ pub const PRESETS: [Preset; 14] = [
         sunk: SUNK_BY_GITHUB,
         race: RaceWords::InLine,
         agent: "github/spokes-receive-pack-b8fc7a1a1b2e",
-        has_ssh: true,
     },
-    behind_a_hook("gitlab", true),
-    behind_a_hook("gitea", true),
-    behind_a_hook("forgejo", true),
-    behind_a_hook("gogs", true),
-    behind_a_hook("onedev", true),
-    behind_a_hook("bitbucket-cloud", true),
-    behind_a_hook("bitbucket-server", true),
-    behind_a_hook("codeup", true),
-    behind_a_hook("gitee", true),
+    behind_a_hook("gitlab"),
+    behind_a_hook("gitea"),
+    behind_a_hook("forgejo"),
+    behind_a_hook("gogs"),
+    behind_a_hook("onedev"),
+    behind_a_hook("bitbucket-cloud"),
+    behind_a_hook("bitbucket-server"),
+    behind_a_hook("codeup"),
+    behind_a_hook("gitee"),
     Preset {
         name: "gerrit",
         family: Family::Atomic,
         sunk: SUNK_BY_JGIT,
         race: RaceWords::Own("invalid old id sent"),
         agent: "JGit/6.6.1",
-        has_ssh: true,
     },
     Preset {
         name: "azure",
@@ -63,7 +59,6 @@ pub const PRESETS: [Preset; 14] = [
              Please try again.",
         ),
         agent: "azure-repos/1",
-        has_ssh: true,
     },
     Preset {
         name: "codecommit",
@@ -71,7 +66,6 @@ pub const PRESETS: [Preset; 14] = [
         sunk: SUNK_BY_GIT,
         race: RaceWords::Git,
         agent: "codecommit/1",
-        has_ssh: true,
     },
     Preset {
         name: "gitolite",
@@ -79,7 +73,6 @@ pub const PRESETS: [Preset; 14] = [
         sunk: SUNK_BY_GIT,
         race: RaceWords::Git,
         agent: "git/2.47.3",
-        has_ssh: true,
     },
 ];
 

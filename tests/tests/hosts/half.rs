@@ -91,3 +91,22 @@ async fn what_arrived_is_never_called_not_pushed() {
     scene.pair.assert_in_step();
     assert_eq!(scene.sync().await.pushes.len(), 0, "there is nothing left to do");
 }
+
+#[tokio::test]
+async fn what_a_race_kept_from_arriving_is_not_in_the_fence_either() {
+    let mut scene = Scene::over_http(host());
+    for branch in ["main", "busy"] {
+        scene.pair.source.commit_on(branch, "first");
+    }
+    scene.sync().await.result.unwrap();
+    for branch in ["main", "busy"] {
+        scene.pair.source.commit_on(branch, "second");
+    }
+    let theirs = scene.pair.mirror.commit("theirs", scene.pair.mirror.tip("refs/heads/busy").as_ref());
+    let to = git2::Oid::from_str(theirs.as_str()).ok();
+    scene.replay.host().races.push(("refs/heads/busy".to_owned(), to));
+    // The fence is looked at after it.
+    assert_eq!(scene.sync().await.status(), Some(AspectStatus::Blocked));
+    assert_eq!(scene.pair.mirror.tip("refs/heads/busy"), Some(theirs));
+    assert_eq!(scene.pair.mirror.tip("refs/heads/main"), scene.pair.source.tip("refs/heads/main"));
+}

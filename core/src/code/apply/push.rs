@@ -127,7 +127,16 @@ impl<'a> Pusher<'a> {
                         return Ok(Pushed::Moved);
                     }
                 }
-                Sent::Moved => return Ok(Pushed::Moved),
+                Sent::Moved => {
+                    // Where the fence was taken all the same, it says of the others what is not so.
+                    let moved = view.fence.as_ref().map(|fence| &fence.oid) != before.as_ref().map(|fence| &fence.oid);
+                    let mut rest = group;
+                    rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+                    if moved && !rest.is_empty() {
+                        self.take_back(view, before.as_ref(), &rest).await?;
+                    }
+                    return Ok(Pushed::Moved);
+                }
                 Sent::NotAtomic => {
                     learned::remember(self.sender.ctx, NOT_ATOMIC)?;
                     view.atomic = false;
@@ -283,9 +292,9 @@ impl<'a> Pusher<'a> {
         search: &mut Search,
     ) -> Result<Pushed> {
         let ctx = self.sender.ctx;
-        let (fence, source) = (RefName::fence(), self.sender.source);
-        let (mut rest, refs) = (group, view.refs.clone());
-        rest.retain(|change| refs.get(&change.name) != change.new.as_ref());
+        let fence = RefName::fence();
+        let mut rest = group;
+        rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
         let fence_refused = refusal.names().any(|name| *name == fence);
         if fence_refused && rest.is_empty() {
             // All but the fence was taken.
@@ -295,16 +304,8 @@ impl<'a> Pusher<'a> {
             }
             return self.settle_doubt(view, search).await;
         }
-        if !fence_refused {
-            let before = before.map(|fence| &fence.document);
-            let corrected = fence::amend(ctx, view, |document| {
-                document.take_back(before, &refs, rest.iter().map(|change| &change.name));
-                document.settle(&refs, source);
-            });
-            match corrected.await {
-                Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
-                corrected => corrected?,
-            }
+        if !fence_refused && self.take_back(view, before, &rest).await? == Pushed::Moved {
+            return Ok(Pushed::Moved);
         }
         if view.keeps_word {
             let blamed = refusal.names().filter(|name| **name != fence);
@@ -319,6 +320,19 @@ impl<'a> Pusher<'a> {
             search.waiting.push_front(rest);
         }
         Ok(Pushed::Through)
+    }
+
+    /// Moves the fence once more, without what it says of changes that did not arrive.
+    async fn take_back(&self, view: &mut MirrorView, before: Option<&Fence>, left: &[RefChange]) -> Result<Pushed> {
+        let (refs, source, before) = (view.refs.clone(), self.sender.source, before.map(|fence| &fence.document));
+        let corrected = fence::amend(self.sender.ctx, view, |document| {
+            document.take_back(before, &refs, left.iter().map(|change| &change.name));
+            document.settle(&refs, source);
+        });
+        match corrected.await {
+            Err(error) if error.code == Code::Raced => Ok(Pushed::Moved),
+            corrected => corrected.map(|()| Pushed::Through),
+        }
     }
 
     /// Records the refused changes of a group and returns the others.
