@@ -18,9 +18,7 @@ fn name(text: &str) -> RefName {
     text.parse().unwrap()
 }
 
-fn heads() -> Vec<String> {
-    vec!["+refs/heads/*:refs/heads/*".to_owned()]
-}
+const HEADS: &[&str] = &["refs/heads/"];
 
 #[tokio::test]
 async fn what_a_killed_git_left_is_swept_away_at_the_next_start() {
@@ -83,19 +81,21 @@ async fn a_fetch_holds_the_cache_as_long_as_git_lives() {
     let bench = Bench::new(Over::Ssh, helper()).await;
     let path = bench.cache.path().to_owned();
     let there = git2::Repository::open_bare(&bench.there).unwrap();
-    set_ref(&there, "refs/heads/main", &commit(&there, "tip", None));
+    let tip = commit(&there, "tip", None);
+    set_ref(&there, "refs/heads/main", &tip);
     // The server sleeps first: git waits for it.
     let authorized = bench.folder.path().join("sshd/authorized_keys");
     let key = fs::read_to_string(&authorized).unwrap();
     fs::write(&authorized, format!("command=\"sleep 2; exec sh -c \\\"$SSH_ORIGINAL_COMMAND\\\"\" {key}")).unwrap();
+    let wanted = [(name("refs/heads/main"), tip)].into();
     let (remote, cache) = (bench.remote(), bench.cache.clone());
-    let fetching = tokio::spawn(async move { remote.fetch(&cache, &heads(), true).await });
+    let fetching = tokio::spawn(async move { remote.fetch_all(&cache, &wanted, HEADS).await });
     tokio::time::sleep(std::time::Duration::from_millis(1_000)).await;
     let lock = fs::File::open(path.with_file_name("cache.lock")).unwrap();
     assert!(lock.try_lock().is_err(), "the fetch holds the lock");
     // The git process itself has it open, so that it stays locked when Standin dies first.
     let holders = fs::read_dir("/proc").unwrap().flatten().filter(|process| {
-        fs::read_link(process.path().join("fd/0")).is_ok_and(|file| file == path.with_file_name("cache.lock"))
+        fs::read_link(process.path().join("fd/1")).is_ok_and(|file| file == path.with_file_name("cache.lock"))
     });
     assert!(holders.count() >= 1);
     fetching.await.unwrap().unwrap();
@@ -122,12 +122,12 @@ async fn a_broken_cache_without_rescues_is_remade() {
     let bench = Bench::new(Over::Path, helper()).await;
     let there = git2::Repository::open_bare(&bench.there).unwrap();
     set_ref(&there, "refs/heads/main", &commit(&there, "tip", None));
-    bench.remote().fetch(&bench.cache, &heads(), true).await.unwrap();
+    bench.fetch_all(HEADS).await.unwrap();
     let path = bench.cache.path().to_owned();
     fs::write(path.join("HEAD"), "garbage").unwrap();
     let cache = Cache::open(&path).unwrap();
     assert!(cache.refs("refs/").unwrap().is_empty());
-    bench.remote().fetch(&cache, &heads(), true).await.unwrap();
+    bench.fetch_all(HEADS).await.unwrap();
     assert_eq!(cache.refs("refs/").unwrap().len(), 1);
     bench.stop().await;
 }
@@ -138,14 +138,14 @@ async fn lost_objects_are_noticed_by_a_fetch_which_remakes_the_cache() {
     let there = git2::Repository::open_bare(&bench.there).unwrap();
     let first = commit(&there, "first", None);
     set_ref(&there, "refs/heads/main", &first);
-    bench.remote().fetch(&bench.cache, &heads(), true).await.unwrap();
+    bench.fetch_all(HEADS).await.unwrap();
     let packs = bench.cache.path().join("objects/pack");
     for entry in fs::read_dir(&packs).unwrap().flatten() {
         fs::remove_file(entry.path()).unwrap();
     }
     let second = commit(&there, "second", Some(&first));
     set_ref(&there, "refs/heads/main", &second);
-    bench.remote().fetch(&bench.cache, &heads(), true).await.unwrap();
+    bench.fetch_all(HEADS).await.unwrap();
     assert_eq!(bench.cache.ref_tip(&name("refs/heads/main")).unwrap(), Some(second.clone()));
     assert!(bench.cache.is_ancestor(&first, &second).unwrap());
     bench.stop().await;

@@ -175,7 +175,7 @@ async fn two_thousand_refs_travel_in_one_push_and_back(over: Over) {
     assert_eq!(report.results.len(), 2_000);
     let listing = bench.remote().list(&["refs/heads/"]).await.unwrap();
     assert_eq!(listing.refs.len(), 2_000);
-    bench.remote().fetch(&bench.cache, &["+refs/heads/*:refs/heads/*".to_owned()], true).await.unwrap();
+    bench.fetch_all(&["refs/heads/"]).await.unwrap();
     assert_eq!(bench.cache.refs("refs/heads/").unwrap(), listing.refs);
     bench.stop().await;
 }
@@ -231,7 +231,7 @@ async fn unusual_names_travel_unchanged(over: Over) {
     assert_eq!(without_main(listing.refs.keys().map(ToString::to_string).collect()), names);
     assert!(listing.unusable.is_empty());
     let refspecs: Vec<String> = names.iter().map(|name| format!("+{name}:{name}")).collect();
-    bench.remote().fetch(&bench.cache, &refspecs, false).await.unwrap();
+    bench.remote().fetch(&bench.cache, &refspecs).await.unwrap();
     assert_eq!(
         bench.cache.refs("refs/heads/").unwrap().len() + bench.cache.refs("refs/tags/").unwrap().len(),
         names.len()
@@ -271,11 +271,11 @@ async fn a_fetch_brings_prunes_and_replaces(over: Over) {
     let repository = git2::Repository::open_bare(&bench.there).unwrap();
     let first = standin_tests::git::commit(&repository, "first", None);
     let other = standin_tests::git::commit(&repository, "other", None);
-    let refspecs = ["+refs/heads/*:refs/heads/*".to_owned(), "+refs/tags/*:refs/tags/*".to_owned()];
+    let within = ["refs/heads/", "refs/tags/"];
     for name in ["refs/heads/main", "refs/heads/gone", "refs/heads/dir", "refs/tags/v1", "refs/pull/1/head"] {
         set_ref(&repository, name, &first);
     }
-    bench.remote().fetch(&bench.cache, &refspecs, true).await.unwrap();
+    bench.fetch_all(&within).await.unwrap();
     let names = |bench: &Bench| bench.cache.refs("refs/").unwrap().into_keys().map(String::from).collect::<Vec<_>>();
     assert_eq!(names(&bench), ["refs/heads/dir", "refs/heads/gone", "refs/heads/main", "refs/tags/v1"]);
     bench.cache.set_ref(&"refs/standin/rescue/one".parse().unwrap(), &first).unwrap();
@@ -286,7 +286,7 @@ async fn a_fetch_brings_prunes_and_replaces(over: Over) {
     for name in ["refs/heads/dir/inside", "refs/heads/main", "refs/tags/v1"] {
         set_ref(&repository, name, &other);
     }
-    bench.remote().fetch(&bench.cache, &refspecs, true).await.unwrap();
+    bench.fetch_all(&within).await.unwrap();
     assert_eq!(names(&bench), ["refs/heads/dir/inside", "refs/heads/main", "refs/standin/rescue/one", "refs/tags/v1"]);
     assert_eq!(bench.cache.ref_tip(&"refs/heads/main".parse().unwrap()).unwrap(), Some(other));
     bench.stop().await;
@@ -321,7 +321,7 @@ async fn calls_and_bytes_are_counted(over: Over) {
     let repository = git2::Repository::open_bare(&bench.there).unwrap();
     let back = standin_tests::git::commit(&repository, &noise.chars().rev().collect::<String>(), None);
     set_ref(&repository, "refs/heads/other", &back);
-    bench.remote().fetch(&bench.cache, &["+refs/heads/other:refs/heads/other".to_owned()], true).await.unwrap();
+    bench.remote().fetch(&bench.cache, &["+refs/heads/other:refs/heads/other".to_owned()]).await.unwrap();
     let totals = bench.options.totals.snapshot();
     assert_eq!(totals.git_calls, 2);
     let size = noise.len() as u64;

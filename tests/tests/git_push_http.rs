@@ -201,6 +201,7 @@ async fn an_unknown_outcome_is_read_back_and_never_tried_again_by_git() {
     let first = bench.commit("first", None);
     let updates = [update(FENCE, None, Some(&first))];
     bench.options.silent_limit = Duration::from_secs(2);
+    bench.options.work_limit = Duration::from_secs(2);
     for (effect, code, arrives) in [
         (Effect::CutBefore, Code::Network, false),
         (Effect::CutAfter, Code::Network, true),

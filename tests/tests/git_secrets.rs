@@ -44,7 +44,7 @@ async fn a_token_reaches_the_host_and_stands_nowhere_on_the_way() {
     let token = bench.options.credential.clone().unwrap().expose_secret().to_owned();
     let first = bench.commit("first", None);
     assert!(bench.push(&[update("refs/heads/main", None, Some(&first))]).await.is_done());
-    bench.remote().fetch(&bench.cache, &["+refs/heads/*:refs/heads/*".to_owned()], true).await.unwrap();
+    bench.fetch_all(&["refs/heads/"]).await.unwrap();
     bench.remote().list(&["refs/"]).await.unwrap();
     bench.remote().probe_push(&bench.cache).await.unwrap();
     // The recorder works: it saw git, what git starts, and the helper with its quoted path.

@@ -44,6 +44,7 @@ async fn a_push_whose_answer_never_comes_is_read_back() {
     let first = bench.commit("first", None);
     let updates = [update("refs/heads/main", None, Some(&first))];
     bench.options.silent_limit = Duration::from_secs(3);
+    bench.options.work_limit = Duration::from_secs(3);
     let at_the_push = || FaultMatcher::git("/backup/there.git/git-receive-pack");
     for effect in [Effect::CutAfter, Effect::HangAfter] {
         let fault = sandbox.add_fault(Fault::always(at_the_push(), effect));
@@ -188,7 +189,7 @@ async fn wrong_and_missing_tokens_are_told_apart() {
 async fn a_token_that_could_not_be_told_to_git_is_not_blamed_on_the_token() {
     let bench = Bench::new(Over::Http, Path::new("/nonexistent/standin")).await;
     let everything = ["+refs/heads/*:refs/heads/*".to_owned()];
-    let error = bench.remote().fetch(&bench.cache, &everything, false).await.unwrap_err();
+    let error = bench.remote().fetch(&bench.cache, &everything).await.unwrap_err();
     assert_eq!((error.code, error.retryable), (Code::GitFailed, true), "{error:?}");
     assert!(error.message.contains("was given no answer"), "{error:?}");
     bench.stop().await;
@@ -215,7 +216,7 @@ async fn one_proactive_request_less_than_asking_twice() {
     let bench = Bench::new(Over::Http, helper()).await;
     let sandbox = bench.sandbox.clone().unwrap();
     sandbox.clear_requests();
-    bench.remote().fetch(&bench.cache, &["+refs/heads/*:refs/heads/*".to_owned()], false).await.unwrap();
+    bench.remote().fetch(&bench.cache, &["+refs/heads/*:refs/heads/*".to_owned()]).await.unwrap();
     let statuses: Vec<_> = sandbox.requests().into_iter().map(|request| request.status).collect();
     let asked_twice = statuses.contains(&Some(401));
     assert_eq!(asked_twice, bench.git.version() < standin_core::git::Version(2, 46), "{statuses:?}");
@@ -350,8 +351,9 @@ async fn a_shallow_source_is_told() {
     let second = commit(&there, "second", Some(&first));
     set_ref(&there, "refs/heads/main", &second);
     fs::write(bench.there.join("shallow"), format!("{second}\n")).unwrap();
-    let error = bench.remote().fetch(&bench.cache, &["+refs/heads/*:refs/heads/*".to_owned()], true).await.unwrap_err();
+    let error = bench.fetch_all(&["refs/heads/"]).await.unwrap_err();
     assert!(error.hint.contains("--unshallow"), "{error:?}");
+    assert!(bench.cache.refs("refs/").unwrap().is_empty());
     let Capabilities { atomic, agent } = bench.remote().probe_push(&bench.cache).await.unwrap();
     assert!(atomic && agent.is_some_and(|agent| agent.starts_with("git/")));
     bench.stop().await;

@@ -26,6 +26,7 @@ Usage: cargo xtask COMMAND
   test [--only STEPS] [-- …]    every check and test; STEPS: format, ui, clippy, rust (comma-separated);
                                 what follows `--` goes to cargo-nextest
   bench sync [OPTIONS]          Standin beside the shell script that one would write instead
+  bench refs [--tags N,N]       Very many refs to a mirror in a folder, beside git's own push
                                   --mirrors 1,10,50   how many mirrors
                                   --repeat N          measure N times, keep the medians
                                   --json              one line of JSON instead of the table

@@ -4,7 +4,7 @@
 //! store; each is on disk before the next step is made. Its id follows from what it saves, so that saving the same tip
 //! twice gives one rescue.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -73,10 +73,10 @@ pub(super) async fn save_turned(
 ) -> Result<()> {
     let _held = cache.hold(&source.cancel).await?;
     let created_iso = source.outside.clock.now();
-    let mut rescues = Vec::new();
+    let (mut rescues, mut refs) = (Vec::new(), BTreeMap::new());
     for (name, oid) in tips {
         let id = rescue_id(&source.repository.id, place, name, oid);
-        cache.set_ref(&kept_at(&id)?, oid)?;
+        refs.insert(kept_at(&id)?, Some(oid.clone()));
         rescues.push(Rescue {
             id,
             repository: source.repository.id.clone(),
@@ -88,6 +88,7 @@ pub(super) async fn save_turned(
             run: None,
         });
     }
+    Box::pin(cache.set_refs(&source.git, &refs, &source.cancel)).await?;
     source.store.add_rescues(&rescues)
 }
 
@@ -96,30 +97,20 @@ pub(super) async fn save_turned(
 /// # Errors
 /// [`Code::Raced`] when one of them is no longer the tip on the mirror; what git and the store report.
 pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, tips: &[Endangered<'_>]) -> Result<()> {
-    let mut missing = Vec::new();
-    for tip in tips {
-        if !cache.oid_exists(tip.oid)? {
-            missing.push((tip, kept_at(&tip.id(ctx))?));
-        }
+    let lacking = cache.lacks(tips.iter().map(|tip| tip.oid))?;
+    let mut missing = BTreeMap::new();
+    for tip in tips.iter().filter(|tip| lacking.contains(tip.oid)) {
+        missing.insert(kept_at(&tip.id(ctx))?, tip.oid.clone());
     }
-    if !missing.is_empty() {
-        let refspecs: Vec<String> = missing.iter().map(|(tip, kept_at)| format!("+{}:{kept_at}", tip.name)).collect();
-        let outcome = remote.fetch(cache, &refspecs, false).await;
-        if let Err(error) = outcome {
-            // A ref that is gone makes git fail as a whole.
-            let listed = super::look::list(ctx).await?.refs;
-            return Err(match missing.iter().find(|(tip, _)| listed.get(tip.name) != Some(tip.oid)) {
-                Some((tip, _)) => moved(ctx, tip.name),
-                None => error.during("Saving tips before they are moved"),
-            });
-        }
-        let fetched = cache.refs(FOLDER)?;
-        for (tip, kept_at) in missing {
-            if fetched.get(&kept_at) != Some(tip.oid) {
-                cache.delete_ref(&kept_at)?;
-                return Err(moved(ctx, tip.name));
-            }
-        }
+    if !missing.is_empty()
+        && let Err(error) = Box::pin(remote.fetch_all(cache, &missing, &[])).await
+    {
+        // A tip that is gone makes git fail as a whole.
+        let listed = super::look::list(ctx).await?.refs;
+        return Err(match tips.iter().find(|tip| listed.get(tip.name) != Some(tip.oid)) {
+            Some(tip) => moved(ctx, tip.name),
+            None => error.during("Saving tips before they are moved"),
+        });
     }
     if tips.is_empty() {
         return Ok(());
@@ -127,12 +118,14 @@ pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, ti
     // From here to the row, nobody may take an older rescue of the same tip for expired.
     let _held = cache.hold(&ctx.cancel).await?;
     let kept = cache.refs(FOLDER)?;
+    let mut new = BTreeMap::new();
     for tip in tips {
         let kept_at = kept_at(&tip.id(ctx))?;
         if kept.get(&kept_at) != Some(tip.oid) {
-            cache.set_ref(&kept_at, tip.oid)?;
+            new.insert(kept_at, Some(tip.oid.clone()));
         }
     }
+    Box::pin(cache.set_refs(&ctx.source.git, &new, &ctx.cancel)).await?;
     let created_iso = ctx.outside().clock.now();
     let rescues: Vec<Rescue> = tips
         .iter()

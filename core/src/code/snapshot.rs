@@ -1,6 +1,6 @@
 //! The source at one moment, fetched into the cache: every mirror of one sync gets the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use standin_state::config::{RepositoryConfig, Source};
@@ -103,33 +103,23 @@ async fn info(source: &SourceContext) -> Result<Option<(String, bool)>> {
 
 async fn fetch(source: &SourceContext, remote: &Remote, cache: &Cache, listing: &Listing) -> Result<Refs> {
     let travelling = travelling_prefixes(&source.repository);
-    let (fence, here) = (RefName::fence(), SOURCE_FENCE);
-    let known = refs_under(cache, &travelling)?;
+    let kept_fence: RefName =
+        SOURCE_FENCE.parse().map_err(|error| Error::new(Code::Internal, format!("{error}"), ""))?;
+    let known = cache.refs_below(&travelling)?;
     let mut listed = listing.refs.clone();
-    let listed_fence = listed.remove(&fence);
-    let known_fence = cache.refs(here)?.into_values().next();
+    let listed_fence = listed.remove(&RefName::fence());
+    let known_fence = cache.ref_tip(&kept_fence)?;
     keep_turned(source, cache, &known, &listed).await?;
     if known == listed && (listed_fence.is_none() || listed_fence == known_fence) {
         return Ok(known);
     }
-    let mut refspecs: Vec<String> = travelling.iter().map(|prefix| format!("+{prefix}*:{prefix}*")).collect();
-    if listed_fence.is_some() {
-        refspecs.push(format!("+{fence}:{here}"));
-    }
-    remote
-        .fetch(cache, &refspecs, true)
+    let mut wanted = listed;
+    wanted.extend(listed_fence.map(|oid| (kept_fence, oid)));
+    Box::pin(remote.fetch_all(cache, &wanted, &travelling))
         .await
         .map_err(|error| error.during(format!("Fetching the source `{}`", source.repository.source.display())))?;
-    let fetched = refs_under(cache, &travelling)?;
-    // What is not here would look deleted, and be deleted from the mirrors.
-    if let Some(name) = listed.keys().find(|name| !fetched.contains_key(name)) {
-        return Err(Error::passing(
-            Code::Raced,
-            format!("`{name}` was listed at the source `{}` and did not come", source.repository.source.display()),
-            "It was probably deleted there at this moment: sync again.",
-        ));
-    }
-    Ok(fetched)
+    wanted.retain(|name, _| travelling.iter().any(|prefix| name.as_str().starts_with(prefix)));
+    Ok(wanted)
 }
 
 /// The fact that names the place that the refs in the cache are of.
@@ -165,14 +155,6 @@ fn source_document(source: &SourceContext, cache: &Cache, oid: &Oid) -> Result<f
         };
         Error { hint, ..error.during("The fence of the source is not one") }
     })
-}
-
-fn refs_under(cache: &Cache, prefixes: &[&str]) -> Result<Refs> {
-    let mut refs = BTreeMap::new();
-    for prefix in prefixes {
-        refs.extend(cache.refs(prefix)?);
-    }
-    Ok(refs)
 }
 
 fn notices(listing: &Listing, default_branch: &DefaultBranch, refs: &Refs) -> Vec<Notice> {

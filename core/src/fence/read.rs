@@ -149,7 +149,7 @@ fn cache_name(mirror: &MirrorId, what: &str) -> Result<RefName> {
 pub(super) async fn fetch(ctx: &MirrorContext, remote: &Remote, cache: &Cache, listed: &Oid) -> Result<()> {
     let name = RefName::fence();
     let here = cache_name(&ctx.mirror.id, "seen")?;
-    remote.fetch(cache, &[format!("+{name}:{here}")], false).await?;
+    remote.fetch(cache, &[format!("+{name}:{here}")]).await?;
     if cache.ref_tip(&here)?.as_ref() == Some(listed) {
         return Ok(());
     }

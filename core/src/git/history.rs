@@ -1,6 +1,6 @@
 //! Reading what is in the cache, and the few small writes of Standin's own, through libgit2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{ObjectType, TreeWalkMode, TreeWalkResult};
 use jiff::Timestamp;
@@ -41,6 +41,24 @@ fn found<T>(result: Result<T, git2::Error>) -> Result<Option<T>, git2::Error> {
     }
 }
 
+/// The folder of a commit's workflows; `None` where there is none, and for what leads to no commit.
+fn workflow_folder(repository: &git2::Repository, commit: &Oid) -> Result<Option<git2::Oid>, git2::Error> {
+    let Ok(commit) = repository.find_object(to_git2(commit)?, None)?.peel_to_commit() else { return Ok(None) };
+    let folder = found(commit.tree()?.get_path(std::path::Path::new(WORKFLOWS)))?;
+    Ok(folder.filter(|folder| folder.kind() == Some(ObjectType::Tree)).map(|folder| folder.id()))
+}
+
+fn workflows_in(repository: &git2::Repository, folder: git2::Oid) -> Result<BTreeMap<String, Oid>, git2::Error> {
+    let mut files = BTreeMap::new();
+    for entry in &repository.find_tree(folder)? {
+        let Ok(name) = entry.name() else { continue };
+        if entry.kind() == Some(ObjectType::Blob) && (name.ends_with(".yml") || name.ends_with(".yaml")) {
+            files.insert(format!("{WORKFLOWS}/{name}"), from_git2(entry.id())?);
+        }
+    }
+    Ok(files)
+}
+
 impl Cache {
     fn read<T>(&self, read: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
         read(&self.repository()?).map_err(|error| self.failed("read", &error))
@@ -63,14 +81,33 @@ impl Cache {
         self.read(|repository| Ok(repository.odb()?.exists(to_git2(oid)?)))
     }
 
+    /// Those of the objects that are not here.
+    pub fn lacks<'a>(&self, oids: impl Iterator<Item = &'a Oid>) -> Result<BTreeSet<&'a Oid>> {
+        self.read(|repository| {
+            let odb = repository.odb()?;
+            let mut missing = BTreeSet::new();
+            for oid in oids {
+                if !odb.exists(to_git2(oid)?) {
+                    missing.insert(oid);
+                }
+            }
+            Ok(missing)
+        })
+    }
+
     /// All refs whose names start with `prefix`, with their tips; symbolic refs left out.
     pub fn refs(&self, prefix: &str) -> Result<BTreeMap<RefName, Oid>> {
+        self.refs_below(&[prefix])
+    }
+
+    /// The same for several beginnings; one reading for all of them.
+    pub fn refs_below(&self, prefixes: &[&str]) -> Result<BTreeMap<RefName, Oid>> {
         self.read(|repository| {
             let mut refs = BTreeMap::new();
             for reference in repository.references()? {
                 let reference = reference?;
                 let (Ok(name), Some(target)) = (reference.name(), reference.target()) else { continue };
-                if name.starts_with(prefix)
+                if prefixes.iter().any(|prefix| name.starts_with(prefix))
                     && let Ok(name) = name.parse()
                 {
                     refs.insert(name, from_git2(target)?);
@@ -186,18 +223,20 @@ impl Cache {
     /// The workflow files of a commit: path and content, for the files that GitHub takes for workflows.
     pub fn workflow_files(&self, commit: &Oid) -> Result<BTreeMap<String, Oid>> {
         self.read(|repository| {
-            let mut files = BTreeMap::new();
-            let Ok(commit) = repository.find_object(to_git2(commit)?, None)?.peel_to_commit() else { return Ok(files) };
-            let Some(folder) = found(commit.tree()?.get_path(std::path::Path::new(WORKFLOWS)))? else {
-                return Ok(files);
-            };
-            if folder.kind() != Some(ObjectType::Tree) {
-                return Ok(files);
-            }
-            for entry in &repository.find_tree(folder.id())? {
-                let Ok(name) = entry.name() else { continue };
-                if entry.kind() == Some(ObjectType::Blob) && (name.ends_with(".yml") || name.ends_with(".yaml")) {
-                    files.insert(format!("{WORKFLOWS}/{name}"), from_git2(entry.id())?);
+            let Some(folder) = workflow_folder(repository, commit)? else { return Ok(BTreeMap::new()) };
+            workflows_in(repository, folder)
+        })
+    }
+
+    /// The paths of all workflow files of many commits; a folder that many of them have is read once.
+    pub fn all_workflow_files<'a>(&self, commits: impl Iterator<Item = &'a Oid>) -> Result<BTreeSet<String>> {
+        self.read(|repository| {
+            let (mut read, mut files) = (BTreeSet::new(), BTreeSet::new());
+            for commit in commits {
+                if let Some(folder) = workflow_folder(repository, commit)?
+                    && read.insert(folder)
+                {
+                    files.extend(workflows_in(repository, folder)?.into_keys());
                 }
             }
             Ok(files)

@@ -29,6 +29,8 @@ pub(super) struct Asking<'a> {
     pub credential: Option<&'a SecretString>,
     /// How long the host may go without a word.
     pub silent_limit: Duration,
+    /// How long it may take to answer what it has to work on.
+    pub work_limit: Duration,
     pub cancel: &'a CancellationToken,
 }
 
@@ -89,6 +91,12 @@ impl Asking<'_> {
                 Err(error) => return Ok(Err(error.without_url().to_string())),
             }
         }
+    }
+
+    /// The answer to what the host has, as soon as its work on it is done.
+    pub(super) async fn once_done<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let done = tokio::time::timeout(self.work_limit, work).await;
+        done.map_err(|_| child::endless(self.what, self.work_limit))
     }
 
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T> {

@@ -168,8 +168,8 @@ impl Asking<'_> {
     /// Sends the parcel. `hears` is told each line of the remote, and says whether it was progress.
     ///
     /// # Errors
-    /// [`crate::Code::Cancelled`], and [`crate::Code::TimedOut`] when the host says nothing for too long: what the remote did is
-    /// unknown then.
+    /// [`crate::Code::Cancelled`], and [`crate::Code::TimedOut`] when the host's check takes too long, or its answer stops
+    /// halfway: what the remote did is unknown then.
     pub(super) async fn send(
         &self,
         letter: Box<Letter>,
@@ -178,7 +178,8 @@ impl Asking<'_> {
     ) -> Result<Answered> {
         let Letter { request, side_band, .. } = *letter;
         let answered = async {
-            let response = match self.in_time(request.send()).await? {
+            // The host was there a moment ago, and the letter is short: what takes long is its check.
+            let response = match self.once_done(request.send()).await? {
                 Ok(response) => response,
                 Err(error) => return Ok(Err(Answered::unknown(&in_words(&error.without_url())))),
             };

@@ -13,13 +13,14 @@
 //! | [`address`] | what a remote's URL says: transport, host, port |
 //! | [`credential`] | answering git's question for a token over an owner-only socket |
 //! | [`ssh`] | the ssh command line, host keys |
-//! | `remote`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
+//! | `remote`, `fetch`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
+//! | `outbox` | the repository that a push goes from |
 //! | `http`, `http_push` | listing a remote over HTTP and pushing one small commit there, without starting git |
 //! | `settle` | pushing so that what became of each ref is known: read back, or believed |
 //! | `blame` | which refs of a refused push are to blame |
 //! | `words` | what a host says, and what kind of refusal it is |
 //! | `failure` | what git's words mean as a [`crate::Code`] |
-//! | `cache`, `upkeep`, `history` | the cache: creating and cleaning it, packing it, reading and writing it |
+//! | `cache`, `upkeep`, `history`, `packed_refs` | the cache: creating and cleaning it, packing it, reading and writing it |
 
 pub mod address;
 mod blame;
@@ -28,10 +29,13 @@ mod child;
 pub mod credential;
 mod environment;
 mod failure;
+mod fetch;
 mod history;
 mod http;
 mod http_push;
 mod listing;
+mod outbox;
+mod packed_refs;
 mod program;
 mod progress;
 mod push;
@@ -48,7 +52,7 @@ pub use cache::Cache;
 pub use history::TreeFile;
 pub use listing::Listing;
 pub use program::{GitProgram, MINIMUM_VERSION, Version};
-pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update, split_updates};
+pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update};
 pub use remote::{Progress, Remote, RemoteOptions};
 pub(crate) use scratch::sweep;
 pub use settle::Capabilities;

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use super::child::{Call, Input};
+use super::child::{Call, Input, Patience};
 use super::environment;
 use crate::processes::on_path;
 use crate::{Code, Error, Result};
@@ -222,7 +222,8 @@ impl GitProgram {
     ) -> Result<Vec<u8>> {
         let mut command = self.command(git_dir, None);
         command.current_dir(git_dir).env("GIT_ALLOW_PROTOCOL", "none").args(arguments);
-        let call = Call { what, command, input, silent_limit, cancel, on_line: &mut |_| false };
+        let patience = Patience::only(silent_limit);
+        let call = Call { what, command, input, patience: &patience, cancel, on_line: &mut |_| false };
         let ended = call.run().await?;
         if ended.status.success() {
             return Ok(ended.stdout);
@@ -245,7 +246,7 @@ impl Inner {
             what: "asking git",
             command,
             input: Input::Nothing,
-            silent_limit: Duration::from_secs(20),
+            patience: &Patience::only(Duration::from_secs(20)),
             cancel: &CancellationToken::new(),
             on_line: &mut |_| false,
         };

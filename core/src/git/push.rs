@@ -5,9 +5,12 @@ use std::ops::Range;
 
 use standin_state::model::{Oid, RefName};
 
-/// How many updates one push may carry. Each one stands twice on git's command line, as a lease and as a refspec;
-/// [`split_updates`] also counts bytes.
+use super::address::Transport;
+
+/// How many updates one push to another machine may carry: a host may end a push that keeps it too long.
 pub const MAX_UPDATES_PER_PUSH: usize = 2_500;
+/// How many updates one push to a folder of this machine may carry.
+const MAX_UPDATES_PER_PUSH_HERE: usize = 50_000;
 
 /// How many bytes of command line one push may take: well below the limits of the systems (macOS 1 MiB, Linux 2 MiB or
 /// more, Windows 32 Ki characters), since the environment counts as well.
@@ -16,6 +19,41 @@ const MAX_ARGUMENT_BYTES: usize = 600_000;
 /// How many bytes of command line one push may take.
 #[cfg(windows)]
 const MAX_ARGUMENT_BYTES: usize = 24_000;
+
+/// How many pairs of a named update and a ref of the remote git may compare in one push: it looks each one up in the
+/// list of the others, a few millions a second.
+const MAX_COMPARISONS: usize = 10_000_000;
+/// Up to so many named updates go in one push, however many refs the remote has.
+const ALWAYS_NAMED: usize = 50;
+
+/// What one push can carry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// How many updates.
+    most: usize,
+    /// Every update is named on the command line of a git; else only a delete is.
+    names_all: bool,
+}
+
+impl Room {
+    /// What a push by this transport can carry. Over HTTP git hands every ref with its lease to the next program by name.
+    pub(super) fn by(transport: Transport) -> Self {
+        match transport {
+            Transport::File => Self { most: MAX_UPDATES_PER_PUSH_HERE, names_all: false },
+            Transport::Ssh | Transport::Git => Self { most: MAX_UPDATES_PER_PUSH, names_all: false },
+            Transport::Https | Transport::Http => Self { most: MAX_UPDATES_PER_PUSH, names_all: true },
+        }
+    }
+
+    fn names(self, update: &Update) -> bool {
+        self.names_all || update.new.is_none()
+    }
+
+    /// How much of a command line an update takes.
+    fn argument_bytes(self, update: &Update) -> usize {
+        if self.names(update) { update.argument_bytes() } else { 0 }
+    }
+}
 
 /// One ref to be created, moved or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,9 +110,9 @@ impl PushReport {
 }
 
 impl Update {
-    pub(super) fn arguments(&self) -> (String, String) {
-        let (old, new) = (self.old.as_ref().map_or("", Oid::as_str), self.new.as_ref().map_or("", Oid::as_str));
-        (format!("--force-with-lease={}:{old}", self.name), format!("{new}:{}", self.name))
+    /// The lease as an argument of `git push`.
+    pub(super) fn lease(&self) -> String {
+        format!("--force-with-lease={}:{}", self.name, self.old.as_ref().map_or("", Oid::as_str))
     }
 
     /// What it takes on the command line: two names, two ids, words, ends and pointers.
@@ -83,19 +121,24 @@ impl Update {
     }
 }
 
-/// Cuts updates into pieces that one push can carry each, when `reserved` (the fence) goes along with every piece.
-pub fn split_updates(updates: &[Update], reserved: &[Update]) -> Vec<Range<usize>> {
-    let always: usize = reserved.iter().map(Update::argument_bytes).sum();
-    let most = MAX_UPDATES_PER_PUSH.saturating_sub(reserved.len()).max(1);
+/// Cuts updates into pieces that one push can carry each, when `reserved` (the fence) goes along with every piece and the
+/// remote has `standing` refs before the first.
+pub(super) fn split_updates(updates: &[Update], reserved: &[Update], room: Room, standing: usize) -> Vec<Range<usize>> {
+    let always: usize = reserved.iter().map(|update| room.argument_bytes(update)).sum();
+    let most = room.most.saturating_sub(reserved.len()).max(1);
     let mut pieces = Vec::new();
-    let (mut start, mut bytes) = (0, always);
+    let (mut start, mut bytes, mut named) = (0, always, 0);
     for (index, update) in updates.iter().enumerate() {
-        let more = update.argument_bytes();
-        if index > start && (index - start == most || bytes + more > MAX_ARGUMENT_BYTES) {
+        let more = room.argument_bytes(update);
+        // At worst each one so far made a ref.
+        let most_named = (MAX_COMPARISONS / (standing + index).max(1)).max(ALWAYS_NAMED);
+        let is_full = index - start == most || bytes + more > MAX_ARGUMENT_BYTES || named >= most_named;
+        if index > start && is_full {
             pieces.push(start..index);
-            (start, bytes) = (index, always);
+            (start, bytes, named) = (index, always, 0);
         }
         bytes += more;
+        named += usize::from(room.names(update));
     }
     if start < updates.len() {
         pieces.push(start..updates.len());
@@ -104,8 +147,9 @@ pub fn split_updates(updates: &[Update], reserved: &[Update]) -> Vec<Range<usize
 }
 
 /// Whether updates can go in one push.
-pub(super) fn fits(updates: &[Update]) -> bool {
-    split_updates(updates, &[]).len() <= 1
+pub(super) fn fits(updates: &[Update], room: Room) -> bool {
+    updates.len() <= room.most
+        && updates.iter().map(|update| room.argument_bytes(update)).sum::<usize>() <= MAX_ARGUMENT_BYTES
 }
 
 /// What git's answer says.
@@ -317,13 +361,32 @@ mod tests {
     fn many_updates_are_cut_into_pieces_that_lose_none() {
         let updates: Vec<Update> = (0..6_000).map(|number| update(&format!("refs/heads/b{number}"))).collect();
         let fence = [update("refs/standin/fence")];
-        let pieces = split_updates(&updates, &fence);
-        assert!(pieces.iter().all(|piece| piece.len() < MAX_UPDATES_PER_PUSH));
-        assert_eq!(pieces.iter().map(ExactSizeIterator::len).sum::<usize>(), updates.len());
-        assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
+        for transport in [Transport::File, Transport::Ssh, Transport::Https] {
+            let room = Room::by(transport);
+            let pieces = split_updates(&updates, &fence, room, 0);
+            assert!(pieces.iter().all(|piece| piece.len() < room.most), "{transport:?}");
+            assert!(pieces.iter().all(|piece| fits(&updates[piece.clone()], room)), "{transport:?}");
+            assert_eq!(pieces.iter().map(ExactSizeIterator::len).sum::<usize>(), updates.len());
+            assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
+            assert!(split_updates(&[], &fence, room, 0).is_empty());
+        }
         let long: Vec<Update> =
             (0..2_000).map(|number| update(&format!("refs/heads/{number}{}", "x".repeat(240)))).collect();
-        assert!(split_updates(&long, &fence).len() > 1);
-        assert!(split_updates(&[], &fence).is_empty());
+        assert!(split_updates(&long, &fence, Room::by(Transport::Https), 0).len() > 1);
+        assert_eq!(
+            split_updates(&long, &fence, Room::by(Transport::Ssh), 0).len(),
+            1,
+            "names do not stand in arguments"
+        );
+    }
+
+    #[test]
+    fn what_is_named_goes_in_smaller_pieces_the_more_refs_the_remote_has() {
+        let deletes: Vec<Update> =
+            (0..2_000).map(|number| Update { new: None, ..update(&format!("refs/heads/b{number}")) }).collect();
+        let pieces = |standing| split_updates(&deletes, &[], Room::by(Transport::File), standing).len();
+        assert_eq!(pieces(2_000), 1);
+        assert!((4..=6).contains(&pieces(20_000)), "{}", pieces(20_000));
+        assert_eq!(pieces(10_000_000), 2_000 / ALWAYS_NAMED);
     }
 }

@@ -1,20 +1,27 @@
-//! Talking to one remote: listing, fetching, pushing. Every call is one git of its own, with its credential desk and a
-//! private folder that are gone when it ends; over HTTP, what a request or two can do is done without it.
+//! Talking to one remote: listing and pushing, and what every call has in common. Every call is one git of its own, with
+//! its credential desk and a private folder that are gone when it ends; over HTTP, what a request or two can do is done
+//! without it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::process::Command;
 use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::address::{Address, Transport};
-use super::child::{self, Call, Ended, Input};
+use super::child::{self, Call, Ended, Input, Patience};
 use super::credential::{self, Desk};
 use super::http_push::{Answered, Door, Parcel, Verdict};
-use super::push::{self, Answer, PushOptions, PushReport, Update};
+use super::outbox::Outbox;
+use super::progress::ProgressLine;
+use super::push::{self, Answer, PushOptions, PushReport, Room, Update};
 use super::scratch::Scratch;
 use super::{Cache, GitProgram, Listing, failure, http, progress, ssh};
 use crate::redact::Redactor;
@@ -24,8 +31,10 @@ use crate::{Code, Error, Result, crash};
 /// Hears how far git has come: what it is doing, how many are done, of how many.
 pub type Progress = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
 
-/// How many bytes of refspecs one fetch may have on its command line.
-const MAX_REFSPEC_BYTES: usize = if cfg!(windows) { 20_000 } else { 400_000 };
+/// What is told while a push is with its server.
+const CHECKING: &str = "Waiting for the server to check the push";
+/// How long nothing is said before it is told who is at work, and how often that is told again.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// How to reach a remote, and who hears about it.
 #[derive(Clone)]
@@ -36,8 +45,10 @@ pub struct RemoteOptions {
     pub ssh_key: Option<PathBuf>,
     /// Standin's own file of host keys; those of the user's ssh count as well.
     pub known_hosts: PathBuf,
-    /// How long git may go without a word.
+    /// How long a host may go without a word.
     pub silent_limit: Duration,
+    /// How long the work of git on this machine, and of a server on a push that it has, may take without a word.
+    pub work_limit: Duration,
     /// Ends the call at once, with all its processes.
     pub cancel: CancellationToken,
     /// Counts calls and bytes.
@@ -54,8 +65,8 @@ pub struct RemoteOptions {
 /// One remote. Cheap to clone.
 #[derive(Clone)]
 pub struct Remote {
-    git: GitProgram,
-    address: Address,
+    pub(super) git: GitProgram,
+    pub(super) address: Address,
     pub(super) options: RemoteOptions,
 }
 
@@ -74,10 +85,54 @@ pub(super) struct Reported {
 }
 
 /// A call of git that is ready to be run, with what must live as long as it does.
-struct Prepared {
-    command: Command,
+pub(super) struct Prepared {
+    pub(super) command: Command,
     _desk: Option<Desk>,
     _folder: Scratch,
+}
+
+/// What a call of git does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    List,
+    Fetch,
+    Push,
+    Probe,
+}
+
+impl Doing {
+    /// The name of its crash points.
+    fn point(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Fetch => "fetch",
+            Self::Push => "push",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// What goes on once nothing more has to come from, or go to, the host; `None` where there is nothing.
+    fn work(self) -> Option<&'static str> {
+        match self {
+            Self::List | Self::Probe => None,
+            Self::Fetch => Some("Checking what came"),
+            Self::Push => Some(CHECKING),
+        }
+    }
+
+    /// Whether git says by this line that the host has, or gave, everything: the pack is out, or in. A push of deletes alone
+    /// has no pack, and its host stays one whose word is awaited.
+    fn ends_transfer(self, line: &str, progress: Option<&ProgressLine<'_>>) -> bool {
+        match self {
+            Self::List => false,
+            Self::Push | Self::Probe => line.starts_with("Total "),
+            // The same words after `remote:` are the host's own.
+            Self::Fetch => progress.filter(|_| !line.starts_with("remote:")).is_some_and(|progress| {
+                progress.phase == "Resolving deltas"
+                    || (progress.phase == "Receiving objects" && Some(progress.done) == progress.total)
+            }),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -115,7 +170,7 @@ impl Remote {
     /// As the remote's failure is understood: see [`Code`].
     pub async fn list(&self, prefixes: &[&str]) -> Result<Listing> {
         let what = format!("listing the refs of {}", self.address);
-        if let Some(listing) = self.list_over_http(&what, prefixes).await? {
+        if let Some(listing) = self.list_over_http(&what, prefixes).boxed().await? {
             return Ok(listing);
         }
         let folder = Scratch::make()?;
@@ -123,7 +178,7 @@ impl Remote {
         let nowhere = folder.path().join("none");
         let mut prepared = self.prepare(folder, &nowhere)?;
         prepared.command.args(["ls-remote", "--symref", "--", self.address.as_str()]);
-        let ended = self.run(&what, "list", prepared, Input::Nothing).await?;
+        let ended = self.run(&what, Doing::List, prepared, Input::Nothing).await?;
         if !ended.status.success() {
             return Err(self.failure(&what, &ended.lines));
         }
@@ -143,6 +198,7 @@ impl Remote {
             address: &self.address,
             credential: self.options.credential.as_ref(),
             silent_limit: self.options.silent_limit,
+            work_limit: self.options.work_limit,
             cancel: &self.options.cancel,
         }
     }
@@ -159,72 +215,14 @@ impl Remote {
         listed
     }
 
-    /// Fetches `refspecs` (such as `+refs/heads/*:refs/heads/*`) into the cache: all refs of one call or none. With `prune`, refs
-    /// of the refspecs' right sides that the remote has no more are removed.
-    ///
-    /// Only one pruning fetch runs at a time on a cache, since it rewrites the source's refs there. A cache that turns
-    /// out to be damaged is remade once, unless it holds rescues.
-    ///
-    /// # Errors
-    /// As the remote's failure is understood: see [`Code`]. [`Code::Storage`] for a damaged cache that cannot be remade.
-    pub async fn fetch(&self, cache: &Cache, refspecs: &[String], prune: bool) -> Result<()> {
-        let what = format!("fetching from {}", self.address);
-        let _alone =
-            if prune { Some(cache.lock_source(&self.options.cancel, self.options.silent_limit).await?) } else { None };
-        let mut start = 0;
-        while start < refspecs.len() {
-            let mut bytes = 0;
-            let fitting = refspecs[start..].iter().take_while(|refspec| {
-                bytes += refspec.len() + 16;
-                bytes <= MAX_REFSPEC_BYTES
-            });
-            let end = start + fitting.count().max(1);
-            self.fetch_piece(&what, cache, &refspecs[start..end], prune).await?;
-            start = end;
-        }
-        Ok(())
-    }
-
-    async fn fetch_piece(&self, what: &str, cache: &Cache, refspecs: &[String], prune: bool) -> Result<()> {
-        let mut remade = false;
-        let mut atomic = true;
-        loop {
-            let held = cache.hold(&self.options.cancel).await?;
-            let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
-            prepared.command.args(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"]);
-            if prune {
-                prepared.command.arg("--prune");
-            }
-            if atomic {
-                prepared.command.arg("--atomic");
-            }
-            prepared.command.args(["--", self.address.as_str()]).args(refspecs);
-            let ended = self.run(what, "fetch", prepared, Input::Held(held)).await?;
-            if ended.lines.iter().any(|line| line.contains(failure::SHALLOW_ROOTS)) {
-                return Err(self.failure(what, &ended.lines));
-            }
-            if ended.status.success() {
-                return Ok(());
-            }
-            // A branch `a` that became `a/b` cannot be replaced in one transaction; in two steps it can.
-            if atomic
-                && prune
-                && ended.lines.iter().any(|line| line.contains("cannot lock ref") || line.contains("cannot process"))
-            {
-                atomic = false;
-                continue;
-            }
-            if failure::is_damage(&ended.lines) && cache.has_damage() && !remade {
-                cache.remake(&self.options.cancel).await?;
-                remade = true;
-                continue;
-            }
-            return Err(self.failure(what, &ended.lines));
-        }
+    /// Cuts updates into pieces that one push can carry each, when `reserved` (the fence) goes along with every piece and
+    /// the remote has `standing` refs before the first.
+    pub fn pieces(&self, updates: &[Update], reserved: &[Update], standing: usize) -> Vec<Range<usize>> {
+        push::split_updates(updates, reserved, Room::by(self.address.transport), standing)
     }
 
     /// Makes one push of `updates`, each with an exact lease on where it must stand now, and gives what the remote reports. Git's
-    /// own record of the packets goes to `trace`.
+    /// own record of the packets goes to `trace`. See [`Remote::pieces`] for many.
     ///
     /// # Errors
     /// [`Code::TimedOut`], [`Code::Network`], [`Code::HostFailed`] and [`Code::Cancelled`]: what the remote did is unknown. Other
@@ -239,7 +237,7 @@ impl Remote {
         if updates.is_empty() {
             return Ok(Reported { report: PushReport::default(), by_git: true });
         }
-        if !push::fits(updates) {
+        if !push::fits(updates, Room::by(self.address.transport)) {
             return Err(Error::new(
                 Code::Internal,
                 format!("{} updates do not fit in one push", updates.len()),
@@ -248,12 +246,16 @@ impl Remote {
         }
         let what = format!("pushing to {}", self.address);
         if let [update] = updates
-            && let Some(pushed) = self.push_over_http(&what, cache, update, options).await?
+            && let Some(pushed) = self.push_over_http(&what, cache, update, options).boxed().await?
         {
             return self.reported(&what, pushed);
         }
-        let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
+        let folder = Scratch::make()?;
+        let outbox = Outbox::make(folder.path(), cache, &self.address, updates)?;
+        let mut prepared = self.prepare(folder, &outbox.git_dir)?;
         let command = &mut prepared.command;
+        // What git notes in the outbox is gone with it.
+        command.args(["-c", "core.fsync=none"]);
         command.args(["push", "--porcelain", "--progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
         command.arg("--recurse-submodules=no");
         command.arg(if options.atomic { "--atomic" } else { "--no-atomic" });
@@ -263,9 +265,9 @@ impl Remote {
         if let Some(trace) = trace {
             command.env("GIT_TRACE_PACKET", trace);
         }
-        let (leases, refspecs): (Vec<String>, Vec<String>) = updates.iter().map(Update::arguments).unzip();
-        command.args(leases).args(["--", self.address.as_str()]).args(refspecs);
-        let ended = self.run(&what, if options.dry_run { "probe" } else { "push" }, prepared, Input::Nothing).await?;
+        command.args(outbox.arguments);
+        let ended =
+            self.run(&what, if options.dry_run { Doing::Probe } else { Doing::Push }, prepared, Input::Nothing).await?;
         let answer = push::read_answer(&ended.stdout, &ended.lines, updates);
         self.reported(&what, Pushed { answer, lines: ended.lines, by_git: self.options.trusts_reports })
     }
@@ -307,12 +309,13 @@ impl Remote {
         let heard = &self.options.progress;
         heard("Writing objects", parcel.objects, Some(parcel.objects));
         crash::point(&format!("{}.push.before", self.options.point));
-        let answered = asking
-            .send(letter, update, &mut |line| {
-                let progress = progress::parse(line);
-                progress.as_ref().inspect(|progress| heard(progress.phase, progress.done, progress.total)).is_some()
-            })
-            .await;
+        let mut hears = |line: &str| {
+            let progress = progress::parse(line);
+            progress.as_ref().inspect(|progress| heard(progress.phase, progress.done, progress.total)).is_some()
+        };
+        let began = Instant::now();
+        let quiet = || Some((CHECKING, began.elapsed().as_secs()));
+        let answered = self.telling_of(quiet, asking.send(letter, update, &mut hears).boxed()).await;
         crash::point(&format!("{}.push.after", self.options.point));
         self.options.totals.bytes_sent.add(parcel.pack.len() as u64);
         let Answered { verdict, lines } = answered?;
@@ -336,7 +339,7 @@ impl Remote {
     }
 
     /// A git that knows this remote's credentials and nothing of the user's configuration.
-    fn prepare(&self, folder: Scratch, git_dir: &Path) -> Result<Prepared> {
+    pub(super) fn prepare(&self, folder: Scratch, git_dir: &Path) -> Result<Prepared> {
         let settings = self.settings_file(&folder)?;
         let mut command = self.git.command(git_dir, settings.as_deref());
         command
@@ -383,33 +386,55 @@ impl Remote {
         Ok(Some(path))
     }
 
-    async fn run(&self, what: &str, point: &str, prepared: Prepared, input: Input) -> Result<Ended> {
+    /// Runs git. In a box: what every step of a sync would carry about otherwise is large.
+    pub(super) fn run<'a>(
+        &'a self,
+        what: &'a str,
+        doing: Doing,
+        prepared: Prepared,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Ended>> {
+        self.run_heard(what, doing, prepared, input).boxed()
+    }
+
+    async fn run_heard(&self, what: &str, doing: Doing, prepared: Prepared, input: Input) -> Result<Ended> {
         let Prepared { command, _desk, _folder } = prepared;
         let mut bytes = Bytes::default();
         let heard = &self.options.progress;
+        let patience = Patience::new(self.options.silent_limit, self.options.work_limit);
+        if self.address.transport == Transport::File {
+            // There is no host: all of it is work on this machine.
+            patience.begin_work();
+        }
+        let began = Instant::now();
+        // When the last word of progress came, in milliseconds since the beginning.
+        let last_word = AtomicU64::new(0);
         let mut on_line = |line: &str| {
-            let Some(progress) = progress::parse(line) else { return false };
+            let progress = progress::parse(line);
+            if doing.ends_transfer(line, progress.as_ref()) {
+                patience.begin_work();
+            }
+            let Some(progress) = progress else { return false };
             match (progress.phase, progress.bytes) {
                 ("Writing objects", Some(sent)) => bytes.sent = sent,
                 ("Receiving objects" | "Unpacking objects", Some(received)) => bytes.received = received,
                 _ => {}
             }
             heard(progress.phase, progress.done, progress.total);
+            last_word.store(milliseconds(began), Ordering::Relaxed);
             true
         };
         self.options.totals.git_calls.add(1);
         let _place = self.place(what).await?;
-        crash::point(&format!("{}.{point}.before", self.options.point));
-        let call = Call {
-            what,
-            command,
-            input,
-            silent_limit: self.options.silent_limit,
-            cancel: &self.options.cancel,
-            on_line: &mut on_line,
+        crash::point(&format!("{}.{}.before", self.options.point, doing.point()));
+        let call =
+            Call { what, command, input, patience: &patience, cancel: &self.options.cancel, on_line: &mut on_line };
+        let quiet = || {
+            let seconds = milliseconds(began).saturating_sub(last_word.load(Ordering::Relaxed)) / 1_000;
+            doing.work().filter(|_| patience.is_work()).map(|work| (work, seconds))
         };
-        let ended = call.run().await;
-        crash::point(&format!("{}.{point}.after", self.options.point));
+        let ended = self.telling_of(quiet, call.run().boxed()).await;
+        crash::point(&format!("{}.{}.after", self.options.point, doing.point()));
         self.options.totals.bytes_sent.add(bytes.sent);
         self.options.totals.bytes_received.add(bytes.received);
         let mut ended = ended?;
@@ -421,7 +446,24 @@ impl Remote {
         Ok(ended)
     }
 
-    fn failure(&self, what: &str, lines: &[String]) -> Error {
+    /// Does `work`, and while it takes long tells again and again who is at it, and for how many seconds: what `quiet` says.
+    async fn telling_of<T>(&self, quiet: impl Fn() -> Option<(&'static str, u64)>, work: impl Future<Output = T>) -> T {
+        let signs_of_life = async {
+            loop {
+                tokio::time::sleep(SIGN_OF_LIFE).await;
+                if let Some((who, seconds)) = quiet().filter(|(_, seconds)| *seconds > 0) {
+                    (self.options.progress)(who, seconds, None);
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = signs_of_life => never,
+        }
+    }
+
+    pub(super) fn failure(&self, what: &str, lines: &[String]) -> Error {
         failure::classify(what, &self.address, lines, self.options.credential.is_some())
     }
 
@@ -435,6 +477,10 @@ impl Remote {
         }
         error
     }
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl std::fmt::Debug for Remote {

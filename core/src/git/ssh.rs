@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::GitProgram;
 use super::address::{Address, Transport};
-use super::child::{Call, Input};
+use super::child::{Call, Input, Patience};
 use super::credential::quote_for_shell;
 use crate::{Code, Error, Result};
 
@@ -156,7 +156,8 @@ impl Target {
 }
 
 async fn ask(what: &str, command: tokio::process::Command, cancel: &CancellationToken) -> Result<String> {
-    let call = Call { what, command, input: Input::Nothing, silent_limit: SCAN_LIMIT, cancel, on_line: &mut |_| false };
+    let patience = Patience::only(SCAN_LIMIT);
+    let call = Call { what, command, input: Input::Nothing, patience: &patience, cancel, on_line: &mut |_| false };
     let ended = call.run().await?;
     Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }

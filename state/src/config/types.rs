@@ -49,7 +49,8 @@ pub struct Limits {
     pub parallel: usize,
     /// How long one run of one mirror may take (`[limits] run`).
     pub run: Duration,
-    /// How long one request or one silent stretch of git may take (`[limits] request`).
+    /// How long one request, or the next word of a host that git waits for, may take (`[limits] request`). Work on this
+    /// machine, and that of a server on a push, has the time of the run.
     pub request: Duration,
 }
 

@@ -98,6 +98,7 @@ impl Bench {
             ssh_key,
             known_hosts,
             silent_limit: Duration::from_secs(60),
+            work_limit: Duration::from_secs(600),
             cancel: CancellationToken::new(),
             totals: Arc::new(Totals::default()),
             progress: Arc::new(move |phase, _, _| heard.lock().unwrap().push(phase.to_owned())),
@@ -116,6 +117,12 @@ impl Bench {
     pub fn commit(&self, text: &str, parent: Option<&Oid>) -> Oid {
         // Opened without the cache's own settings, which would wait for the disk at each object.
         commit(&Repository::open_bare(self.cache.path()).unwrap(), text, parent)
+    }
+
+    /// Brings the refs of the other side below `within` into the cache, as they stand now.
+    pub async fn fetch_all(&self, within: &[&str]) -> standin_core::Result<()> {
+        let listing = self.remote().list(within).await?;
+        self.remote().fetch_all(&self.cache, &listing.refs, within).await
     }
 
     /// Pushes all or nothing.

@@ -12,7 +12,7 @@ use crate::code::plan::{Refs, by_half, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
 use crate::code::{MirrorView, Refusal, Snapshot};
 use crate::fence::{self, Fence};
-use crate::git::{Blame, Update, split_updates};
+use crate::git::{Blame, Remote, Update};
 use crate::plan::RefChange;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -90,7 +90,7 @@ impl<'a> Pusher<'a> {
         }
         let (room, rest) = making_room(changes);
         for part in [room, rest] {
-            for group in pieces(part) {
+            for group in pieces(&self.sender.remote, part, view.refs.len()) {
                 // What was to make room may have been refused.
                 let group = self.with_room(view, group)?;
                 if !group.is_empty() && Box::pin(self.push_group(view, group)).await? == Pushed::Moved {
@@ -451,12 +451,12 @@ fn making_room(changes: Vec<RefChange>) -> (Vec<RefChange>, Vec<RefChange>) {
     changes.into_iter().partition(|change| room.contains(&change.name))
 }
 
-/// Cuts changes into pieces that fit into one push each, together with the fence.
-fn pieces(changes: Vec<RefChange>) -> Vec<Vec<RefChange>> {
+/// Cuts changes into pieces that fit into one push each, together with the fence. The mirror has `standing` refs.
+fn pieces(remote: &Remote, changes: Vec<RefChange>, standing: usize) -> Vec<Vec<RefChange>> {
     let updates: Vec<Update> = changes
         .iter()
         .map(|change| Update { name: change.name.clone(), old: change.old.clone(), new: change.new.clone() })
         .collect();
     let fence = Update { name: RefName::fence(), old: None, new: None };
-    split_updates(&updates, &[fence]).into_iter().map(|range| changes[range].to_vec()).collect()
+    remote.pieces(&updates, &[fence], standing).into_iter().map(|range| changes[range].to_vec()).collect()
 }

@@ -30,10 +30,13 @@ pub(crate) use refs::in_the_way;
 /// branch of the source that was made to keep them.
 fn unexplained(cache: &Cache, snapshot: &Snapshot, changes: &[RefChange]) -> Result<Vec<RefChange>> {
     let mut unexplained = Vec::new();
+    let kept = handback::kept(&snapshot.refs);
     for change in changes {
         let mut is_kept = false;
-        for tip in handback::kept_of(&snapshot.refs, &change.name) {
-            if let (ChangeAction::Rewrite, Some(old)) = (change.action, &change.old) {
+        if let (ChangeAction::Rewrite, Some(old)) = (change.action, &change.old)
+            && change.name.is_branch()
+        {
+            for tip in kept.get(change.name.short()).into_iter().flatten() {
                 is_kept |= cache.oid_exists(old)? && cache.is_ancestor(old, tip)?;
             }
         }
@@ -266,10 +269,7 @@ fn read_commits(
         _ => 0,
     };
     let new: BTreeSet<Oid> = refs.changes.iter().filter_map(|change| change.new.clone()).collect();
-    let mut workflow_files = BTreeSet::new();
-    for tip in &new {
-        workflow_files.extend(snapshot.cache.workflow_files(tip)?.into_keys());
-    }
+    let workflow_files = snapshot.cache.all_workflow_files(new.iter())?;
     let known: BTreeSet<Oid> = mirror.values().cloned().collect();
     let lfs =
         if new.is_empty() { None } else { snapshot.lfs(new.into_iter().collect(), known.into_iter().collect())? };

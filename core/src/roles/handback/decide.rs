@@ -1,5 +1,7 @@
 //! What becomes of each ref of the standby. Asks questions about commits and changes nothing.
 
+use std::collections::BTreeMap;
+
 use standin_state::model::{Oid, RefName};
 
 use super::Tips;
@@ -34,10 +36,16 @@ pub(super) fn parked_from(name: &RefName) -> Option<&str> {
     rest_of(name).1.strip_prefix(PARKED)?.split_once('/').map(|(_, branch)| branch)
 }
 
-/// The tips of the branches among `refs` that a hand-back made to keep what this one had on the standby.
-pub(crate) fn kept_of<'a>(refs: &'a Refs, name: &'a RefName) -> impl Iterator<Item = &'a Oid> {
-    let parked = refs.iter().filter(|(at, _)| at.is_branch() && name.is_branch());
-    parked.filter(|(at, _)| parked_from(at) == Some(name.short())).map(|(_, tip)| tip)
+/// The tips of the branches among `refs` that a hand-back made to keep what another one had on the standby, by the other
+/// one's short name.
+pub(crate) fn kept(refs: &Refs) -> BTreeMap<&str, Vec<&Oid>> {
+    let mut kept = BTreeMap::<_, Vec<_>>::new();
+    for (name, tip) in refs.iter().filter(|(name, _)| name.is_branch()) {
+        if let Some(branch) = parked_from(name) {
+            kept.entry(branch).or_default().push(tip);
+        }
+    }
+    kept
 }
 
 /// `refs/heads/` and what is behind it, likewise for tags and notes.

@@ -36,7 +36,7 @@ use crate::plan::LeftAlone;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
-pub(crate) use decide::kept_of;
+pub(crate) use decide::kept;
 pub use words::{
     HandBack, HandBackFate, HandBackPull, HandBackRef, HandBackSecret, HandBackVariable, HandBackVariableState,
     HandedBack,

@@ -12,7 +12,7 @@ use super::sides::Sides;
 use super::words::{HandBackFate, HandBackRef};
 use crate::code::{Refusal, mirror_remote};
 use crate::fence::{self, Fence};
-use crate::git::{Blame, Cache, PushOptions, PushReport, PushResult, Remote, Update, split_updates};
+use crate::git::{Blame, Cache, PushOptions, PushReport, PushResult, Remote, Update};
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
@@ -85,8 +85,8 @@ pub(super) async fn push(
     let sender = Sender { new, cache: &sides.cache, remote: mirror_remote(new, "git.handback")?, guard };
     let updates: Vec<Update> = homes.iter().filter_map(update).collect();
     let reserved = Update { name: RefName::fence(), old: None, new: None };
-    let mut waiting: VecDeque<Vec<HandBackRef>> =
-        split_updates(&updates, &[reserved]).into_iter().map(|range| homes[range].to_vec()).collect();
+    let pieces = sender.remote.pieces(&updates, &[reserved], sides.source.len());
+    let mut waiting: VecDeque<Vec<HandBackRef>> = pieces.into_iter().map(|range| homes[range].to_vec()).collect();
     let mut searches = 0;
     while let Some(mut group) = waiting.pop_front() {
         searches += 1;

@@ -92,7 +92,7 @@ async fn list(site: &MirrorContext, cache: &Cache, side: &str) -> Result<Listing
             refspecs.push(format!("+{name}:{}", kept_at(side, oid)?));
         }
         // A ref that is gone meanwhile makes git fail as a whole; the next listing shows it.
-        let fetched = remote.fetch(cache, &refspecs, false).await;
+        let fetched = remote.fetch(cache, &refspecs).await;
         let mut came = true;
         for oid in new.keys() {
             let kept_at = kept_at(side, oid)?;
