@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use standin_state::model::{Oid, RefName};
 
 use crate::{Code, Error, Result};
@@ -55,8 +56,9 @@ pub struct Document {
     /// waits to be brought home.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreturned: Option<u64>,
-    /// Fields that this version does not know; kept as they are.
-    #[serde(flatten)]
+    /// Fields that this version does not know; kept as they are. Read by [`Document::parse`] apart from the others, since serde
+    /// would keep the whole document twice to tell them from the known ones.
+    #[serde(flatten, skip_deserializing)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -72,6 +74,54 @@ pub struct OpenChange {
     /// What is needed to end it, such as the settings to restore.
     #[serde(default)]
     pub settings: serde_json::Value,
+}
+
+/// The fields that this version knows.
+const KNOWN: [&str; 13] = [
+    "version",
+    "epoch",
+    "sequence",
+    "master",
+    "temporary",
+    "writer",
+    "time_iso",
+    "open_change",
+    "refs",
+    "pending",
+    "held",
+    "master_workflows",
+    "unreturned",
+];
+
+/// The other fields of a document.
+struct Unknown(serde_json::Map<String, serde_json::Value>);
+
+impl<'de> Deserialize<'de> for Unknown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Unknown;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a document")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Unknown, A::Error> {
+                let mut unknown = serde_json::Map::new();
+                while let Some(name) = fields.next_key::<String>()? {
+                    if KNOWN.contains(&name.as_str()) {
+                        fields.next_value::<IgnoredAny>()?;
+                    } else {
+                        unknown.insert(name, fields.next_value()?);
+                    }
+                }
+                Ok(Unknown(unknown))
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
 }
 
 impl Document {
@@ -149,7 +199,8 @@ impl Document {
                 "Update Standin on this machine, then sync again.",
             ));
         }
-        let document: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let mut document: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        document.unknown = serde_json::from_slice::<Unknown>(bytes).map_err(unreadable)?.0;
         if [document.epoch, document.sequence].iter().any(|number| !(1..=HIGHEST).contains(number)) {
             return Err(Error::new(
                 Code::FenceLost,
@@ -317,5 +368,28 @@ mod tests {
         assert!(!same_master("/srv/Code", "/srv/code"));
         assert!(same_master("/srv/code/", "/srv/code"));
         assert!(!same_master("https://git.example.com/A", "https://git.example.com/a"));
+    }
+
+    #[test]
+    fn every_field_is_known_and_what_is_not_is_kept() {
+        let mut document = Document::before_first(3, "o/n", "somebody", Timestamp::UNIX_EPOCH);
+        document.sequence = 2;
+        document.temporary = true;
+        document.unreturned = Some(2);
+        document.open_change = Some(OpenChange {
+            kind: ROLE_CHANGE.to_owned(),
+            writer: "somebody".to_owned(),
+            since_iso: Timestamp::UNIX_EPOCH,
+            settings: serde_json::json!({"a": 1}),
+        });
+        document.refs.insert("refs/heads/main".parse().expect("a name"), oid('1'));
+        document.pending.insert("refs/heads/dev".parse().expect("a name"), oid('2'));
+        document.held.insert("a.yml".to_owned(), "active".to_owned());
+        document.master_workflows.insert("b.yml".to_owned(), "active".to_owned());
+        let read = Document::parse(&document.to_bytes().expect("bytes")).expect("a document");
+        assert_eq!(read, document);
+        assert!(read.unknown.is_empty());
+        document.unknown.insert("newer".to_owned(), serde_json::json!({"x": [1, 2]}));
+        assert_eq!(Document::parse(&document.to_bytes().expect("bytes")).expect("a document"), document);
     }
 }

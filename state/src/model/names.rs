@@ -48,7 +48,7 @@ macro_rules! name {
             type Error = NameError;
 
             fn try_from(text: String) -> Result<Self, NameError> {
-                text.parse()
+                if $check(&text) { Ok(Self(text)) } else { Err(NameError::new(&text, $expected)) }
             }
         }
 
@@ -127,7 +127,7 @@ fn is_ref_name(text: &str) -> bool {
         && !text.ends_with('.')
         && !text.contains("..")
         && !text.contains("@{")
-        && !text.chars().any(|character| character.is_ascii_control() || " ~^:?*[\\".contains(character))
+        && !text.bytes().any(|byte| byte.is_ascii_control() || b" ~^:?*[\\".contains(&byte))
         && text.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
 }
 

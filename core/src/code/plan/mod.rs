@@ -56,10 +56,9 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
     let (atomic, private_to_public) =
         tokio::try_join!(probe_atomic(ctx, view), private_to_public(ctx, snapshot, view))?;
     let default_branch = snapshot.default_branch(view.head.as_ref());
-    let (refs, found) = compare(ctx, snapshot, view).await?;
-
     let pushed = view.pushed();
-    let kept: BTreeSet<RefName> = pushed.into_keys().collect();
+    let kept: BTreeSet<RefName> = pushed.keys().cloned().collect();
+    let (refs, found) = compare(ctx, snapshot, view, pushed).await?;
     let source_id = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), &source_id_fact(ctx))?;
     let unexplained = unexplained(&view.cache, snapshot, &refs.changes)?;
     let guard = guard::reasons(&guard::Guarded {
@@ -216,11 +215,16 @@ struct Found {
 }
 
 /// Plans the refs and reads what they bring, on a thread that may block.
-async fn compare(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorView) -> Result<(RefsPlan, Found)> {
+async fn compare(
+    ctx: &MirrorContext,
+    snapshot: &Arc<Snapshot>,
+    view: &MirrorView,
+    pushed: BTreeMap<RefName, BTreeSet<Oid>>,
+) -> Result<(RefsPlan, Found)> {
     let decisions = ctx.store().decisions(&ctx.repository().id, &ctx.mirror.id)?;
     let decisions: BTreeMap<_, _> =
         decisions.into_iter().map(|decision| (decision.ref_name.clone(), decision)).collect();
-    let (pushed, mirror, head, snapshot) = (view.pushed(), view.refs.clone(), view.head.clone(), snapshot.clone());
+    let (mirror, head, snapshot) = (view.refs.clone(), view.head.clone(), snapshot.clone());
     let compared = tokio::task::spawn_blocking(move || {
         let ancestry = Commits { cache: &snapshot.cache };
         let sides = Sides {
