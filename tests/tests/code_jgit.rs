@@ -1,5 +1,4 @@
-//! A mirror that JGit serves: it has other words than git for a refused ref and for a lost race, and calls the first ref of a
-//! failed transaction what it calls anything.
+//! A mirror that JGit serves: it has other words than git for a refused ref, for what was sunk with it, and for a lost race.
 
 use standin_core::state::config::Target;
 use standin_core::state::model::AspectStatus;

@@ -147,7 +147,7 @@ mod tests {
         let report = [("fence", "rolled back"), ("main", "no"), ("dev", "no")];
         assert_eq!(blamed(&report, true), Blame::Perhaps(these(&["fence"])));
         assert_eq!(blamed(&report, false), Blame::Perhaps(these(&["fence"])));
-        // A server that calls the first of a failed transaction what it calls anything.
+        // Words that a server has for any ref of a failed transaction.
         let report = [("fence", "failed to lock"), ("main", "transaction aborted"), ("dev", "transaction aborted")];
         assert_eq!(blamed(&report, true), Blame::Perhaps(these(&["fence"])));
         let report = [("main", "one"), ("dev", "two")];
