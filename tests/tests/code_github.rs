@@ -10,7 +10,7 @@ use standin_core::plan::{CodePlan, GuardReason};
 use standin_core::run::MirrorContext;
 use standin_core::state::config::Target;
 use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorType};
-use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, TokenSpec};
+use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, PushLimits, TokenSpec};
 use standin_tests::pair::Repo;
 use standin_tests::standby::{PRIMARY, STANDBY, Standby};
 
@@ -223,4 +223,38 @@ async fn an_unchanged_standby_costs_one_listing_of_each_side_and_one_rest_reques
     let requests = hub.standby.take_requests();
     assert!(!requests.iter().any(|request| request.contains("git-receive-pack")), "{requests:#?}");
     assert!(requests.len() <= 6, "{requests:#?}");
+}
+
+#[tokio::test]
+async fn a_history_that_is_too_much_for_one_push_goes_in_steps() {
+    let hub = Hub::start().await;
+    let limits = PushLimits { pack_bytes: Some(96 * 1024), refs: None };
+    assert!(hub.standby.sandbox.set_push_limits(STANDBY.0, STANDBY.1, limits));
+    let mut tip = hub.source.tip("refs/heads/main").unwrap();
+    let mut noise = 1_u32;
+    for number in 0..9 {
+        // Nothing that could be packed smaller.
+        let content: Vec<u8> = (0..24 * 1024)
+            .map(|_| {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                noise.to_be_bytes()[0]
+            })
+            .collect();
+        tip = hub.source.commit_file(&format!("part-{number}"), &content, Some(&tip));
+    }
+    hub.source.set("refs/heads/main", &tip);
+    hub.source.set("refs/heads/other", &tip);
+    let report = hub.sync().await.unwrap();
+    assert_eq!(report.status, AspectStatus::Ok, "{report:?}");
+    hub.assert_in_step();
+    let (_, fence) = hub.mirror.fence().unwrap();
+    assert_eq!(fence.refs["refs/heads/main".parse().as_ref().unwrap()], tip);
+    // One commit that is too much by itself cannot be cut, and is said to be too much.
+    let huge: Vec<u8> = (0..400_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    hub.source.set("refs/heads/huge", &hub.source.commit_file("huge", &huge, Some(&tip)));
+    let report = hub.sync().await.unwrap();
+    assert_eq!(report.status, AspectStatus::Failed);
+    let told = format!("{}\n{}", report.error.unwrap(), report.hint.unwrap());
+    assert!(told.contains("refs/heads/huge") && told.contains("pack exceeds maximum allowed size"), "{told}");
+    assert!(!told.contains("refs/heads/main"), "{told}");
 }

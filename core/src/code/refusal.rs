@@ -52,7 +52,7 @@ impl Refusal {
 
     /// How many refs a push may have where the host takes as much only in parts: as many as it says, else half as many.
     pub fn in_parts_of(&self, count: usize) -> Option<usize> {
-        if self.kind() != Kind::TooMuchAtOnce || count < 2 {
+        if !self.is_too_much() || count < 2 {
             return None;
         }
         let told = self.messages.iter().map(String::as_str).chain(self.reasons().into_iter().map(|(_, reason)| reason));
@@ -71,6 +71,11 @@ impl Refusal {
             .collect();
         let is_told = |name: &&RefName| words.contains(name.as_str()) || words.contains(name.short());
         group.filter(is_told).cloned().collect()
+    }
+
+    /// Whether it was too much for one push.
+    pub fn is_too_much(&self) -> bool {
+        self.kind() == Kind::TooMuchAtOnce
     }
 
     fn reasons(&self) -> Vec<(&RefName, &str)> {

@@ -1,8 +1,9 @@
 //! Carrying out a plan: rescue, push together with the fence, take out what the host refuses, look again after a race.
 //!
-//! `send` makes one push and says what became of it; `push` makes as many as it takes; here is the order of things and
+//! `send` makes one push and says what became of it; `push` makes as many as it takes, `parts` cuts what is too much for one; here is the order of things and
 //! the report.
 
+mod parts;
 mod push;
 mod send;
 

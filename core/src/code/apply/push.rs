@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use standin_state::model::RefName;
 use standin_state::store::{ChangeAction, ChangeOutcome};
 
+use super::parts::in_two;
 use super::send::{Sender, Sent, recorded, recorded_fence};
 use crate::code::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
 use crate::code::places::mirror_remote;
@@ -108,7 +109,13 @@ impl<'a> Pusher<'a> {
             saved => saved?,
         }
         let mut search = Search { doubt: Doubt::of(view), one_by_one: 0, waiting: VecDeque::from([group]) };
-        while let Some(group) = search.waiting.pop_front() {
+        while let Some(mut group) = search.waiting.pop_front() {
+            // What goes on from a step that was refused has nothing to stand on.
+            let asked = group.len();
+            group.retain(|change| view.refs.get(&change.name) == change.old.as_ref());
+            if group.is_empty() && asked > 0 {
+                continue;
+            }
             if self.searches >= MAX_SEARCHES {
                 self.give_up(group)?;
                 continue;
@@ -173,6 +180,13 @@ impl<'a> Pusher<'a> {
             for part in group.chunks(most).rev() {
                 search.waiting.push_front(part.to_vec());
             }
+            return Ok(Pushed::Through);
+        }
+        if let ([change], true) = (group.as_slice(), refusal.is_too_much())
+            && let Some((first, second)) = in_two(&view.cache, change, &view.refs)?
+        {
+            search.waiting.push_front(vec![second]);
+            search.waiting.push_front(vec![first]);
             return Ok(Pushed::Through);
         }
         self.searches += 1;
