@@ -127,7 +127,10 @@ impl<'a> Pusher<'a> {
                         return Ok(Pushed::Moved);
                     }
                 }
-                Sent::Moved => return Ok(Pushed::Moved),
+                Sent::Moved => {
+                    self.take_back_moved(view, before.as_ref(), &group).await?;
+                    return Ok(Pushed::Moved);
+                }
                 Sent::NotAtomic => {
                     learned::remember(self.sender.ctx, NOT_ATOMIC)?;
                     view.atomic = false;
@@ -283,28 +286,23 @@ impl<'a> Pusher<'a> {
         search: &mut Search,
     ) -> Result<Pushed> {
         let ctx = self.sender.ctx;
-        let (fence, source) = (RefName::fence(), self.sender.source);
-        let (mut rest, refs) = (group, view.refs.clone());
-        rest.retain(|change| refs.get(&change.name) != change.new.as_ref());
-        let fence_refused = refusal.names().any(|name| *name == fence);
-        if fence_refused && rest.is_empty() {
-            // All but the fence was taken.
+        let fence = RefName::fence();
+        let mut rest = group;
+        rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+        if refusal.names().any(|name| *name == fence) {
             if view.fence.is_some() {
                 let error = refusal.error_of(&fence);
                 return Err(error.during("The mirror has a fence, but its host refuses to move it"));
             }
-            return self.settle_doubt(view, search).await;
-        }
-        if !fence_refused {
-            let before = before.map(|fence| &fence.document);
-            let corrected = fence::amend(ctx, view, |document| {
-                document.take_back(before, &refs, rest.iter().map(|change| &change.name));
-                document.settle(&refs, source);
-            });
-            match corrected.await {
-                Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
-                corrected => corrected?,
+            // What arrived was taken without it.
+            if self.settle_doubt(view, search).await? == Pushed::Moved {
+                return Ok(Pushed::Moved);
             }
+            if rest.is_empty() {
+                return Ok(Pushed::Through);
+            }
+        } else if self.take_back(view, before, &rest).await? == Pushed::Moved {
+            return Ok(Pushed::Moved);
         }
         if view.keeps_word {
             let blamed = refusal.names().filter(|name| **name != fence);
@@ -315,10 +313,36 @@ impl<'a> Pusher<'a> {
             let notice = by_half();
             ctx.notice(notice.message, notice.hint);
         }
-        if !rest.is_empty() || fence_refused {
+        if !rest.is_empty() {
             search.waiting.push_front(rest);
         }
         Ok(Pushed::Through)
+    }
+
+    /// Where the fence moved in a push that was to be atomic, and refs that somebody else moved did not: what it says of those is
+    /// taken back before anybody looks again.
+    async fn take_back_moved(&self, view: &mut MirrorView, before: Option<&Fence>, group: &[RefChange]) -> Result<()> {
+        let has_moved = view.fence.as_ref().map(|fence| &fence.oid) != before.map(|fence| &fence.oid);
+        let mut rest = group.to_vec();
+        rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+        if has_moved && view.atomic && view.fence_supported && !rest.is_empty() {
+            self.take_back(view, before, &rest).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what the fence says of refs that did not arrive.
+    async fn take_back(&self, view: &mut MirrorView, before: Option<&Fence>, rest: &[RefChange]) -> Result<Pushed> {
+        let (refs, source) = (view.refs.clone(), self.sender.source);
+        let before = before.map(|fence| &fence.document);
+        let corrected = fence::amend(self.sender.ctx, view, |document| {
+            document.take_back(before, &refs, rest.iter().map(|change| &change.name));
+            document.settle(&refs, source);
+        });
+        match corrected.await {
+            Err(error) if error.code == Code::Raced => Ok(Pushed::Moved),
+            corrected => corrected.map(|()| Pushed::Through),
+        }
     }
 
     /// Records the refused changes of a group and returns the others.
