@@ -63,7 +63,12 @@ impl<'a> Pusher<'a> {
 
     fn of(ctx: &'a MirrorContext, source: &'a Refs, ours: bool, epoch: u64) -> Result<Self> {
         let remote = mirror_remote(ctx, "git.mirror")?;
-        Ok(Self { sender: Sender { ctx, remote, source, ours }, epoch, searches: 0, refused: Vec::new() })
+        Ok(Self {
+            sender: Sender { ctx, remote, source, ours, told_races: 0 },
+            epoch,
+            searches: 0,
+            refused: Vec::new(),
+        })
     }
 
     /// The refs that were refused.
