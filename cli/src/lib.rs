@@ -7,6 +7,9 @@
 //! [`demo`] and [`drill`] have stories of their own, run against `standin-sandbox` in the room [`rehearsal`]: the main job
 //! and a fail-over, and a fail-over of the user's own configuration.
 
+// They panic where nobody reads any more; `output::lines` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod arguments;
 mod commands;
 #[cfg(unix)]
@@ -44,7 +47,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("standin: the operating system gave no threads: {error}");
+            output::lines::complain(&format!("standin: the operating system gave no threads: {error}"));
             return Exit::Failed.into();
         }
     };

@@ -11,6 +11,7 @@ use standin_core::start::{self, StartOptions};
 use standin_core::{Code, Error, Result};
 
 use crate::arguments::Global;
+use crate::output::lines;
 
 /// Opens the engine as the global options and the environment say. Notices about the configuration go to standard
 /// error, so that standard output stays what was asked for.
@@ -28,9 +29,9 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
         StartOptions { repo: global.repo.clone(), config: global.config.clone(), state_dir: global.state_dir.clone() };
     let (engine, notices) = start::open(&options, "cli", outside)?;
     for notice in notices {
-        eprintln!("note: {}", notice.message);
+        lines::complain(&format!("note: {}", notice.message));
         if !notice.hint.is_empty() {
-            eprintln!("      {}", notice.hint);
+            lines::complain(&format!("      {}", notice.hint));
         }
     }
     Ok(engine)
@@ -46,6 +47,10 @@ pub fn this_program() -> Result<PathBuf> {
 /// Diagnostics for developers on standard error, off unless `STANDIN_LOG` asks (`STANDIN_LOG=standin_core=debug`).
 pub fn log() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("STANDIN_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .log_internal_errors(false)
+            .init();
     }
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use standin_core::event::{Event, Stamped};
-use standin_tests::cli::{ARCHIVE, Machine, Ran, Running, World};
+use standin_tests::cli::{ARCHIVE, Machine, Ran, Running, World, refs};
 
 fn world() -> World {
     World::new(env!("CARGO_BIN_EXE_standin-under-test"))
@@ -64,4 +64,28 @@ fn a_run_that_cannot_begin_says_why() {
         matches!(&stamped.event, Event::RunFinished { error: Some(error), .. } if error.message.contains("no room"))
     });
     assert!(told, "{}", ran.stdout);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_no_sync_and_changes_no_exit_status() {
+    let world = world();
+    let machine = world.machine();
+    let run = |arguments: &str, redirected: &str| {
+        let script =
+            format!("'{}' {arguments} {redirected}; echo \"status ${{PIPESTATUS[0]}}\" >&9", machine.program.display());
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("exec 9>&1; {script}")]);
+        command.current_dir(&machine.folder).env_clear().envs(&machine.environment).stdin(Stdio::null());
+        Running::start(command, &machine.said, &script).wait()
+    };
+    for redirected in ["| true", "--json | true", ">&- 2>&-", "2>&1 | true"] {
+        let tip = world.commit(refs(&world.primary()).get("refs/heads/main").copied(), &[("MORE", redirected)]);
+        world.publish("refs/heads/main", Some(tip));
+        let ran = run(&format!("sync --mirror {ARCHIVE}"), redirected);
+        assert!(ran.stdout.contains("status 0"), "{redirected}: {ran:?}");
+        assert_eq!(refs(&world.archive())["refs/heads/main"], tip, "{redirected}: {ran:?}");
+    }
+    // The pipe is closed before anything is said.
+    let ran = run("sync --mirror none", "2>&1 | { exec <&-; sleep 1; }");
+    assert!(ran.stdout.contains("status 2"), "{ran:?}");
 }

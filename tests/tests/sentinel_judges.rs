@@ -387,6 +387,22 @@ fn failures_from_before_a_long_silence_say_nothing() {
     watched.assert_slave();
 }
 
+#[test]
+fn failures_from_before_a_long_time_in_which_nothing_could_be_told_say_nothing() {
+    let watched = watched();
+    watched.master_down();
+    watched.checks(2);
+    watched.master_back();
+    // The master may be well all the while.
+    bar(&watched, OWNER, "", Barred::SingleSignOn);
+    never_promotes(&watched, 7, "single sign-on", (2, 2));
+    watched.master_back();
+    watched.master_down();
+    watched.check();
+    assert_eq!(failures(&watched), (1, 1));
+    watched.assert_slave();
+}
+
 /// Commits the heartbeat's file on the master.
 fn beat(watched: &Watched, text: &str) {
     let tip = standin_tests::cli::refs(&watched.world.primary())["refs/heads/main"];

@@ -66,10 +66,10 @@ fn confirmed(global: &Global, goal: RoleGoal, arguments: &RoleArguments) -> Resu
         RoleGoal::Promote => "Promote",
         RoleGoal::Demote => "Demote",
     };
-    print!("{verb} {} now? [y/N] ", arguments.mirror);
     let mut answer = String::new();
-    std::io::stdout()
-        .flush()
+    let mut terminal = std::io::stdout();
+    write!(terminal, "{verb} {} now? [y/N] ", arguments.mirror)
+        .and_then(|()| terminal.flush())
         .and_then(|()| std::io::stdin().read_line(&mut answer))
         .map_err(|error| Error::new(Code::Usage, format!("the answer could not be read: {error}"), "Use `--yes`."))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -96,7 +96,7 @@ fn when_stop_is_asked() -> CancellationToken {
     let heard = cancel.clone();
     tokio::spawn(async move {
         if stop_asked().await.is_ok() {
-            eprintln!("stopping: the change stays open, and can be resumed or rolled back");
+            lines::complain("stopping: the change stays open, and can be resumed or rolled back");
             heard.cancel();
         }
     });

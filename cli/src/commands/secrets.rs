@@ -21,8 +21,8 @@ pub async fn secret(global: &Global, command: &SecretCommand) -> Result<Exit> {
             let value = read(name)?;
             let place = engine.secret_set(None, name, &value).await?;
             if value.expose_secret().ends_with('\n') {
-                eprintln!("note: the value ends with a line break, which is part of it");
-                eprintln!("      `printf %s VALUE | standin secret set {}` gives none", place.name);
+                lines::complain("note: the value ends with a line break, which is part of it");
+                lines::complain(&format!("      `printf %s VALUE | standin secret set {}` gives none", place.name));
             }
             if global.json {
                 return Ok(output::json(&place));

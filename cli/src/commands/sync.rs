@@ -91,7 +91,7 @@ pub async fn follow(engine: &Engine, request: SyncRequest) -> Result<Exit> {
             outcome = &mut finished => return Ok(Exit::of_sync(&outcome)),
             signal = stop_asked() => {
                 if signal.is_ok() && engine.cancel(&id) {
-                    eprintln!("stopping: what was begun is left in order first");
+                    lines::complain("stopping: what was begun is left in order first");
                 }
             }
         }

@@ -14,6 +14,11 @@ pub fn print(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// Prints a line on standard error, for a person; likewise.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// Turns events into lines.
 #[derive(Default)]
 pub struct Lines {

@@ -79,7 +79,7 @@ fn printed(text: serde_json::Result<String>) -> Exit {
             Exit::Well
         }
         Err(error) => {
-            eprintln!("standin: the result cannot be written as JSON: {error}");
+            lines::complain(&format!("standin: the result cannot be written as JSON: {error}"));
             Exit::Failed
         }
     }
@@ -90,9 +90,9 @@ pub fn error(error: &Error, as_json: bool) -> Exit {
     if as_json {
         json_line(&serde_json::json!({ "error": error }));
     } else {
-        eprintln!("error: {}", error.message.replace('\n', "\n       "));
+        lines::complain(&format!("error: {}", error.message.replace('\n', "\n       ")));
         if !error.hint.is_empty() {
-            eprintln!("  fix: {}", error.hint.replace('\n', "\n       "));
+            lines::complain(&format!("  fix: {}", error.hint.replace('\n', "\n       ")));
         }
     }
     Exit::of_error(error)

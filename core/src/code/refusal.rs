@@ -97,14 +97,23 @@ impl Refusal {
         Meaning::of(&format!("{reason}\n{}", told.join("\n"))).kind
     }
 
-    /// Whether somebody else moved a ref, in words that say so.
-    pub fn is_race(&self) -> bool {
-        self.refused.iter().any(|(_, reason)| Meaning::of(reason).kind == Kind::Race)
+    /// The refs that somebody else moved, in words that say so.
+    pub fn raced(&self) -> BTreeSet<RefName> {
+        let raced = self.refused.iter().filter(|(_, reason)| Meaning::of(reason).kind == Kind::Race);
+        raced.map(|(name, _)| name.clone()).collect()
     }
 
     /// The fault of the host that this is, where it is one of the whole push: it says nothing about refs. `whose` host it is.
+    ///
+    /// Where the report names some of the refs, it is about those, whatever the words are: a branch that is frozen until later holds
+    /// up no other.
     pub fn passing(&self, whose: &str) -> Option<Error> {
-        let told = self.refused.iter().find(|(_, reason)| Meaning::of(reason).kind == Kind::Passing);
+        let is_told = |(_, reason): &(RefName, String)| Meaning::of(reason).kind == Kind::Passing;
+        let names_some = self.refused.len() > 1 && blame(&self.reasons(), None) != Blame::Whole;
+        if names_some && !self.refused.iter().all(is_told) {
+            return None;
+        }
+        let told = self.refused.iter().find(|refused| is_told(refused));
         let (name, reason) = told.or_else(|| self.refused.first().filter(|_| self.kind() == Kind::Passing))?;
         let told = explain(name, reason, &self.messages);
         let words = told.message.split_once(": ").map_or(told.message.as_str(), |(_, words)| words);

@@ -30,9 +30,8 @@ impl Remote {
     /// where it shall is done, one that stands elsewhere than leased is stale. See [`super::split_updates`] for many.
     ///
     /// # Errors
-    /// [`Code::TimedOut`], [`Code::Network`] and [`Code::HostFailed`]: nothing arrived, or the remote cannot be read to know it;
-    /// pushing the same again is safe. [`Code::Cancelled`]: unknown. Other codes: nothing was pushed. A refused ref is no error but a
-    /// [`PushResult`].
+    /// As the failure is understood: nothing arrived, or the remote cannot be read to know it; pushing the same again is safe.
+    /// [`Code::Cancelled`]: unknown. A refused ref is no error but a [`PushResult`].
     pub async fn push(&self, cache: &Cache, updates: &[Update], options: PushOptions) -> Result<PushReport> {
         match Box::pin(self.push_once(cache, updates, options, None)).await {
             Ok(Reported { report, by_git }) if options.dry_run || !leaves_open(&report, by_git) => Ok(report),
@@ -45,10 +44,9 @@ impl Remote {
                 Err(error) if report.is_done() || error.code == Code::Cancelled => Err(error),
                 Err(_) => Ok(report),
             },
-            Err(error) if matches!(error.code, Code::TimedOut | Code::Network | Code::HostFailed) => {
-                self.read_back(updates, error).await
-            }
-            Err(error) => Err(error),
+            Err(error) if options.dry_run || error.code == Code::Cancelled => Err(error),
+            // Whatever was told, the remote may have done it: remarks that come before a cut have words of all kinds.
+            Err(error) => self.read_back(updates, error).await,
         }
     }
 

@@ -53,6 +53,21 @@ async fn a_host_that_refuses_a_whole_push_for_one_ref_takes_the_others() {
 }
 
 #[tokio::test]
+async fn a_branch_that_is_frozen_or_locked_for_ever_is_parked_and_holds_up_no_other() {
+    for (short, reason) in [
+        ("frozen", "frozen for a release, try again later"),
+        ("locked", "cannot lock ref 'refs/heads/locked': Unable to create 'refs/heads/locked.lock': File exists"),
+    ] {
+        let world = World::in_step().await;
+        refuse(&world, &format!("refs/heads/{short}"), reason);
+        let (tip, other) = (world.standby.commit_on(short, "held"), world.standby.commit_on("other", "work"));
+        world.hand_back().await;
+        assert_eq!(world.source.tip(&format!("refs/heads/standin/handback-2/{short}")), Some(tip), "{reason}");
+        assert_eq!(world.source.tip("refs/heads/other"), Some(other), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn a_rule_against_new_branches_parks_them_and_one_against_all_is_an_error() {
     let world = World::in_step().await;
     refuse(&world, "refs/heads/release-1", "push declined due to repository rule violations");

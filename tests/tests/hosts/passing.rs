@@ -1,9 +1,9 @@
 //! A host that fails for a moment: it is told once, nothing is said of refs, and the next sync does it.
 
 use standin_core::state::model::AspectStatus;
-use standin_tests::replay::Mishap;
 use standin_tests::replay::presets::PRESETS;
 use standin_tests::replay::words::{self, Kind};
+use standin_tests::replay::{Family, Host, Mishap, Rule};
 
 use crate::scene::Scene;
 
@@ -77,4 +77,41 @@ async fn a_ref_that_moves_while_it_is_pushed_is_never_overwritten() {
             assert_eq!(scene.pair.mirror.tip(name), scene.pair.source.tip(name), "{}: {synced:?}", preset.name);
         }
     }
+}
+
+/// One branch of several meets this at every push, and the others do not.
+async fn only_one_branch_meets(reason: &str, remarks: &[&str]) {
+    for (sunk, known) in
+        [("atomic transaction failed", true), ("rolled back with the rest", true), ("transaction aborted", false)]
+    {
+        let mut scene = Scene::over_http(Host::new("a host", Family::Atomic, sunk));
+        if known {
+            scene.pair.source.commit_on("main", "first");
+            scene.sync().await.result.unwrap();
+        }
+        for branch in ["main", "frozen", "other", "third"] {
+            scene.pair.source.commit_on(branch, "second");
+        }
+        scene.replay.host().rules.push(Rule::new("refs/heads/frozen", reason, remarks));
+        let synced = scene.sync().await;
+        assert_eq!(synced.status(), Some(AspectStatus::Failed), "{sunk}: {synced:?}");
+        assert_eq!(synced.refused.keys().collect::<Vec<_>>(), ["refs/heads/frozen"], "{sunk}: {synced:?}");
+        assert!(synced.refused["refs/heads/frozen"].message.contains(reason), "{synced:?}");
+        assert_eq!(scene.pair.mirror.refs(), scene.source_without(&["refs/heads/frozen"]), "{sunk}: {synced:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_one_ref_holds_up_no_other() {
+    only_one_branch_meets("frozen for a release, try again later", &[]).await;
+    only_one_branch_meets("protected branch hook declined", &["check `maintenance mode` is missing"]).await;
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_left_behind_on_one_ref_holds_up_no_other() {
+    only_one_branch_meets(
+        "cannot lock ref 'refs/heads/frozen': Unable to create 'refs/heads/frozen.lock': File exists",
+        &[],
+    )
+    .await;
 }

@@ -3,6 +3,7 @@
 use standin_core::state::model::AspectStatus;
 use standin_tests::replay::presets::PRESETS;
 use standin_tests::replay::words::{self, Kind, Place};
+use standin_tests::replay::{Family, Host, Rule};
 
 use crate::scene::Scene;
 
@@ -63,5 +64,26 @@ async fn a_mirror_that_moved_is_told_with_its_new_address() {
         let address = address.unwrap();
         let told = |text: &str| text.contains(address);
         assert!(notices.iter().any(|notice| told(&notice.message) || told(&notice.hint)), "{address}: {notices:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_signs_a_reason_is_written_with_it_is_shown_and_read_right() {
+    let long = "x".repeat(3_000);
+    for reason in [
+        "no (see (below)), refs/heads/main:refs/heads/held",
+        "tabs\tand\t[remote rejected] (stale info)",
+        "'refs/heads/main' is a friend of refs/standin/fence: \"atomic transaction failed\"",
+        long.as_str(),
+    ] {
+        let mut scene = Scene::over_http(Host::new("a host", Family::Atomic, "atomic transaction failed"));
+        for branch in ["main", "held", "other"] {
+            scene.pair.source.commit_on(branch, branch);
+        }
+        scene.replay.host().rules.push(Rule::new("refs/heads/held", reason, &[]));
+        let synced = scene.sync().await;
+        assert_eq!(synced.refused.keys().collect::<Vec<_>>(), ["refs/heads/held"], "{synced:?}");
+        assert!(synced.refused["refs/heads/held"].message.contains(reason), "{synced:?}");
+        assert_eq!(scene.pair.mirror.refs(), scene.source_without(&["refs/heads/held"]), "{synced:?}");
     }
 }

@@ -64,7 +64,12 @@ impl<'a> Pusher<'a> {
 
     fn of(ctx: &'a MirrorContext, source: &'a Refs, ours: bool, epoch: u64) -> Result<Self> {
         let remote = mirror_remote(ctx, "git.mirror")?;
-        Ok(Self { sender: Sender { ctx, remote, source, ours }, epoch, searches: 0, refused: Vec::new() })
+        Ok(Self {
+            sender: Sender { ctx, remote, source, ours, told_races: 0 },
+            epoch,
+            searches: 0,
+            refused: Vec::new(),
+        })
     }
 
     /// The refs that were refused.
@@ -135,13 +140,7 @@ impl<'a> Pusher<'a> {
                     }
                 }
                 Sent::Moved => {
-                    // Where the fence was taken all the same, it says of the others what is not so.
-                    let moved = view.fence.as_ref().map(|fence| &fence.oid) != before.as_ref().map(|fence| &fence.oid);
-                    let mut rest = group;
-                    rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
-                    if moved && !rest.is_empty() {
-                        self.take_back(view, before.as_ref(), &rest).await?;
-                    }
+                    self.take_back_moved(view, before.as_ref(), &group).await?;
                     return Ok(Pushed::Moved);
                 }
                 Sent::NotAtomic => {
@@ -309,16 +308,19 @@ impl<'a> Pusher<'a> {
         let fence = RefName::fence();
         let mut rest = group;
         rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
-        let fence_refused = refusal.names().any(|name| *name == fence);
-        if fence_refused && rest.is_empty() {
-            // All but the fence was taken.
+        if refusal.names().any(|name| *name == fence) {
             if view.fence.is_some() {
                 let error = refusal.error_of(&fence);
                 return Err(error.during("The mirror has a fence, but its host refuses to move it"));
             }
-            return self.settle_doubt(view, search).await;
-        }
-        if !fence_refused && self.take_back(view, before, &rest).await? == Pushed::Moved {
+            // What arrived was taken without it.
+            if self.settle_doubt(view, search).await? == Pushed::Moved {
+                return Ok(Pushed::Moved);
+            }
+            if rest.is_empty() {
+                return Ok(Pushed::Through);
+            }
+        } else if self.take_back(view, before, &rest).await? == Pushed::Moved {
             return Ok(Pushed::Moved);
         }
         if view.keeps_word {
@@ -330,17 +332,30 @@ impl<'a> Pusher<'a> {
             let notice = by_half();
             ctx.notice(notice.message, notice.hint);
         }
-        if !rest.is_empty() || fence_refused {
+        if !rest.is_empty() {
             search.waiting.push_front(rest);
         }
         Ok(Pushed::Through)
     }
 
-    /// Moves the fence once more, without what it says of changes that did not arrive.
-    async fn take_back(&self, view: &mut MirrorView, before: Option<&Fence>, left: &[RefChange]) -> Result<Pushed> {
-        let (refs, source, before) = (view.refs.clone(), self.sender.source, before.map(|fence| &fence.document));
+    /// Where the fence moved in a push that was to be atomic, and refs that somebody else moved did not: what it says of those is
+    /// taken back before anybody looks again.
+    async fn take_back_moved(&self, view: &mut MirrorView, before: Option<&Fence>, group: &[RefChange]) -> Result<()> {
+        let has_moved = view.fence.as_ref().map(|fence| &fence.oid) != before.map(|fence| &fence.oid);
+        let mut rest = group.to_vec();
+        rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+        if has_moved && view.atomic && view.fence_supported && !rest.is_empty() {
+            self.take_back(view, before, &rest).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what the fence says of refs that did not arrive.
+    async fn take_back(&self, view: &mut MirrorView, before: Option<&Fence>, rest: &[RefChange]) -> Result<Pushed> {
+        let (refs, source) = (view.refs.clone(), self.sender.source);
+        let before = before.map(|fence| &fence.document);
         let corrected = fence::amend(self.sender.ctx, view, |document| {
-            document.take_back(before, &refs, left.iter().map(|change| &change.name));
+            document.take_back(before, &refs, rest.iter().map(|change| &change.name));
             document.settle(&refs, source);
         });
         match corrected.await {

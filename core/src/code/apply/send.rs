@@ -12,6 +12,10 @@ use crate::git::{PushOptions, PushReport, PushResult, Remote, Update, new_addres
 use crate::plan::RefChange;
 use crate::run::MirrorContext;
 
+/// How often the mirror is looked at again for nothing but words that tell of a race. A lock that was left behind on the server
+/// says the same for ever.
+const TOLD_RACES: usize = 2;
+
 /// What became of one push.
 #[derive(Debug)]
 pub(super) enum Sent {
@@ -35,6 +39,8 @@ pub(super) struct Sender<'a> {
     pub source: &'a Refs,
     /// Whether what is pushed becomes ours, to be moved or deleted by later syncs.
     pub ours: bool,
+    /// How often a race was told, and no ref stood elsewhere.
+    pub told_races: usize,
 }
 
 impl Sender<'_> {
@@ -42,7 +48,7 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// [`Code::HostFailed`] for a fault of the host that is told in the report; else what git and the store report.
-    pub async fn send(&self, view: &mut MirrorView, epoch: u64, changes: &[RefChange]) -> Result<Sent> {
+    pub async fn send(&mut self, view: &mut MirrorView, epoch: u64, changes: &[RefChange]) -> Result<Sent> {
         let endangered: Vec<Endangered<'_>> = changes.iter().filter_map(Endangered::by).collect();
         debug_assert!(rescue::are_saved(self.ctx, &view.cache, &endangered), "a tip is rescued before it is moved");
         let fence = self.next_fence(view, epoch, changes)?;
@@ -82,7 +88,7 @@ impl Sender<'_> {
     ///
     /// # Errors
     /// As [`Sender::send`].
-    pub async fn send_without_fence(&self, view: &mut MirrorView, changes: &[RefChange]) -> Result<Sent> {
+    pub async fn send_without_fence(&mut self, view: &mut MirrorView, changes: &[RefChange]) -> Result<Sent> {
         self.push(view, &updates(changes), None, changes).await
     }
 
@@ -119,7 +125,7 @@ impl Sender<'_> {
     }
 
     async fn push(
-        &self,
+        &mut self,
         view: &mut MirrorView,
         updates: &[Update],
         fence: Option<Fence>,
@@ -141,7 +147,7 @@ impl Sender<'_> {
 
     /// Records what arrived, and says what became of the rest.
     fn take_in(
-        &self,
+        &mut self,
         view: &mut MirrorView,
         updates: &[Update],
         fence: Option<Fence>,
@@ -179,8 +185,14 @@ impl Sender<'_> {
         if let Some(passing) = refusal.passing(&format!("mirror `{}`", self.ctx.mirror.id)) {
             return Err(passing);
         }
-        // It was listed since: nothing stands elsewhere yet, and perhaps it does in a moment.
-        Ok(if refusal.is_race() { Sent::Moved } else { Sent::Refused(refusal) })
+        // It was listed since: nothing stands elsewhere yet, and perhaps it does in a moment. Of the fence nothing is concluded
+        // from such words.
+        let raced = refusal.raced();
+        if raced.contains(&RefName::fence()) || (!raced.is_empty() && self.told_races < TOLD_RACES) {
+            self.told_races += 1;
+            return Ok(Sent::Moved);
+        }
+        Ok(Sent::Refused(refusal))
     }
 }
 

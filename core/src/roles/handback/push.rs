@@ -28,9 +28,17 @@ pub(super) enum Pushed {
     Moved,
 }
 
+/// How often the source is looked at again for nothing but words that tell of a race: a lock that was left behind there says the
+/// same for ever.
+const TOLD_RACES: usize = 2;
+
 /// What the source's host refused.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Vec<Refused>);
+pub(super) struct Refusals {
+    refused: Vec<Refused>,
+    /// How often a race was told, and no ref stood elsewhere.
+    told_races: usize,
+}
 
 #[derive(Debug)]
 struct Refused {
@@ -43,22 +51,22 @@ struct Refused {
 impl Refusals {
     /// Whether this tip was refused under its own name.
     pub fn has(&self, name: &RefName, tip: &Oid) -> bool {
-        self.0.iter().any(|refused| refused.at == *name && refused.tip == *tip)
+        self.refused.iter().any(|refused| refused.at == *name && refused.tip == *tip)
     }
 
     /// Whether it was refused although it was to be parked.
     pub fn is_homeless(&self, tip: &Oid) -> bool {
-        self.0.iter().any(|refused| refused.tip == *tip && is_parked(&refused.at))
+        self.refused.iter().any(|refused| refused.tip == *tip && is_parked(&refused.at))
     }
 
     /// Why a ref of the standby could not come under its own name.
     pub fn why(&self, name: &RefName, tip: &Oid) -> Option<&Error> {
-        self.0.iter().find(|refused| refused.name == *name && refused.tip == *tip).map(|refused| &refused.error)
+        self.refused.iter().find(|refused| refused.name == *name && refused.tip == *tip).map(|refused| &refused.error)
     }
 
     /// Why a tip could not come under any name.
     pub fn of_tip(&self, tip: &Oid) -> Option<&Error> {
-        self.0.iter().rev().find(|refused| refused.tip == *tip).map(|refused| &refused.error)
+        self.refused.iter().rev().find(|refused| refused.tip == *tip).map(|refused| &refused.error)
     }
 }
 
@@ -102,6 +110,11 @@ pub(super) async fn push(
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Refused(refusal) => {
                 let fence = RefName::fence();
+                let raced = refusal.raced();
+                if raced.contains(&fence) || (!raced.is_empty() && refusals.told_races < TOLD_RACES) {
+                    refusals.told_races += 1;
+                    return Ok(Pushed::Moved);
+                }
                 // The source took its fence before.
                 let blamed = match refusal.blame(Some(&fence)) {
                     Blame::These(names) if names.contains(&fence) => {
@@ -125,7 +138,7 @@ pub(super) async fn push(
                     };
                     let error = refusal.error_of(&at);
                     new.changed(recorded(&home), ChangeOutcome::Failed { error: error.clone() })?;
-                    refusals.0.push(Refused { name: home.name, at, tip: home.tip, error });
+                    refusals.refused.push(Refused { name: home.name, at, tip: home.tip, error });
                 }
                 if !rest.is_empty() {
                     waiting.push_front(rest);
@@ -202,11 +215,11 @@ impl Sender<'_, '_> {
             return Err(self.not_atomic());
         }
         match Refusal::of(report, true) {
-            Some(refusal) if !refusal.is_race() => match refusal.passing(&self.new.mirror.target.display()) {
+            Some(refusal) => match refusal.passing(&self.new.mirror.target.display()) {
                 Some(passing) => Err(passing),
                 None => Ok(Sent::Refused(refusal)),
             },
-            _ => Ok(Sent::Moved),
+            None => Ok(Sent::Moved),
         }
     }
 

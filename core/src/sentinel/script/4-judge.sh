@@ -144,10 +144,11 @@ is_elsewhere() {
     (($(jq -r '.epoch' "$work/elsewhere.json") > $(of_fence .epoch)))
 }
 
-# Counts this look. A failure soon after the last counted one adds nothing; after a long silence the count begins anew.
+# Counts this look. A failure soon after the last counted one adds nothing; after a long silence the count begins anew. Looks
+# that could tell nothing are silence too: the master may have been well meanwhile.
 count() {
   local last first kind=$verdict
-  last=$(seconds_of "$(recall last_check_iso)") || last=$now
+  last=$(seconds_of "$(recall last_counted_iso)") || last=$now
   remember '.last_check_iso = $now | .last_verdict = $verdict | .detail = $detail | .run = $run' \
     --arg now "$now_iso" --arg verdict "$verdict" --arg detail "$detail" --arg run "$run"
   case $verdict in
