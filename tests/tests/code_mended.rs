@@ -13,33 +13,45 @@ use standin_core::state::store::DecisionChoice;
 use standin_tests::pair::{Machine, Pair, failure};
 
 #[tokio::test]
-async fn a_branch_that_goes_between_listing_and_fetching_is_a_race_and_no_deletion() {
-    let (pair, machine) = Pair::in_step().await;
-    pair.source.commit_on("other", "first");
-    // A git that is overtaken by somebody who deletes the branch.
-    let bin = pair.folder().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    let path = std::env::var("PATH").unwrap();
-    let real = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
-    let script = format!(
-        "#!/bin/sh\ncase \" $* \" in *\" fetch \"*) {real} --git-dir {source} update-ref -d refs/heads/other;; esac\n\
-         exec {real} \"$@\"\n",
-        real = real.display(),
-        source = pair.source.path.display()
-    );
-    std::fs::write(bin.join("git"), script).unwrap();
-    std::fs::set_permissions(bin.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut ctx = machine.context().await;
-    let environment = BTreeMap::from([
-        ("PATH".to_owned(), format!("{}:{path}", bin.display())),
-        ("HOME".to_owned(), pair.folder().display().to_string()),
-    ]);
-    let source = Arc::get_mut(&mut ctx.source).unwrap();
-    source.git = GitProgram::find(&environment, std::path::Path::new("/nonexistent")).await.unwrap();
-    let error = failure(code::snapshot(&ctx.source).await);
-    assert_eq!((error.code, error.retryable), (Code::Raced, true), "{error:?}");
-    assert!(error.message.contains("`refs/heads/other` was listed"), "{error:?}");
-    code::snapshot(&ctx.source).await.unwrap();
+async fn a_branch_that_goes_between_listing_and_fetching_is_no_deletion() {
+    // With its commit still there it is as it was listed; without, it is a race.
+    for (also, is_race) in [("true", false), ("{real} --git-dir {source} prune --expire=now", true)] {
+        let (pair, machine) = Pair::in_step().await;
+        pair.source.commit_on("other", "of its own");
+        // A git that is overtaken by somebody who deletes the branch.
+        let bin = pair.folder().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let real = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *\" fetch \"*) {{real}} --git-dir {{source}} update-ref -d refs/heads/other; {also};; esac\n\
+             exec {{real}} \"$@\"\n"
+        );
+        let script = script
+            .replace("{real}", &real.display().to_string())
+            .replace("{source}", &pair.source.path.display().to_string());
+        std::fs::write(bin.join("git"), script).unwrap();
+        std::fs::set_permissions(bin.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut ctx = machine.context().await;
+        let environment = BTreeMap::from([
+            ("PATH".to_owned(), format!("{}:{path}", bin.display())),
+            ("HOME".to_owned(), pair.folder().display().to_string()),
+        ]);
+        let source = Arc::get_mut(&mut ctx.source).unwrap();
+        source.git = GitProgram::find(&environment, std::path::Path::new("/nonexistent")).await.unwrap();
+        let other = "refs/heads/other".parse().unwrap();
+        match code::snapshot(&ctx.source).await {
+            Ok(snapshot) => {
+                assert!(!is_race);
+                assert!(snapshot.cache.oid_exists(&snapshot.refs[&other]).unwrap());
+            }
+            Err(error) => {
+                assert!(is_race, "{error:?}");
+                assert_eq!((error.code, error.retryable), (Code::Raced, true), "{error:?}");
+            }
+        }
+        assert!(!code::snapshot(&ctx.source).await.unwrap().refs.contains_key(&other));
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::lines::{self, Lines, aspect_words};
 /// The listener that suits where the output goes.
 pub fn listener(as_json: bool) -> Arc<dyn Progress> {
     if as_json {
-        Arc::new(JsonLines)
+        Arc::new(JsonLines::default())
     } else {
         let bars = Bars::on_standard_output();
         // What cannot draw bars, as with TERM=dumb, would swallow the lines as well.
@@ -27,11 +27,13 @@ pub fn listener(as_json: bool) -> Arc<dyn Progress> {
     }
 }
 
-/// One event a line.
-struct JsonLines;
+/// One event a line. Events come from several threads: each has its time when it is its turn, so that lines and times have one order.
+#[derive(Default)]
+struct JsonLines(Mutex<()>);
 
 impl Progress for JsonLines {
     fn event(&self, event: &Event) {
+        let _turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let stamped = Stamped { at_iso: SystemClock.now(), event: event.clone() };
         if let Ok(line) = serde_json::to_string(&stamped) {
             lines::print(&line);
