@@ -44,6 +44,10 @@ async fn a_token_reaches_the_host_and_stands_nowhere_on_the_way() {
     let token = bench.options.credential.clone().unwrap().expose_secret().to_owned();
     let first = bench.commit("first", None);
     assert!(bench.push(&[update("refs/heads/main", None, Some(&first))]).await.is_done());
+    // Something that is not here yet, so that there is a fetch.
+    let there = git2::Repository::open_bare(&bench.there).unwrap();
+    let theirs = standin_tests::git::commit(&there, "theirs", None);
+    standin_tests::git::set_ref(&there, "refs/heads/theirs", &theirs);
     bench.fetch_all(&["refs/heads/"]).await.unwrap();
     bench.remote().list(&["refs/"]).await.unwrap();
     bench.remote().probe_push(&bench.cache).await.unwrap();
