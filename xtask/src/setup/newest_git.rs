@@ -123,7 +123,7 @@ fn wrap(folder: &Path, root: &Path) -> std::io::Result<()> {
         .ok_or_else(|| std::io::Error::other("there is no loader among what was unpacked"))?;
     let script = |program: &Path, verb: &str| {
         format!(
-            "#!/bin/sh\nGIT_EXEC_PATH='{}' exec '{}' --library-path '{}' '{}' {verb} \"$@\"\n",
+            "#!/bin/sh\nGIT_EXEC_PATH=\"${{GIT_EXEC_PATH:-{}}}\" exec '{}' --library-path '{}' '{}' {verb} \"$@\"\n",
             libexec.display(),
             loader.display(),
             libraries.display(),
