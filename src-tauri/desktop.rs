@@ -9,7 +9,7 @@ use standin_core::event::Notice;
 use standin_core::keychain::{OsKeychain, SessionKeychain};
 use standin_core::outside::{Gh, Outside, SystemClock};
 use standin_core::start::{self, StartOptions};
-use standin_core::state::config::{self, LoadRequest};
+use standin_core::state::config::{self, Consents, LoadRequest};
 use standin_core::state::model::{MirrorId, RepositoryId};
 use standin_core::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
@@ -117,7 +117,9 @@ impl Desktop {
     /// The mistakes one by one, where the configuration is to blame.
     fn each_mistake(&self, error: Error) -> Vec<Error> {
         let found = match self.prepare() {
-            Ok((_, load)) if error.code == Code::Configuration => config::load(&load).err().unwrap_or_default(),
+            Ok((_, load)) if error.code == Code::Configuration => {
+                config::load(&load, &Consents::new()).err().unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         if found.is_empty() {

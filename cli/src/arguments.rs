@@ -39,6 +39,10 @@ pub struct Global {
 pub enum Command {
     /// Show what is known: who is master, how old each standby is, what went wrong
     Status(StatusArguments),
+    /// Say yes to what the `.env` of the clone asks for: where tokens, secrets and commits may go
+    Allow(AllowArguments),
+    /// Say no to what the `.env` of the clone asks for, or take a yes back
+    Deny,
     /// Show what a sync would do, and change nothing
     Plan(PlanArguments),
     /// Bring the mirrors in step
@@ -97,6 +101,13 @@ pub struct StatusArguments {
     /// Only this mirror
     #[arg(long, value_name = "ID")]
     pub mirror: Option<MirrorId>,
+}
+
+#[derive(Debug, Args)]
+pub struct AllowArguments {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

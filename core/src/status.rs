@@ -62,6 +62,7 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
     Ok(RepositoryReport {
         repository: repository.id.clone(),
         enabled: repository.enabled,
+        consent: repository.consent.question().cloned(),
         self_role: direction.role_of_source(),
         master: direction.config.source.display(),
         epoch: direction.who.as_ref().map(|who| who.epoch),

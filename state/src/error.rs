@@ -64,6 +64,8 @@ pub enum Code {
     Raced,
     /// A ref on the mirror has commits that we did not push.
     Diverged,
+    /// The `.env` of a clone, or what a token or value that is kept would be used for, waits for its owner's yes.
+    ConsentNeeded,
     /// The plan waits for a confirmation.
     GuardHeld,
     /// New secret names wait for a yes.

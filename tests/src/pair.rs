@@ -89,6 +89,7 @@ impl Pair {
         std::fs::create_dir(folder.path().join("home")).unwrap();
         let repository = RepositoryConfig {
             id: "demo".parse().unwrap(),
+            consent: Default::default(),
             enabled: true,
             source: Source::Path(source.path.clone()),
             source_token: None,

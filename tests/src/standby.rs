@@ -355,6 +355,7 @@ pub fn repository() -> RepositoryConfig {
     };
     RepositoryConfig {
         id: "orchestrator".parse().expect("a good id"),
+        consent: Default::default(),
         enabled: true,
         source: Source::GitHub(slug(PRIMARY)),
         source_token: None,

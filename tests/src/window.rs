@@ -83,8 +83,13 @@ impl Window {
         let bus_address = first_line(&bus, "a message bus");
         let port = free_port();
         let mut driver = Command::new("WebKitWebDriver");
-        driver.arg(format!("--port={port}")).env_clear().envs(&machine.environment).current_dir(&machine.folder).envs(
-            [
+        driver
+            .arg(format!("--port={port}"))
+            .env_clear()
+            .envs(&machine.environment)
+            .envs(machine.yes(arguments))
+            .current_dir(&machine.folder)
+            .envs([
                 ("DISPLAY", display.as_str()),
                 ("DBUS_SESSION_BUS_ADDRESS", &bus_address),
                 ("XDG_RUNTIME_DIR", &folder.display().to_string()),
@@ -94,8 +99,7 @@ impl Window {
                 ("NO_AT_BRIDGE", "1"),
                 ("TAURI_WEBVIEW_AUTOMATION", "true"),
                 ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
-            ],
-        );
+            ]);
         let driver = Running::start(driver, &machine.said, "WebKitWebDriver");
         finish("the driver", PATIENCE, || TcpStream::connect(("127.0.0.1", port)).is_ok());
         // The client wants one even for a loopback without TLS; another test's may be there already.

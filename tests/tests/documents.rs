@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use standin_core::state::config::{self, Config, LoadRequest};
+use standin_core::state::config::{self, Config, Consents, LoadRequest};
 use standin_core::state::model::MirrorType;
 
 fn root() -> PathBuf {
@@ -99,7 +99,7 @@ fn loaded(current_dir: &Path, config_dir: &Path) -> Config {
         default_config_dir: config_dir.to_owned(),
         ..LoadRequest::default()
     };
-    config::load(&request).unwrap_or_else(|mistakes| panic!("{mistakes:?}")).config
+    config::load(&request, &Consents::new()).unwrap_or_else(|mistakes| panic!("{mistakes:?}")).config
 }
 
 #[test]

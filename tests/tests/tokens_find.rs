@@ -137,10 +137,10 @@ async fn without_a_keychain_nothing_is_written_and_the_variable_is_named() {
     let standby = Standby::start().await;
     let (outside, _) = outside(&standby, &[]);
     let token = SecretString::from("ghp_canary51");
-    let error = tokens::set(&outside, &standby.repository, &mirror(), &token).await.unwrap_err();
+    let error = tokens::set(&outside, &standby.store(), &standby.repository, &mirror(), &token).await.unwrap_err();
     assert_eq!(error.code, Code::KeychainUnavailable);
     assert!(error.hint.starts_with("Nothing was written. Put the token into MIRROR_1_TOKEN"), "{}", error.hint);
-    let error = tokens::set(&outside, &standby.repository, &Place::Source, &token).await.unwrap_err();
+    let error = tokens::set(&outside, &standby.store(), &standby.repository, &Place::Source, &token).await.unwrap_err();
     assert!(error.hint.contains("MIRROR_SOURCE_TOKEN"));
     assert!(find(&standby, &outside, &mirror()).await.is_none());
 }
@@ -150,7 +150,9 @@ async fn a_token_of_an_unknown_mirror_is_refused() {
     let standby = Standby::start().await;
     let (outside, _) = outside(&standby, &[]);
     let place: Place = "nobody".parse().unwrap();
-    let error = tokens::set(&outside, &standby.repository, &place, &SecretString::from("x")).await.unwrap_err();
+    let error = tokens::set(&outside, &standby.store(), &standby.repository, &place, &SecretString::from("x"))
+        .await
+        .unwrap_err();
     assert_eq!(error.code, Code::NotFound);
 }
 

@@ -7,15 +7,14 @@ use standin_core::engine::MirrorTest;
 use standin_core::git::ssh::HostKey;
 use standin_core::state::store::DecisionChoice;
 
-use super::{quiet_engine, sync};
+use super::{consent, looking_engine, quiet_engine, sync};
 use crate::arguments::{Global, MirrorCommand, RescueCommand, ResolveArguments};
 use crate::output::{self, Exit, lines, live, tables};
 use crate::signals::unless_stopped;
-use crate::start;
 
 /// `standin resolve`: decides, and for `overwrite` syncs at once.
 pub async fn resolve(global: &Global, arguments: &ResolveArguments) -> Result<Exit> {
-    let engine = start::engine(global, live::listener(global.json))?;
+    let engine = consent::engine(global, live::listener(global.json))?;
     let choice = DecisionChoice::from(arguments.choice);
     let resolved = unless_stopped(engine.resolve(None, &arguments.mirror, &arguments.ref_name, choice)).await?;
     if global.json {
@@ -31,10 +30,13 @@ pub async fn resolve(global: &Global, arguments: &ResolveArguments) -> Result<Ex
 
 /// `standin rescue`
 pub async fn rescue(global: &Global, command: &RescueCommand) -> Result<Exit> {
-    let engine = quiet_engine(global)?;
+    let engine = match command {
+        RescueCommand::List { .. } => looking_engine(global)?,
+        RescueCommand::Restore { .. } | RescueCommand::Drop { .. } => quiet_engine(global)?,
+    };
     match command {
         RescueCommand::List { mirror } => {
-            let repository = engine.repository(None)?;
+            let repository = engine.configured(None)?;
             let rescues = engine.rescues(Some(&repository.id), mirror.as_ref())?;
             if global.json {
                 return Ok(output::json(&rescues));
@@ -61,14 +63,22 @@ pub async fn rescue(global: &Global, command: &RescueCommand) -> Result<Exit> {
 
 /// `standin mirror`
 pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
-    let engine = quiet_engine(global)?;
+    let engine = match command {
+        MirrorCommand::List => looking_engine(global)?,
+        MirrorCommand::Test { .. } => quiet_engine(global)?,
+    };
     match command {
         MirrorCommand::List => {
-            let repository = engine.repository(None)?;
+            let repository = engine.configured(None)?;
             let reports = engine.status(Some(&repository.id))?;
+            let waiting = reports.iter().find_map(|report| report.consent.clone());
             let mirrors: Vec<_> = reports.into_iter().flat_map(|report| report.mirrors).collect();
             if global.json {
                 return Ok(output::json(&mirrors));
+            }
+            if let Some(question) = &waiting {
+                tables::consent(question).iter().for_each(|line| lines::print(line));
+                lines::print("");
             }
             for mirror in &mirrors {
                 let state = if mirror.enabled { mirror.status.as_str() } else { "switched off" };

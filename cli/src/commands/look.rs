@@ -5,16 +5,16 @@ use standin_core::Result;
 use standin_core::state::model::{Health, RunId};
 use standin_core::state::store::{AuditFilter, RunFilter};
 
-use super::quiet_engine;
+use super::{looking_engine, quiet_engine};
 use crate::arguments::{Global, HealthArguments, HistoryArguments, StatusArguments};
 use crate::output::{self, Exit, lines, tables};
 
 /// `standin status`
 pub fn status(global: &Global, arguments: &StatusArguments) -> Result<Exit> {
-    let engine = quiet_engine(global)?;
+    let engine = looking_engine(global)?;
     let mut reports = match arguments.all {
         true => engine.status(None)?,
-        false => engine.status(Some(&engine.repository(None)?.id))?,
+        false => engine.status(Some(&engine.configured(None)?.id))?,
     };
     if let Some(wanted) = &arguments.mirror {
         for report in &mut reports {
@@ -62,7 +62,7 @@ pub async fn health(global: &Global, arguments: &HealthArguments) -> Result<Exit
 
 /// `standin history`
 pub fn history(global: &Global, arguments: &HistoryArguments) -> Result<Exit> {
-    let engine = quiet_engine(global)?;
+    let engine = looking_engine(global)?;
     if arguments.audit {
         let filter = AuditFilter { repository: None, mirror: arguments.mirror.clone(), limit: arguments.limit };
         let entries = engine.audit(&filter)?;

@@ -1,6 +1,7 @@
 //! The commands: each a few lines around one call of the engine.
 
 mod around;
+mod consent;
 mod look;
 mod roles;
 #[cfg(unix)]
@@ -29,6 +30,8 @@ pub async fn run(arguments: Arguments) -> Exit {
     let Arguments { global, command } = arguments;
     let result = match command {
         Command::Status(arguments) => look::status(&global, &arguments),
+        Command::Allow(arguments) => consent::allow(&global, &arguments),
+        Command::Deny => consent::deny(&global),
         Command::Plan(arguments) => unless_stopped(sync::plan(&global, &arguments.selection, false)).await,
         Command::Sync(arguments) if arguments.dry_run => {
             unless_stopped(sync::plan(&global, &sync::selection(&arguments), arguments.yes)).await
@@ -59,6 +62,12 @@ pub async fn run(arguments: Arguments) -> Exit {
     result.unwrap_or_else(|error| output::error(&error, global.json))
 }
 
-fn quiet_engine(global: &Global) -> Result<Engine, Error> {
+/// An engine for a command that only shows what is remembered.
+fn looking_engine(global: &Global) -> Result<Engine, Error> {
     start::engine(global, Arc::new(Silent))
+}
+
+/// An engine for a command that reads or writes something outside.
+pub(crate) fn quiet_engine(global: &Global) -> Result<Engine, Error> {
+    consent::engine(global, Arc::new(Silent))
 }

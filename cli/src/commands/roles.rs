@@ -1,23 +1,20 @@
 //! `promote` and `demote`.
 
-use std::io::{IsTerminal as _, Write as _};
-
 use standin_core::engine::{Engine, OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 use standin_core::event::RoleChangeEnd;
 use standin_core::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Global, RoleArguments};
-use crate::output::{self, Exit, lines, live, roles as words};
+use crate::output::{self, Exit, ask, lines, live, roles as words};
 use crate::signals::stop_asked;
-use crate::start;
 
 /// `standin promote`, `standin demote`
 pub async fn change(global: &Global, goal: RoleGoal, arguments: &RoleArguments) -> Result<Exit> {
     // A preview is one document, as a plan is.
     let engine = match arguments.dry_run && global.json {
         true => super::quiet_engine(global)?,
-        false => start::engine(global, live::listener(global.json))?,
+        false => super::consent::engine(global, live::listener(global.json))?,
     };
     let cancel = when_stop_is_asked();
     let mirror = &arguments.mirror;
@@ -59,20 +56,14 @@ async fn run(global: &Global, engine: &Engine, request: &RoleRequest, cancel: Ca
 
 /// Asks on a terminal; without one, only `--yes` is a yes.
 fn confirmed(global: &Global, goal: RoleGoal, arguments: &RoleArguments) -> Result<bool> {
-    if global.json || !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    if !ask::can_ask(&std::io::stdout(), global.json) {
         return Ok(false);
     }
     let verb = match goal {
         RoleGoal::Promote => "Promote",
         RoleGoal::Demote => "Demote",
     };
-    let mut answer = String::new();
-    let mut terminal = std::io::stdout();
-    write!(terminal, "{verb} {} now? [y/N] ", arguments.mirror)
-        .and_then(|()| terminal.flush())
-        .and_then(|()| std::io::stdin().read_line(&mut answer))
-        .map_err(|error| Error::new(Code::Usage, format!("the answer could not be read: {error}"), "Use `--yes`."))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    ask::yes(std::io::stdout(), &format!("{verb} {} now?", arguments.mirror), "Use `--yes`.")
 }
 
 fn told(global: &Global, outcome: &RoleOutcome) -> Exit {

@@ -6,11 +6,10 @@ use standin_core::Result;
 use standin_core::engine::{Engine, SyncRequest};
 use standin_core::state::model::{Aspect, MirrorId};
 
-use super::quiet_engine;
+use super::{consent, quiet_engine};
 use crate::arguments::{Global, Selection, SyncArguments};
 use crate::output::{self, Exit, lines, live, plan as plan_text};
 use crate::signals::stop_asked;
-use crate::start;
 
 /// The selection with the short forms (`--code-only` …) worked in.
 pub fn selection(arguments: &SyncArguments) -> Selection {
@@ -75,7 +74,7 @@ fn exit_of_plan(plan: &Result<standin_core::plan::Plan>) -> Exit {
 
 /// `standin sync`
 pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
-    let engine = start::engine(global, live::listener(global.json))?;
+    let engine = consent::engine(global, live::listener(global.json))?;
     let request = SyncRequest { wait: !arguments.no_wait, ..request(&selection(arguments), arguments.yes) };
     follow(&engine, request).await
 }

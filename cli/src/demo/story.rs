@@ -43,6 +43,12 @@ pub fn check(holds: bool, claim: &str, found: impl std::fmt::Display) -> Result<
 }
 
 async fn first_sync(world: &World) -> Result<()> {
+    step("A yes, once: the .env of a clone may be somebody else's, and decides nothing before it");
+    let waits = standin_json(&world.stage, &["plan"]).await?;
+    let code = waits["error"]["code"].as_str().unwrap_or_default();
+    check(code == "consent_needed", "nothing is looked at before the yes", format!("the error is {code}"))?;
+    let ended = standin(&world.stage, &["allow", "--yes"]).await?;
+    check(ended.status == 0, "the yes is taken", format!("its exit status is {}", ended.status))?;
     step("First sync: everything goes");
     standin(&world.stage, &["plan"]).await?;
     let ended = standin(&world.stage, &["sync"]).await?;

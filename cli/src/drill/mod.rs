@@ -13,19 +13,16 @@ mod play;
 #[cfg_attr(not(unix), allow(dead_code))]
 mod words;
 
-use std::sync::Arc;
-
 use standin_core::Result;
 use standin_core::engine::Engine;
-use standin_core::outside::Silent;
 
 use crate::arguments::{DrillArguments, Global};
+use crate::commands::quiet_engine;
 use crate::output::{self, Exit, lines};
-use crate::start;
 
 /// `standin drill`
 pub async fn drill(global: &Global, arguments: &DrillArguments) -> Result<Exit> {
-    let engine = start::engine(global, Arc::new(Silent))?;
+    let engine = quiet_engine(global)?;
     if arguments.check {
         return check(global, &engine).await;
     }

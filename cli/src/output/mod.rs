@@ -1,5 +1,6 @@
 //! How results and events look: text for people, JSON for programs.
 
+pub mod ask;
 pub mod lines;
 pub mod live;
 pub mod plan;
@@ -42,7 +43,9 @@ impl Exit {
     pub fn of_error(error: &Error) -> Self {
         match error.code {
             Code::Configuration | Code::Usage | Code::NotFound | Code::Disabled => Self::Usage,
-            Code::Diverged | Code::GuardHeld | Code::SecretNamesHeld | Code::FenceLost => Self::Decision,
+            Code::ConsentNeeded | Code::Diverged | Code::GuardHeld | Code::SecretNamesHeld | Code::FenceLost => {
+                Self::Decision
+            }
             _ => Self::Failed,
         }
     }

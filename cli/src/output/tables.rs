@@ -5,8 +5,8 @@ use standin_core::event::Notice;
 use standin_core::health::HealthReport;
 use standin_core::sentinel::{FileState, SentinelReport};
 use standin_core::state::model::{
-    Aspect, AspectReport, AspectStatus, Health, MasterHealth, MasterVerdict, MirrorReport, MirrorStatus,
-    RepositoryReport, Role,
+    Aspect, AspectReport, AspectStatus, ConsentQuestion, Health, MasterHealth, MasterVerdict, MirrorReport,
+    MirrorStatus, RepositoryReport, Role,
 };
 use standin_core::state::store::{AuditEntry, ChangeOutcome, Rescue, RunRecord};
 
@@ -36,6 +36,10 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
             report.last_full_sync_iso.map_or_else(|| "never".to_owned(), |then| ago(then, now))
         ),
     ];
+    if let Some(question) = &report.consent {
+        lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));
+        lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
+    }
     if !report.enabled {
         lines.push("  mirroring is switched off (MIRROR_ENABLED=false)".to_owned());
     }
@@ -51,6 +55,12 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.push("  no mirror is configured".to_owned());
     }
     lines
+}
+
+/// What waits for its owner's yes.
+pub fn consent(question: &ConsentQuestion) -> Vec<String> {
+    let lines = question.text().into_iter().map(|line| format!("  {line}"));
+    std::iter::once(format!("⏸️  {}", question.title)).chain(lines).collect()
 }
 
 fn master_lines(health: &MasterHealth, now: Timestamp) -> Vec<String> {

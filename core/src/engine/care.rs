@@ -116,7 +116,7 @@ impl Engine {
     /// What to do about a rescue whose mirror has another id now, or is gone.
     fn still_configured(&self, rescue: &Rescue, mirror: &MirrorId) -> Result<()> {
         let Rescue { id, repository, .. } = rescue;
-        let Ok(known) = self.repository(Some(repository)) else {
+        let Ok(known) = self.configured(Some(repository)) else {
             return Err(Error::new(
                 Code::NotFound,
                 format!("rescue {id} is of the repository {repository}, which is no longer configured"),
@@ -187,7 +187,7 @@ impl Engine {
         value: &SecretString,
     ) -> Result<()> {
         let known = self.repository(repository)?;
-        let set = tokens::set(&self.shared.outside, &known, place, value).await;
+        let set = tokens::set(&self.shared.outside, &self.shared.store, &known, place, value).await;
         self.audited("token_set", Some(&known.id), mirror_of(place), place.to_string(), set)
     }
 
@@ -203,7 +203,7 @@ impl Engine {
         value: &SecretString,
     ) -> Result<()> {
         let known = self.repository(repository)?;
-        let kept = tokens::keep(session, &known, place, value);
+        let kept = tokens::keep(session, &self.shared.store, &known, place, value);
         self.audited("token_set", Some(&known.id), mirror_of(place), format!("{place}, in memory only"), kept)
     }
 
@@ -213,7 +213,7 @@ impl Engine {
     /// [`Code::KeychainUnavailable`] without a usable keychain.
     pub async fn token_remove(&self, repository: Option<&RepositoryId>, place: &Place) -> Result<bool> {
         let known = self.repository(repository)?;
-        let removed = tokens::remove(&self.shared.outside, &known, place).await;
+        let removed = tokens::remove(&self.shared.outside, &self.shared.store, &known, place).await;
         self.audited("token_remove", Some(&known.id), mirror_of(place), place.to_string(), removed)
     }
 
@@ -334,7 +334,7 @@ impl Engine {
     ) -> Result<T> {
         let repository = match repository {
             Some(id) => Some(id.clone()),
-            None => self.repository(None).ok().map(|known| known.id.clone()),
+            None => self.configured(None).ok().map(|known| known.id.clone()),
         };
         self.shared.store.append_audit(&AuditEntry {
             at_iso: self.shared.outside.clock.now(),

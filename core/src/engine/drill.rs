@@ -62,7 +62,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::repository`]; [`Code::Storage`] when the memory cannot be read.
     pub fn drills(&self, repository: Option<&RepositoryId>) -> Result<Vec<DrillReport>> {
-        let known = self.repository(repository)?;
+        let known = self.configured(repository)?;
         let text = self.shared.store.fact(&known.id, None, DRILLS)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
     }

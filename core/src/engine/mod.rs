@@ -4,6 +4,7 @@
 //! test, keep tokens); `health` judges the master and looks at the mirrors. Nothing here prints, and nothing here knows who calls.
 
 mod care;
+mod consent;
 mod drill;
 mod health;
 mod in_step;
@@ -72,8 +73,8 @@ impl Engine {
     pub fn open(options: EngineOptions) -> Result<(Self, Vec<Notice>)> {
         arm_crash_points();
         git::sweep();
-        let loaded = config::load(&options.load).map_err(Error::from)?;
         let store = Store::open(&options.state_dir)?;
+        let loaded = config::load(&options.load, &store.consents()?).map_err(Error::from)?;
         let jobs = Jobs::new(loaded.config.limits.parallel);
         let notices = loaded.notices.into_iter().map(|(message, hint)| Notice { message, hint }).collect();
         let shared = Shared {
@@ -100,7 +101,7 @@ impl Engine {
     /// # Errors
     /// [`Code::Configuration`] with every mistake; the old configuration stays.
     pub fn reload(&self) -> Result<Vec<Notice>> {
-        let loaded = config::load(&self.shared.load).map_err(Error::from)?;
+        let loaded = config::load(&self.shared.load, &self.shared.store.consents()?).map_err(Error::from)?;
         *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
         Ok(loaded.notices.into_iter().map(|(message, hint)| Notice { message, hint }).collect())
     }
@@ -115,7 +116,10 @@ impl Engine {
             .repositories
             .iter()
             .filter(|known| repository.is_none_or(|id| known.id == *id))
-            .map(|known| status::report(&self.shared.store, &self.folder(&known.id), known))
+            .map(|known| {
+                let report = status::report(&self.shared.store, &self.folder(&known.id), known)?;
+                Ok(RepositoryReport { consent: self.shown_question(known)?, ..report })
+            })
             .collect::<Result<Vec<_>>>()
             .and_then(|reports| match (reports.is_empty(), repository) {
                 (true, Some(id)) => Err(unknown_repository(id, &config)),
@@ -149,11 +153,25 @@ impl Engine {
         self.shared.store.audit(filter)
     }
 
-    /// The repository meant: the one named, else the one at hand, else the only one.
+    /// The repository meant, with its owner's yes where it needs one: the door to everything that reads or writes anything
+    /// outside, opens a keychain or vault, or runs a program.
+    ///
+    /// # Errors
+    /// As [`Engine::configured`]; [`Code::ConsentNeeded`] with what waits for the yes.
+    pub fn repository(&self, id: Option<&RepositoryId>) -> Result<Arc<RepositoryConfig>> {
+        let repository = self.configured(id)?;
+        match repository.consent.question() {
+            Some(question) => Err(consent::needed(question)),
+            None => Ok(repository),
+        }
+    }
+
+    /// The repository meant: the one named, else the one at hand, else the only one. Only to show it: whether anything of it
+    /// may be done is not asked here.
     ///
     /// # Errors
     /// [`Code::NotFound`] or [`Code::Usage`] when none is meant.
-    pub fn repository(&self, id: Option<&RepositoryId>) -> Result<Arc<RepositoryConfig>> {
+    pub fn configured(&self, id: Option<&RepositoryId>) -> Result<Arc<RepositoryConfig>> {
         let config = self.config();
         let wanted = id.or(config.at_hand.as_ref());
         let found = match (wanted, config.repositories.as_slice()) {

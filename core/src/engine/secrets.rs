@@ -10,6 +10,7 @@ use ts_rs::TS;
 
 use super::Engine;
 use crate::plan::SecretSource;
+use crate::tokens::{account_of_value, of_target, places_of_values};
 use crate::vault::Vault;
 use crate::{Error, Result};
 
@@ -42,6 +43,10 @@ impl Engine {
         let known = self.repository(repository)?;
         let name = secret_name(name)?;
         let set = self.vault().set(&known.id, &name, value).await;
+        let set = set.and_then(|()| {
+            let targets: Vec<String> = places_of_values(&known).iter().filter_map(of_target).collect();
+            self.shared.store.rebind(&account_of_value(&known.id, &name), targets.iter().map(String::as_str))
+        });
         self.audited("secret_set", Some(&known.id), None, name.clone(), set)?;
         Ok(place(&known, name, true))
     }
@@ -54,6 +59,10 @@ impl Engine {
         let known = self.repository(repository)?;
         let name = secret_name(name)?;
         let removed = self.vault().remove(&known.id, &name).await;
+        let removed = removed.and_then(|removed| {
+            self.shared.store.rebind(&account_of_value(&known.id, &name), [])?;
+            Ok(removed)
+        });
         self.audited("secret_remove", Some(&known.id), None, name, removed)
     }
 

@@ -14,6 +14,7 @@ use crate::event::Notice;
 use crate::github::SecretEntry;
 use crate::plan::{SecretSource, SecretState, SecretsPlan};
 use crate::run::MirrorContext;
+use crate::tokens::Kept;
 
 /// Plans the secrets: one list request.
 ///
@@ -23,9 +24,22 @@ pub async fn plan(ctx: &MirrorContext) -> Result<SecretsPlan> {
     if let Some(failure) = &ctx.repository().secrets.vault_failure {
         return Err(failure.clone());
     }
+    check_given(ctx)?;
     let (slug, client) = reach(ctx)?;
     let listed = client.secrets(slug).await?;
     compare(ctx, &listed)
+}
+
+/// Refuses values of the vault that their owner did not give for this mirror.
+fn check_given(ctx: &MirrorContext) -> Result<()> {
+    let repository = ctx.repository();
+    let home = repository.home.as_deref().unwrap_or(repository);
+    for name in repository.secrets.from_vault.iter().filter(|name| !stays_here(name)) {
+        if let Some(kept) = Kept::value(&home.id, name, &ctx.mirror.target) {
+            kept.check(&ctx.source.outside, ctx.store())?;
+        }
+    }
+    Ok(())
 }
 
 /// The values that are to be on the mirror, by upper-case name.

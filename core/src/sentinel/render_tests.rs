@@ -25,6 +25,7 @@ fn repository() -> RepositoryConfig {
     };
     RepositoryConfig {
         id: "site".parse().expect("an id"),
+        consent: Default::default(),
         enabled: true,
         source: Source::GitHub("acme/site".parse().expect("a slug")),
         source_token: None,

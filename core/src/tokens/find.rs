@@ -10,7 +10,7 @@ use standin_state::model::{MirrorId, Slug};
 use standin_state::store::Store;
 use tokio_util::sync::CancellationToken;
 
-use super::{Place, Token, TokenOrigin, account, mirror_of, slug_of};
+use super::{Kept, Place, Token, TokenOrigin, account, mirror_of, slug_of};
 use crate::github::{Client, GITHUB_COM, Memory};
 use crate::outside::{GhCall, Outside};
 use crate::run::Totals;
@@ -38,7 +38,8 @@ const GH_ENVIRONMENT: [&str; 12] = [
 /// The token of a place, or `None` where there is none.
 ///
 /// # Errors
-/// [`Code::NotFound`] for a mirror that is not configured; [`Code::KeychainUnavailable`] never: without a keychain
+/// [`Code::NotFound`] for a mirror that is not configured; [`Code::ConsentNeeded`] for a token in the keychain that was not
+/// given for this place; [`Code::KeychainUnavailable`] never: without a keychain
 /// the other places are looked at.
 pub async fn find(
     outside: &Outside,
@@ -51,8 +52,18 @@ pub async fn find(
         return Ok(Some(Token { value: value.clone(), origin: TokenOrigin::Environment }));
     }
     let account = account(repository, place);
+    let kept = Kept::token(repository, place)?;
+    // Known to be for another place: the keychain is not even asked.
+    if let Some(kept) = &kept
+        && kept.is_strange(store)?
+    {
+        kept.check(outside, store)?;
+    }
     match outside.keychain.get(&account).await {
         Ok(Some(value)) => {
+            if let Some(kept) = &kept {
+                kept.check(outside, store)?;
+            }
             let session = outside.keychain.in_session(&account);
             let origin = if session { TokenOrigin::Session } else { TokenOrigin::Keychain };
             return Ok(Some(Token { value, origin }));

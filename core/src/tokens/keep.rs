@@ -1,9 +1,12 @@
 //! Keeping tokens in the keychain.
 
+use std::collections::BTreeSet;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::config::RepositoryConfig;
+use standin_state::store::Store;
 
-use super::{Place, account, mirror_of, variable_name};
+use super::{Kept, Place, account, mirror_of, variable_name};
 use crate::keychain::SessionKeychain;
 use crate::outside::Outside;
 use crate::{Code, Error, Result, crash};
@@ -13,16 +16,34 @@ use crate::{Code, Error, Result, crash};
 /// # Errors
 /// [`Code::KeychainUnavailable`], naming the environment variable to use instead: then nothing was written anywhere.
 /// [`Code::Usage`] for what cannot be a token.
-pub async fn set(outside: &Outside, repository: &RepositoryConfig, place: &Place, value: &SecretString) -> Result<()> {
+pub async fn set(
+    outside: &Outside,
+    store: &Store,
+    repository: &RepositoryConfig,
+    place: &Place,
+    value: &SecretString,
+) -> Result<()> {
     if let Place::Mirror(id) = place {
         mirror_of(repository, id)?;
     }
     let value = checked(value)?;
     let account = account(repository, place);
+    let kept = Kept::token(repository, place)?;
+    // Until the new one is there, what is there is for nobody: another may be stored even by a keychain that failed.
+    if kept.as_ref().map(|kept| BTreeSet::from([kept.target.clone()])) != Some(store.bound(&account)?) {
+        store.rebind(&account, [])?;
+    }
     crash::point("keychain.set.before");
     let stored = outside.keychain.set(&account, &value).await;
     crash::point("keychain.set.after");
-    stored.map_err(|error| with_variable(error, repository, place))
+    stored.map_err(|error| with_variable(error, repository, place))?;
+    bind(store, repository, place)
+}
+
+/// Remembers what the token of a place is for.
+fn bind(store: &Store, repository: &RepositoryConfig, place: &Place) -> Result<()> {
+    let kept = Kept::token(repository, place)?;
+    store.rebind(&account(repository, place), kept.iter().map(|kept| kept.target.as_str()))
 }
 
 /// Keeps the token of a place in memory until the program quits, for those who have no keychain and said so.
@@ -31,6 +52,7 @@ pub async fn set(outside: &Outside, repository: &RepositoryConfig, place: &Place
 /// [`Code::Usage`] for what cannot be a token.
 pub fn keep(
     session: &SessionKeychain,
+    store: &Store,
     repository: &RepositoryConfig,
     place: &Place,
     value: &SecretString,
@@ -39,18 +61,20 @@ pub fn keep(
         mirror_of(repository, id)?;
     }
     session.keep(&account(repository, place), checked(value)?);
-    Ok(())
+    bind(store, repository, place)
 }
 
 /// Removes the token of a place from the keychain; `false` where there was none.
 ///
 /// # Errors
 /// [`Code::KeychainUnavailable`].
-pub async fn remove(outside: &Outside, repository: &RepositoryConfig, place: &Place) -> Result<bool> {
+pub async fn remove(outside: &Outside, store: &Store, repository: &RepositoryConfig, place: &Place) -> Result<bool> {
     crash::point("keychain.remove.before");
     let removed = outside.keychain.remove(&account(repository, place)).await;
     crash::point("keychain.remove.after");
-    removed.map_err(|error| with_variable(error, repository, place))
+    let removed = removed.map_err(|error| with_variable(error, repository, place))?;
+    store.rebind(&account(repository, place), [])?;
+    Ok(removed)
 }
 
 /// The token without the line end that comes with standard input.

@@ -4,6 +4,7 @@
 //! what was typed for this session only), `gh auth token`. The last is used only after its identity and its right to
 //! push to that very repository were checked. A token never leaves this room but inside a [`SecretString`].
 
+mod bound;
 mod check;
 mod find;
 mod keep;
@@ -17,6 +18,7 @@ use standin_state::model::{MirrorId, Slug};
 use crate::event::Notice;
 use crate::{Code, Error, Result};
 
+pub use bound::{Kept, account_of_value, of_target, places_of_values};
 pub use check::{RightReport, RightState, TokenKind, TokenReport, check};
 pub use find::find;
 pub use keep::{keep, remove, set};

@@ -18,7 +18,7 @@ pub(super) struct Named {
 }
 
 /// Settings of the whole program.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct SettingsDraft {
     pub schedule: Option<bool>,
     pub interval: Option<Duration>,

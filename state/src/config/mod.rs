@@ -4,9 +4,13 @@
 //! at hand, `standin.toml`. Mirrors named in more than one are matched by their target, then by id. Loading reads
 //! files and nothing else; the environment is passed in, so that the same input gives the same configuration.
 //!
+//! A `.env` may be somebody else's: what it asks for waits for its owner's yes ([`consent`]). Each file is read once for
+//! one loading, so that the yes is for what is then used.
+//!
 //! Data flows from the layers ([`env`], [`variables`], [`file`]) as drafts through [`merge`] to [`validate`]; all
 //! mistakes are collected before any is shown.
 
+mod consent;
 mod draft;
 mod env;
 mod file;
@@ -24,6 +28,7 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use mistakes::ConfigError;
 pub use travel::secret_name;
 pub use types::{
@@ -73,16 +78,20 @@ pub struct Loaded {
 /// speaks of the repository that its `MIRROR_SOURCE` names, or of the only one in the file. `MIRROR_ENABLED=false`
 /// in the environment stops all of them.
 ///
+/// `consents` is what owners of clones said about their files; a repository whose file still waits is in the configuration
+/// with the question ([`RepositoryConfig::consent`]), and nothing else of such a file has an effect.
+///
 /// # Errors
 /// Every mistake, in the order in which they were found.
-pub fn load(request: &LoadRequest) -> Result<Loaded, Vec<ConfigError>> {
+pub fn load(request: &LoadRequest, consents: &Consents) -> Result<Loaded, Vec<ConfigError>> {
     let mut mistakes = Mistakes::default();
-    let config = Loader::new(request, &mut mistakes).load(&mut mistakes);
+    let config = Loader::new(request, consents, &mut mistakes).load(&mut mistakes);
     if mistakes.errors.is_empty() { Ok(Loaded { config, notices: mistakes.notices }) } else { Err(mistakes.errors) }
 }
 
 struct Loader<'a> {
     request: &'a LoadRequest,
+    consents: &'a Consents,
     home: Option<PathBuf>,
     at_hand: Option<LocalClone>,
 }
@@ -95,7 +104,7 @@ struct Entry {
 }
 
 impl<'a> Loader<'a> {
-    fn new(request: &'a LoadRequest, mistakes: &mut Mistakes) -> Self {
+    fn new(request: &'a LoadRequest, consents: &'a Consents, mistakes: &mut Mistakes) -> Self {
         let home = ["HOME", "USERPROFILE"].iter().find_map(|key| request.environment.get(*key)).map(PathBuf::from);
         let at_hand = match &request.repo {
             None => LocalClone::around(&request.current_dir),
@@ -110,7 +119,7 @@ impl<'a> Loader<'a> {
                 found
             }
         };
-        Self { request, home: home.filter(|home| home.is_absolute()), at_hand }
+        Self { request, consents, home: home.filter(|home| home.is_absolute()), at_hand }
     }
 
     fn load(self, mistakes: &mut Mistakes) -> Config {
@@ -118,29 +127,40 @@ impl<'a> Loader<'a> {
             Some(path) => file::read(&path, self.home.as_deref(), mistakes),
             None => file::FileDraft::default(),
         };
-        // Hosts must be known before targets and sources can be compared. An `env_file` that the TOML file names for
-        // the repository at hand is not known before that, so these come from the `.env` in the clone.
-        let env_at_hand = self.env_at_hand(mistakes);
-        let variables = self.variables(env_at_hand.as_ref(), self.at_hand.as_ref(), true);
-        let (schedule, limits, hosts) = settings::settle(variables.settings(mistakes), file.settings);
+        // Hosts must be known before targets and sources can be compared; they never come from a `.env`.
+        let own = self.variables(None, None, true).settings(&mut Mistakes::default());
+        let (.., hosts) = settings::settle(own, file.settings.clone());
         let surroundings = Surroundings { hosts: &hosts, home: self.home.as_deref() };
 
+        let mut env_at_hand = self.env_at_hand(mistakes);
+        let variables = self.variables(env_at_hand.as_ref(), self.at_hand.as_ref(), true);
+        let with_file = variables.settings(mistakes);
         let entries = self.entries(file.repositories, env_at_hand.as_ref(), &variables, &surroundings);
         refuse_same_ids(&entries, mistakes);
         let stopped = self.variables(None, None, true).enabled(mistakes) == Some(false);
         let mut repositories = Vec::new();
         let mut at_hand = None;
+        let mut may_set = false;
         for entry in entries {
             let is_at_hand = entry.is_at_hand;
-            let Some(mut repository) = self.repository(entry, &hosts, mistakes) else { continue };
+            let read = env_at_hand.take_if(|_| is_at_hand);
+            let Some(mut repository) = self.repository(entry, read, &hosts, mistakes) else { continue };
             repository.enabled &= !stopped;
             if is_at_hand {
                 at_hand = Some(repository.id.clone());
+                // The file at hand has a say in the settings of the whole program once its owner said yes.
+                let read = self.at_hand.as_ref().map(|clone| consent::name_of(&clone.root.join(".env")));
+                if let Consent::Given(wish) = &repository.consent {
+                    may_set = read.as_ref() == Some(&wish.file);
+                }
                 repositories.insert(0, repository);
             } else {
                 repositories.push(repository);
             }
         }
+        let settings =
+            if may_set { with_file } else { self.variables(None, None, true).settings(&mut Mistakes::default()) };
+        let (schedule, limits, hosts) = settings::settle(settings, file.settings);
         Config { schedule, limits, hosts, repositories, at_hand }
     }
 
@@ -253,9 +273,19 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn repository(&self, entry: Entry, hosts: &[GitHubHost], mistakes: &mut Mistakes) -> Option<RepositoryConfig> {
+    /// `read` is the `.env` of the clone at hand, where this is its repository.
+    fn repository(
+        &self,
+        entry: Entry,
+        read: Option<EnvFile>,
+        hosts: &[GitHubHost],
+        mistakes: &mut Mistakes,
+    ) -> Option<RepositoryConfig> {
         let Entry { draft, clone, is_at_hand } = entry;
+        let is_read = |path: &Path| read.as_ref().is_some_and(|read| read.path == *path);
         let mut file = match (&draft.env_file, &clone) {
+            (Some(path), _) if is_read(&path.value) => read,
+            (None, Some(clone)) if is_read(&clone.root.join(".env")) => read,
             (Some(path), _) => {
                 let file = self.env_file(&path.value, mistakes);
                 if !path.value.exists() {
@@ -289,8 +319,12 @@ impl<'a> Loader<'a> {
         {
             validate::refuse_foreign_source(&variables, draft.source.as_ref(), clone, &surroundings, mistakes);
         }
+        let wish = file.as_ref().and_then(|file| consent::wish(file, clone.as_ref(), &draft, &surroundings));
         let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
-        validate::repository(merged, &Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() }, mistakes)
+        let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() };
+        let mut repository = validate::repository(merged, &room, mistakes)?;
+        repository.consent = consent::judge(wish, self.consents, &self.request.environment);
+        Some(repository)
     }
 }
 

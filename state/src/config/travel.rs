@@ -62,6 +62,15 @@ pub(super) fn secrets(
     selected
 }
 
+/// The names of values in a file that a list takes.
+pub(super) fn names(listed: &Given<Vec<String>>, file: &EnvFile) -> BTreeSet<String> {
+    let patterns = Patterns::read(listed, &mut Mistakes::default());
+    let keys = entries(Some(file)).map(|(key, ..)| key);
+    keys.filter(|key| patterns.plain.contains(*key) || (!is_local_only(key) && patterns.globs_match(key)))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Selects the values of variables that stand in `.env`. A pattern of nothing but wildcards means the source's own
 /// variables: it takes nothing from `.env`, whose other keys may be secrets.
 pub(super) fn variables(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::consent::Consent;
 use crate::error::Error;
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Slug};
 
@@ -78,6 +79,8 @@ pub struct GitHubHost {
 pub struct RepositoryConfig {
     /// The user's name of it.
     pub id: RepositoryId,
+    /// Whether anything of it may be done.
+    pub consent: Consent,
     /// `MIRROR_ENABLED`: `false` stops every sync of it, by hand too.
     pub enabled: bool,
     /// Where the code comes from.

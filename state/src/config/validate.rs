@@ -11,7 +11,7 @@ use super::location::{Location, Surroundings, real_path, without_credentials};
 use super::mistakes::{Complaint, Given, Mistakes};
 use super::origin::Clone;
 use super::variables::Variables;
-use super::{MirrorConfig, RepositoryConfig, Source, Target, settings, travel};
+use super::{Consent, MirrorConfig, RepositoryConfig, Source, Target, settings, travel};
 use crate::model::{Aspect, MirrorType, RepositoryId};
 
 /// Names in the state folder and in the keychain that an id would collide with.
@@ -95,6 +95,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
     warn_of_open_file(room, &draft.source_token, &mirrors, mistakes);
     Some(RepositoryConfig {
         id: id?,
+        consent: Consent::NotNeeded,
         enabled: draft.enabled.unwrap_or(!mirrors.is_empty()),
         clone: room.clone.map(|clone| clone.root.clone()),
         source: match source? {

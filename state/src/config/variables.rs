@@ -35,6 +35,10 @@ const SETTINGS: &[&str] = &[
     "STATE_DIR",
 ];
 
+/// What a `.env` may set of the whole program.
+const SETTINGS_OF_FILES: &[&str] =
+    &["STANDIN_SCHEDULE", "STANDIN_SYNC_INTERVAL", "STANDIN_PARALLEL", "STANDIN_RUN_LIMIT", "STANDIN_REQUEST_LIMIT"];
+
 /// Where tokens go: a repository must not choose that for whoever cloned it.
 const NEVER_FROM_FILE: &[&str] = &["STANDIN_GITHUB_API_URL", "STANDIN_GITHUB_SERVER_URL", "STANDIN_GH_CONFIG_DIR"];
 
@@ -308,6 +312,11 @@ impl Variables {
             mistakes.add(&variable.place, Complaint::new("there is no such variable", hint));
         }
     }
+}
+
+/// Whether a variable of this name is a setting of the whole program that a `.env` may hold.
+pub(super) fn is_setting(name: &str) -> bool {
+    SETTINGS_OF_FILES.contains(&name)
 }
 
 /// The number and field of `MIRROR_<n>_<field>`; the digits themselves where they are no proper number.

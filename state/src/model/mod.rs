@@ -2,11 +2,13 @@
 //!
 //! Wire values (JSON, TOML, database) are the serde names and do not change. Only plain data lives here.
 
+mod consent;
 mod names;
 mod status;
 pub(crate) mod time;
 mod words;
 
+pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish};
 pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
 pub use words::{Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, Trigger};

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{AspectStatus, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role, time};
+use super::{
+    AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role, time,
+};
 use crate::error::Error;
 
 /// One repository and its mirrors.
@@ -15,6 +17,10 @@ pub struct RepositoryReport {
     pub repository: RepositoryId,
     /// Whether syncs may run at all (`MIRROR_ENABLED`).
     pub enabled: bool,
+    /// What waits for the owner's yes before anything of this repository is read or written; absent where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub consent: Option<ConsentQuestion>,
     /// The role of the source.
     pub self_role: Role,
     /// The current master: a slug, a URL without credentials, or a path.

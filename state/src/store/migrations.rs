@@ -7,8 +7,11 @@ use crate::crash_hook;
 use crate::error::{Code, Error};
 
 /// The migrations in order. One that was released is never changed: a later one mends it.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_history.sql"), include_str!("../../migrations/0002_protection.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_history.sql"),
+    include_str!("../../migrations/0002_protection.sql"),
+    include_str!("../../migrations/0003_consent.sql"),
+];
 
 /// Refuses a database that a newer Standin wrote, before anything in it is touched; otherwise its version.
 pub(super) fn check_version(connection: &Connection) -> Result<usize, Failure> {

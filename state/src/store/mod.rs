@@ -9,6 +9,7 @@
 
 mod audit;
 mod columns;
+mod consents;
 mod decisions;
 mod facts;
 mod failure;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use audit::AuditFilter;
+pub use consents::ConsentRecord;
 pub use records::{
     AuditEntry, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow, JournalEntry,
     JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,

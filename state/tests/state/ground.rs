@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use standin_state::config::{self, ConfigError, LoadRequest, Loaded, MirrorConfig, RepositoryConfig};
+use standin_state::config::{
+    self, ConfigError, Consents, FileWish, LoadRequest, Loaded, MirrorConfig, RepositoryConfig,
+};
+use standin_state::store::ConsentRecord;
 use tempfile::TempDir;
 
 pub struct Ground {
@@ -13,6 +16,8 @@ pub struct Ground {
     repo: Option<PathBuf>,
     config_file: Option<PathBuf>,
     current_dir: PathBuf,
+    consents: Consents,
+    says_yes: bool,
 }
 
 impl Ground {
@@ -22,7 +27,15 @@ impl Ground {
         let home = dir.path().join("home");
         fs::create_dir(&home).unwrap();
         let environment = BTreeMap::from([("HOME".to_owned(), home.display().to_string())]);
-        Self { environment, repo: None, config_file: None, current_dir: home, dir }
+        Self {
+            environment,
+            repo: None,
+            config_file: None,
+            current_dir: home,
+            dir,
+            consents: Consents::new(),
+            says_yes: true,
+        }
     }
 
     /// A clone of `acme/site` at `site`, which is the current folder.
@@ -90,13 +103,29 @@ impl Ground {
     }
 
     pub fn load(&self) -> Result<Loaded, Vec<ConfigError>> {
-        config::load(&LoadRequest {
+        let request = LoadRequest {
             environment: self.environment.clone(),
             repo: self.repo.clone(),
             config_file: self.config_file.clone(),
             current_dir: self.current_dir.clone(),
             default_config_dir: self.path("config"),
-        })
+        };
+        let loaded = config::load(&request, &self.consents)?;
+        if !self.says_yes {
+            return Ok(loaded);
+        }
+        // Whoever wrote the file says yes to it.
+        let wishes = loaded.config.repositories.iter().filter_map(|repository| repository.consent.wish());
+        let given = wishes
+            .map(|FileWish { file, wish }| (file.clone(), ConsentRecord { allowed: Some(wish.clone()), denied: None }));
+        config::load(&request, &given.collect())
+    }
+
+    /// What was said about the file; nothing but this counts.
+    pub fn consents(mut self, consents: Consents) -> Self {
+        self.consents = consents;
+        self.says_yes = false;
+        self
     }
 
     pub fn loaded(&self) -> Loaded {

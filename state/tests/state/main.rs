@@ -1,5 +1,6 @@
 //! What `standin-state` promises, through its public face: configuration, memory, locks, files.
 
+mod config_consent;
 mod config_mistakes;
 mod config_origin;
 mod config_precedence;

@@ -14,6 +14,7 @@ fn report() -> RepositoryReport {
     RepositoryReport {
         repository: "orchestrator".parse().unwrap(),
         enabled: true,
+        consent: None,
         self_role: Role::Master,
         master: "owner/name".to_owned(),
         epoch: Some(3),

@@ -4,6 +4,7 @@
 //! [`World`] is what there is; [`Machine`] is where Standin runs: a state folder and an environment of its own. Every
 //! token and every secret is random, so that a trace of one can be looked for anywhere.
 
+mod consent;
 mod program;
 mod words;
 mod world;

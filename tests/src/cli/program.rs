@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::consent;
+
 /// How long a program may take before the test gives it up.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -28,6 +30,8 @@ pub struct Machine {
     pub state: PathBuf,
     /// Where the outputs of its programs are kept.
     pub said: PathBuf,
+    /// Whether its user says yes to what the `.env` asks for, whatever that is.
+    pub says_yes: bool,
 }
 
 /// A program that ended.
@@ -58,17 +62,34 @@ impl Machine {
         machine
     }
 
+    /// The same machine, whose user said nothing yet.
+    #[must_use]
+    pub fn unasked(&self) -> Self {
+        Self { says_yes: false, ..self.clone() }
+    }
+
+    /// The yes, where it is said.
+    pub fn yes(&self, arguments: &[&str]) -> Option<(&'static str, String)> {
+        if self.says_yes { consent::yes(&self.folder, &self.environment, arguments) } else { None }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).current_dir(&self.folder).env_clear().envs(&self.environment).envs(self.yes(arguments));
+        command
+    }
+
     /// Starts `standin` with these arguments.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = Command::new(&self.program);
-        command.args(arguments).current_dir(&self.folder).env_clear().envs(&self.environment).stdin(Stdio::null());
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null());
         Running::start(command, &self.said, &format!("standin {}", arguments.join(" ")))
     }
 
     /// Starts `standin` with these arguments, and gives it this on standard input.
     pub fn start_with(&self, arguments: &[&str], input: &[u8]) -> Running {
-        let mut command = Command::new(&self.program);
-        command.args(arguments).current_dir(&self.folder).env_clear().envs(&self.environment).stdin(Stdio::piped());
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
         let mut running = Running::start(command, &self.said, &format!("standin {}", arguments.join(" ")));
         // It may end before it has read everything.
         let _ = running.child.stdin.take().unwrap().write_all(input);

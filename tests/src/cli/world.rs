@@ -271,7 +271,14 @@ impl World {
                 environment.insert(name.to_owned(), value);
             }
         }
-        Machine { program: self.program.clone(), folder: self.clone_path(), environment, state, said: self.said() }
+        Machine {
+            program: self.program.clone(),
+            folder: self.clone_path(),
+            environment,
+            state,
+            said: self.said(),
+            says_yes: true,
+        }
     }
 
     /// Waits until no program that was started here runs any more, and no request is under way.

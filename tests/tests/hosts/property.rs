@@ -292,7 +292,15 @@ fn a_fence_without_branches_claims_none() {
     for fault in [None, Some(Fault::Report), Some(Fault::Door), Some(Fault::Cut)] {
         for host in 0..HOSTS.len() {
             let branches = vec![branch; 2];
-            runtime.block_on(carry_out(&Case { host, words: 0, branches, fault, raced: None, fresh: true, takes_fence: true }));
+            runtime.block_on(carry_out(&Case {
+                host,
+                words: 0,
+                branches,
+                fault,
+                raced: None,
+                fresh: true,
+                takes_fence: true,
+            }));
         }
     }
 }

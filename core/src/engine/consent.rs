@@ -1,0 +1,135 @@
+//! What waits for its owner's yes: the `.env` of a clone, and what is kept on this machine and would be used for another
+//! place than it was given for.
+
+use standin_state::config::{ALLOW, RepositoryConfig};
+use standin_state::model::{ConsentQuestion, RepositoryId};
+use standin_state::store::ConsentRecord;
+
+use super::Engine;
+use crate::tokens::{Kept, Place, places_of_values};
+use crate::{Code, Error, Result};
+
+/// The error of everything that waits for the yes to a file.
+pub(super) fn needed(question: &ConsentQuestion) -> Error {
+    let lines: Vec<String> = question.text().into_iter().map(|line| format!("  {line}")).collect();
+    Error::new(
+        Code::ConsentNeeded,
+        format!("{}\n{}", question.title, lines.join("\n")),
+        format!(
+            "A file that may have come with a clone decides nothing by itself. If this is what you want, say so once: \
+             `standin allow` (where nobody can be asked: {ALLOW}={}).",
+            question.hash
+        ),
+    )
+}
+
+/// All that is kept for a repository, or may be: the tokens of places that have none in the environment or the file, and
+/// the values in the vault under these names.
+fn kept_of(repository: &RepositoryConfig, values: &[String]) -> Result<Vec<Kept>> {
+    let mut kept = Vec::new();
+    if repository.source_token.is_none() {
+        kept.extend(Kept::token(repository, &Place::Source)?);
+    }
+    for mirror in repository.mirrors.iter().filter(|mirror| mirror.token.is_none()) {
+        kept.extend(Kept::token(repository, &Place::Mirror(mirror.id.clone()))?);
+    }
+    for name in values {
+        let places = places_of_values(repository);
+        kept.extend(places.iter().filter_map(|place| Kept::value(&repository.id, name, place)));
+    }
+    Ok(kept)
+}
+
+impl Engine {
+    /// What waits for the owner's yes; `None` where nothing does. Asks no keychain.
+    ///
+    /// # Errors
+    /// As [`Engine::configured`]; [`Code::Storage`] when the memory cannot be read.
+    pub fn consent(&self, repository: Option<&RepositoryId>) -> Result<Option<ConsentQuestion>> {
+        let known = self.configured(repository)?;
+        self.asked_of(&known)
+    }
+
+    /// The question that a report shows: only where it is known that something waits, and then with all that the yes would
+    /// be for.
+    pub(super) fn shown_question(&self, known: &RepositoryConfig) -> Result<Option<ConsentQuestion>> {
+        let store = &self.shared.store;
+        let mut waits = known.consent.question().is_some();
+        for kept in kept_of(known, &self.values_of(known)?)? {
+            waits = waits || kept.is_strange(store)?;
+        }
+        if waits { self.asked_of(known) } else { Ok(None) }
+    }
+
+    fn asked_of(&self, known: &RepositoryConfig) -> Result<Option<ConsentQuestion>> {
+        let store = &self.shared.store;
+        // What a file asks for speaks of the user's own tokens and values already.
+        let is_told = known.consent.question().is_some();
+        let mut lines = Vec::new();
+        for kept in kept_of(known, &self.values_of(known)?)? {
+            if if is_told { kept.is_strange(store)? } else { !kept.is_bound(store)? } {
+                lines.push(kept.line(store)?);
+            }
+        }
+        Ok(ConsentQuestion::with_kept(known.consent.question().cloned(), &lines))
+    }
+
+    /// The values in the vault that are meant to travel, by name. Their names need no key.
+    fn values_of(&self, known: &RepositoryConfig) -> Result<Vec<String>> {
+        let names = self.vault().names(&known.id)?;
+        Ok(names.into_iter().filter(|name| known.takes_from_vault(name)).collect())
+    }
+
+    /// Says yes to a question as it was shown. The files are read again first: the yes is for what they say then, or it
+    /// is none.
+    ///
+    /// # Errors
+    /// [`Code::ConsentNeeded`] where something else waits by now; as [`Engine::reload`]; [`Code::Storage`].
+    pub fn allow(&self, repository: Option<&RepositoryId>, hash: &str) -> Result<ConsentQuestion> {
+        self.reload()?;
+        let known = self.configured(repository)?;
+        let question = self.same_question(&known, hash)?;
+        let store = &self.shared.store;
+        let kept = kept_of(&known, &self.values_of(&known)?)?;
+        store.bind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())))?;
+        if let (Some(_), Some(wish)) = (known.consent.question(), known.consent.wish()) {
+            let consent = ConsentRecord { allowed: Some(wish.wish.clone()), denied: None };
+            store.set_consent(&wish.file, &consent, self.shared.outside.clock.now())?;
+        }
+        self.reload()?;
+        let detail = format!("{} ({})", question.title, question.hash);
+        self.audited("allow", Some(&known.id), None, detail, Ok(()))?;
+        Ok(question)
+    }
+
+    /// Says no to what the file of a repository asks for, or takes a yes back. `None` where no file asks for anything.
+    ///
+    /// # Errors
+    /// As [`Engine::reload`]; [`Code::Storage`].
+    pub fn deny(&self, repository: Option<&RepositoryId>) -> Result<Option<String>> {
+        self.reload()?;
+        let known = self.configured(repository)?;
+        let Some(wish) = known.consent.wish() else { return Ok(None) };
+        let consent = ConsentRecord { allowed: None, denied: Some(wish.wish.hash()) };
+        let denied = self.shared.store.set_consent(&wish.file, &consent, self.shared.outside.clock.now());
+        self.audited("deny", Some(&known.id), None, wish.file.clone(), denied)?;
+        self.reload()?;
+        Ok(Some(wish.file.clone()))
+    }
+
+    fn same_question(&self, known: &RepositoryConfig, hash: &str) -> Result<ConsentQuestion> {
+        match self.asked_of(known)? {
+            Some(question) if question.hash == hash => Ok(question),
+            Some(question) => Err(Error::new(
+                Code::ConsentNeeded,
+                format!("what is asked for has changed since it was shown\n{}", question.title),
+                "Look at it again with `standin allow`.",
+            )),
+            None => Err(Error::new(
+                Code::ConsentNeeded,
+                "nothing waits for a yes any more",
+                "Go on: `standin status` shows how things stand.",
+            )),
+        }
+    }
+}

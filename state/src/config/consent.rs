@@ -1,0 +1,289 @@
+//! What the `.env` of a clone asks for, in lines that a person understands, and whether its owner said yes to them.
+//!
+//! The lines come from the file alone (and from where the clone came from, which decides what is read where the file
+//! does not say): what the user says elsewhere, in `standin.toml` or in the environment, asks nobody. Places are shown
+//! as they are resolved, so that two ways to write one place are one wish, and a clone that was moved asks anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::draft::{MirrorDraft, Named, RepositoryDraft};
+use super::env::EnvFile;
+use super::location::{Location, Surroundings};
+use super::mistakes::{Given, Mistakes};
+use super::origin::Clone;
+use super::variables::{self, Variables};
+use super::{travel, validate};
+use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish};
+use crate::store::ConsentRecord;
+
+/// The variable of the process environment that says yes where nobody can be asked: hashes, with commas or spaces between them.
+pub const ALLOW: &str = "STANDIN_ALLOW";
+
+/// What was said about files, by file.
+pub type Consents = BTreeMap<String, ConsentRecord>;
+
+/// Whether what a repository is configured to do may be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Consent {
+    /// No file that may be somebody else's has a say in it.
+    #[default]
+    NotNeeded,
+    /// Its owner said yes to just this.
+    Given(FileWish),
+    /// It waits, or was denied.
+    Waits(FileWish, ConsentQuestion),
+}
+
+/// A file with what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileWish {
+    /// The file, as consents name it.
+    pub file: String,
+    /// What it asks for.
+    pub wish: Wish,
+}
+
+impl Consent {
+    /// The question that waits, where one does.
+    pub fn question(&self) -> Option<&ConsentQuestion> {
+        match self {
+            Self::Waits(_, question) => Some(question),
+            Self::NotNeeded | Self::Given(_) => None,
+        }
+    }
+
+    /// The file that has a say, with what it asks for.
+    pub fn wish(&self) -> Option<&FileWish> {
+        match self {
+            Self::Given(wish) | Self::Waits(wish, _) => Some(wish),
+            Self::NotNeeded => None,
+        }
+    }
+}
+
+/// Whether the owner said yes to what this file asks for.
+pub(super) fn judge(wish: Option<FileWish>, consents: &Consents, environment: &BTreeMap<String, String>) -> Consent {
+    let Some(wish) = wish else { return Consent::NotNeeded };
+    let hash = wish.wish.hash();
+    let record = consents.get(&wish.file);
+    let said = environment.get(ALLOW).map_or("", String::as_str);
+    let is_allowed = record.is_some_and(|record| record.allowed.as_ref() == Some(&wish.wish));
+    if is_allowed || said.split([',', ' ', '\n', '\t']).any(|allowed| allowed.eq_ignore_ascii_case(&hash)) {
+        return Consent::Given(wish);
+    }
+    let before = record.and_then(|record| record.allowed.as_ref());
+    let is_denied = record.is_some_and(|record| record.denied.as_deref() == Some(&hash));
+    let question = ConsentQuestion::of_file(&wish.file, &wish.wish, before, is_denied);
+    Consent::Waits(wish, question)
+}
+
+/// What is asked for by a file that was read, or `None` where nothing in it routes. `elsewhere` is what the user's own
+/// file says of the same repository.
+pub(super) fn wish(
+    file: &EnvFile,
+    clone: Option<&Clone>,
+    elsewhere: &RepositoryDraft,
+    surroundings: &Surroundings<'_>,
+) -> Option<FileWish> {
+    let base = clone.map(|clone| clone.root.as_path()).or(file.path.parent()).unwrap_or(Path::new("."));
+    let variables = Variables::new(None, Some((file, base)), surroundings.home);
+    let sets = settings(file);
+    if !variables.speak_of_mirrors() && sets.is_empty() {
+        return None;
+    }
+    let draft = variables.repository(&mut Mistakes::default());
+    let mut lines = Lines { lines: Vec::new(), surroundings, programs: BTreeSet::from(["git"]) };
+    lines.source(&draft, clone, elsewhere);
+    for mirror in &draft.mirrors {
+        lines.mirror(mirror);
+    }
+    lines.travels(&draft, file, elsewhere);
+    lines.runs();
+    if draft.enabled == Some(false) {
+        lines.add(ConsentTopic::Sets, "MIRROR_ENABLED=false: nothing of it is done");
+    }
+    for (name, value) in sets {
+        lines.add(ConsentTopic::Sets, &format!("{name}={value}"));
+    }
+    if let Some(place) = link(&file.path) {
+        lines.add(ConsentTopic::Reads, &format!("these lines from {place}, since the file is a link to it"));
+    }
+    Some(FileWish { file: name_of(&file.path), wish: Wish::new(lines.lines) })
+}
+
+/// The file as consents name it: its folder without links, and its own name.
+pub(super) fn name_of(path: &Path) -> String {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name).display().to_string(),
+        _ => path.display().to_string(),
+    }
+}
+
+fn link(path: &Path) -> Option<String> {
+    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_symlink());
+    is_link.then(|| path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string())
+}
+
+/// Settings of the whole program that a `.env` may hold, with their values.
+fn settings(file: &EnvFile) -> Vec<(&str, &str)> {
+    let is_setting = |name: &str| variables::is_setting(name);
+    let entries = file.entries.iter().filter(|(name, entry)| is_setting(name) && !entry.value.trim().is_empty());
+    entries.map(|(name, entry)| (name.as_str(), entry.value.trim())).collect()
+}
+
+struct Lines<'a> {
+    lines: Vec<ConsentLine>,
+    surroundings: &'a Surroundings<'a>,
+    programs: BTreeSet<&'static str>,
+}
+
+impl Lines<'_> {
+    fn add(&mut self, topic: ConsentTopic, text: &str) {
+        self.lines.push(ConsentLine::new(topic, text));
+    }
+
+    fn locate(&self, given: &Given<Named>) -> Option<Location> {
+        self.surroundings.locate(&given.value.text, &given.value.base).ok()
+    }
+
+    /// How a place is opened, where it is opened with something.
+    fn opened(&mut self, place: &Location, has_token: bool) -> String {
+        let is_ssh = match place {
+            Location::GitHub(_) => false,
+            Location::Path(_) => return String::new(),
+            Location::Url(url) => !url.contains("://") || url.to_ascii_lowercase().starts_with("ssh://"),
+        };
+        if is_ssh {
+            self.programs.insert("ssh");
+            return ", with your ssh keys".to_owned();
+        }
+        match has_token {
+            true => ", with the token in this file".to_owned(),
+            false => ", with your own token (from the environment, the keychain or gh)".to_owned(),
+        }
+    }
+
+    fn source(&mut self, draft: &RepositoryDraft, clone: Option<&Clone>, elsewhere: &RepositoryDraft) {
+        let has_token = draft.source_token.is_some();
+        let named = draft.source.as_ref().map(|given| self.locate(given));
+        let (place, why) = match (named, clone) {
+            (Some(Some(place)), _) => (place, ""),
+            // A mistake, which is told where mistakes are.
+            (Some(None), _) => return,
+            (None, _) if elsewhere.source.is_some() => {
+                let text = match has_token {
+                    true => "the source that your own configuration names, with the token in this file",
+                    false => "the source that your own configuration names",
+                };
+                return self.add(ConsentTopic::Reads, text);
+            }
+            (None, Some(clone)) => match validate::origin_of(clone, self.surroundings, &mut Mistakes::default()) {
+                Some(origin) => (origin, ", where this clone came from"),
+                None => (Location::Path(clone.root.clone()), ", this clone"),
+            },
+            (None, None) => return,
+        };
+        let opened = self.opened(&place, has_token);
+        self.add(ConsentTopic::Reads, &format!("{}{why}{opened}", place.display()));
+    }
+
+    fn mirror(&mut self, mirror: &MirrorDraft) {
+        let id = mirror.id.as_ref().map_or("", |id| id.as_str());
+        let place = match mirror.repo.as_ref().or(mirror.url.as_ref()) {
+            Some(given) => match self.locate(given) {
+                Some(place) => Some(place),
+                None => return,
+            },
+            None => None,
+        };
+        let is_github = match (&mirror.kind, &place) {
+            (Some(kind), _) => kind.value == MirrorType::GitHub,
+            (None, place) => mirror.repo.is_some() || place.is_none(),
+        };
+        let mut text = match &place {
+            Some(place) => {
+                let kind = if is_github { "" } else { " (git)" };
+                let opened = self.opened(place, mirror.token.is_some());
+                format!("{id}: {}{kind}{opened}", place.display())
+            }
+            None => format!("{id}, whose place your own configuration names"),
+        };
+        if let (None, Some(_)) = (&place, &mirror.token) {
+            text.push_str(", with the token in this file");
+        }
+        if let Some(key) = &mirror.ssh_key {
+            text.push_str(&format!(", with the ssh key {}", key.value.display()));
+        }
+        let is_on = |aspect: &Aspect| mirror.sync.get(aspect).is_none_or(|given| given.value);
+        let aspects: Vec<&str> = match (is_github, &place) {
+            (true, Some(_)) => {
+                Aspect::ALL.iter().filter(|aspect| is_on(aspect)).map(|aspect| aspect.as_str()).collect()
+            }
+            (_, None) => Vec::new(),
+            (false, Some(_)) => vec![Aspect::Code.as_str()],
+        };
+        if !aspects.is_empty() {
+            text.push_str(&format!(": {}", aspects.join(", ")));
+        }
+        if place.is_none() {
+            for (aspect, given) in &mirror.sync {
+                text.push_str(&format!(", {aspect} {}", if given.value { "on" } else { "off" }));
+            }
+        }
+        match mirror.enabled {
+            Some(false) => text.push_str("; switched off"),
+            Some(true) if place.is_none() => text.push_str("; switched on"),
+            _ => {}
+        }
+        if is_github && place.is_some() && is_on(&Aspect::Secrets) {
+            self.programs.insert("gh");
+        }
+        self.add(ConsentTopic::Writes, &text);
+    }
+
+    /// What travels by name. A list of the user's own is not the file's.
+    fn travels(&mut self, draft: &RepositoryDraft, file: &EnvFile, elsewhere: &RepositoryDraft) {
+        let writes_secrets = self.programs.contains("gh");
+        match (&draft.secrets, &elsewhere.secrets) {
+            (Some(listed), _) => {
+                let found = travel::names(listed, file);
+                let text = format!("the secrets {}, from this file and from your vault", worded(&listed.value, &found));
+                self.add(ConsentTopic::Sends, &text);
+            }
+            (None, None) if writes_secrets => {
+                self.add(
+                    ConsentTopic::Sends,
+                    "other lines of this file and values in your vault as secrets, each name after a yes of its own",
+                );
+            }
+            (None, _) => {}
+        }
+        match (&draft.variables, &elsewhere.variables) {
+            (Some(listed), _) => {
+                let found = travel::names(listed, file);
+                let text =
+                    format!("the variables {}, from this file and the source's own", worded(&listed.value, &found));
+                self.add(ConsentTopic::Sends, &text);
+            }
+            (None, None) if writes_secrets => {
+                self.add(ConsentTopic::Sends, "the source's own Actions variables");
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn runs(&mut self) {
+        let programs: Vec<&str> = self.programs.iter().copied().collect();
+        let text = format!("{}; nothing that came with the clone", programs.join(", "));
+        self.add(ConsentTopic::Runs, &text);
+    }
+}
+
+/// The names as they are listed, with those that patterns match now.
+fn worded(listed: &[String], found: &BTreeSet<String>) -> String {
+    let matched: Vec<&str> = found.iter().filter(|name| !listed.contains(name)).map(String::as_str).collect();
+    let listed = listed.join(", ");
+    if matched.is_empty() { listed } else { format!("{listed} (now {})", matched.join(", ")) }
+}

@@ -1,0 +1,198 @@
+//! What the `.env` of a clone asks for waits for its owner's yes, shows all of it and nothing secret, and asks again for
+//! what routes and for nothing else.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use standin_state::config::{ALLOW, Consent, Consents};
+use standin_state::store::ConsentRecord;
+
+use crate::ground::Ground;
+
+const TOKEN: &str = "ghp_canary0123456789abcdefghijklmnop";
+
+const ENV: &str = "MIRROR_ENABLED=true
+MIRROR_1_TYPE=github
+MIRROR_1_REPO=backup/site
+MIRROR_1_TOKEN=ghp_canary0123456789abcdefghijklmnop
+MIRROR_2_TYPE=git
+MIRROR_2_URL=ssh://git@backup.example.com/srv/site.git
+MIRROR_SECRETS=RESEND_API_KEY,TWILIO_*
+RESEND_API_KEY=re_canary_value
+TWILIO_SID=AC_canary_value
+OTHER=not for Standin
+";
+
+fn asked(env: &str) -> Consent {
+    Ground::with_clone().env(env).consents(Consents::new()).repository().consent
+}
+
+fn lines(env: &str) -> Vec<String> {
+    asked(env).question().map_or_else(Vec::new, |question| question.text())
+}
+
+#[test]
+fn what_is_asked_for_is_understood_at_one_look() {
+    let ground = Ground::with_clone().env(ENV).consents(Consents::new());
+    let question = ground.repository().consent.question().cloned().unwrap();
+    assert!(question.title.contains("site/.env asks for this"), "{question:?}");
+    let text = question.text().join("\n");
+    assert!(!text.contains("canary"), "{text}");
+    insta::assert_snapshot!(ground.stable(&text));
+}
+
+#[test]
+fn only_what_routes_asks_again() {
+    let hash = |env: &str| asked(env).question().map(|question| question.hash.clone());
+    let first = hash(ENV);
+    assert!(first.is_some());
+    let same = [
+        ENV.replace("re_canary_value", "another value"),
+        ENV.replace(TOKEN, "ghp_another0123456789abcdefghijklmno"),
+        ENV.replace("MIRROR_1_REPO=backup/site", "MIRROR_1_REPO='https://github.com/backup/site.git' # the same"),
+        ENV.replace("OTHER=not for Standin", "OTHER=something else\nNEW=1"),
+        format!("# a comment\n\n{ENV}"),
+    ];
+    for env in same {
+        assert_eq!(hash(&env), first, "{env}");
+    }
+    let others = [
+        ENV.replace("backup/site", "stranger/site"),
+        ENV.replace("MIRROR_1_TOKEN=ghp_canary0123456789abcdefghijklmnop\n", ""),
+        ENV.replace("backup.example.com", "stranger.example.com"),
+        ENV.replace("TWILIO_*", "*"),
+        ENV.replace("TWILIO_SID=", "TWILIO_TOKEN=1\nTWILIO_SID="),
+        format!("{ENV}MIRROR_VARS=DEPLOY_MODE\n"),
+        format!("{ENV}MIRROR_SOURCE=acme/other\nMIRROR_SOURCE_TOKEN={TOKEN}\n"),
+        format!("{ENV}MIRROR_SOURCE_TOKEN={TOKEN}\n"),
+        format!("{ENV}MIRROR_1_SYNC_SECRETS=false\n"),
+        format!("{ENV}MIRROR_1_ENABLED=false\n"),
+        format!("{ENV}MIRROR_2_SSH_KEY_PATH=/keys/one\n"),
+        format!("{ENV}MIRROR_3_REPO=third/site\n"),
+        format!("{ENV}STANDIN_SYNC_INTERVAL=10s\n"),
+        format!("{ENV}STANDIN_SCHEDULE=false\n"),
+        format!("{ENV}STANDIN_PARALLEL=1\n"),
+        format!("{ENV}STANDIN_RUN_LIMIT=1s\n"),
+        format!("{ENV}STANDIN_REQUEST_LIMIT=1s\n"),
+        ENV.replace("MIRROR_ENABLED=true", "MIRROR_ENABLED=false"),
+    ];
+    let mut hashes = BTreeMap::from([(first, ENV.to_owned())]);
+    for env in others {
+        let hash = hash(&env);
+        assert!(hash.is_some(), "{env}");
+        let twin = hashes.insert(hash, env.clone());
+        assert_eq!(twin, None, "{env}");
+    }
+}
+
+#[test]
+fn a_change_shows_the_difference_alone() {
+    let ground = Ground::with_clone().env(ENV).consents(Consents::new());
+    let wish = ground.repository().consent.wish().cloned().unwrap();
+    let said = |allowed, denied| Consents::from([(wish.file.clone(), ConsentRecord { allowed, denied })]);
+    let ground = ground.consents(said(Some(wish.wish.clone()), None));
+    assert!(matches!(ground.repository().consent, Consent::Given(_)));
+    let ground = ground.env(&ENV.replace("backup/site", "stranger/site"));
+    let question = ground.repository().consent.question().cloned().unwrap();
+    assert_eq!(
+        question.text(),
+        [
+            "- writes mirror-1: backup/site, with the token in this file: code, secrets, variables, workflows",
+            "+ writes mirror-1: stranger/site, with the token in this file: code, secrets, variables, workflows",
+        ]
+    );
+    // A no is for just this.
+    let ground = ground.consents(said(None, Some(question.hash.clone())));
+    assert!(ground.repository().consent.question().is_some_and(|question| question.is_denied));
+    let ground = ground.env(ENV);
+    assert!(ground.repository().consent.question().is_some_and(|question| !question.is_denied));
+}
+
+#[test]
+fn the_yes_is_for_this_file_in_this_place() {
+    let ground = Ground::with_clone().env(ENV).consents(Consents::new());
+    let wish = ground.repository().consent.wish().cloned().unwrap();
+    let said = Consents::from([(wish.file, ConsentRecord { allowed: Some(wish.wish), denied: None })]);
+    let copy = Ground::with_clone().env(ENV).consents(said.clone());
+    assert!(copy.repository().consent.question().is_some(), "another folder");
+    let moved = ground.clone_at("site", "https://github.com/stranger/site.git").consents(said);
+    assert!(moved.repository().consent.question().is_some(), "the same file, and another origin");
+}
+
+#[test]
+fn a_hash_in_the_environment_is_a_yes() {
+    let hash = asked(ENV).question().map(|question| question.hash.clone()).unwrap();
+    let allowed =
+        |value: &str| Ground::with_clone().env(ENV).consents(Consents::new()).variable(ALLOW, value).repository();
+    assert!(allowed(&format!("0123, {hash}")).consent.question().is_none());
+    for other in ["", "*", "true", &hash[..31]] {
+        assert!(allowed(other).consent.question().is_some(), "{other:?}");
+    }
+    // A file cannot say yes to itself.
+    let question = asked(&format!("{ENV}{ALLOW}={hash}\n"));
+    assert!(question.question().is_some());
+}
+
+#[test]
+fn what_the_user_says_elsewhere_asks_nobody() {
+    let toml = "[[repository]]\nid = \"site\"\nsource = \"acme/site\"\nenv_file = \"[dir]/site/.env\"\n[[repository.mirror]]\nid = \"m\"\ntype = \"github\"\nrepo = \"backup/site\"\n";
+    let ground = Ground::with_clone().toml(toml).env("RESEND_API_KEY=1\n").consents(Consents::new());
+    assert_eq!(ground.repository().consent, Consent::NotNeeded);
+    let ground = Ground::with_clone().variable("MIRROR_1_REPO", "backup/site").consents(Consents::new());
+    assert_eq!(ground.repository().consent, Consent::NotNeeded);
+    // The user's own file changes nothing of what the clone's asks for.
+    let plain = lines("MIRROR_1_SYNC_SECRETS=false\nMIRROR_1_REPO=backup/site\n");
+    let ground = Ground::with_clone()
+        .toml(&format!("{toml}sync = [\"code\"]\n"))
+        .env("MIRROR_1_SYNC_SECRETS=false\nMIRROR_1_REPO=backup/site\n")
+        .consents(Consents::new());
+    let with_toml = ground.repository().consent.question().unwrap().text();
+    assert_eq!(plain[1..], with_toml[1..]);
+}
+
+#[test]
+fn settings_of_a_file_that_waits_have_no_effect() {
+    let env = "MIRROR_1_REPO=backup/site\nSTANDIN_PARALLEL=1\nSTANDIN_SYNC_INTERVAL=10s\nSTANDIN_SCHEDULE=false\n";
+    let waits = Ground::with_clone().env(env).consents(Consents::new()).loaded().config;
+    assert_eq!((waits.limits.parallel, waits.schedule.enabled), (32, true));
+    assert_eq!(waits.schedule.interval.as_secs(), 3_600);
+    let said = Ground::with_clone().env(env).loaded().config;
+    assert_eq!((said.limits.parallel, said.schedule.enabled, said.schedule.interval.as_secs()), (1, false, 10));
+    // Where the clone is none that is looked after, nobody can say yes to it.
+    let toml = "[[repository]]\nid = \"other\"\nsource = \"acme/other\"\n[[repository.mirror]]\nid = \"m\"\nrepo = \"backup/other\"\ntype = \"github\"\n";
+    let stray = Ground::with_clone().toml(toml).env("STANDIN_PARALLEL=1\n").loaded().config;
+    assert_eq!(stray.limits.parallel, 32);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_a_link_says_so_and_is_another_wish() {
+    let ground = Ground::with_clone().file("elsewhere/.env", ENV).consents(Consents::new());
+    std::os::unix::fs::symlink(ground.path("elsewhere/.env"), ground.path("site/.env")).unwrap();
+    let question = ground.repository().consent.question().cloned().unwrap();
+    assert!(
+        question.text().iter().any(|line| line.contains("elsewhere/.env, since the file is a link")),
+        "{question:?}"
+    );
+    assert_ne!(question.hash, asked(ENV).question().unwrap().hash);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Whatever stands in the two files: where anything of the clone's routes, the repository waits.
+    #[test]
+    fn no_text_of_a_file_says_yes(
+        names in proptest::collection::vec("(export )?(MIRROR_(1_|2_|)(TYPE|REPO|URL|TOKEN|SOURCE|SOURCE_TOKEN|SECRETS|VARS|ENABLED|SSH_KEY_PATH|SYNC_CODE)|STANDIN_(ALLOW|PARALLEL|SCHEDULE|SYNC_INTERVAL|CONFIG|STATE_DIR)|OTHER)", 1..8),
+        values in proptest::collection::vec("(github|git|true|false|backup/site|https://h.example/x|ssh://g@h/x|/srv/x|\\./x|[0-9a-f]{32}|\\*|A,B|.{0,12})", 8),
+        quote in prop_oneof![Just(""), Just("'"), Just("\"")],
+    ) {
+        let text: String = names.iter().zip(&values).map(|(name, value)| format!("{name}={quote}{value}{quote}\n")).collect();
+        let Ok(loaded) = Ground::with_clone().env(&text).consents(Consents::new()).load() else { return Ok(()) };
+        for repository in &loaded.config.repositories {
+            prop_assert!(repository.consent.question().is_some(), "{text}");
+        }
+        prop_assert_eq!(loaded.config.limits.parallel, 32);
+        prop_assert_eq!(loaded.config.schedule.interval.as_secs(), 3_600);
+    }
+}
