@@ -23,6 +23,7 @@ fn on_a_terminal(machine: &Machine, kind: &str, arguments: &str) -> Ran {
         .current_dir(&machine.folder)
         .env_clear()
         .envs(&machine.environment)
+        .envs(machine.yes(&[]))
         .env("TERM", kind)
         .env("SHELL", "/bin/sh")
         .stdin(Stdio::null());
@@ -75,7 +76,12 @@ fn a_reader_that_goes_away_ends_no_sync_and_changes_no_exit_status() {
             format!("'{}' {arguments} {redirected}; echo \"status ${{PIPESTATUS[0]}}\" >&9", machine.program.display());
         let mut command = Command::new("bash");
         command.args(["-c", &format!("exec 9>&1; {script}")]);
-        command.current_dir(&machine.folder).env_clear().envs(&machine.environment).stdin(Stdio::null());
+        command
+            .current_dir(&machine.folder)
+            .env_clear()
+            .envs(&machine.environment)
+            .envs(machine.yes(&[]))
+            .stdin(Stdio::null());
         Running::start(command, &machine.said, &script).wait()
     };
     for redirected in ["| true", "--json | true", ">&- 2>&-", "2>&1 | true"] {

@@ -21,9 +21,14 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
     if waits && ask::can_ask(&std::io::stderr(), global.json) {
         if let Some(question) = engine.consent(None)? {
             show(&question).iter().for_each(|line| lines::complain(line));
-            if asked_for_yes()? {
-                engine.allow(None, &question.hash)?;
+            if !asked_for_yes()? {
+                return Err(Error::new(
+                    Code::ConsentNeeded,
+                    "nothing was done: what is asked for waits for a yes",
+                    "`standin allow` asks again; `standin deny` ends the question.",
+                ));
             }
+            engine.allow(None, &question.hash)?;
         }
     }
     Ok(engine)

@@ -1,5 +1,6 @@
 //! Values of secrets: which are known here, keeping them in the vault, and giving those of the vault to a sync.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -42,11 +43,16 @@ impl Engine {
     ) -> Result<SecretPlace> {
         let known = self.repository(repository)?;
         let name = secret_name(name)?;
-        let set = self.vault().set(&known.id, &name, value).await;
-        let set = set.and_then(|()| {
-            let targets: Vec<String> = places_of_values(&known).iter().filter_map(of_target).collect();
-            self.shared.store.rebind(&account_of_value(&known.id, &name), targets.iter().map(String::as_str))
-        });
+        let account = account_of_value(&known.id, &name);
+        let targets: BTreeSet<String> = places_of_values(&known).iter().filter_map(of_target).collect();
+        let (store, vault) = (&self.shared.store, self.vault());
+        if store.bound(&account)? != targets {
+            // A crash in between leaves the old value for nobody, and a new one for those that it is given for.
+            let is_new = !vault.names(&known.id)?.contains(&name);
+            store.rebind(&account, targets.iter().map(String::as_str).filter(|_| is_new))?;
+        }
+        let set = vault.set(&known.id, &name, value).await;
+        let set = set.and_then(|()| store.rebind(&account, targets.iter().map(String::as_str)));
         self.audited("secret_set", Some(&known.id), None, name.clone(), set)?;
         Ok(place(&known, name, true))
     }

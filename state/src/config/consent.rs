@@ -78,14 +78,8 @@ pub(super) fn judge(wish: Option<FileWish>, consents: &Consents, environment: &B
     Consent::Waits(wish, question)
 }
 
-/// What is asked for by a file that was read, or `None` where nothing in it routes. `elsewhere` is what the user's own
-/// file says of the same repository.
-pub(super) fn wish(
-    file: &EnvFile,
-    clone: Option<&Clone>,
-    elsewhere: &RepositoryDraft,
-    surroundings: &Surroundings<'_>,
-) -> Option<FileWish> {
+/// What is asked for by a file that was read, or `None` where nothing in it routes.
+pub(super) fn wish(file: &EnvFile, clone: Option<&Clone>, surroundings: &Surroundings<'_>) -> Option<FileWish> {
     let base = clone.map(|clone| clone.root.as_path()).or(file.path.parent()).unwrap_or(Path::new("."));
     let variables = Variables::new(None, Some((file, base)), surroundings.home);
     let sets = settings(file);
@@ -94,11 +88,11 @@ pub(super) fn wish(
     }
     let draft = variables.repository(&mut Mistakes::default());
     let mut lines = Lines { lines: Vec::new(), surroundings, programs: BTreeSet::from(["git"]) };
-    lines.source(&draft, clone, elsewhere);
+    lines.source(&draft, clone);
     for mirror in &draft.mirrors {
         lines.mirror(mirror);
     }
-    lines.travels(&draft, file, elsewhere);
+    lines.travels(&draft, file);
     lines.runs();
     if draft.enabled == Some(false) {
         lines.add(ConsentTopic::Sets, "MIRROR_ENABLED=false: nothing of it is done");
@@ -165,24 +159,23 @@ impl Lines<'_> {
         }
     }
 
-    fn source(&mut self, draft: &RepositoryDraft, clone: Option<&Clone>, elsewhere: &RepositoryDraft) {
+    fn source(&mut self, draft: &RepositoryDraft, clone: Option<&Clone>) {
         let has_token = draft.source_token.is_some();
         let named = draft.source.as_ref().map(|given| self.locate(given));
         let (place, why) = match (named, clone) {
             (Some(Some(place)), _) => (place, ""),
             // A mistake, which is told where mistakes are.
             (Some(None), _) => return,
-            (None, _) if elsewhere.source.is_some() => {
-                let text = match has_token {
-                    true => "the source that your own configuration names, with the token in this file",
-                    false => "the source that your own configuration names",
-                };
-                return self.add(ConsentTopic::Reads, text);
-            }
             (None, Some(clone)) => match validate::origin_of(clone, self.surroundings, &mut Mistakes::default()) {
                 Some(origin) => (origin, ", where this clone came from"),
                 None => (Location::Path(clone.root.clone()), ", this clone"),
             },
+            (None, None) if has_token => {
+                return self.add(
+                    ConsentTopic::Reads,
+                    "the source that your own configuration names, with the token in this file",
+                );
+            }
             (None, None) => return,
         };
         let opened = self.opened(&place, has_token);
@@ -243,34 +236,22 @@ impl Lines<'_> {
         self.add(ConsentTopic::Writes, &text);
     }
 
-    /// What travels by name. A list of the user's own is not the file's.
-    fn travels(&mut self, draft: &RepositoryDraft, file: &EnvFile, elsewhere: &RepositoryDraft) {
+    /// What travels by name. Where the file lists nothing, a list of the user's own counts.
+    fn travels(&mut self, draft: &RepositoryDraft, file: &EnvFile) {
         let writes_secrets = self.programs.contains("gh");
-        match (&draft.secrets, &elsewhere.secrets) {
-            (Some(listed), _) => {
-                let found = travel::names(listed, file);
-                let text = format!("the secrets {}, from this file and from your vault", worded(&listed.value, &found));
-                self.add(ConsentTopic::Sends, &text);
-            }
-            (None, None) if writes_secrets => {
-                self.add(
-                    ConsentTopic::Sends,
-                    "other lines of this file and values in your vault as secrets, each name after a yes of its own",
-                );
-            }
-            (None, _) => {}
+        if let Some(listed) = &draft.secrets {
+            let names = worded(&listed.value, &travel::names(listed, file));
+            self.add(ConsentTopic::Sends, &format!("the secrets {names}, from this file and from your vault"));
+        } else if writes_secrets {
+            let text = "as secrets what your own configuration lists, else other lines of this file and values in your vault, \
+                        each name after a yes of its own";
+            self.add(ConsentTopic::Sends, text);
         }
-        match (&draft.variables, &elsewhere.variables) {
-            (Some(listed), _) => {
-                let found = travel::names(listed, file);
-                let text =
-                    format!("the variables {}, from this file and the source's own", worded(&listed.value, &found));
-                self.add(ConsentTopic::Sends, &text);
-            }
-            (None, None) if writes_secrets => {
-                self.add(ConsentTopic::Sends, "the source's own Actions variables");
-            }
-            (None, _) => {}
+        if let Some(listed) = &draft.variables {
+            let names = worded(&listed.value, &travel::names(listed, file));
+            self.add(ConsentTopic::Sends, &format!("the variables {names}, from this file and the source's own"));
+        } else if writes_secrets {
+            self.add(ConsentTopic::Sends, "the source's own Actions variables");
         }
     }
 

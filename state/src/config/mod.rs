@@ -319,7 +319,7 @@ impl<'a> Loader<'a> {
         {
             validate::refuse_foreign_source(&variables, draft.source.as_ref(), clone, &surroundings, mistakes);
         }
-        let wish = file.as_ref().and_then(|file| consent::wish(file, clone.as_ref(), &draft, &surroundings));
+        let wish = file.as_ref().and_then(|file| consent::wish(file, clone.as_ref(), &surroundings));
         let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
         let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() };
         let mut repository = validate::repository(merged, &room, mistakes)?;
