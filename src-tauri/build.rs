@@ -4,6 +4,8 @@
 const COMMANDS: &[&str] = &[
     "overview",
     "reload",
+    "consent_allow",
+    "consent_deny",
     "plan",
     "sync",
     "cancel",

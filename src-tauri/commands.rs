@@ -33,6 +33,16 @@ pub async fn reload(desktop: Here<'_>) -> Result<Overview> {
 }
 
 #[tauri::command]
+pub async fn consent_allow(desktop: Here<'_>, repository: RepositoryId, hash: String) -> Result<()> {
+    desktop.engine()?.allow(Some(&repository), &hash).map(drop)
+}
+
+#[tauri::command]
+pub async fn consent_deny(desktop: Here<'_>, repository: RepositoryId) -> Result<()> {
+    desktop.engine()?.deny(Some(&repository)).map(drop)
+}
+
+#[tauri::command]
 pub async fn plan(desktop: Here<'_>, choice: SyncChoice) -> Result<Vec<Plan>> {
     let plans = desktop.engine()?.plan(&request(choice)).await?;
     plans.into_iter().map(|(_, plan)| plan).collect()

@@ -50,6 +50,8 @@ pub fn run(options: StartOptions) -> tauri::Result<()> {
         .invoke_handler(tauri::generate_handler![
             commands::overview,
             commands::reload,
+            commands::consent_allow,
+            commands::consent_deny,
             commands::plan,
             commands::sync,
             commands::cancel,

@@ -90,6 +90,48 @@ pub enum Code {
     Internal,
 }
 
+impl Code {
+    /// Whether it is no failure but waits for somebody's decision.
+    pub fn waits(self) -> bool {
+        match self {
+            Self::ConsentNeeded | Self::Diverged | Self::GuardHeld | Self::SecretNamesHeld | Self::FenceLost => true,
+            Self::Configuration
+            | Self::Usage
+            | Self::NotFound
+            | Self::Disabled
+            | Self::Busy
+            | Self::Cancelled
+            | Self::TimedOut
+            | Self::Network
+            | Self::HostKeyUnknown
+            | Self::HostKeyChanged
+            | Self::HostFailed
+            | Self::RateLimited
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::TokenBarred
+            | Self::RepositoryBlocked
+            | Self::RepositoryNotFound
+            | Self::TokenMissing
+            | Self::KeychainUnavailable
+            | Self::GitMissing
+            | Self::GhMissing
+            | Self::GitFailed
+            | Self::GhFailed
+            | Self::RefRefused
+            | Self::Raced
+            | Self::FencedOff
+            | Self::Interrupted
+            | Self::RoleChangeOpen
+            | Self::TwoMasters
+            | Self::ActionsLeftOff
+            | Self::Storage
+            | Self::UnexpectedAnswer
+            | Self::Internal => false,
+        }
+    }
+}
+
 /// An error as every face shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
 #[error("{message}")]

@@ -43,9 +43,7 @@ impl Exit {
     pub fn of_error(error: &Error) -> Self {
         match error.code {
             Code::Configuration | Code::Usage | Code::NotFound | Code::Disabled => Self::Usage,
-            Code::ConsentNeeded | Code::Diverged | Code::GuardHeld | Code::SecretNamesHeld | Code::FenceLost => {
-                Self::Decision
-            }
+            code if code.waits() => Self::Decision,
             _ => Self::Failed,
         }
     }

@@ -255,10 +255,7 @@ impl Results {
     fn add(&mut self, context: &MirrorContext, aspect: Aspect, result: Result<AspectReport>) {
         let report = result.unwrap_or_else(|error| {
             self.cancelled |= error.code == Code::Cancelled;
-            let status = match error.code {
-                Code::GuardHeld | Code::SecretNamesHeld | Code::Diverged => AspectStatus::Blocked,
-                _ => AspectStatus::Failed,
-            };
+            let status = if error.code.waits() { AspectStatus::Blocked } else { AspectStatus::Failed };
             let report = AspectReport::from_error(status, &error);
             if error.retryable && self.passing.is_none() {
                 self.passing = Some(error);

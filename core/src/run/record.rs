@@ -141,7 +141,7 @@ fn run_status(tried: &Tried) -> RunStatus {
     let any = |status| tried.reports.values().any(|report| report.status == status);
     match &tried.error {
         Some(error) if tried.cancelled || error.code == Code::Cancelled => RunStatus::Cancelled,
-        Some(error) if matches!(error.code, Code::FenceLost | Code::Diverged | Code::GuardHeld) => RunStatus::Blocked,
+        Some(error) if error.code.waits() => RunStatus::Blocked,
         Some(_) => RunStatus::Failed,
         None if any(AspectStatus::Failed) => RunStatus::Failed,
         None if any(AspectStatus::Blocked) => RunStatus::Blocked,

@@ -8,10 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::mistakes::{Complaint, Mistakes};
+
+/// More than any such file has.
+const SIZE_LIMIT: usize = 4 * 1024 * 1024;
 
 /// A file that was read. Its values may be secrets, so it has no `Debug`.
 pub(super) struct EnvFile {
@@ -32,7 +35,13 @@ pub(super) struct Entry {
 impl EnvFile {
     /// Reads a file; `None` where there is none.
     pub fn read(path: &Path) -> Result<Option<Self>, Complaint> {
-        let bytes = match fs::read(path) {
+        let bytes = match read_whole(path) {
+            Ok(bytes) if bytes.len() > SIZE_LIMIT => {
+                return Err(Complaint::new(
+                    format!("{} is larger than {} KB", path.display(), SIZE_LIMIT / 1024),
+                    "Keep in it what programs are to read as settings, and large values in files of their own.",
+                ));
+            }
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
@@ -84,6 +93,16 @@ impl EnvFile {
     pub fn is_open_to_others(&self) -> bool {
         false
     }
+}
+
+/// The file's bytes, up to one more than are taken. What is no file never ends, or never begins.
+fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn parse(path: &Path, text: &str) -> EnvFile {

@@ -26,6 +26,10 @@ export interface Backend {
   overview(): Promise<Overview>;
   /** Reads the configuration again. */
   reload(): Promise<Overview>;
+  /** Says yes to what waits for it, named by the hash that was shown. */
+  consentAllow(repository: string, hash: string): Promise<void>;
+  /** Says no to what the `.env` of a clone asks for, or takes a yes back. */
+  consentDeny(repository: string): Promise<void>;
   /** What a sync would do; changes nothing. */
   plan(choice: SyncChoice): Promise<Plan[]>;
   /** Starts a sync and answers at once with the job's id; what happens comes through `subscribe`. */
@@ -86,6 +90,8 @@ export function asFailure(thrown: unknown): Failure {
 export const tauri: Backend = {
   overview: () => invoke('overview'),
   reload: () => invoke('reload'),
+  consentAllow: (repository, hash) => invoke('consent_allow', { repository, hash }),
+  consentDeny: (repository) => invoke('consent_deny', { repository }),
   plan: (choice) => invoke('plan', { choice }),
   sync: (choice) => invoke('sync', { choice }),
   cancel: (job) => invoke('cancel', { job }),

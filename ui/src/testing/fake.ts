@@ -175,6 +175,8 @@ export class FakeBackend implements Backend {
     this.#called('reload');
     return structuredClone(this.answer);
   };
+  consentAllow: Backend['consentAllow'] = async (...values) => this.#called('consentAllow', ...values);
+  consentDeny: Backend['consentDeny'] = async (...values) => this.#called('consentDeny', ...values);
   plan: Backend['plan'] = async (choice) => {
     this.#called('plan', choice);
     return structuredClone(this.plans);

@@ -170,6 +170,26 @@ export class WindowState {
     await this.refresh();
   }
 
+  /** Says yes to what waits, as it was shown. */
+  async allow(repository: string, hash: string): Promise<void> {
+    await this.#decide(repository, () => this.backend.consentAllow(repository, hash));
+  }
+
+  /** Says no to what the `.env` asks for. */
+  async deny(repository: string): Promise<void> {
+    await this.#decide(repository, () => this.backend.consentDeny(repository));
+  }
+
+  async #decide(repository: string, decide: () => Promise<void>): Promise<void> {
+    this.refusals.delete(repository);
+    try {
+      await decide();
+    } catch (thrown) {
+      this.refusals.set(repository, asFailure(thrown));
+    }
+    await this.refresh();
+  }
+
   dismiss(repository: string, mirror: string): void {
     this.live.delete(key(repository, mirror));
   }
