@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use standin_state::config::{Config, RepositoryConfig};
+use standin_state::config::{Config, RepositoryConfig, Source, Target};
 use standin_state::model::{MirrorId, Slug};
 use standin_state::store::Store;
 use tokio_util::sync::CancellationToken;
 
-use super::{Place, Token, TokenOrigin, account, mirror_of, slug_of};
+use super::{Place, Token, TokenOrigin, account, mirror_of, slug_of, variable_name};
 use crate::github::{Client, GITHUB_COM, Memory};
 use crate::outside::{GhCall, Outside};
 use crate::run::Totals;
-use crate::{Code, Result};
+use crate::{Code, Error, Result};
 
 /// How long gh may take to tell its token; it may have to ask a keychain.
 const GH_LIMIT: Duration = Duration::from_secs(20);
@@ -38,8 +38,9 @@ const GH_ENVIRONMENT: [&str; 12] = [
 /// The token of a place, or `None` where there is none.
 ///
 /// # Errors
-/// [`Code::NotFound`] for a mirror that is not configured; [`Code::KeychainUnavailable`] never: without a keychain
-/// the other places are looked at.
+/// [`Code::NotFound`] for a mirror that is not configured. [`Code::KeychainLocked`], [`Code::KeychainFailed`] and
+/// [`Code::KeychainEmpty`] where the token may be in a keychain that does not give it: nothing else is taken in its place.
+/// Where there is no keychain at all, the other places are looked at.
 pub async fn find(
     outside: &Outside,
     config: &Config,
@@ -49,6 +50,9 @@ pub async fn find(
 ) -> Result<Option<Token>> {
     if let Some(value) = configured(repository, place)? {
         return Ok(Some(Token { value: value.clone(), origin: TokenOrigin::Environment }));
+    }
+    if !takes_token(repository, place)? {
+        return Ok(None);
     }
     let account = account(repository, place);
     match outside.keychain.get(&account).await {
@@ -61,12 +65,41 @@ pub async fn find(
         Err(error) if error.code == Code::KeychainUnavailable => {
             tracing::debug!(%account, reason = %error.message, "no keychain");
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(unread(error, repository, place)),
     }
     match slug_of(repository, place)? {
         Some(slug) => of_gh(outside, config, store, repository, place, slug).await,
         None => Ok(None),
     }
+}
+
+/// Whether a token opens the place: not a folder, nor what is reached by ssh.
+fn takes_token(repository: &RepositoryConfig, place: &Place) -> Result<bool> {
+    let by_http = |url: &str| {
+        url.split_once("://")
+            .is_some_and(|(scheme, _)| ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http)))
+    };
+    Ok(match place {
+        Place::Source => match &repository.source {
+            Source::GitHub(_) => true,
+            Source::Url(url) => by_http(url),
+            Source::Path(_) => false,
+        },
+        Place::Mirror(id) => match &mirror_of(repository, id)?.target {
+            Target::GitHub(_) => true,
+            Target::Git(url) => by_http(url),
+        },
+    })
+}
+
+/// The error for a token that may be in the keychain, which does not give it.
+fn unread(error: Error, repository: &RepositoryConfig, place: &Place) -> Error {
+    let hint = format!(
+        "{} Or put the token into {} in `.env` or the environment.",
+        error.hint,
+        variable_name(repository, place)
+    );
+    Error { hint, ..error.during(format!("the token of {place} cannot be read")) }
 }
 
 fn configured<'a>(repository: &'a RepositoryConfig, place: &Place) -> Result<Option<&'a SecretString>> {
