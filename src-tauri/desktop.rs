@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use standin_core::engine::{Engine, EngineOptions, JobId, SyncRequest};
 use standin_core::event::Notice;
-use standin_core::keychain::{OsKeychain, SessionKeychain};
+use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
 use standin_core::outside::{Gh, Outside, SystemClock};
 use standin_core::start::{self, StartOptions};
 use standin_core::state::config::{self, Consents, LoadRequest};
@@ -66,7 +66,7 @@ impl Desktop {
         gh: Arc<dyn Gh>,
         feed: Arc<Feed>,
     ) -> Self {
-        let session = SessionKeychain::over(Arc::new(OsKeychain));
+        let session = SessionKeychain::over(Arc::new(OsKeychain::new(Manner::MayAsk, &environment)));
         let outside = Outside {
             gh,
             keychain: Arc::new(session.clone()),

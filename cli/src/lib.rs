@@ -24,11 +24,15 @@ mod signals;
 mod start;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 use arguments::Arguments;
 use output::Exit;
+
+/// How long work on other threads may take to its end when the program ends.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
@@ -51,5 +55,8 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    runtime.block_on(commands::run(arguments)).into()
+    let exit = runtime.block_on(commands::run(arguments));
+    // Whatever waits on a thread of its own for somebody who does not answer is not waited for.
+    runtime.shutdown_timeout(LAST_WORK);
+    exit.into()
 }

@@ -1,11 +1,12 @@
 //! Opening the engine for the command line.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use standin_core::engine::Engine;
 use standin_core::gh::TokioGh;
-use standin_core::keychain::OsKeychain;
+use standin_core::keychain::{Manner, OsKeychain};
 use standin_core::outside::{Outside, Progress, SystemClock};
 use standin_core::start::{self, StartOptions};
 use standin_core::{Code, Error, Result};
@@ -19,7 +20,7 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
     let environment = start::environment();
     let outside = Outside {
         gh: Arc::new(TokioGh::new(environment.clone())),
-        keychain: Arc::new(OsKeychain),
+        keychain: Arc::new(OsKeychain::new(manner(), &environment)),
         progress,
         clock: Arc::new(SystemClock),
         credential_helper: this_program()?,
@@ -35,6 +36,11 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
         }
     }
     Ok(engine)
+}
+
+/// On a terminal somebody can answer the keychain; cron, services and scripts without one wait for nobody.
+fn manner() -> Manner {
+    if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() { Manner::MayAsk } else { Manner::Quiet }
 }
 
 /// The path of this program, which git starts again as its credential helper.

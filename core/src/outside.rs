@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -41,7 +42,7 @@ pub struct GhCall {
     /// Variables for gh on top of a cleared environment; `GH_TOKEN` is the only secret among them.
     pub environment: BTreeMap<String, SecretString>,
     /// How long it may take; then it is ended.
-    pub time_limit: std::time::Duration,
+    pub time_limit: Duration,
 }
 
 /// How a call of gh ended.
@@ -72,17 +73,29 @@ pub trait Keychain: Send + Sync {
     /// The value of an entry, `None` where there is none.
     ///
     /// # Errors
-    /// [`Code::KeychainUnavailable`] without a usable keychain.
+    /// [`Code::KeychainUnavailable`] where there is no keychain; [`Code::KeychainLocked`]; [`Code::KeychainFailed`] for one
+    /// that refuses or does not answer; [`Code::KeychainEmpty`] for an entry whose value the keychain has lost.
     async fn get(&self, account: &str) -> Result<Option<SecretString>>;
+    /// The value as a program that starts now would find it: over a new connection.
+    ///
+    /// # Errors
+    /// As [`Keychain::get`].
+    async fn get_afresh(&self, account: &str) -> Result<Option<SecretString>> {
+        self.get(account).await
+    }
+    /// After how long this keychain has written what it was given, though it answers at once.
+    async fn settles_in(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Stores a value.
     ///
     /// # Errors
-    /// [`Code::KeychainUnavailable`] without a usable keychain; then nothing was written.
+    /// As [`Keychain::get`]: then nothing was written. [`Code::TimedOut`]: it may yet be.
     async fn set(&self, account: &str, value: &SecretString) -> Result<()>;
-    /// Removes an entry; `false` where there was none.
+    /// Removes an entry, and all of the same name; `false` where there was none.
     ///
     /// # Errors
-    /// [`Code::KeychainUnavailable`] without a usable keychain.
+    /// As [`Keychain::set`].
     async fn remove(&self, account: &str) -> Result<bool>;
     /// Whether the value of this account is kept in memory only, until the program quits.
     fn in_session(&self, _account: &str) -> bool {

@@ -48,8 +48,14 @@ pub enum Code {
     RepositoryNotFound,
     /// No token was found for a place that needs one.
     TokenMissing,
-    /// The operating system's keychain cannot be used.
+    /// This session has no keychain.
     KeychainUnavailable,
+    /// The keychain is locked, and was not unlocked when it asked or could not ask.
+    KeychainLocked,
+    /// The keychain is there and does not do what it was asked, or does not answer.
+    KeychainFailed,
+    /// The keychain has the entry and lost what was in it.
+    KeychainEmpty,
     /// `git` is missing or too old.
     GitMissing,
     /// `gh` is missing or too old.
@@ -114,6 +120,9 @@ impl Code {
             | Self::RepositoryNotFound
             | Self::TokenMissing
             | Self::KeychainUnavailable
+            | Self::KeychainLocked
+            | Self::KeychainFailed
+            | Self::KeychainEmpty
             | Self::GitMissing
             | Self::GhMissing
             | Self::GitFailed

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
-use standin_core::Code;
 use standin_core::gh::TokioGh;
-use standin_core::keychain::{OsKeychain, SessionKeychain};
+use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
 use standin_core::outside::{Keychain, Outside};
+use standin_core::state::config::Target;
 use standin_core::state::model::Aspect;
 use standin_core::tokens::{self, Place, RightState, TokenKind, TokenOrigin, TokenReport};
+use standin_core::{Code, Error};
 use standin_sandbox::{Level, Role, TokenSpec};
 use standin_tests::keyring::in_a_session;
 use standin_tests::standby::{NoKeychain, PRIMARY, STANDBY, Standby};
@@ -101,6 +103,58 @@ async fn ghs_token_is_used_only_where_its_account_may_push() {
     assert!(find(&standby, &outside, &Place::Source).await.is_none(), "the source is another repository");
     standby.sandbox.revoke_token(&strangers);
     assert!(find(&standby, &outside, &mirror()).await.is_none(), "it is not accepted");
+}
+
+/// A keychain that has what is asked for and does not give it.
+struct Closed(Code);
+
+#[async_trait]
+impl Keychain for Closed {
+    async fn get(&self, _account: &str) -> standin_core::Result<Option<SecretString>> {
+        Err(Error::new(self.0, "the keychain is closed", "Open it."))
+    }
+
+    async fn set(&self, _account: &str, _value: &SecretString) -> standin_core::Result<()> {
+        Err(Error::new(self.0, "the keychain is closed", "Open it."))
+    }
+
+    async fn remove(&self, _account: &str) -> standin_core::Result<bool> {
+        Err(Error::new(self.0, "the keychain is closed", "Open it."))
+    }
+}
+
+#[tokio::test]
+async fn a_keychain_that_does_not_give_a_token_is_told_and_ghs_is_not_taken_in_its_place() {
+    let mut standby = Standby::start().await;
+    let of_gh = standby.sandbox.create_token(STANDBY.0, TokenSpec::classic(&["repo"]));
+    let gh = signed_in(standby.folder(), &of_gh);
+    let (outside, _) = outside(&standby, &[("GH_CONFIG_DIR", &gh)]);
+    assert_eq!(find(&standby, &outside, &mirror()).await.unwrap().origin, TokenOrigin::Gh, "without a keychain");
+    for code in [Code::KeychainLocked, Code::KeychainFailed, Code::KeychainEmpty] {
+        let outside = Outside { keychain: Arc::new(Closed(code)), ..outside.clone() };
+        let found = tokens::find(&outside, &standby.config(), &standby.store(), &standby.repository, &mirror()).await;
+        let error = found.unwrap_err();
+        assert_eq!(error.code, code);
+        assert_eq!(error.message, "the token of mirror-1 cannot be read: the keychain is closed");
+        assert_eq!(error.hint, "Open it. Or put the token into MIRROR_1_TOKEN in `.env` or the environment.");
+    }
+    // A place that no token opens needs no keychain.
+    let outside = Outside { keychain: Arc::new(Closed(Code::KeychainLocked)), ..outside };
+    for url in ["/srv/archive.git", "ssh://git@example.com/n.git", "git@example.com:n.git"] {
+        standby.repository.mirrors[0].target = Target::Git(url.to_owned());
+        assert!(find(&standby, &outside, &mirror()).await.is_none(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_removed_is_not_advised_to_be_added() {
+    let standby = Standby::start().await;
+    let (outside, _) = outside(&standby, &[]);
+    let error = tokens::remove(&outside, &standby.store(), &standby.repository, &mirror()).await.unwrap_err();
+    assert_eq!(error.hint, "Nothing was removed. A token in `.env` or the environment is removed there.");
+    let outside = Outside { keychain: Arc::new(Closed(Code::KeychainLocked)), ..outside };
+    let error = tokens::remove(&outside, &standby.store(), &standby.repository, &mirror()).await.unwrap_err();
+    assert!(error.hint.starts_with("Nothing was removed. Unlock the keychain"), "{}", error.hint);
 }
 
 #[tokio::test]
@@ -274,7 +328,7 @@ fn tokens_are_kept_in_a_real_keychain_and_survive_the_process() {
 #[tokio::test]
 #[ignore = "started by the test above in a session of its own"]
 async fn inside_a_session_with_a_keychain() {
-    let keychain = OsKeychain;
+    let keychain = OsKeychain::new(Manner::Quiet, &BTreeMap::new());
     let account = "orchestrator/mirror-1";
     match std::env::var(INSIDE).unwrap().as_str() {
         "set" => {
@@ -288,7 +342,7 @@ async fn inside_a_session_with_a_keychain() {
             let mut standby = Standby::start().await;
             standby.repository.mirrors[0].token = None;
             let (outside, _) = outside(&standby, &[]);
-            let outside = Outside { keychain: Arc::new(OsKeychain), ..outside };
+            let outside = Outside { keychain: Arc::new(keychain), ..outside };
             standby.store().bind([(account, "github.com/backup/standby")]).unwrap();
             let found = find(&standby, &outside, &mirror()).await.unwrap();
             assert_eq!((found.origin, found.value.expose_secret()), (TokenOrigin::Keychain, "ghp_second"));
@@ -317,8 +371,11 @@ fn a_session_without_a_keychain_is_told_from_an_empty_one() {
 #[tokio::test]
 #[ignore = "started by the test above in a session of its own"]
 async fn inside_a_session_without_a_keychain() {
-    let error = OsKeychain.get("orchestrator/source").await.unwrap_err();
-    assert_eq!(error.code, Code::KeychainUnavailable);
-    let error = OsKeychain.set("orchestrator/source", &SecretString::from("x")).await.unwrap_err();
-    assert_eq!(error.code, Code::KeychainUnavailable);
+    for manner in [Manner::MayAsk, Manner::Quiet] {
+        let keychain = OsKeychain::new(manner, &BTreeMap::new());
+        let error = keychain.get("orchestrator/source").await.unwrap_err();
+        assert_eq!(error.code, Code::KeychainUnavailable, "{error}");
+        let error = keychain.set("orchestrator/source", &SecretString::from("x")).await.unwrap_err();
+        assert_eq!(error.code, Code::KeychainUnavailable, "{error}");
+    }
 }

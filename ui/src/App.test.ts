@@ -210,26 +210,29 @@ describe('tokens', () => {
     expect(document.documentElement.outerHTML).not.toContain(secret);
   });
 
-  it('are kept in memory only when the user says so', async () => {
-    const backend = new FakeBackend(overview([repository([mirror()])]));
-    const kept: unknown[] = [];
-    backend.tokenSet = async (_repository, _mirror, _token, keep) => {
-      if (keep === 'keychain') {
-        throw failure({
-          code: 'keychain_unavailable',
-          message: 'the keychain cannot be used',
-          hint: 'Use MIRROR_1_TOKEN.',
-        });
-      }
-      kept.push(keep);
-    };
-    await type(backend);
-    expect(await screen.findByText('the keychain cannot be used')).toBeVisible();
-    expect(screen.getByText(/Use MIRROR_1_TOKEN/)).toBeVisible();
-    expect(kept).toEqual([]);
-    await user.click(screen.getByRole('button', { name: 'Keep in memory until Standin quits' }));
-    expect(kept).toEqual(['session']);
-  });
+  it.each(['keychain_unavailable', 'keychain_locked', 'keychain_failed', 'timed_out'] as const)(
+    'are kept in memory only when the user says so (%s)',
+    async (code) => {
+      const backend = new FakeBackend(overview([repository([mirror()])]));
+      const kept: unknown[] = [];
+      backend.tokenSet = async (_repository, _mirror, _token, keep) => {
+        if (keep === 'keychain') {
+          throw failure({
+            code,
+            message: 'the keychain cannot be used',
+            hint: 'Use MIRROR_1_TOKEN.',
+          });
+        }
+        kept.push(keep);
+      };
+      await type(backend);
+      expect(await screen.findByText('the keychain cannot be used')).toBeVisible();
+      expect(screen.getByText(/Use MIRROR_1_TOKEN/)).toBeVisible();
+      expect(kept).toEqual([]);
+      await user.click(screen.getByRole('button', { name: 'Keep in memory until Standin quits' }));
+      expect(kept).toEqual(['session']);
+    },
+  );
 
   it('that do not work say why', async () => {
     const backend = new FakeBackend(overview([repository([mirror()])]));

@@ -179,7 +179,7 @@ impl Engine {
     /// Stores a token in the keychain.
     ///
     /// # Errors
-    /// [`Code::KeychainUnavailable`]: nothing was written; the hint names the variable to use instead.
+    /// As [`tokens::set`]; the hint names the variable to use instead.
     pub async fn token_set(
         &self,
         repository: Option<&RepositoryId>,
@@ -210,7 +210,7 @@ impl Engine {
     /// Removes a token from the keychain; `false` where there was none.
     ///
     /// # Errors
-    /// [`Code::KeychainUnavailable`] without a usable keychain.
+    /// As [`tokens::remove`].
     pub async fn token_remove(&self, repository: Option<&RepositoryId>, place: &Place) -> Result<bool> {
         let known = self.repository(repository)?;
         let removed = tokens::remove(&self.shared.outside, &self.shared.store, &known, place).await;

@@ -33,8 +33,8 @@ impl Engine {
     /// Keeps the value of a secret in the vault. Says where the value is that counts: a value in `.env` comes first.
     ///
     /// # Errors
-    /// [`crate::Code::Usage`] for what GitHub would not take; [`crate::Code::KeychainUnavailable`]: nothing was written,
-    /// and the hint names `.env`; [`crate::Code::Storage`] for a vault that cannot be opened, which is left as it is.
+    /// [`crate::Code::Usage`] for what GitHub would not take; those of the keychain, where the hint names
+    /// `.env`; [`crate::Code::Storage`] for a vault that cannot be opened, which is left as it is.
     pub async fn secret_set(
         &self,
         repository: Option<&RepositoryId>,

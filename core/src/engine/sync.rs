@@ -16,6 +16,7 @@ use super::tidy::tidy;
 use crate::event::Event;
 use crate::github::{Client, Memory};
 use crate::jobs::JobKey;
+use crate::keychain;
 use crate::plan::Plan;
 use crate::roles::direction::Direction;
 use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
@@ -232,11 +233,12 @@ impl Engine {
         change: Option<String>,
     ) -> Result<Arc<SharedSource>> {
         let (shared, config) = (&self.shared, self.config());
-        let repository = &self.with_vault(repository).await;
+        let repository = &keychain::unless_stopped(&cancel, self.with_vault(repository)).await?;
         let git = self.git().await?.clone();
         let folder = self.make_folder(&repository.id)?;
         let totals = Arc::new(Totals::default());
-        let token = tokens::find(&shared.outside, &config, &shared.store, repository, &Place::Source).await?;
+        let found = tokens::find(&shared.outside, &config, &shared.store, repository, &Place::Source);
+        let token = keychain::unless_stopped(&cancel, found).await??;
         let github = match (&repository.source, &token) {
             (Source::GitHub(slug), Some(token)) => Some(Client::new(
                 &config,

@@ -13,6 +13,7 @@ use super::record;
 use super::{ATTEMPTS, MirrorContext, SourceContext, Totals};
 use crate::code::{self, Snapshot};
 use crate::github::{Client, Memory};
+use crate::keychain;
 use crate::tokens::{self, Place};
 use crate::{Code, Error, Result};
 
@@ -82,7 +83,8 @@ impl SharedSource {
         let source = &self.context;
         forget_other_target(source, &mirror)?;
         let place = Place::Mirror(mirror.id.clone());
-        let token = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place).await?;
+        let found = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place);
+        let token = keychain::unless_stopped(&cancel, found).await??;
         if mirror.kind == MirrorType::GitHub && token.is_none() {
             let name = tokens::variable_name(&source.repository, &place);
             return Err(Error::new(

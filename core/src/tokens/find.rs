@@ -10,11 +10,11 @@ use standin_state::model::{MirrorId, Slug};
 use standin_state::store::Store;
 use tokio_util::sync::CancellationToken;
 
-use super::{Kept, Place, Token, TokenOrigin, account, mirror_of, slug_of};
+use super::{Kept, Place, Token, TokenOrigin, account, mirror_of, slug_of, variable_name};
 use crate::github::{Client, GITHUB_COM, Memory};
 use crate::outside::{GhCall, Outside};
 use crate::run::Totals;
-use crate::{Code, Result};
+use crate::{Code, Error, Result};
 
 /// How long gh may take to tell its token; it may have to ask a keychain.
 const GH_LIMIT: Duration = Duration::from_secs(20);
@@ -39,8 +39,9 @@ const GH_ENVIRONMENT: [&str; 12] = [
 ///
 /// # Errors
 /// [`Code::NotFound`] for a mirror that is not configured; [`Code::ConsentNeeded`] for a token in the keychain that was not
-/// given for this place; [`Code::KeychainUnavailable`] never: without a keychain
-/// the other places are looked at.
+/// given for this place. [`Code::KeychainLocked`], [`Code::KeychainFailed`] and [`Code::KeychainEmpty`] where the token may be
+/// in a keychain that does not give it: nothing else is taken in its place. Where there is no keychain at all, the other
+/// places are looked at.
 pub async fn find(
     outside: &Outside,
     config: &Config,
@@ -51,19 +52,16 @@ pub async fn find(
     if let Some(value) = configured(repository, place)? {
         return Ok(Some(Token { value: value.clone(), origin: TokenOrigin::Environment }));
     }
+    // No token opens a folder, nor what is reached by ssh.
+    let Some(kept) = Kept::token(repository, place)? else { return Ok(None) };
     let account = account(repository, place);
-    let kept = Kept::token(repository, place)?;
     // Known to be for another place: the keychain is not even asked.
-    if let Some(kept) = &kept
-        && kept.is_strange(store)?
-    {
+    if kept.is_strange(store)? {
         kept.check(outside, store)?;
     }
     match outside.keychain.get(&account).await {
         Ok(Some(value)) => {
-            if let Some(kept) = &kept {
-                kept.check(outside, store)?;
-            }
+            kept.check(outside, store)?;
             let session = outside.keychain.in_session(&account);
             let origin = if session { TokenOrigin::Session } else { TokenOrigin::Keychain };
             return Ok(Some(Token { value, origin }));
@@ -72,12 +70,22 @@ pub async fn find(
         Err(error) if error.code == Code::KeychainUnavailable => {
             tracing::debug!(%account, reason = %error.message, "no keychain");
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(unread(error, repository, place)),
     }
     match slug_of(repository, place)? {
         Some(slug) => of_gh(outside, config, store, repository, place, slug).await,
         None => Ok(None),
     }
+}
+
+/// The error for a token that may be in the keychain, which does not give it.
+fn unread(error: Error, repository: &RepositoryConfig, place: &Place) -> Error {
+    let hint = format!(
+        "{} Or put the token into {} in `.env` or the environment.",
+        error.hint,
+        variable_name(repository, place)
+    );
+    Error { hint, ..error.during(format!("the token of {place} cannot be read")) }
 }
 
 fn configured<'a>(repository: &'a RepositoryConfig, place: &Place) -> Result<Option<&'a SecretString>> {

@@ -14,7 +14,7 @@ use crate::{Code, Error, Result, crash};
 /// Stores the token of a place in the keychain.
 ///
 /// # Errors
-/// [`Code::KeychainUnavailable`], naming the environment variable to use instead: then nothing was written anywhere.
+/// Those of [`Keychain::set`](crate::outside::Keychain::set), naming the environment variable to use instead.
 /// [`Code::Usage`] for what cannot be a token.
 pub async fn set(
     outside: &Outside,
@@ -36,7 +36,7 @@ pub async fn set(
     crash::point("keychain.set.before");
     let stored = outside.keychain.set(&account, &value).await;
     crash::point("keychain.set.after");
-    stored.map_err(|error| with_variable(error, repository, place))?;
+    stored.map_err(|error| not_stored(error, repository, place))?;
     bind(store, repository, place)
 }
 
@@ -67,13 +67,14 @@ pub fn keep(
 /// Removes the token of a place from the keychain; `false` where there was none.
 ///
 /// # Errors
-/// [`Code::KeychainUnavailable`].
+/// Those of [`Keychain::remove`](crate::outside::Keychain::remove).
 pub async fn remove(outside: &Outside, store: &Store, repository: &RepositoryConfig, place: &Place) -> Result<bool> {
+    let account = account(repository, place);
     crash::point("keychain.remove.before");
-    let removed = outside.keychain.remove(&account(repository, place)).await;
+    let removed = outside.keychain.remove(&account).await;
     crash::point("keychain.remove.after");
-    let removed = removed.map_err(|error| with_variable(error, repository, place))?;
-    store.rebind(&account(repository, place), [])?;
+    let removed = removed.map_err(|error| not_removed(error, &account))?;
+    store.rebind(&account, [])?;
     Ok(removed)
 }
 
@@ -92,14 +93,35 @@ fn checked(value: &SecretString) -> Result<SecretString> {
     Ok(SecretString::from(text))
 }
 
-fn with_variable(error: Error, repository: &RepositoryConfig, place: &Place) -> Error {
-    if error.code != Code::KeychainUnavailable {
-        return error;
-    }
-    let hint = format!(
-        "Nothing was written. Put the token into {} in the environment or in `.env`, or unlock the keychain and try again.",
-        variable_name(repository, place)
-    );
+fn not_stored(error: Error, repository: &RepositoryConfig, place: &Place) -> Error {
+    let variable = variable_name(repository, place);
+    let hint = match error.code {
+        Code::KeychainUnavailable | Code::KeychainLocked => format!(
+            "Nothing was written. Put the token into {variable} in the environment or in `.env`, or unlock the keychain and try again."
+        ),
+        Code::TimedOut => format!(
+            "It may yet be stored, when the keychain comes to answer: unlock it, and see with `standin token check {place}`. \
+             Or put the token into {variable} in the environment or in `.env`."
+        ),
+        Code::KeychainFailed => {
+            format!("{} Or put the token into {variable} in the environment or in `.env`.", error.hint)
+        }
+        _ => return error,
+    };
+    Error { hint, ..error }
+}
+
+fn not_removed(error: Error, account: &str) -> Error {
+    let hint = match error.code {
+        Code::KeychainUnavailable => {
+            "Nothing was removed. A token in `.env` or the environment is removed there.".to_owned()
+        }
+        Code::KeychainLocked => format!(
+            "Nothing was removed. Unlock the keychain and try again, or remove its entry `{account}` of the service `standin` \
+             in its own program."
+        ),
+        _ => return error,
+    };
     Error { hint, ..error }
 }
 

@@ -69,7 +69,7 @@ impl Vault {
     /// The values of a repository's secrets. The key is asked for only where there are some.
     ///
     /// # Errors
-    /// [`Code::KeychainUnavailable`] without the key, [`Code::Storage`] for a file that cannot be opened with it.
+    /// [`Code::KeychainUnavailable`] without the key, those of [`Keychain::get`]; [`Code::Storage`] for a file that cannot be opened with it.
     pub async fn values(&self, repository: &RepositoryId) -> Result<Values> {
         match self.read()? {
             Some(sealed) if sealed.names.contains_key(repository) => {
@@ -83,7 +83,7 @@ impl Vault {
     /// Keeps a value, in the place of the one that was there.
     ///
     /// # Errors
-    /// [`Code::Usage`] for a value that no secret can have; [`Code::KeychainUnavailable`] without a usable keychain;
+    /// [`Code::Usage`] for a value that no secret can have; those of [`Keychain::set`] for the key;
     /// [`Code::Storage`] for a vault that cannot be opened or written. Then the file is as it was.
     pub async fn set(&self, repository: &RepositoryId, name: &str, value: &SecretString) -> Result<()> {
         check_value(name, value)?;
@@ -175,21 +175,30 @@ impl Vault {
 
     /// The key of a vault that exists.
     async fn key_of_the_file(&self) -> Result<Key> {
-        match self.keychain.get(ACCOUNT).await.map_err(without_keychain)? {
-            Some(text) => self.decoded(&text),
-            None => Err(Error::new(
+        let found = match self.keychain.get(ACCOUNT).await {
+            Err(error) if error.code == Code::KeychainEmpty => Err(error.message),
+            found => found.map_err(without_keychain)?.ok_or_else(|| "the keychain has no key".to_owned()),
+        };
+        match found {
+            Ok(text) => self.decoded(&text),
+            Err(why) => Err(Error::new(
                 Code::KeychainUnavailable,
-                format!("the keychain has no key for the vault {}", self.path().display()),
+                format!("{why} for the vault {}", self.path().display()),
                 "Unlock the keychain of the user who made it, or restore its entry `vault` of the service `standin`. If the \
                  key is lost, move the file away and give its secrets again with `standin secret set NAME`.",
             )),
         }
     }
 
-    /// The key that is there already (other state folders use it too), else a new one.
+    /// The key that is there already (other state folders use it too), else a new one. A new one counts only when it is
+    /// found over a new connection, after the keychain has had the time to write it: one that answers before it has
+    /// written, and is ended in between, is left with an empty entry, and what was sealed with the key would be lost.
     async fn key_for_a_new_file(&self) -> Result<Key> {
-        if let Some(text) = self.keychain.get(ACCOUNT).await.map_err(without_keychain)? {
-            return self.decoded(&text);
+        match self.keychain.get(ACCOUNT).await {
+            Ok(None) => {}
+            Ok(Some(text)) => return self.decoded(&text),
+            Err(error) if error.code == Code::KeychainEmpty => {}
+            Err(error) => return Err(without_keychain(error)),
         }
         let key = sealed::random().ok_or_else(|| {
             Error::new(Code::Internal, "the operating system gave no random numbers for the vault's key", "Try again.")
@@ -198,13 +207,14 @@ impl Vault {
         crash::point("vault.key.before");
         self.keychain.set(ACCOUNT, &text).await.map_err(without_keychain)?;
         crash::point("vault.key.after");
-        // What counts is what will be found from now on.
-        match self.keychain.get(ACCOUNT).await.map_err(without_keychain)? {
-            Some(text) => self.decoded(&text),
-            None => Err(without_keychain(Error::new(
-                Code::KeychainUnavailable,
+        tokio::time::sleep(self.keychain.settles_in().await).await;
+        match self.keychain.get_afresh(ACCOUNT).await {
+            Ok(Some(text)) => self.decoded(&text),
+            Err(error) if error.code != Code::KeychainEmpty => Err(without_keychain(error)),
+            Ok(None) | Err(_) => Err(without_keychain(Error::new(
+                Code::KeychainFailed,
                 "the keychain does not keep what it is given",
-                "",
+                "Look whether it was restarted, or cannot write its file; then try again.",
             ))),
         }
     }
@@ -226,12 +236,19 @@ impl Vault {
 
 /// What a vault without a keychain means to the user.
 fn without_keychain(error: Error) -> Error {
-    if error.code != Code::KeychainUnavailable {
-        return error;
-    }
-    let hint = "Nothing was written. Unlock or install a keychain (on Linux a Secret Service such as gnome-keyring), or \
-                put the value into `.env` as NAME=value.";
-    Error { hint: hint.to_owned(), ..error.during("the vault's key could not be had") }
+    let env = "put the value into `.env` as NAME=value";
+    let hint = match error.code {
+        Code::KeychainUnavailable => format!(
+            "Nothing was written. Unlock or install a keychain (on Linux a Secret Service such as gnome-keyring), or {env}."
+        ),
+        Code::KeychainLocked => format!("Nothing was written. Unlock the keychain and try again, or {env}."),
+        Code::TimedOut => format!(
+            "The vault is as it was; its key may yet be stored, and is used then. Unlock the keychain and try again, or {env}."
+        ),
+        Code::KeychainFailed => format!("The vault is as it was. {} Or {env}.", error.hint),
+        _ => return error,
+    };
+    Error { hint, ..error.during("the vault's key could not be had") }
 }
 
 fn check_value(name: &str, value: &SecretString) -> Result<()> {

@@ -8,6 +8,29 @@ use super::*;
 #[derive(Default)]
 struct Memory(Mutex<Option<BTreeMap<String, SecretString>>>);
 
+/// A keychain that answers at once, and is ended before it has written: who comes anew finds nothing in the entry.
+#[derive(Default)]
+struct Forgetful(Memory);
+
+#[async_trait]
+impl Keychain for Forgetful {
+    async fn get(&self, account: &str) -> Result<Option<SecretString>> {
+        self.0.get(account).await
+    }
+
+    async fn get_afresh(&self, _account: &str) -> Result<Option<SecretString>> {
+        Err(Error::new(Code::KeychainEmpty, "the keychain's entry is empty", ""))
+    }
+
+    async fn set(&self, account: &str, value: &SecretString) -> Result<()> {
+        self.0.set(account, value).await
+    }
+
+    async fn remove(&self, account: &str) -> Result<bool> {
+        self.0.remove(account).await
+    }
+}
+
 impl Memory {
     fn usable() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some(BTreeMap::new()))))
@@ -154,6 +177,17 @@ async fn without_a_keychain_nothing_is_written_and_the_hint_names_env() {
     assert!(error.hint.contains("`.env`"), "{}", error.hint);
     assert!(!vault.path().exists());
     assert!(vault.values(&site()).await.unwrap().is_empty(), "what holds nothing needs no key");
+}
+
+#[tokio::test]
+async fn nothing_is_sealed_with_a_new_key_that_is_not_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let usable = Memory(Mutex::new(Some(BTreeMap::new())));
+    let vault = Vault::new(folder.path(), Arc::new(Forgetful(usable)));
+    let error = vault.set(&site(), "NAME", &secret("value")).await.unwrap_err();
+    assert_eq!(error.code, Code::KeychainFailed);
+    assert_eq!(error.message, "the vault's key could not be had: the keychain does not keep what it is given");
+    assert!(!vault.path().exists());
 }
 
 #[tokio::test]

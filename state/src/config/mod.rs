@@ -27,6 +27,7 @@ mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use mistakes::ConfigError;
@@ -46,6 +47,11 @@ use variables::Variables;
 
 /// The name of the configuration file in the OS's configuration folder.
 pub const CONFIG_FILE: &str = "standin.toml";
+
+/// A length of time as settings write it, such as `90s` or `1h30m`; `None` for what is none.
+pub fn duration(text: &str) -> Option<Duration> {
+    values::duration(text).ok()
+}
 
 /// Where the configuration is read from.
 #[derive(Clone, Debug, Default)]

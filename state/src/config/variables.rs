@@ -28,6 +28,7 @@ const SETTINGS: &[&str] = &[
     "PARALLEL",
     "RUN_LIMIT",
     "REQUEST_LIMIT",
+    "KEYCHAIN_LIMIT",
     "GITHUB_API_URL",
     "GITHUB_SERVER_URL",
     "GH_CONFIG_DIR",
@@ -155,6 +156,8 @@ impl Variables {
 
     /// The settings of the whole program.
     pub fn settings(&self, mistakes: &mut Mistakes) -> SettingsDraft {
+        // Only looked at here: the keychain is there before any configuration is read, and takes it from the environment.
+        self.text("STANDIN_KEYCHAIN_LIMIT", mistakes, values::duration);
         SettingsDraft {
             schedule: self.text("STANDIN_SCHEDULE", mistakes, values::boolean),
             interval: self.text("STANDIN_SYNC_INTERVAL", mistakes, values::duration),
