@@ -22,7 +22,7 @@ const MAX_REFSPEC_BYTES: usize = if cfg!(windows) { 20_000 } else { 400_000 };
 /// Up to so many commits are asked for at once.
 const MAX_TIPS: usize = 200;
 /// Every fetch. Nothing but what is asked for is written.
-const FETCH: [&str; 5] = ["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"];
+const FETCH: [&str; 4] = ["--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"];
 
 /// What a fetch brings.
 enum Wanted<'a> {
@@ -90,8 +90,8 @@ impl Remote {
         let what = format!("asking {} which commits it has", self.address);
         for commits in commits.chunks(MAX_TIPS) {
             let held = cache.hold(&self.options.cancel).await?;
-            let mut prepared = self.prepare(Scratch::make()?, cache.path())?;
-            prepared.command.args(["fetch", "--negotiate-only"]);
+            let mut prepared = self.prepare(Scratch::make()?, cache.path(), "fetch")?;
+            prepared.command.arg("--negotiate-only");
             prepared.command.args(commits.iter().map(|oid| format!("--negotiation-tip={oid}")));
             prepared.command.args(["--", self.address.as_str()]);
             let ended = self.run(&what, Doing::List, prepared, Input::Held(held)).await?;
@@ -131,7 +131,7 @@ impl Remote {
             Wanted::Refspecs(refspecs) => (Input::Held(held), "--atomic", *refspecs),
             Wanted::Objects(oids) => (Input::List { list: listed(&folder, oids)?, held }, "--stdin", &[][..]),
         };
-        let mut prepared = self.prepare(folder, cache.path())?;
+        let mut prepared = self.prepare(folder, cache.path(), "fetch")?;
         prepared.command.args(FETCH).args([how, "--", self.address.as_str()]).args(refspecs);
         self.run(what, Doing::Fetch, prepared, input).await
     }

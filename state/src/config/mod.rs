@@ -10,6 +10,7 @@
 mod draft;
 mod env;
 mod file;
+mod inside;
 mod location;
 mod merge;
 mod mistakes;
