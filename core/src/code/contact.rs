@@ -105,6 +105,10 @@ pub(crate) async fn refuse(ctx: &MirrorContext, view: &MirrorView) -> Result<()>
         return Ok(());
     }
     let source = view.cache.refs_below(&travelling_prefixes(ctx.repository()))?;
+    // On a new machine there is nothing to compare with yet; but the configured source is where the code came from.
+    if source.is_empty() && ctx.mirror.id.is_source() {
+        return Ok(());
+    }
     match judge(ctx, view, &source).await? {
         Some(reason) => Err(held(ctx, &[reason])),
         None => Ok(()),

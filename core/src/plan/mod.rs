@@ -34,7 +34,6 @@ pub struct Plan {
     #[ts(type = "string")]
     pub at_iso: Timestamp,
     /// What must be confirmed first (`--yes`) before anything of this mirror is touched, in whatever aspect.
-    #[serde(default)]
     pub guard: Vec<GuardReason>,
     /// Branches and tags; `None` where not configured or not asked for.
     pub code: Option<Planned<CodePlan>>,
