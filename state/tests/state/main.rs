@@ -1,5 +1,7 @@
 //! What `standin-state` promises, through its public face: configuration, memory, locks, files.
 
+#[cfg(unix)]
+mod config_inside;
 mod config_mistakes;
 mod config_origin;
 mod config_precedence;
@@ -8,5 +10,7 @@ mod crash_points;
 mod ground;
 mod locks;
 mod opening;
+#[cfg(unix)]
+mod private;
 mod report;
 mod store;
