@@ -128,12 +128,6 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
     let new = parts.site(&change.new)?;
     let in_step = if change.is_homeward { &new.mirror.id } else { &parts.standby.id };
     let memory = store.mirror_memory(&plan.repository, in_step)?;
-    for site in [Some(new), change.with_old().then(|| parts.site(&change.old)).transpose()?].into_iter().flatten() {
-        if let Err(error) = code::contact::look_and_refuse(site).await {
-            plan.blocked_by(error);
-            return Ok(plan);
-        }
-    }
     plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
     let default_branch = match is_fit(new, &mut plan).await {
         Ok(info) => info.default_branch,
@@ -147,6 +141,12 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
     {
         plan.blocked_by(error);
         return Ok(plan);
+    }
+    for site in [Some(new), change.with_old().then(|| parts.site(&change.old)).transpose()?].into_iter().flatten() {
+        if let Err(error) = code::contact::look_and_refuse(site).await {
+            plan.blocked_by(error);
+            return Ok(plan);
+        }
     }
     match change.kind {
         Kind::Switchover => missing_now(parts, change, &mut plan).await,
