@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use standin_core::Result;
-use standin_core::gh::{OUTPUT_LIMIT, Program, base_environment, failure};
+use standin_core::gh::{OUTPUT_LIMIT, Program, base_environment, failure, folder};
 use standin_core::outside::{Gh, GhCall, GhOutput};
 use standin_core::processes::Group;
 use tauri::AppHandle;
@@ -43,6 +43,7 @@ impl ShellGh {
             .shell()
             .command(path)
             .args(&call.arguments)
+            .current_dir(folder())
             .env_clear()
             .envs(base_environment(&self.outside))
             .envs(call.environment.iter().map(|(name, value)| (name, value.expose_secret())))

@@ -15,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::config::Config;
+use standin_state::private;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
@@ -96,13 +97,7 @@ pub fn call(
     let folder = match configured.and_then(|known| known.gh_config_dir.clone()) {
         Some(folder) => folder,
         None => {
-            std::fs::create_dir_all(place.own_folder).map_err(|error| {
-                Error::new(
-                    Code::Storage,
-                    format!("the folder {} could not be made: {error}", place.own_folder.display()),
-                    "Check the rights of the state folder and the space on its disk.",
-                )
-            })?;
+            private::create_folder(place.own_folder)?;
             place.own_folder.to_path_buf()
         }
     };
@@ -136,6 +131,11 @@ pub fn base_environment(outside: &BTreeMap<String, String>) -> BTreeMap<String, 
     environment
 }
 
+/// Where gh is started: in no clone, since it would ask git about the one that it is in.
+pub fn folder() -> &'static Path {
+    Path::new(if cfg!(windows) { "C:\\" } else { "/" })
+}
+
 /// A gh that was found and is new enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -152,7 +152,7 @@ impl Program {
     /// [`Code::GhMissing`] where there is none.
     fn locate(outside: &BTreeMap<String, String>) -> Result<PathBuf> {
         if let Some(named) = outside.get("STANDIN_GH").filter(|named| !named.is_empty()) {
-            return Ok(PathBuf::from(named));
+            return Ok(std::path::absolute(named).unwrap_or_else(|_| PathBuf::from(named)));
         }
         let path = outside.get("PATH").map(String::as_str).unwrap_or_default();
         on_path("gh", OsStr::new(path))
@@ -264,6 +264,7 @@ impl TokioGh {
         let mut command = Command::new(path);
         command
             .args(&call.arguments)
+            .current_dir(folder())
             .env_clear()
             .envs(base_environment(&self.outside))
             .envs(call.environment.iter().map(|(name, value)| (name, value.expose_secret())))

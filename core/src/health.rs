@@ -196,6 +196,13 @@ fn read_plan(plan: &Plan, report: &mut HealthReport, findings: &mut Findings) {
         }
         None => {}
     }
+    for reason in &plan.guard {
+        findings.notice(
+            Health::Warning,
+            &format!("nothing is changed there before you confirm it: {reason}"),
+            &format!("If it is meant, `standin sync --mirror {} --yes` goes on.", report.mirror),
+        );
+    }
     let changes = plan.changes().len();
     report.pending = Some(changes);
     if changes > 0 {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::crash_hook;
 use crate::error::{Code, Error, Result};
 use crate::model::RepositoryReport;
+use crate::private;
 
 /// Where the last report of a repository is kept, below its folder.
 pub const MIRROR_STATUS: &str = "mirror_status.json";
@@ -73,40 +74,13 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes `folder` and what is missing above it, for its owner only. A folder that exists is left as it is.
-///
-/// # Errors
-/// [`Code::Storage`] when it cannot be made.
-pub fn create_private_folder(folder: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|error| {
-        Error::new(
-            Code::Storage,
-            format!("the folder {} could not be made: {error}", folder.display()),
-            "Name another folder with `--state-dir`, or make this one writable for you.",
-        )
-    })
-}
-
-/// Opens `path` for reading and writing, making it for its owner only where it is missing.
-pub(crate) fn open_private(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 /// Writes `mirror_status.json` into the repository's folder under the state folder, making the folder where it is
 /// missing; the shape is the one that `standin status --json` prints.
 ///
 /// # Errors
 /// [`Code::Storage`] when it cannot be written.
 pub fn write_mirror_status(folder: &Path, report: &RepositoryReport) -> Result<()> {
-    create_private_folder(folder)?;
+    private::create_folder(folder)?;
     let mut bytes = serde_json::to_vec_pretty(report).map_err(|error| {
         Error::new(
             Code::Internal,

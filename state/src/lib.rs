@@ -3,7 +3,7 @@
 //! Here live the words that everything else speaks ([`model`]), the one error contract ([`error`]), the
 //! configuration from `.env` and `standin.toml` ([`config`]), and what is remembered between runs
 //! ([`store`], one SQLite file; [`lock`], one operating-system lock per mirror; [`files`], the JSON that
-//! others may read). Nothing here talks to git, GitHub, a keychain or a terminal: that is `standin-core`,
+//! others may read; [`private`], what keeps others out of the state folder). Nothing here talks to git, GitHub, a keychain or a terminal: that is `standin-core`,
 //! the only crate that may import this one.
 
 pub mod config;
@@ -12,4 +12,5 @@ pub mod error;
 pub mod files;
 pub mod lock;
 pub mod model;
+pub mod private;
 pub mod store;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::error::{Code, Error};
-use crate::files;
 use crate::model::MirrorId;
+use crate::private;
 
 /// How often, and with which pause, a lock is asked for before it counts as held: [`is_held`] takes it for an instant.
 const TRIES: u32 = 5;
@@ -62,9 +62,9 @@ impl MirrorLock {
     /// [`Refusal::Held`] while somebody has it (this process too), [`Refusal::Failed`] when the file cannot be used.
     pub fn try_acquire(folder: &Path, mirror: &MirrorId, holder: &str) -> Result<Self, Refusal> {
         let path = path(folder, mirror);
-        files::create_private_folder(&folder.join("locks")).map_err(Refusal::Failed)?;
+        private::create_folder(&folder.join("locks")).map_err(Refusal::Failed)?;
         let failed = |error: io::Error| Refusal::Failed(unusable(&path, &error));
-        let mut file = files::open_private(&path).map_err(failed)?;
+        let mut file = private::open(&path).map_err(failed)?;
         for attempt in 1..=TRIES {
             match file.try_lock() {
                 Ok(()) => {
@@ -97,7 +97,7 @@ impl Drop for MirrorLock {
 /// [`Code::Storage`] when the lock file cannot be used.
 pub fn is_held(folder: &Path, mirror: &MirrorId) -> Result<Option<String>, Error> {
     let path = path(folder, mirror);
-    let mut file = match File::open(&path) {
+    let mut file = match private::open_to_read(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(&path, &error)),
@@ -118,9 +118,9 @@ pub fn is_held(folder: &Path, mirror: &MirrorId) -> Result<Option<String>, Error
 /// [`Code::Storage`] when the lock file cannot be used.
 pub fn exclusive(folder: &Path, work: &str) -> Result<impl Drop + use<>, Error> {
     let folder = folder.join("locks");
-    files::create_private_folder(&folder)?;
+    private::create_folder(&folder)?;
     let path = folder.join(format!("{work}.work"));
-    let file = files::open_private(&path).map_err(|error| unusable(&path, &error))?;
+    let file = private::open(&path).map_err(|error| unusable(&path, &error))?;
     file.lock().map_err(|error| unusable(&path, &error))?;
     Ok(Exclusive { file })
 }

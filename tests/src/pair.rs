@@ -111,6 +111,8 @@ impl Pair {
                 sync: [Aspect::Code].into(),
                 token: None,
                 ssh_key: None,
+                // Tests make a mirror refuse by its hooks.
+                hooks: true,
             }],
         };
         Self { source, mirror, repository, folder }

@@ -352,6 +352,7 @@ pub fn repository() -> RepositoryConfig {
         sync: Aspect::ALL.iter().copied().collect(),
         token: None,
         ssh_key: None,
+        hooks: false,
     };
     RepositoryConfig {
         id: "orchestrator".parse().expect("a good id"),

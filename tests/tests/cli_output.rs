@@ -39,6 +39,8 @@ fn a_mirror_that_was_never_synced_shows_in_status_and_plan() {
 fn a_ref_whose_name_is_taken_on_the_mirror_is_told_once() {
     let world = world();
     let archive = git2::Repository::open_bare(world.archive()).unwrap();
+    let mut primary = archive.remote_anonymous(world.primary().to_str().unwrap()).unwrap();
+    primary.fetch(&["refs/heads/old:refs/heads/old"], None, None).unwrap();
     let foreign = archive.blob(b"").unwrap();
     archive.reference("refs/tags/v1.0/notes", foreign, false, "").unwrap();
     let machine = world.machine();

@@ -188,7 +188,7 @@ async fn take_of_an_annotated_tag_brings_a_tag() {
 async fn take_to_a_source_that_refuses_keeps_the_rescue_and_decides_nothing() {
     let (pair, machine) = both_moved().await;
     let theirs = pair.mirror.tip(MAIN).unwrap();
-    standin_tests::git::write_hook(&pair.source.path, "pre-receive", "echo 'read only'; exit 1");
+    pair.source.configure("transfer.hideRefs", "refs/heads/rescue");
     let error = failure(machine.resolve(MAIN, DecisionChoice::Take).await);
     assert_eq!(error.code, Code::RefRefused);
     let rescue = &machine.store.rescues(None, None).unwrap()[0];

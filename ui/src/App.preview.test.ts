@@ -70,6 +70,23 @@ describe('the preview', () => {
     expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false }]);
   });
 
+  it('shows what a repository is that may be the wrong one, and offers no sync without the yes', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    const known = { default_branch: 'main', branches: 3, tags: 0, workflows: 2, last_push_iso: '2026-02-07T18:01:07Z' };
+    backend.plans = [plan({ guard: [{ reason: 'first_contact', owner: 'somebody', ...known }] })];
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Preview a sync of mirror-1' }));
+    const dialog = within(await screen.findByRole('dialog'));
+    const question = await dialog.findByRole('checkbox', { name: /repository of somebody shares no commit/ });
+    expect(question).toHaveAccessibleName(/default branch main, 3 branches, 2 workflows, last push 2026-02-07/);
+    expect(dialog.queryByRole('button', { name: 'Sync without these' })).toBeNull();
+    const confirm = dialog.getByRole('button', { name: 'Confirm and sync' });
+    expect(confirm).toBeDisabled();
+    await user.click(question);
+    await user.click(confirm);
+    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: true }]);
+  });
+
   it('offers overwrite, take and leave for a diverged ref, each explained', async () => {
     const blocked = mirror({
       status: 'blocked',

@@ -12,6 +12,9 @@ use super::lines::action_words;
 /// The lines of one mirror's plan.
 pub fn lines(plan: &Plan) -> Vec<String> {
     let mut text = vec![format!("[{}] {} → {}", plan.mirror, plan.source, plan.repo)];
+    for reason in &plan.guard {
+        text.push(format!("  ⏸  {reason}: nothing at all is changed there before --yes"));
+    }
     aspect(&mut text, "📦 Code", plan.code.as_ref(), code);
     aspect(&mut text, "🔐 Secrets", plan.secrets.as_ref(), secrets);
     aspect(&mut text, "📋 Variables", plan.variables.as_ref(), variables);
@@ -108,6 +111,7 @@ fn guard_words(reason: &GuardReason) -> String {
         GuardReason::PrivateToUnknown { host } => {
             format!("the source is private and {host} does not tell who may read the mirror")
         }
+        GuardReason::FirstContact { .. } => reason.to_string(),
     }
 }
 

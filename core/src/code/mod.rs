@@ -9,6 +9,7 @@
 //! | `places` | the cache and the remotes of a repository and its mirrors |
 //! | `snapshot`, `look` | what both sides hold |
 //! | `default_branch` | which branch of the source is its default one |
+//! | `contact` | whether a mirror may be a stranger's |
 //! | `learned` | what a host was found not to do |
 //! | `plan` | the refs, the guard, LFS, notices |
 //! | `apply` | rescue, push with the fence, refused refs, races, the default branch, the report |
@@ -19,6 +20,7 @@
 //! Running git is the business of [`crate::git`]; the chain of fence commits that of [`crate::fence`].
 
 mod apply;
+pub(crate) mod contact;
 mod default_branch;
 pub(crate) mod learned;
 mod lfs;

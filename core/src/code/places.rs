@@ -42,6 +42,7 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
         progress: progress(source, None),
         point,
         trusts_reports: matches!(source.repository.source, Source::GitHub(_) | Source::Path(_)),
+        hooks: false,
     };
     Remote::new(&source.git, &url, options)
 }
@@ -51,7 +52,7 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
 /// # Errors
 /// [`Code::Configuration`] for an address that git cannot use; [`Code::Storage`].
 pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<Remote> {
-    let MirrorConfig { id, target, ssh_key, .. } = &*ctx.mirror;
+    let MirrorConfig { id, target, ssh_key, hooks, .. } = &*ctx.mirror;
     let url = match target {
         Target::GitHub(slug) => git_url(&ctx.source.config, slug),
         Target::Git(url) => url.clone(),
@@ -67,6 +68,7 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
         progress: progress(&ctx.source, Some(id.clone())),
         point,
         trusts_reports: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
+        hooks: *hooks,
     };
     Remote::new(&ctx.source.git, &url, options)
 }

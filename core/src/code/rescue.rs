@@ -205,6 +205,7 @@ pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Res
         ));
     }
     let mut view = super::look(ctx).await?;
+    super::contact::refuse(ctx, &view).await?;
     let taken =
         view.refs.get(name).map(|tip| format!("it is at {}", tip.short())).or_else(|| {
             super::plan::in_the_way(&view.refs, name).next().map(|other| format!("`{other}` is in its way"))

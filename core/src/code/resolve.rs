@@ -10,7 +10,7 @@ use standin_state::model::{Oid, RefName};
 use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
 use super::places::{cache, mirror_remote};
-use super::{MirrorView, Snapshot, look, offer, rescue};
+use super::{MirrorView, Snapshot, contact, look, offer, rescue};
 use crate::fence;
 use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
@@ -169,6 +169,7 @@ async fn resolve_fence(ctx: &MirrorContext, choice: DecisionChoice) -> Result<Re
         DecisionChoice::Take => {
             // Only our memory goes; what is there is read and checked as by a new machine.
             ctx.store().forget_fence(&ctx.repository().id, mirror)?;
+            contact::forget(ctx)?;
             match look(ctx).await {
                 Ok(MirrorView { fence: Some(fence), .. }) => Ok(Resolved {
                     detail: format!(

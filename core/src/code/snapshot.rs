@@ -203,7 +203,12 @@ fn committed_env(repository: &RepositoryConfig) -> Option<Notice> {
 
 /// `1 ref`, `2 refs`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    plural(count, noun, &format!("{noun}s"))
+}
+
+/// `1 branch`, `2 branches`.
+pub(super) fn plural(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
 /// A shallow clone lacks history: the mirror could not be complete, and git would refuse halfway.

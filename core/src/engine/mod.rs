@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use standin_state::config::{self, Config, LoadRequest, RepositoryConfig};
-use standin_state::files;
 use standin_state::model::{RepositoryId, RepositoryReport, RunId};
+use standin_state::private;
 use standin_state::store::{AuditEntry, AuditFilter, RunFilter, RunRecord, Store};
 use tokio::sync::OnceCell;
 
@@ -78,7 +78,7 @@ impl Engine {
         let jobs = Jobs::new(loaded.config.limits.parallel);
         let notices = loaded.notices.into_iter().map(|(message, hint)| Notice { message, hint }).collect();
         let shared = Shared {
-            state_dir: options.state_dir,
+            state_dir: store.folder().to_owned(),
             load: options.load,
             outside: options.outside,
             actor: options.actor,
@@ -217,7 +217,7 @@ impl Engine {
 
     fn make_folder(&self, repository: &RepositoryId) -> Result<PathBuf> {
         let folder = self.folder(repository);
-        files::create_private_folder(&folder)?;
+        private::create_folder(&folder)?;
         Ok(folder)
     }
 }

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use standin_state::private;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +46,11 @@ impl Cache {
     pub fn open(path: &Path) -> Result<Self> {
         let cache = Self { path: path.to_owned() };
         let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|error| cache.failed("make", &error))?;
+        private::create_folder(folder)?;
+        if path.exists() || path.is_symlink() {
+            private::check_folder(path)?;
+            private::refuse_links(path, &["objects", "objects/info", "objects/pack"])?;
+        }
         if let Some(alone) = cache.try_lock("cache")? {
             if cache.looks_whole() {
                 cache.sweep();
@@ -288,8 +293,7 @@ impl Cache {
 
     fn lock_file(&self, name: &str) -> Result<File> {
         let path = self.path.with_file_name(format!("{name}.lock"));
-        let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
-        opened.map_err(|error| self.failed("lock", &error))
+        private::open(&path).map_err(|error| self.failed("lock", &error))
     }
 
     pub(super) fn failed(&self, verb: &str, error: &(impl std::fmt::Display + ?Sized)) -> Error {

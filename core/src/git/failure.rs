@@ -25,6 +25,13 @@ const WRONG_TOKEN: Signs = &[
     "invalid username or password",
     "invalid username or token",
 ];
+/// How git ends a negotiation in which nothing is in common, or which the remote knows nothing of.
+pub(super) const NOTHING_IN_COMMON: Signs = &[
+    "expected 'acknowledgments'",
+    "requires protocol v2",
+    "does not support wait-for-done",
+    "does not support --negotiate-only",
+];
 const FORBIDDEN: Signs =
     &["returned error: 403", "http 403", "write access to repository not granted", "you don't have push access"];
 const NOT_FOUND: Signs = &[

@@ -19,8 +19,10 @@ use crate::{Code, Error, Result};
 
 /// How many bytes of refspecs one fetch may have on its command line.
 const MAX_REFSPEC_BYTES: usize = if cfg!(windows) { 20_000 } else { 400_000 };
+/// Up to so many commits are asked for at once.
+const MAX_TIPS: usize = 200;
 /// Every fetch. Nothing but what is asked for is written.
-const FETCH: [&str; 5] = ["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"];
+const FETCH: [&str; 4] = ["--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"];
 
 /// What a fetch brings.
 enum Wanted<'a> {
@@ -79,6 +81,32 @@ impl Remote {
         }
     }
 
+    /// Whether the remote has one of `commits`, which are in the cache. Nothing is fetched. `false` as well where the remote
+    /// cannot be asked so.
+    ///
+    /// # Errors
+    /// As the remote's failure is understood: see [`Code`].
+    pub async fn has_any(&self, cache: &Cache, commits: &[Oid]) -> Result<bool> {
+        let what = format!("asking {} which commits it has", self.address);
+        for commits in commits.chunks(MAX_TIPS) {
+            let held = cache.hold(&self.options.cancel).await?;
+            let mut prepared = self.prepare(Scratch::make()?, cache.path(), "fetch")?;
+            prepared.command.arg("--negotiate-only");
+            prepared.command.args(commits.iter().map(|oid| format!("--negotiation-tip={oid}")));
+            prepared.command.args(["--", self.address.as_str()]);
+            let ended = self.run(&what, Doing::List, prepared, Input::Held(held)).await?;
+            let says_none = |line: &String| failure::NOTHING_IN_COMMON.iter().any(|sign| line.contains(sign));
+            if ended.status.success() {
+                if !ended.stdout.trim_ascii().is_empty() {
+                    return Ok(true);
+                }
+            } else if !ended.lines.iter().any(says_none) {
+                return Err(self.failure(&what, &ended.lines));
+            }
+        }
+        Ok(false)
+    }
+
     /// One call of git; `false` when it found the cache damaged, which is remade by now, and has to be called again.
     async fn fetch_once(&self, what: &str, cache: &Cache, wanted: &Wanted<'_>, remade: &mut bool) -> Result<bool> {
         let ended = self.call_fetch(what, cache, wanted).boxed().await?;
@@ -103,7 +131,7 @@ impl Remote {
             Wanted::Refspecs(refspecs) => (Input::Held(held), "--atomic", *refspecs),
             Wanted::Objects(oids) => (Input::List { list: listed(&folder, oids)?, held }, "--stdin", &[][..]),
         };
-        let mut prepared = self.prepare(folder, cache.path())?;
+        let mut prepared = self.prepare(folder, cache.path(), "fetch")?;
         prepared.command.args(FETCH).args([how, "--", self.address.as_str()]).args(refspecs);
         self.run(what, Doing::Fetch, prepared, input).await
     }

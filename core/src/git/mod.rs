@@ -14,6 +14,7 @@
 //! | [`credential`] | answering git's question for a token over an owner-only socket |
 //! | [`ssh`] | the ssh command line, host keys |
 //! | `remote`, `fetch`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
+//! | `far_side` | the program on the other side, where that is a folder of this machine |
 //! | `outbox` | the repository that a push goes from |
 //! | `http`, `http_push` | listing a remote over HTTP and pushing one small commit there, without starting git |
 //! | `settle` | pushing so that what became of each ref is known: read back, or believed |
@@ -29,6 +30,7 @@ mod child;
 pub mod credential;
 mod environment;
 mod failure;
+mod far_side;
 mod fetch;
 mod history;
 mod http;
@@ -49,6 +51,7 @@ mod words;
 pub use address::Address;
 pub(crate) use blame::{Blame, blame, is_sunk};
 pub use cache::Cache;
+pub(crate) use far_side::has_hooks;
 pub use history::TreeFile;
 pub use listing::Listing;
 pub use program::{GitProgram, MINIMUM_VERSION, Version};

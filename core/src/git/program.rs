@@ -154,6 +154,11 @@ impl GitProgram {
         self.0.version
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0.program
+    }
+
     /// The program that git asks for a token.
     pub(super) fn credential_helper(&self) -> &Path {
         &self.0.credential_helper

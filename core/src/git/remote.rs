@@ -23,7 +23,7 @@ use super::outbox::Outbox;
 use super::progress::ProgressLine;
 use super::push::{self, Answer, PushOptions, PushReport, Room, Update};
 use super::scratch::Scratch;
-use super::{Cache, GitProgram, Listing, failure, http, progress, ssh};
+use super::{Cache, GitProgram, Listing, failure, far_side, http, progress, ssh};
 use crate::redact::Redactor;
 use crate::run::Totals;
 use crate::{Code, Error, Result, crash};
@@ -60,6 +60,8 @@ pub struct RemoteOptions {
     /// Whether the server is git's own, or GitHub's, so that what it reports of a push is believed. Others are listed after
     /// each push.
     pub trusts_reports: bool,
+    /// Whether the hooks of a folder, and the programs that its settings name, run there.
+    pub hooks: bool,
 }
 
 /// One remote. Cheap to clone.
@@ -176,8 +178,8 @@ impl Remote {
         let folder = Scratch::make()?;
         // Outside of any repository: no configuration there can redirect the call.
         let nowhere = folder.path().join("none");
-        let mut prepared = self.prepare(folder, &nowhere)?;
-        prepared.command.args(["ls-remote", "--symref", "--", self.address.as_str()]);
+        let mut prepared = self.prepare(folder, &nowhere, "ls-remote")?;
+        prepared.command.args(["--symref", "--", self.address.as_str()]);
         let ended = self.run(&what, Doing::List, prepared, Input::Nothing).await?;
         if !ended.status.success() {
             return Err(self.failure(&what, &ended.lines));
@@ -252,11 +254,9 @@ impl Remote {
         }
         let folder = Scratch::make()?;
         let outbox = Outbox::make(folder.path(), cache, &self.address, updates)?;
-        let mut prepared = self.prepare(folder, &outbox.git_dir)?;
+        let mut prepared = self.prepare(folder, &outbox.git_dir, "push")?;
         let command = &mut prepared.command;
-        // What git notes in the outbox is gone with it.
-        command.args(["-c", "core.fsync=none"]);
-        command.args(["push", "--porcelain", "--progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
+        command.args(["--porcelain", "--progress", "--no-verify", "--no-follow-tags", "--no-signed"]);
         command.arg("--recurse-submodules=no");
         command.arg(if options.atomic { "--atomic" } else { "--no-atomic" });
         if options.dry_run {
@@ -338,8 +338,9 @@ impl Remote {
         }
     }
 
-    /// A git that knows this remote's credentials and nothing of the user's configuration.
-    pub(super) fn prepare(&self, folder: Scratch, git_dir: &Path) -> Result<Prepared> {
+    /// A git that is about to `push`, or to do something else with the remote, such as `fetch`. It knows this remote's
+    /// credentials and nothing of the user's configuration, and on this machine nothing runs on the other side but git.
+    pub(super) fn prepare(&self, folder: Scratch, git_dir: &Path, subcommand: &str) -> Result<Prepared> {
         let settings = self.settings_file(&folder)?;
         let mut command = self.git.command(git_dir, settings.as_deref());
         command
@@ -364,6 +365,17 @@ impl Remote {
                     .env("GIT_SSH_VARIANT", "ssh");
             }
             Transport::Git | Transport::File => {}
+        }
+        let (service, settings): (_, &[&str]) = match subcommand {
+            // What git notes in the outbox is gone with it.
+            "push" => ("receive-pack", &["-c", "core.fsync=none"]),
+            _ => ("upload-pack", &[]),
+        };
+        command.args(settings).arg(subcommand);
+        if self.address.transport == Transport::File && !self.options.hooks {
+            let (git, version) = (self.git.path(), self.git.version());
+            let served = far_side::command(git, version, service, self.address.as_str());
+            command.arg(format!("--{service}={served}"));
         }
         Ok(Prepared { command, _desk: desk, _folder: folder })
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
+use standin_state::private;
 use tokio_util::sync::CancellationToken;
 
 use super::GitProgram;
@@ -175,10 +176,10 @@ pub fn accept(known_hosts: &Path, key: &HostKey) -> Result<()> {
         )
     };
     let folder = known_hosts.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let before = match std::fs::read_to_string(known_hosts) {
+    private::create_folder(folder)?;
+    let before = match private::read(known_hosts) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        before => before.map_err(failed)?,
+        before => String::from_utf8_lossy(&before.map_err(failed)?).into_owned(),
     };
     let same = |line: &str| line.split_whitespace().take(2).eq(key.line.split_whitespace().take(2));
     let mut text: String = before.lines().filter(|line| !same(line)).map(|line| format!("{line}\n")).collect();

@@ -1,5 +1,6 @@
 //! The plan of branches and tags.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::model::{Aspect, Oid, RefName};
 use standin_state::store::{Change, ChangeAction, Decision};
@@ -166,6 +167,22 @@ pub enum GuardReason {
     PrivateToUnknown {
         /// The mirror's host.
         host: String,
+    },
+    /// The mirror is not empty, has no fence, and shares no commit with the source. It stops every aspect.
+    FirstContact {
+        /// Whose it is: the owner of a repository on GitHub, the host of another, or the folder.
+        owner: String,
+        /// The default branch there, where it is told.
+        default_branch: Option<String>,
+        /// How many branches are there.
+        branches: usize,
+        /// How many tags are there.
+        tags: usize,
+        /// How many workflows are there, where the host tells.
+        workflows: Option<usize>,
+        /// When somebody last pushed there, where the host tells.
+        #[ts(type = "string | null")]
+        last_push_iso: Option<Timestamp>,
     },
 }
 

@@ -33,6 +33,8 @@ pub struct Plan {
     /// When it was computed.
     #[ts(type = "string")]
     pub at_iso: Timestamp,
+    /// What must be confirmed first (`--yes`) before anything of this mirror is touched, in whatever aspect.
+    pub guard: Vec<GuardReason>,
     /// Branches and tags; `None` where not configured or not asked for.
     pub code: Option<Planned<CodePlan>>,
     /// Actions secrets.
@@ -92,7 +94,7 @@ impl Plan {
         let code = matches!(&self.code, Some(Planned::Ready(code)) if !code.guard.is_empty() || code.undecided().next().is_some());
         let secrets = matches!(&self.secrets, Some(Planned::Ready(secrets))
             if secrets.names.iter().any(|(_, state)| *state == SecretState::NeedsYes));
-        code || secrets
+        code || secrets || !self.guard.is_empty()
     }
 }
 

@@ -142,6 +142,12 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
         plan.blocked_by(error);
         return Ok(plan);
     }
+    for site in [Some(new), change.with_old().then(|| parts.site(&change.old)).transpose()?].into_iter().flatten() {
+        if let Err(error) = code::contact::look_and_refuse(site).await {
+            plan.blocked_by(error);
+            return Ok(plan);
+        }
+    }
     match change.kind {
         Kind::Switchover => missing_now(parts, change, &mut plan).await,
         Kind::Failover => missing_since(parts, change, &default_branch, &mut plan).await?,

@@ -200,6 +200,9 @@ async fn swap(
             Judged { to: Move::Refused(refusal), .. } => return Err(refused(site, &refusal)),
             Judged { to: Move::Write(to), .. } => to,
         };
+        if fence.is_none() {
+            code::contact::look_and_refuse(site).await?;
+        }
         let mut document = document(site, change, me, fence.as_ref(), &to)?;
         note(&mut document);
         let moved = fence::commit(&cache, fence.as_ref(), document)?;

@@ -3,7 +3,8 @@
 //! 1. Look at the mirror's refs and its fence, while the source is fetched and the other aspects are read: nothing is
 //!    written before all of it is known.
 //! 2. End what an earlier run left open (Actions switched off), here or on another machine.
-//! 3. Plan: refs first, since the workflows that a push would bring depend on them.
+//! 3. Plan: refs first, since the workflows that a push would bring depend on them. A mirror that may be a stranger's ends
+//!    the run here, in all aspects, until a person has confirmed it.
 //! 4. Apply, side by side: secrets; variables; and in this order Actions off where the push needs it, code, workflows
 //!    held, Actions restored.
 //!
@@ -19,7 +20,7 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
 
 use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource, Totals};
-use crate::code::{self, MirrorView, Snapshot};
+use crate::code::{self, MirrorView, Snapshot, contact};
 use crate::event::{Event, Notice};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;
@@ -145,7 +146,16 @@ fn is_about_the_master(error: &Error) -> bool {
 }
 
 /// Plans by what was read. Changes nothing on the mirror.
-pub(super) async fn plan_with(context: &MirrorContext, view: MirrorView, read: Read) -> Looked {
+///
+/// # Errors
+/// Where it cannot be told whether the mirror is a stranger's.
+pub(super) async fn plan_with(
+    source: &SharedSource,
+    context: &MirrorContext,
+    attempt: usize,
+    (view, read): (MirrorView, Read),
+) -> Result<Looked> {
+    let guard = first_contact(source, context, attempt, &view).await?;
     let Read { snapshot, secrets, variables, states } = read;
     let code = match &snapshot {
         None => None,
@@ -167,13 +177,27 @@ pub(super) async fn plan_with(context: &MirrorContext, view: MirrorView, read: R
         repo: context.mirror.target.display(),
         source: context.repository().source.display(),
         at_iso: context.outside().clock.now(),
+        guard: guard.into_iter().collect(),
         code: code.map(planned),
         secrets: secrets.map(planned),
         variables: variables.map(planned),
         workflows: workflows.map(planned),
         notices: token_notices(context),
     };
-    Looked { plan, view, snapshot: snapshot.and_then(Result::ok) }
+    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok) })
+}
+
+/// Why the whole run waits: the mirror may be a stranger's. The source is read for it where the run would not.
+async fn first_contact(
+    source: &SharedSource,
+    context: &MirrorContext,
+    attempt: usize,
+    view: &MirrorView,
+) -> Result<Option<GuardReason>> {
+    if !contact::is_open(context, view)? {
+        return Ok(None);
+    }
+    contact::judge(context, view, &source.snapshot(attempt).await?.refs).await
 }
 
 /// What the user should know about the tokens in use.
@@ -214,7 +238,7 @@ async fn once(
                         // It held workflows and changed settings since they were read.
                         _ => read(source, context, aspects, attempt).await,
                     };
-                    Ok(plan_with(context, view, known).await)
+                    plan_with(source, context, attempt, (view, known)).await
                 };
                 or_stopped(context, planned).await
             }
@@ -276,6 +300,15 @@ impl Results {
 
 async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>) {
     let Looked { plan, mut view, snapshot } = looked;
+    // Before all aspects and for all of them, whichever there are.
+    if !plan.guard.is_empty() {
+        if !context.yes {
+            return (Tried::ended(contact::held(context, &plan.guard)), None);
+        }
+        if let Err(error) = contact::remember(context, &view) {
+            return (Tried::ended(error), None);
+        }
+    }
     let mut results = Results::default();
     let elsewhere = goes_elsewhere(context, &plan);
     let values = async {

@@ -194,7 +194,7 @@ async fn execute_locked(
 pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<Plan> {
     let context = MirrorContext { yes: request.yes, ..source.context_by_hand(mirror).await? };
     let (view, read) = attempt::look_and_read(&source, &context, &request.aspects, 0).await?;
-    Ok(attempt::plan_with(&context, view, read).await.plan)
+    Ok(attempt::plan_with(&source, &context, 0, (view, read)).await?.plan)
 }
 
 /// Computes the plan from what was seen of the mirror.
@@ -205,7 +205,7 @@ pub(crate) async fn plan_from(
     aspects: &BTreeSet<Aspect>,
 ) -> Result<Plan> {
     let read = attempt::read(source, context, aspects, 0).await;
-    Ok(attempt::plan_with(context, view, read).await.plan)
+    Ok(attempt::plan_with(source, context, 0, (view, read)).await?.plan)
 }
 
 async fn take_lock(

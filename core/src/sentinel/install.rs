@@ -14,6 +14,7 @@ use ts_rs::TS;
 
 use super::read::{self, path};
 use super::{FileState, PATH, Rendered, SECRETS, compare};
+use crate::code::contact;
 use crate::event::Notice;
 use crate::github::{Call, Client, Memory};
 use crate::run::{MirrorContext, SourceContext};
@@ -342,10 +343,11 @@ impl Tokens {
 /// Proves each token by what the sentinel reads with it, then sets it as secret of the standby.
 ///
 /// # Errors
-/// [`Code::Forbidden`] and the like for a token that cannot read what it must: then nothing was set; what gh and the host
+/// [`Code::GuardHeld`] where the standby may be a stranger's; [`Code::Forbidden`] and the like for a token that cannot read what it must: then nothing was set; what gh and the host
 /// report.
 pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Tokens) -> Result<SecretsSet> {
     let (slug, client) = secrets::reach(ctx)?;
+    contact::look_and_refuse(ctx).await?;
     let (source, [standin, master]) = (&ctx.source, SECRETS);
     if let Some(token) = &tokens.standin {
         let client = self::client(source, Some(&ctx.mirror.id), slug, token)?;

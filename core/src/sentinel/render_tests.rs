@@ -22,6 +22,7 @@ fn repository() -> RepositoryConfig {
         sync: Aspect::ALL.iter().copied().collect(),
         token: None,
         ssh_key: None,
+        hooks: false,
     };
     RepositoryConfig {
         id: "site".parse().expect("an id"),

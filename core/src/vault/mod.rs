@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::model::RepositoryId;
-use standin_state::{files, lock};
+use standin_state::{files, lock, private};
 use zeroize::Zeroizing;
 
 use crate::outside::Keychain;
@@ -128,7 +128,7 @@ impl Vault {
 
     fn read(&self) -> Result<Option<Sealed>> {
         let path = self.path();
-        let bytes = match std::fs::read(&path) {
+        let bytes = match private::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {

@@ -15,6 +15,8 @@ use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId};
 pub(super) struct Named {
     pub text: String,
     pub base: PathBuf,
+    /// The clone's own `.env` says so, which somebody else may have written.
+    pub from_clone: bool,
 }
 
 /// Settings of the whole program.
@@ -60,6 +62,7 @@ pub(super) struct MirrorDraft {
     pub repo: Option<Given<Named>>,
     pub url: Option<Given<Named>>,
     pub ssh_key: Option<Given<PathBuf>>,
+    pub hooks: Option<Given<bool>>,
     pub sync: BTreeMap<Aspect, Given<bool>>,
     pub enabled: Option<bool>,
     pub token: Option<Given<SecretString>>,
@@ -81,6 +84,7 @@ impl MirrorDraft {
             repo: if names_target { self.repo } else { weaker.repo },
             url: if names_target { self.url } else { weaker.url },
             ssh_key: self.ssh_key.or(weaker.ssh_key),
+            hooks: self.hooks.or(weaker.hooks),
             sync,
             enabled: self.enabled.or(weaker.enabled),
             token: self.token.or(weaker.token),

@@ -97,11 +97,14 @@ impl Fields {
     }
 
     fn boolean(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<bool> {
-        let given = self.take_with(key, mistakes, |value| match value {
+        self.yes_or_no(key, mistakes).map(|given| given.value)
+    }
+
+    fn yes_or_no(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Given<bool>> {
+        self.take_with(key, mistakes, |value| match value {
             Value::Boolean(value) => Ok(value),
             other => Err(wrong_type(&other, "`true` or `false`, without quotes")),
-        })?;
-        Some(given.value)
+        })
     }
 
     fn words(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Given<Vec<String>>> {
@@ -267,6 +270,7 @@ impl Reader<'_> {
             repo: self.named(&mut fields, "repo"),
             url: self.named(&mut fields, "url"),
             ssh_key: self.path(&mut fields, "ssh_key_path"),
+            hooks: fields.yes_or_no("hooks", self.mistakes),
             sync,
             enabled: fields.boolean("enabled", self.mistakes),
             token: None,
@@ -332,7 +336,7 @@ impl Reader<'_> {
 
     fn named(&mut self, fields: &mut Fields, key: &'static str) -> Option<Given<Named>> {
         let base = self.folder.to_owned();
-        fields.text(key, self.mistakes, |text| Ok(Named { text: text.to_owned(), base }))
+        fields.text(key, self.mistakes, |text| Ok(Named { text: text.to_owned(), base, from_clone: false }))
     }
 
     fn path(&mut self, fields: &mut Fields, key: &'static str) -> Option<Given<std::path::PathBuf>> {

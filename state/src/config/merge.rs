@@ -28,7 +28,11 @@ pub(super) fn over(
     }
 }
 
-fn mirrors(stronger: Vec<MirrorDraft>, weaker: Vec<MirrorDraft>, surroundings: &Surroundings<'_>) -> Vec<MirrorDraft> {
+fn mirrors(
+    stronger: Vec<MirrorDraft>,
+    mut weaker: Vec<MirrorDraft>,
+    surroundings: &Surroundings<'_>,
+) -> Vec<MirrorDraft> {
     let targets: Vec<_> = weaker.iter().map(|mirror| target(mirror, surroundings)).collect();
     let mut over: Vec<Option<MirrorDraft>> = weaker.iter().map(|_| None).collect();
     let mut unmatched = Vec::new();
@@ -47,6 +51,10 @@ fn mirrors(stronger: Vec<MirrorDraft>, weaker: Vec<MirrorDraft>, surroundings: &
     let mut added = Vec::new();
     for mirror in unmatched {
         let position = weaker.iter().position(|known| known.id.is_some() && known.id == mirror.id);
+        if let Some(position) = position.filter(|_| mirror.repo.is_some() || mirror.url.is_some()) {
+            // What may run in a folder was said of that folder.
+            weaker[position].hooks = None;
+        }
         added.extend(place(mirror, position));
     }
     let merged = weaker.into_iter().zip(over).map(|(weaker, stronger)| match stronger {

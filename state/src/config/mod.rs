@@ -14,6 +14,7 @@ mod consent;
 mod draft;
 mod env;
 mod file;
+mod inside;
 mod location;
 mod merge;
 mod mistakes;

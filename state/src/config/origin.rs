@@ -52,6 +52,11 @@ impl Clone {
         real(&self.common) == real(&other.common)
     }
 
+    /// All that belongs to it: its folder, and that of its git data.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        [self.root.as_path(), self.common.as_path()].into_iter()
+    }
+
     /// The URL of the remote `origin`, as it stands in the clone's `config`.
     pub fn origin(&self) -> Option<String> {
         let text = fs::read(self.common.join("config")).ok()?;

@@ -129,6 +129,7 @@ impl RepositoryConfig {
             sync: master.sync.clone(),
             token: self.source_token.clone(),
             ssh_key: None,
+            hooks: false,
         };
         let others = self.mirrors.iter().filter(|mirror| mirror.id != *id).cloned();
         Some(Self {
@@ -241,6 +242,9 @@ pub struct MirrorConfig {
     pub token: Option<SecretString>,
     /// The private key for ssh URLs; the default is what ssh itself would use.
     pub ssh_key: Option<PathBuf>,
+    /// Whether the hooks of a mirror that is a folder, and the programs that its own git settings name, run there (`hooks`,
+    /// in `standin.toml` alone).
+    pub hooks: bool,
 }
 
 /// Where a mirror is.

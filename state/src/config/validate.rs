@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::draft::{MirrorDraft, Named, RepositoryDraft};
 use super::env::EnvFile;
+use super::inside;
 use super::location::{Location, Surroundings, real_path, without_credentials};
 use super::mistakes::{Complaint, Given, Mistakes};
 use super::origin::Clone;
@@ -52,7 +53,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
     let mut mirrors = Vec::new();
     for mirror in draft.mirrors {
         let place = mirror.place.clone();
-        let Some((mirror, identity)) = self::mirror(mirror, surroundings, mistakes) else { continue };
+        let Some((mirror, identity)) = self::mirror(mirror, room, mistakes) else { continue };
         if let Some((_, what)) = avoid.iter().find(|(avoided, _)| *avoided == identity) {
             mistakes.add(
                 &place,
@@ -119,7 +120,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
 
 /// The given source, else the clone's `origin`, else the clone itself.
 fn source(draft: &RepositoryDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Option<Location> {
-    if let Some(Given { value: Named { text, base }, place }) = &draft.source {
+    if let Some(Given { value: Named { text, base, .. }, place }) = &draft.source {
         return mistakes.take(place, room.surroundings.locate(text, base));
     }
     let Some(clone) = room.clone else {
@@ -236,11 +237,7 @@ fn derived_id(source: &Location, surroundings: &Surroundings<'_>) -> Option<Repo
 }
 
 /// The mirror and its identity, or `None` where it cannot be used.
-fn mirror(
-    draft: MirrorDraft,
-    surroundings: &Surroundings<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<(MirrorConfig, String)> {
+fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Option<(MirrorConfig, String)> {
     let kind = match (&draft.kind, &draft.repo, &draft.url) {
         (Some(kind), ..) => kind.value,
         _ if draft.faulty => return None,
@@ -251,7 +248,7 @@ fn mirror(
             return None;
         }
     };
-    let (target, identity) = target(&draft, kind, surroundings, mistakes)?;
+    let (target, identity) = target(&draft, kind, room, mistakes)?;
     let sync = sync(&draft, kind, mistakes);
     if let Some(key) = &draft.ssh_key {
         let is_ssh = matches!(&target, Target::Git(url) if url.starts_with("ssh://") || is_scp(url));
@@ -270,6 +267,10 @@ fn mirror(
             );
         }
     }
+    if let Some(hooks) = draft.hooks.as_ref().filter(|hooks| hooks.value && !is_folder(&target)) {
+        let message = "this mirror is no folder of this machine, so no hook of it runs here";
+        mistakes.add(&hooks.place, Complaint::new(message, "Remove `hooks`: it serves for mirrors at a path."));
+    }
     check_token(&draft, &target, mistakes);
     let mirror = MirrorConfig {
         id: draft.id?,
@@ -279,6 +280,7 @@ fn mirror(
         sync,
         token: draft.token.map(|token| token.value),
         ssh_key: draft.ssh_key.map(|key| key.value),
+        hooks: draft.hooks.is_some_and(|hooks| hooks.value),
     };
     Some((mirror, identity))
 }
@@ -296,12 +298,8 @@ fn missing_target(kind: Option<MirrorType>) -> Complaint {
     Complaint::new("nothing says where this mirror is", hint)
 }
 
-fn target(
-    draft: &MirrorDraft,
-    kind: MirrorType,
-    surroundings: &Surroundings<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<(Target, String)> {
+fn target(draft: &MirrorDraft, kind: MirrorType, room: &Room<'_>, mistakes: &mut Mistakes) -> Option<(Target, String)> {
+    let surroundings = &room.surroundings;
     let given = match (&draft.repo, &draft.url) {
         (Some(_), Some(url)) => {
             let message = "this mirror has both a repository (`repo`) and a URL (`url`)";
@@ -317,6 +315,9 @@ fn target(
         }
     };
     let location = mistakes.take(&given.place, surroundings.locate(&given.value.text, &given.value.base))?;
+    if let Some(clone) = room.clone.filter(|_| given.value.from_clone && kind != MirrorType::GitHub) {
+        mistakes.take(&given.place, inside::refuse(&location, clone))?;
+    }
     let identity = location.identity(surroundings);
     let target = match (kind, location) {
         (MirrorType::GitHub, Location::GitHub(slug)) => Target::GitHub(slug),
@@ -383,6 +384,10 @@ fn check_token(draft: &MirrorDraft, target: &Target, mistakes: &mut Mistakes) {
             "Remove it, or write the mirror's URL with `https://`.",
         );
     }
+}
+
+fn is_folder(target: &Target) -> bool {
+    matches!(target, Target::Git(url) if url.starts_with("file://") || Path::new(url).is_absolute())
 }
 
 fn is_scp(url: &str) -> bool {

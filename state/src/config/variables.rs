@@ -126,7 +126,7 @@ impl Variables {
 
     fn named(&self, key: &str) -> Option<Given<Named>> {
         let variable = self.values.get(key)?;
-        let named = Named { text: variable.value.clone(), base: variable.base.clone() };
+        let named = Named { text: variable.value.clone(), base: variable.base.clone(), from_clone: variable.from_file };
         Some(Given::new(named, variable.place.clone()))
     }
 
@@ -226,6 +226,7 @@ impl Variables {
             ssh_key: self.read(&key("SSH_KEY_PATH"), mistakes, |variable| {
                 values::path(&variable.value, &variable.base, self.home.as_deref())
             }),
+            hooks: None,
             sync,
             enabled: self.text(&key("ENABLED"), mistakes, values::boolean),
             token: self.read(&key("TOKEN"), mistakes, |variable| values::token(&variable.value)),

@@ -39,7 +39,7 @@ pub use reports::MirrorMemory;
 
 use crate::crash_hook;
 use crate::error::{Code, Error, Result};
-use crate::files;
+use crate::private;
 use failure::Failure;
 
 /// The name of the database in the state folder.
@@ -65,15 +65,19 @@ impl Store {
     /// missing, and bringing an older database up to this version.
     ///
     /// # Errors
-    /// [`Code::Storage`] when the folder or file cannot be used, is damaged, or was written by a newer Standin.
+    /// [`Code::Storage`] when the folder or file cannot be used, is not the user's alone, is damaged, or was written by a newer
+    /// Standin.
     pub fn open(state_dir: &Path) -> Result<Self> {
-        files::create_private_folder(state_dir)?;
-        let path = state_dir.join(DATABASE);
+        let folder = private::state_folder(state_dir)?;
+        let path = folder.join(DATABASE);
+        for end in ["", "-wal", "-shm", "-journal"] {
+            private::refuse_link(&folder.join(format!("{DATABASE}{end}")))?;
+        }
         let connection = connect(&path).map_err(|failure| failure.into_error(&path))?;
-        Ok(Self { inner: Arc::new(Inner { folder: state_dir.to_owned(), connection: Mutex::new(connection) }) })
+        Ok(Self { inner: Arc::new(Inner { folder, connection: Mutex::new(connection) }) })
     }
 
-    /// The state folder.
+    /// The state folder, where it really is.
     pub fn folder(&self) -> &Path {
         &self.inner.folder
     }
@@ -113,7 +117,7 @@ impl Store {
 
 fn connect(path: &Path) -> Result<Connection, Failure> {
     // SQLite gives its side files the mode of the database, so the file is made before SQLite sees it.
-    let file = files::open_private(path)?;
+    let file = private::open(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -135,7 +139,7 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
 }
 
 fn prepare(path: &Path) -> Result<Connection, Failure> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_LIMIT)?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -10,6 +10,7 @@ use super::{SentSecret, Store};
 use crate::error::{Code, Error, Result};
 use crate::files;
 use crate::model::{MirrorId, RepositoryId};
+use crate::private;
 
 /// The name of the fingerprint key's file in the state folder.
 const FINGERPRINT_KEY: &str = "fingerprint.key";
@@ -29,13 +30,13 @@ impl Store {
                 "Make the file readable for you, or remove it: each secret is then sent once more.",
             )
         };
-        if !path.exists() {
+        if !path.exists() && !path.is_symlink() {
             let mut key = [0; 32];
             rand::rngs::SysRng.try_fill_bytes(&mut key).map_err(|error| failed(&error))?;
             // Another process may be faster; then its key counts.
             files::write_new(&path, &key).map_err(|error| failed(&error))?;
         }
-        let key = std::fs::read(&path).map_err(|error| failed(&error))?;
+        let key = private::read(&path).map_err(|error| failed(&error))?;
         let length = key.len();
         key.try_into().map_err(|_| failed(&format_args!("it holds {length} bytes instead of 32")))
     }

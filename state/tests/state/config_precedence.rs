@@ -257,13 +257,13 @@ fn config_and_standin_config_name_the_file() {
 fn paths_are_relative_to_the_clone_in_env_files_and_to_the_file_in_toml() {
     let toml = "[[repository]]\nid = \"site\"\npath = \"../site\"\n[[repository.mirror]]\nid = \"a\"\nurl = \"ssh://x.example/a\"\nssh_key_path = \"keys/a\"\n\
                 [[repository.mirror]]\nid = \"b\"\nurl = \"~/b.git\"\n";
-    let env = "MIRROR_1_URL=git@x.example:c\nMIRROR_1_SSH_KEY_PATH=../keys/c\nMIRROR_2_URL=./d.git\n";
+    let env = "MIRROR_1_URL=git@x.example:c\nMIRROR_1_SSH_KEY_PATH=../keys/c\nMIRROR_2_URL=../d.git\n";
     let ground = Ground::with_clone().inside("site/deep/inside").toml(toml).env(env);
     let mirrors = ground.repository().mirrors;
     assert_eq!(mirrors[0].ssh_key, Some(ground.path("config/keys/a")));
     assert_eq!(mirrors[1].target.display(), ground.path("home/b.git").display().to_string());
     assert_eq!(mirrors[2].ssh_key, Some(ground.path("keys/c")));
-    assert_eq!(mirrors[3].target.display(), ground.path("site/d.git").display().to_string());
+    assert_eq!(mirrors[3].target.display(), ground.path("d.git").display().to_string());
 }
 
 #[test]

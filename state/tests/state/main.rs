@@ -1,6 +1,8 @@
 //! What `standin-state` promises, through its public face: configuration, memory, locks, files.
 
 mod config_consent;
+#[cfg(unix)]
+mod config_inside;
 mod config_mistakes;
 mod config_origin;
 mod config_precedence;
@@ -9,5 +11,7 @@ mod crash_points;
 mod ground;
 mod locks;
 mod opening;
+#[cfg(unix)]
+mod private;
 mod report;
 mod store;

@@ -120,6 +120,7 @@ export function plan(over: Partial<Plan> = {}): Plan {
     repo: 'backup-account/orchestrator',
     source: 'you/orchestrator',
     at_iso: ago(0),
+    guard: [],
     code: { ready: codePlan() },
     secrets: { ready: { names: [['RESEND_API_KEY', 'in_step']], notices: [], sources: { RESEND_API_KEY: 'env' } } },
     variables: { ready: { names: [['DEPLOY_MODE', 'in_step']], notices: [] } },

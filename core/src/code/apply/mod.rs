@@ -15,7 +15,7 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 
 use super::plan::{has_not_heard, remember_confirmed};
-use super::{MirrorView, Snapshot, look, plan};
+use super::{MirrorView, Snapshot, contact, look, plan};
 use crate::code::snapshot::counted;
 use crate::fence;
 use crate::plan::{CodePlan, RefChange};
@@ -66,6 +66,10 @@ pub async fn apply(
             ));
         }
         *view = MirrorView { still_open: view.still_open.take(), ..look(ctx).await? };
+        if !ctx.yes && contact::is_open(ctx, view)? {
+            let stranger = contact::judge(ctx, view, &snapshot.refs).await?;
+            stranger.map_or(Ok(()), |reason| Err(contact::held(ctx, &[reason])))?;
+        }
         let mut again = plan(ctx, snapshot, view).await?;
         hold(ctx, &again)?;
         // Whether Actions must be off was decided for the files of the first plan.

@@ -6,6 +6,7 @@ use standin_state::model::{Oid, RefName};
 use standin_state::store::ChangeAction;
 
 use super::refs::Refs;
+use crate::code::snapshot::{counted, plural};
 use crate::plan::{GuardReason, RefChange};
 
 /// Up to so many refs may be rewritten or deleted at once.
@@ -102,6 +103,26 @@ impl std::fmt::Display for GuardReason {
             Self::PrivateToPublic => formatter.write_str("the source is private, and the mirror is public"),
             Self::PrivateToUnknown { host } => {
                 write!(formatter, "the source is private, and {host} does not tell who may read the mirror")
+            }
+            Self::FirstContact { owner, default_branch, branches, tags, workflows, last_push_iso } => {
+                write!(
+                    formatter,
+                    "first contact with a repository of `{owner}` that shares no commit with the source: "
+                )?;
+                match default_branch {
+                    Some(name) => write!(formatter, "default branch `{name}`, ")?,
+                    None => formatter.write_str("no default branch, ")?,
+                }
+                let tags = if *tags == 0 { String::new() } else { format!(", {}", counted(*tags, "tag")) };
+                write!(formatter, "{}{tags}, ", plural(*branches, "branch", "branches"))?;
+                match workflows {
+                    Some(count) => write!(formatter, "{}, ", counted(*count, "workflow"))?,
+                    None => formatter.write_str("workflows not told, ")?,
+                }
+                match last_push_iso {
+                    Some(at) => write!(formatter, "last push {at:.0}"),
+                    None => formatter.write_str("last push not told"),
+                }
             }
         }
     }

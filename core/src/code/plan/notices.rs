@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use standin_state::config::Target;
 use standin_state::model::{MirrorType, RefName};
 
 use super::refs::case_twins;
@@ -10,6 +11,8 @@ use crate::code::snapshot::counted;
 use crate::code::{MirrorView, Snapshot};
 use crate::event::Notice;
 use crate::fence::Fence;
+use crate::git::address::Transport;
+use crate::git::{Address, has_hooks};
 use crate::plan::CodePlan;
 use crate::run::MirrorContext;
 
@@ -44,6 +47,7 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
             format!("`standin demote {}` brings home what it committed then.", ctx.mirror.id),
         ));
     }
+    notices.extend(hooks(ctx));
     if snapshot.refs.is_empty() && view.refs.is_empty() {
         notices.push(notice("The source has no commits yet; there is nothing to push", ""));
     }
@@ -57,6 +61,18 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
         ));
     }
     notices
+}
+
+/// Hooks of a folder that do not run, since nobody said that they are the user's.
+fn hooks(ctx: &MirrorContext) -> Option<Notice> {
+    let Target::Git(url) = &ctx.mirror.target else { return None };
+    let is_folder = Address::parse(url, None).is_ok_and(|address| address.transport == Transport::File);
+    (is_folder && !ctx.mirror.hooks && has_hooks(url)).then(|| {
+        notice(
+            format!("{url} has hooks, and they do not run: a folder may have come from somebody else"),
+            "If they are yours and shall run, write `hooks = true` for this mirror in `standin.toml`.",
+        )
+    })
 }
 
 fn notice(message: impl Into<String>, hint: impl Into<String>) -> Notice {

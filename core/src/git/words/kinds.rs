@@ -292,7 +292,8 @@ const KINDS: &[Entry] = &[
         kind: Kind::CheckedOut,
         words: &["branch is currently checked out", "refusing to update checked out branch"],
         hint: "The mirror has a working folder with this branch checked out. Use a bare repository (`git init --bare`) as \
-               mirror.",
+               mirror. Where the folder is on this machine and shall be brought up to date by its own settings, write \
+               `hooks = true` for the mirror in `standin.toml`.",
     },
     Entry {
         kind: Kind::FastForwardOnly,

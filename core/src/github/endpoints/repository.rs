@@ -27,6 +27,9 @@ pub struct RepositoryInfo {
     pub disabled: bool,
     /// The default branch; there may be no commit on it yet.
     pub default_branch: String,
+    /// When somebody last pushed to it.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
     /// What the token's account may do here.
     #[serde(default)]
     pub permissions: RepositoryRights,

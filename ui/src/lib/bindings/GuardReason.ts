@@ -32,4 +32,28 @@ now: string, } | { "reason": "private_to_public" } | { "reason": "private_to_unk
 /**
  * The mirror's host.
  */
-host: string, };
+host: string, } | { "reason": "first_contact", 
+/**
+ * Whose it is: the owner of a repository on GitHub, the host of another, or the folder.
+ */
+owner: string, 
+/**
+ * The default branch there, where it is told.
+ */
+default_branch: string | null, 
+/**
+ * How many branches are there.
+ */
+branches: number, 
+/**
+ * How many tags are there.
+ */
+tags: number, 
+/**
+ * How many workflows are there, where the host tells.
+ */
+workflows: number | null, 
+/**
+ * When somebody last pushed there, where the host tells.
+ */
+last_push_iso: string | null, };

@@ -170,7 +170,7 @@ export function concernsOf(plan: Plan): Concerns {
   const refs = plan.code && 'ready' in plan.code ? plan.code.ready : null;
   const secretsPlan = plan.secrets && 'ready' in plan.secrets ? plan.secrets.ready : null;
   return {
-    guards: refs?.guard ?? [],
+    guards: [...plan.guard, ...(refs?.guard ?? [])],
     names: secretsPlan ? named(secretsPlan.names, 'needs_yes') : [],
     diverged: refs?.refs.diverged ?? [],
   };

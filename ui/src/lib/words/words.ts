@@ -225,6 +225,17 @@ export function changeTips(change: Change): string {
   return after || (before && `was ${before}`);
 }
 
+function firstContactWords(guard: Extract<GuardReason, { reason: 'first_contact' }>): string {
+  const facts = [
+    guard.default_branch ? `default branch ${guard.default_branch}` : 'no default branch',
+    guard.branches === 1 ? '1 branch' : `${guard.branches} branches`,
+    guard.tags > 0 ? counted(guard.tags, 'tag') : '',
+    guard.workflows === null ? 'workflows not told' : counted(guard.workflows, 'workflow'),
+    guard.last_push_iso === null ? 'last push not told' : `last push ${guard.last_push_iso.slice(0, 10)}`,
+  ];
+  return `This repository of ${guard.owner} shares no commit with the source and may be the wrong one (${facts.filter(Boolean).join(', ')}). Nothing at all is changed there before you confirm.`;
+}
+
 export function guardWords(guard: GuardReason): string {
   switch (guard.reason) {
     case 'many_refs':
@@ -243,6 +254,8 @@ export function guardWords(guard: GuardReason): string {
       return 'The source is private and this mirror is public: everyone could read the code.';
     case 'private_to_unknown':
       return `The source is private, and ${guard.host} does not tell who may read this mirror.`;
+    case 'first_contact':
+      return firstContactWords(guard);
   }
 }
 

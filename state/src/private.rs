@@ -1,0 +1,220 @@
+//! The state folder is ours alone: what others could have put there is neither read nor written.
+//!
+//! The state folder may be reached through a link, which the user made. Below it no link is followed, and neither it nor a
+//! folder in it may belong to somebody else or be open to others for writing: whoever may write there can put a link, or a
+//! file of their own, in the place of any of ours. Such a folder is refused with what to do, and nothing in it is touched.
+//! Files are made for their owner only.
+//!
+//! Elsewhere than on Unix the folder of a user's data is the user's own already.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error, Result};
+
+/// The state folder, made where it is missing, and where it really is.
+///
+/// # Errors
+/// [`Code::Storage`] when it cannot be made, belongs to another user, or may be written by others.
+pub(crate) fn state_folder(path: &Path) -> Result<PathBuf> {
+    make(path)?;
+    let real = path.canonicalize().map_err(|error| unmade(path, &error))?;
+    check_folder(&real)?;
+    Ok(real)
+}
+
+/// Makes `folder` and what is missing above it, for its owner only. One that exists is left as it is.
+///
+/// # Errors
+/// [`Code::Storage`] when it cannot be made, is a link, belongs to another user, or may be written by others.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    if !folder.is_symlink() {
+        make(folder)?;
+    }
+    check_folder(folder)
+}
+
+fn make(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| unmade(folder, &error))
+}
+
+/// Refuses a folder that is none of ours.
+///
+/// # Errors
+/// As [`create_folder`].
+pub fn check_folder(folder: &Path) -> Result<()> {
+    let data = folder.symlink_metadata().map_err(|error| unmade(folder, &error))?;
+    if data.is_symlink() {
+        return Err(link(folder));
+    }
+    if !data.is_dir() {
+        return Err(Error::new(
+            Code::Storage,
+            format!("{} is no folder", folder.display()),
+            "Move it away, or name another state folder with `--state-dir`.",
+        ));
+    }
+    check_owner(folder, &data)
+}
+
+/// Refuses a folder in which, or in whose folders of these names, links lie.
+///
+/// # Errors
+/// [`Code::Storage`].
+pub fn refuse_links(folder: &Path, below: &[&str]) -> Result<()> {
+    for folder in below.iter().map(|name| folder.join(name)).chain([folder.to_owned()]) {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            refuse_link(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a link.
+///
+/// # Errors
+/// [`Code::Storage`].
+pub(crate) fn refuse_link(path: &Path) -> Result<()> {
+    if path.is_symlink() { Err(link(path)) } else { Ok(()) }
+}
+
+/// Opens a file for reading and writing, making it for its owner only where it is missing. What is there is kept.
+///
+/// # Errors
+/// The operating system's; [`io::ErrorKind::InvalidInput`] for a link, for what is no file, and for one that has a second name
+/// somewhere.
+pub fn open(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = no_follow(&mut options).open(path).map_err(|error| because_of_link(path, error))?;
+    let data = file.metadata()?;
+    check_file(&data)?;
+    if has_other_names(&data) {
+        return Err(no_file(
+            "the same file has another name somewhere, where it would change too: copy it into its place",
+        ));
+    }
+    Ok(file)
+}
+
+/// Opens a file that exists for reading.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    let file = no_follow(fs::OpenOptions::new().read(true)).open(path).map_err(|error| because_of_link(path, error))?;
+    check_file(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut open_to_read(path)?, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn because_of_link(path: &Path, error: io::Error) -> io::Error {
+    if path.is_symlink() {
+        no_file("it is a link, and no link is followed in the state folder: remove it")
+    } else {
+        error
+    }
+}
+
+fn no_file(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why.to_owned())
+}
+
+fn link(path: &Path) -> Error {
+    Error::new(
+        Code::Storage,
+        format!("{} is a link, and no link is followed in the state folder", path.display()),
+        "Find out who made it and remove it; move what it leads to into its place if that is yours.",
+    )
+}
+
+fn unmade(folder: &Path, error: &io::Error) -> Error {
+    Error::new(
+        Code::Storage,
+        format!("the folder {} could not be made: {error}", folder.display()),
+        "Name another folder with `--state-dir`, or make this one writable for you.",
+    )
+}
+
+#[cfg(unix)]
+fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // A pipe in the place of a file must not make anybody wait for its other end.
+    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+    options.mode(0o600).custom_flags(flags.bits())
+}
+
+#[cfg(not(unix))]
+fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    options
+}
+
+#[cfg(unix)]
+fn check_file(data: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    if !data.is_file() {
+        return Err(no_file("it is no file"));
+    }
+    if data.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(no_file("it belongs to another user"));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn has_other_names(data: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(data) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_data: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn check_file(data: &fs::Metadata) -> io::Result<()> {
+    if data.is_file() { Ok(()) } else { Err(no_file("it is no file")) }
+}
+
+#[cfg(unix)]
+fn check_owner(folder: &Path, data: &fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let shown = folder.display();
+    if data.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(Error::new(
+            Code::Storage,
+            format!("the folder {shown} belongs to another user (number {})", data.uid()),
+            "Run Standin as that user, or name a folder of your own with `--state-dir`.",
+        ));
+    }
+    if data.mode() & 0o022 != 0 {
+        return Err(Error::new(
+            Code::Storage,
+            format!(
+                "others may write in the folder {shown} (mode {:o}), so what is in it may be theirs",
+                data.mode() & 0o7777
+            ),
+            format!("Look at what is in it, then close it: `chmod go-w {shown}`. Or name another with `--state-dir`."),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_owner(_folder: &Path, _data: &fs::Metadata) -> Result<()> {
+    Ok(())
+}

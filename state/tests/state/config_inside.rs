@@ -1,0 +1,74 @@
+//! A mirror that the clone's own `.env` names is no folder of that clone, however it is spelled; and what may run in a folder
+//! is said in `standin.toml` alone.
+
+use std::os::unix::fs::symlink;
+
+use crate::ground::Ground;
+
+const SITE: &str = "[[repository]]\nid = \"site\"\npath = \"../site\"\n";
+
+/// A clone with a repository in it and one beside it, and links from one to the other.
+fn ground() -> Ground {
+    let ground = Ground::with_clone().bare_at("site/tools/cache.git", "").bare_at("outside.git", "");
+    symlink(ground.path("site/tools"), ground.path("way-in")).unwrap();
+    symlink(ground.path("outside.git"), ground.path("site/way-out.git")).unwrap();
+    ground
+}
+
+fn env(url: &str) -> Ground {
+    ground().env(&format!("MIRROR_1_TYPE=git\nMIRROR_1_URL={url}"))
+}
+
+#[test]
+fn a_folder_of_the_clone_is_refused_however_it_is_spelled() {
+    for url in [
+        "./tools/cache.git",
+        "./tools/../tools/cache.git",
+        "../site/tools/cache.git",
+        "[dir]/site/tools/cache.git",
+        "file://[dir]/site/tools/cache.git",
+        "FILE://[dir]/outside.git/../site/tools/cache.git",
+        "file://localhost[dir]/site/tools/cache.git",
+        "[dir]/way-in/cache.git",
+        "[dir]/way-in/not-yet.git",
+        "./way-out.git",
+        "./.git/modules/x",
+        "./not/yet.git",
+    ] {
+        let mistakes = env(url).mistakes();
+        assert_eq!(mistakes.len(), 1, "{url}: {mistakes:#?}");
+        assert!(mistakes[0].to_string().contains("is inside the clone"), "{url}: {}", mistakes[0]);
+        assert!(mistakes[0].hint.contains("standin.toml"), "{url}: {}", mistakes[0].hint);
+    }
+    for url in ["file://[dir]/site/%74ools/cache.git", "file://elsewhere[dir]/site/tools/cache.git"] {
+        let mistakes = env(url).mistakes();
+        assert!(mistakes[0].to_string().contains("does not say plainly"), "{url}: {}", mistakes[0]);
+    }
+}
+
+#[test]
+fn a_folder_outside_of_it_is_taken_and_so_is_any_that_the_user_names() {
+    for url in ["../outside.git", "[dir]/outside.git", "file://[dir]/outside.git", "[dir]/Site/tools/cache.git"] {
+        assert!(!env(url).mirror().hooks, "{url}");
+    }
+    let inside = ground().env("A=1").variable("MIRROR_1_TYPE", "git").variable("MIRROR_1_URL", "./tools/cache.git");
+    inside.mirror();
+    let mirror = "[[repository.mirror]]\nid = \"a\"\ntype = \"git\"\nurl = \"../site/tools/cache.git\"\nhooks = true\n";
+    assert!(ground().toml(&format!("{SITE}{mirror}")).mirror().hooks);
+}
+
+#[test]
+fn what_was_said_of_one_folder_holds_for_no_other() {
+    let mirror = "[[repository.mirror]]\nid = \"mirror-1\"\ntype = \"git\"\nurl = \"../outside.git\"\nhooks = true\n";
+    let with = |url: &str| {
+        ground().bare_at("other.git", "").toml(&format!("{SITE}{mirror}")).env(&format!("MIRROR_1_URL={url}")).mirror()
+    };
+    assert!(with("[dir]/outside.git").hooks, "it is the same one");
+    assert!(!with("[dir]/other.git").hooks);
+    let mistakes = ground().env("MIRROR_1_TYPE=git\nMIRROR_1_URL=../outside.git\nMIRROR_1_HOOKS=true").mistakes();
+    assert!(mistakes[0].to_string().contains("MIRROR_1_HOOKS"), "{mistakes:#?}");
+    let elsewhere =
+        "[[repository.mirror]]\nid = \"a\"\ntype = \"git\"\nurl = \"https://h.example/a.git\"\nhooks = true\n";
+    let mistakes = ground().toml(&format!("{SITE}{elsewhere}")).mistakes();
+    assert!(mistakes[0].to_string().contains("no folder of this machine"), "{mistakes:#?}");
+}
