@@ -127,5 +127,5 @@ fn the_example_of_standin_toml_is_a_configuration() {
     assert_eq!(repository.id.as_str(), "my-project");
     assert_eq!(repository.source.display(), "me/my-project");
     let mirrors: Vec<_> = repository.mirrors.iter().map(|mirror| mirror.id.as_str()).collect();
-    assert_eq!(mirrors, ["github-backup", "nas"]);
+    assert_eq!(mirrors, ["github-backup", "disk", "nas"]);
 }

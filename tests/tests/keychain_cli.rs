@@ -96,9 +96,10 @@ fn on_a_terminal() {
         let mut command = Command::new("script");
         let words = format!("'{}' token check {STANDBY}", machine.program.display());
         command.args(["-qec", &words, "/dev/null"]).current_dir(&machine.folder);
-        command.env_clear().envs(&machine.environment).stdin(Stdio::null());
+        command.env_clear().envs(&machine.environment).envs(machine.yes(&[])).stdin(Stdio::null());
         Running::start(command, &world.said(), what).wait()
     };
+    assert_eq!(machine.standin(&["allow", "--yes"]).code(), 0, "what is kept is given for its place");
     let refused = on_a_terminal("a check whose dialog is dismissed");
     assert_eq!(refused.code(), 1, "{}", refused.all());
     assert!(refused.stdout.contains("its dialog was dismissed"), "{}", refused.all());

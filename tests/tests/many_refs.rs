@@ -261,6 +261,7 @@ impl World {
         let mirror = world.at("mirror.git");
         let env = format!("MIRROR_ENABLED=true\nMIRROR_1_TYPE=git\nMIRROR_1_REPO={}\n", mirror.display());
         fs::write(world.at("project/.env"), env).unwrap();
+        assert!(world.standin(&["allow", "--yes"]).output().unwrap().status.success());
         fs::create_dir(world.at("home")).unwrap();
         world
     }
@@ -273,10 +274,15 @@ impl World {
         self.folder.path().join(name)
     }
 
-    fn sync(&self, crash_at: Option<&str>) -> Output {
+    fn standin(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_standin-under-test"));
-        command.arg("--state-dir").arg(self.at("state")).arg("sync").current_dir(self.at("project"));
+        command.arg("--state-dir").arg(self.at("state")).args(arguments).current_dir(self.at("project"));
         command.env_clear().env("HOME", self.at("home")).env("PATH", std::env::var_os("PATH").unwrap());
+        command
+    }
+
+    fn sync(&self, crash_at: Option<&str>) -> Output {
+        let mut command = self.standin(&["sync"]);
         if let Some(point) = crash_at {
             command.env("STANDIN_CRASH_AT", format!("{point}#1"));
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use standin_core::engine::Engine;
 use standin_core::outside::{Progress, Silent};
-use standin_core::state::model::ConsentQuestion;
 use standin_core::{Code, Error, Result};
 
 use crate::arguments::{AllowArguments, Global};
@@ -18,18 +17,19 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
     // What no repository at hand has, the command itself tells.
     let Ok(repository) = engine.configured(None) else { return Ok(engine) };
     let waits = repository.consent.question().is_some_and(|question| !question.is_denied);
-    if waits && ask::can_ask(&std::io::stderr(), global.json) {
-        if let Some(question) = engine.consent(None)? {
-            show(&question).iter().for_each(|line| lines::complain(line));
-            if !asked_for_yes()? {
-                return Err(Error::new(
-                    Code::ConsentNeeded,
-                    "nothing was done: what is asked for waits for a yes",
-                    "`standin allow` asks again; `standin deny` ends the question.",
-                ));
-            }
-            engine.allow(None, &question.hash)?;
+    if waits
+        && ask::can_ask(&std::io::stderr(), global.json)
+        && let Some(question) = engine.consent(None)?
+    {
+        tables::consent(&question).iter().for_each(|line| lines::complain(line));
+        if !asked_for_yes()? {
+            return Err(Error::new(
+                Code::ConsentNeeded,
+                "nothing was done: what is asked for waits for a yes",
+                "`standin allow` asks again; `standin deny` ends the question.",
+            ));
         }
+        engine.allow(None, &question.hash)?;
     }
     Ok(engine)
 }
@@ -45,9 +45,10 @@ pub fn allow(global: &Global, arguments: &AllowArguments) -> Result<Exit> {
         return Ok(Exit::Well);
     };
     if !global.json {
-        show(&question).iter().for_each(|line| lines::print(line));
+        tables::consent(&question).iter().for_each(|line| lines::print(line));
     }
-    if !arguments.yes && !(ask::can_ask(&std::io::stdout(), global.json) && asked_for_yes()?) {
+    let said_yes = arguments.yes || (ask::can_ask(&std::io::stdout(), global.json) && asked_for_yes()?);
+    if !said_yes {
         return Err(Error::new(
             Code::ConsentNeeded,
             "nothing was allowed: it waits for a yes",
@@ -74,10 +75,6 @@ pub fn deny(global: &Global) -> Result<Exit> {
         None => "no file asks for anything here".to_owned(),
     });
     Ok(Exit::Well)
-}
-
-fn show(question: &ConsentQuestion) -> Vec<String> {
-    tables::consent(question)
 }
 
 fn asked_for_yes() -> Result<bool> {

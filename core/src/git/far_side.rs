@@ -48,17 +48,30 @@ const EVENTS: [&str; 9] = [
 /// The command that serves the folder at `place`: `service` is `receive-pack` or `upload-pack`. A shell reads it; git puts the
 /// folder behind it.
 pub(super) fn command(git: &Path, version: Version, service: &str, place: &str) -> String {
+    let variables = environment(version, place);
+    let told: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    format!("{} {} {service}", told.join(" "), quoted(&git.to_string_lossy()))
+}
+
+/// What the program that serves the folder at `place` is started with.
+pub(super) fn environment(version: Version, place: &str) -> Vec<(String, String)> {
     let mut settings: Vec<(String, &str)> = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect();
     if version >= SETTINGS_ARE_HOOKS {
         let named = hooks_in_settings(&folder(place));
         let all = EVENTS.into_iter().map(str::to_owned).chain(named);
         settings.extend(all.map(|name| (format!("hook.{name}.enabled"), "false")));
     }
-    let mut command = format!("GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=none GIT_CONFIG_COUNT={}", settings.len());
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut variables = vec![
+        variable("GIT_NO_LAZY_FETCH", "1"),
+        variable("GIT_ALLOW_PROTOCOL", "none"),
+        variable("GIT_CONFIG_COUNT", &settings.len().to_string()),
+    ];
     for (number, (key, value)) in settings.iter().enumerate() {
-        command.push_str(&format!(" GIT_CONFIG_KEY_{number}={} GIT_CONFIG_VALUE_{number}={value}", quoted(key)));
+        variables.push(variable(&format!("GIT_CONFIG_KEY_{number}"), key));
+        variables.push(variable(&format!("GIT_CONFIG_VALUE_{number}"), value));
     }
-    format!("{command} {} {service}", quoted(&git.to_string_lossy()))
+    variables
 }
 
 /// The names of the hooks that stand in the settings of the repository in a folder. A repository that cannot be read has
@@ -90,7 +103,7 @@ pub(crate) fn has_hooks(place: &str) -> bool {
 }
 
 /// The folder that an address without a host names.
-fn folder(place: &str) -> PathBuf {
+pub(super) fn folder(place: &str) -> PathBuf {
     PathBuf::from(place.strip_prefix("file://").unwrap_or(place))
 }
 

@@ -113,8 +113,13 @@ pub(super) fn is_answer(response: &Response, media_type: &str) -> bool {
 /// The advertisement of a server in the lines that `git ls-remote --symref` prints; `None` for anything that is not one,
 /// or that is of a shallow repository.
 fn as_listed(body: &[u8]) -> Option<Vec<u8>> {
+    lines_of(after_announcement(body, "git-upload-pack")?)
+}
+
+/// The same of an advertisement that no service was named before.
+pub(super) fn lines_of(packets: Packets<'_>) -> Option<Vec<u8>> {
     let mut listed = Vec::new();
-    let capabilities = read_advertisement(body, "git-upload-pack", |oid, name| {
+    let capabilities = read_refs(packets, |oid, name| {
         for piece in [oid, b"\t", name, b"\n"] {
             listed.extend_from_slice(piece);
         }
@@ -130,13 +135,18 @@ fn as_listed(body: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn read_advertisement<'a>(
     body: &'a [u8],
     service: &str,
-    mut see: impl FnMut(&'a [u8], &'a [u8]),
+    see: impl FnMut(&'a [u8], &'a [u8]),
 ) -> Option<Vec<&'a [u8]>> {
+    read_refs(after_announcement(body, service)?, see)
+}
+
+fn after_announcement<'a>(body: &'a [u8], service: &str) -> Option<Packets<'a>> {
     let mut packets = Packets(body);
     let announced = packets.next()?.trim_ascii_end().strip_prefix(b"# service=")?;
-    if announced != service.as_bytes() || !packets.next()?.is_empty() {
-        return None;
-    }
+    (announced == service.as_bytes() && packets.next()?.is_empty()).then_some(packets)
+}
+
+fn read_refs<'a>(mut packets: Packets<'a>, mut see: impl FnMut(&'a [u8], &'a [u8])) -> Option<Vec<&'a [u8]>> {
     let mut capabilities = Vec::new();
     loop {
         let packet = packets.next()?;

@@ -89,8 +89,8 @@ pub(super) struct Reported {
 /// A call of git that is ready to be run, with what must live as long as it does.
 pub(super) struct Prepared {
     pub(super) command: Command,
-    _desk: Option<Desk>,
-    _folder: Scratch,
+    pub(super) _desk: Option<Desk>,
+    pub(super) _folder: Scratch,
 }
 
 /// What a call of git does.
@@ -173,6 +173,9 @@ impl Remote {
     pub async fn list(&self, prefixes: &[&str]) -> Result<Listing> {
         let what = format!("listing the refs of {}", self.address);
         if let Some(listing) = self.list_over_http(&what, prefixes).boxed().await? {
+            return Ok(listing);
+        }
+        if let Some(listing) = self.list_in_folder(&what, prefixes).boxed().await? {
             return Ok(listing);
         }
         let folder = Scratch::make()?;

@@ -98,10 +98,10 @@ pub(super) fn wish(file: &EnvFile, clone: Option<&Clone>, surroundings: &Surroun
         lines.add(ConsentTopic::Sets, "MIRROR_ENABLED=false: nothing of it is done");
     }
     for (name, value) in sets {
-        lines.add(ConsentTopic::Sets, &format!("{name}={value}"));
+        lines.add(ConsentTopic::Sets, &format!("{name}={}", quoted(value)));
     }
     if let Some(place) = link(&file.path) {
-        lines.add(ConsentTopic::Reads, &format!("these lines from {place}, since the file is a link to it"));
+        lines.add(ConsentTopic::Reads, &format!("these lines from {}, since the file is a link to it", quoted(&place)));
     }
     Some(FileWish { file: name_of(&file.path), wish: Wish::new(lines.lines) })
 }
@@ -179,7 +179,7 @@ impl Lines<'_> {
             (None, None) => return,
         };
         let opened = self.opened(&place, has_token);
-        self.add(ConsentTopic::Reads, &format!("{}{why}{opened}", place.display()));
+        self.add(ConsentTopic::Reads, &format!("{}{why}{opened}", shown(&place)));
     }
 
     fn mirror(&mut self, mirror: &MirrorDraft) {
@@ -199,7 +199,7 @@ impl Lines<'_> {
             Some(place) => {
                 let kind = if is_github { "" } else { " (git)" };
                 let opened = self.opened(place, mirror.token.is_some());
-                format!("{id}: {}{kind}{opened}", place.display())
+                format!("{id}: {}{kind}{opened}", shown(place))
             }
             None => format!("{id}, whose place your own configuration names"),
         };
@@ -207,7 +207,7 @@ impl Lines<'_> {
             text.push_str(", with the token in this file");
         }
         if let Some(key) = &mirror.ssh_key {
-            text.push_str(&format!(", with the ssh key {}", key.value.display()));
+            text.push_str(&format!(", with the ssh key {}", quoted(&key.value.display().to_string())));
         }
         let is_on = |aspect: &Aspect| mirror.sync.get(aspect).is_none_or(|given| given.value);
         let aspects: Vec<&str> = match (is_github, &place) {
@@ -262,9 +262,23 @@ impl Lines<'_> {
     }
 }
 
+/// A place so that its end is seen, and so that no letter of a host's name passes for another.
+fn shown(place: &Location) -> String {
+    match place {
+        Location::Url(url) if !url.is_ascii() => quoted(&url.escape_default().to_string()),
+        _ => quoted(&place.display()),
+    }
+}
+
+/// A text of the file's among words of ours: in quotes where it could pass for some of them.
+fn quoted(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-._~:/@%+=[]#?&*$!\\".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("{text:?}") }
+}
+
 /// The names as they are listed, with those that patterns match now.
 fn worded(listed: &[String], found: &BTreeSet<String>) -> String {
     let matched: Vec<&str> = found.iter().filter(|name| !listed.contains(name)).map(String::as_str).collect();
-    let listed = listed.join(", ");
+    let listed = listed.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     if matched.is_empty() { listed } else { format!("{listed} (now {})", matched.join(", ")) }
 }

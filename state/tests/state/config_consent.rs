@@ -164,6 +164,17 @@ fn settings_of_a_file_that_waits_have_no_effect() {
     assert_eq!(stray.limits.parallel, 32);
 }
 
+#[test]
+fn no_place_passes_for_words_of_the_question() {
+    let of_url = |url: &str, more: &str| lines(&format!("MIRROR_1_TYPE=git\nMIRROR_1_URL=\"{url}\"\n{more}"));
+    let real = of_url("ssh://git@h/x", "MIRROR_1_SSH_KEY_PATH=/k\n");
+    let pretended = of_url("ssh://git@h/x (git), with your ssh keys, with the ssh key /k: code", "");
+    assert_ne!(real, pretended);
+    assert!(pretended.iter().any(|line| line.contains("\"ssh://git@h/x (git), with")), "{pretended:?}");
+    let odd = of_url("https://gith\u{443}b.example/x.git", "");
+    assert!(odd.iter().any(|line| line.contains("gith\\u{443}b.example")), "{odd:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_a_link_says_so_and_is_another_wish() {

@@ -1,6 +1,7 @@
 //! A clone that a stranger made decides nothing: before its owner's yes no request leaves, no program runs and no keychain
 //! is asked, whatever stands in it and whatever is typed.
 
+mod asked;
 mod kept;
 mod places;
 mod rows;

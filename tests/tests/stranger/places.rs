@@ -28,7 +28,7 @@ fn goes_on(scene: &Scene, clone: &Path) -> bool {
     !scene.run_with(clone, &["plan"], &none).all().contains("waits for your yes")
 }
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
         .args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "protocol.file.allow=always"])
         .args(arguments)

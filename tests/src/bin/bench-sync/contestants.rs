@@ -57,7 +57,20 @@ impl Standin {
         let standin =
             Self { program: options.standin.clone(), folder: field.project.folder.clone(), home, environment };
         standin.write_values(field)?;
+        standin.say_yes()?;
         Ok(standin)
+    }
+
+    /// Says yes, once, to what the `.env` asks for.
+    fn say_yes(&self) -> Result<(), Failure> {
+        let mut command = bare(&self.program, &self.home).into_std();
+        command.arg("--state-dir").arg(self.home.join("state")).args(["allow", "--yes"]).current_dir(&self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = command.output().map_err(|error| format!("standin could not be started: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("`standin allow` failed: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
 
     /// Writes `.env` as the values are now.
