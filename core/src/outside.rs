@@ -97,9 +97,9 @@ pub trait Keychain: Send + Sync {
     /// # Errors
     /// As [`Keychain::set`].
     async fn remove(&self, account: &str) -> Result<bool>;
-    /// Whether the value of this account is kept in memory only, until the program quits.
-    fn in_session(&self, _account: &str) -> bool {
-        false
+    /// Where the value of this account is kept in memory only, until the program quits: the place that it was given for.
+    fn in_session(&self, _account: &str) -> Option<String> {
+        None
     }
 }
 

@@ -83,6 +83,25 @@ pub(crate) fn refuse_link(path: &Path) -> Result<()> {
     if path.is_symlink() { Err(link(path)) } else { Ok(()) }
 }
 
+/// Refuses what is in the place of a file of ours and is none: a link, a pipe, another user's, or a file that has a second name
+/// somewhere. Nothing there is fine.
+///
+/// # Errors
+/// [`Code::Storage`].
+pub(crate) fn check_existing(path: &Path) -> Result<()> {
+    refuse_link(path)?;
+    let Ok(data) = path.symlink_metadata() else { return Ok(()) };
+    let refused = check_file(&data).err().or_else(|| has_other_names(&data).then(second_name));
+    match refused {
+        None => Ok(()),
+        Some(why) => Err(Error::new(
+            Code::Storage,
+            format!("{} cannot be used: {why}", path.display()),
+            "Find out who made it and move it away, or name another state folder with `--state-dir`.",
+        )),
+    }
+}
+
 /// Opens a file for reading and writing, making it for its owner only where it is missing. What is there is kept.
 ///
 /// # Errors
@@ -95,9 +114,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     let data = file.metadata()?;
     check_file(&data)?;
     if has_other_names(&data) {
-        return Err(no_file(
-            "the same file has another name somewhere, where it would change too: copy it into its place",
-        ));
+        return Err(second_name());
     }
     Ok(file)
 }
@@ -128,6 +145,10 @@ fn because_of_link(path: &Path, error: io::Error) -> io::Error {
     } else {
         error
     }
+}
+
+fn second_name() -> io::Error {
+    no_file("the same file has another name somewhere, where it would change too: copy it into its place")
 }
 
 fn no_file(why: &str) -> io::Error {

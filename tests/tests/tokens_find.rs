@@ -73,13 +73,13 @@ async fn the_environment_goes_before_what_was_kept_and_that_before_gh() {
     assert_eq!((found.origin, found.value.expose_secret()), (TokenOrigin::Gh, of_gh.as_str()));
     assert!(found.notice(&standby.repository, &mirror()).unwrap().message.contains("gh is signed in with"));
 
-    // What was kept before anybody wrote down what for waits for a yes that names the place.
-    session.keep("orchestrator/mirror-1", SecretString::from("kept"));
+    // What was typed for another place is for that one.
+    session.keep("orchestrator/mirror-1", "github.com/other/standby", SecretString::from("kept"));
     let refused = tokens::find(&outside, &standby.config(), &standby.store(), &standby.repository, &mirror()).await;
     let error = refused.expect_err("it was given for nothing");
     assert_eq!(error.code, Code::ConsentNeeded);
     assert!(error.message.contains("github.com/backup/standby"), "{error:?}");
-    tokens::keep(&session, &standby.store(), &standby.repository, &mirror(), &SecretString::from("kept")).unwrap();
+    tokens::keep(&session, &standby.repository, &mirror(), &SecretString::from("kept")).unwrap();
     let found = find(&standby, &outside, &mirror()).await.expect("the kept one");
     assert_eq!((found.origin, found.value.expose_secret()), (TokenOrigin::Session, "kept"));
     assert_eq!(found.notice(&standby.repository, &mirror()), None);

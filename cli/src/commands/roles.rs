@@ -69,7 +69,7 @@ fn confirmed(global: &Global, goal: RoleGoal, arguments: &RoleArguments) -> Resu
 fn told(global: &Global, outcome: &RoleOutcome) -> Exit {
     if global.json {
         if let Ok(line) = serde_json::to_string(outcome) {
-            lines::print(&line);
+            lines::print_json(&line);
         }
     } else {
         words::outcome(outcome).iter().for_each(|line| lines::print(line));

@@ -6,17 +6,26 @@ use std::io::Write as _;
 
 use standin_core::Error;
 use standin_core::event::{Event, Notice, RoleStepState};
-use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, RepositoryId};
+use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, RepositoryId, visible};
 use standin_core::state::store::{Change, ChangeAction, ChangeOutcome};
+
+/// What lines of ours have besides letters: their own ends, and what makes a sign an icon. All else is written out, since a
+/// name may be somebody else's and must not clear the screen.
+const SHOWN: &[char] = &['\n', '\t', '\u{fe0f}'];
 
 /// Prints a line on standard output. A reader that went away ends nothing.
 pub fn print(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let _ = writeln!(std::io::stdout().lock(), "{}", visible(line, SHOWN));
+}
+
+/// Prints a JSON document, as it is: programs read it.
+pub fn print_json(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// Prints a line on standard error, for a person; likewise.
 pub fn complain(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(line, SHOWN));
 }
 
 /// Turns events into lines.

@@ -36,7 +36,7 @@ impl Progress for JsonLines {
         let _turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let stamped = Stamped { at_iso: SystemClock.now(), event: event.clone() };
         if let Ok(line) = serde_json::to_string(&stamped) {
-            lines::print(&line);
+            lines::print_json(&line);
         }
     }
 }

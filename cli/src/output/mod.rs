@@ -76,7 +76,7 @@ pub fn json_line<T: Serialize>(value: &T) -> Exit {
 fn printed(text: serde_json::Result<String>) -> Exit {
     match text {
         Ok(text) => {
-            lines::print(&text);
+            lines::print_json(&text);
             Exit::Well
         }
         Err(error) => {

@@ -33,7 +33,7 @@ const KNOWN: &str = "first_contact";
 /// # Errors
 /// [`Code::Storage`].
 pub(crate) fn is_open(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
-    if view.fence.is_some() || (view.refs.is_empty() && view.unusable.is_empty()) {
+    if view.fence.is_some() || (view.refs.is_empty() && view.unusable.is_empty() && !view.has_others) {
         return Ok(false);
     }
     let known = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), KNOWN)?;

@@ -30,6 +30,8 @@ pub struct MirrorView {
     pub fence: Option<Fence>,
     /// Names that the mirror has and that git does not accept.
     pub unusable: Vec<String>,
+    /// Whether it has refs that do not travel and are none of ours.
+    pub has_others: bool,
     /// Whether the mirror's host takes the fence. Where it does not, `fence` is our own memory.
     pub fence_supported: bool,
     /// Whether the mirror's host moves several refs all or none.
@@ -127,7 +129,7 @@ pub(crate) async fn tips(ctx: &MirrorContext) -> Result<Refs> {
 
 /// What a listing and a fence say together.
 pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: Option<Fence>) -> Result<MirrorView> {
-    let Listing { mut refs, head, unusable, .. } = listing;
+    let Listing { mut refs, head, unusable, has_others, .. } = listing;
     refs.remove(&RefName::fence());
     Ok(MirrorView {
         cache,
@@ -136,6 +138,7 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         least_epoch: least_epoch(ctx, fence.as_ref())?,
         fence,
         unusable,
+        has_others,
         host: None,
         fence_supported: fence::is_kept_there(ctx)?,
         atomic: learned::is_atomic(ctx)?,

@@ -203,7 +203,7 @@ impl Engine {
         value: &SecretString,
     ) -> Result<()> {
         let known = self.repository(repository)?;
-        let kept = tokens::keep(session, &self.shared.store, &known, place, value);
+        let kept = tokens::keep(session, &known, place, value);
         self.audited("token_set", Some(&known.id), mirror_of(place), format!("{place}, in memory only"), kept)
     }
 

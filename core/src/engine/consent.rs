@@ -102,7 +102,8 @@ impl Engine {
         Ok(question)
     }
 
-    /// Says no to what the file of a repository asks for, or takes a yes back. `None` where no file asks for anything.
+    /// Says no to what the file of a repository asks for, or takes a yes back, and with it that what is kept may go there.
+    /// `None` where no file asks for anything.
     ///
     /// # Errors
     /// As [`Engine::reload`]; [`Code::Storage`].
@@ -110,6 +111,8 @@ impl Engine {
         self.reload()?;
         let known = self.configured(repository)?;
         let Some(wish) = known.consent.wish() else { return Ok(None) };
+        let kept = kept_of(&known, &self.values_of(&known)?)?;
+        self.shared.store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())))?;
         let consent = ConsentRecord { allowed: None, denied: Some(wish.wish.hash()) };
         let denied = self.shared.store.set_consent(&wish.file, &consent, self.shared.outside.clock.now());
         self.audited("deny", Some(&known.id), None, wish.file.clone(), denied)?;

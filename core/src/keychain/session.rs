@@ -14,7 +14,14 @@ use crate::{Code, Result};
 #[derive(Clone)]
 pub struct SessionKeychain {
     inner: Arc<dyn Keychain>,
-    kept: Arc<Mutex<BTreeMap<String, SecretString>>>,
+    kept: Arc<Mutex<BTreeMap<String, Kept>>>,
+}
+
+/// A token, and the place that it was given for.
+#[derive(Clone)]
+struct Kept {
+    value: SecretString,
+    target: String,
 }
 
 impl SessionKeychain {
@@ -23,9 +30,9 @@ impl SessionKeychain {
         Self { inner, kept: Arc::default() }
     }
 
-    /// Keeps a token in memory only.
-    pub fn keep(&self, account: &str, value: SecretString) {
-        self.kept().insert(account.to_owned(), value);
+    /// Keeps a token in memory only, for this place.
+    pub fn keep(&self, account: &str, target: &str, value: SecretString) {
+        self.kept().insert(account.to_owned(), Kept { value, target: target.to_owned() });
     }
 
     /// Forgets a token that was kept in memory; `false` where there was none.
@@ -33,7 +40,7 @@ impl SessionKeychain {
         self.kept().remove(account).is_some()
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, SecretString>> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -43,7 +50,7 @@ impl Keychain for SessionKeychain {
     async fn get(&self, account: &str) -> Result<Option<SecretString>> {
         let kept = self.kept().get(account).cloned();
         match kept {
-            Some(value) => Ok(Some(value)),
+            Some(kept) => Ok(Some(kept.value)),
             None => self.inner.get(account).await,
         }
     }
@@ -70,7 +77,7 @@ impl Keychain for SessionKeychain {
         }
     }
 
-    fn in_session(&self, account: &str) -> bool {
-        self.kept().contains_key(account)
+    fn in_session(&self, account: &str) -> Option<String> {
+        self.kept().get(account).map(|kept| kept.target.clone())
     }
 }

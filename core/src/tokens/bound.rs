@@ -77,6 +77,21 @@ impl Kept {
         Ok(ConsentLine::new(ConsentTopic::Sends, &format!("{}, {before}, to {}", self.what, self.target)))
     }
 
+    /// Refuses what is in memory and was given for another place. The memory of what is in the keychain has no say in it.
+    ///
+    /// # Errors
+    /// [`Code::ConsentNeeded`], naming both places.
+    pub fn check_in_memory(&self, given: &str) -> Result<()> {
+        if given == self.target {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::ConsentNeeded,
+            format!("it would send {}, which was typed for {given}, to {}", self.what, self.target),
+            "If that is meant, type the token again for this place.",
+        ))
+    }
+
     /// Refuses what its owner did not give for this place.
     ///
     /// # Errors

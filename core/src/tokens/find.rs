@@ -55,16 +55,20 @@ pub async fn find(
     // No token opens a folder, nor what is reached by ssh.
     let Some(kept) = Kept::token(repository, place)? else { return Ok(None) };
     let account = account(repository, place);
-    // Known to be for another place: the keychain is not even asked.
-    if kept.is_strange(store)? {
-        kept.check(outside, store)?;
+    let in_session = outside.keychain.in_session(&account);
+    match &in_session {
+        Some(given) => kept.check_in_memory(given)?,
+        // Known to be for another place: the keychain is not even asked.
+        None if kept.is_strange(store)? => kept.check(outside, store)?,
+        None => {}
     }
     match outside.keychain.get(&account).await {
         Ok(Some(value)) => {
+            if in_session.is_some() {
+                return Ok(Some(Token { value, origin: TokenOrigin::Session }));
+            }
             kept.check(outside, store)?;
-            let session = outside.keychain.in_session(&account);
-            let origin = if session { TokenOrigin::Session } else { TokenOrigin::Keychain };
-            return Ok(Some(Token { value, origin }));
+            return Ok(Some(Token { value, origin: TokenOrigin::Keychain }));
         }
         Ok(None) => {}
         Err(error) if error.code == Code::KeychainUnavailable => {

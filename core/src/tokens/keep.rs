@@ -52,7 +52,6 @@ fn bind(store: &Store, repository: &RepositoryConfig, place: &Place) -> Result<(
 /// [`Code::Usage`] for what cannot be a token.
 pub fn keep(
     session: &SessionKeychain,
-    store: &Store,
     repository: &RepositoryConfig,
     place: &Place,
     value: &SecretString,
@@ -60,8 +59,12 @@ pub fn keep(
     if let Place::Mirror(id) = place {
         mirror_of(repository, id)?;
     }
-    session.keep(&account(repository, place), checked(value)?);
-    bind(store, repository, place)
+    let value = checked(value)?;
+    // Where no token is used, none is kept.
+    if let Some(kept) = Kept::token(repository, place)? {
+        session.keep(&kept.account, &kept.target, value);
+    }
+    Ok(())
 }
 
 /// Removes the token of a place from the keychain; `false` where there was none.

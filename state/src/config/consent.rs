@@ -13,7 +13,7 @@ use super::location::{Location, Surroundings};
 use super::mistakes::{Given, Mistakes};
 use super::origin::Clone;
 use super::variables::{self, Variables};
-use super::{travel, validate};
+use super::{RepositoryConfig, travel, validate};
 use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish};
 use crate::store::ConsentRecord;
 
@@ -68,34 +68,52 @@ pub(super) fn judge(wish: Option<FileWish>, consents: &Consents, environment: &B
     let hash = wish.wish.hash();
     let record = consents.get(&wish.file);
     let said = environment.get(ALLOW).map_or("", String::as_str);
+    let is_denied = record.is_some_and(|record| record.denied.as_deref() == Some(&hash));
     let is_allowed = record.is_some_and(|record| record.allowed.as_ref() == Some(&wish.wish));
-    if is_allowed || said.split([',', ' ', '\n', '\t']).any(|allowed| allowed.eq_ignore_ascii_case(&hash)) {
+    let is_said = || said.split([',', ' ', '\n', '\t']).any(|allowed| allowed.eq_ignore_ascii_case(&hash));
+    // A no that was said here is stronger than a yes that is said everywhere.
+    if is_allowed || (!is_denied && is_said()) {
         return Consent::Given(wish);
     }
     let before = record.and_then(|record| record.allowed.as_ref());
-    let is_denied = record.is_some_and(|record| record.denied.as_deref() == Some(&hash));
     let question = ConsentQuestion::of_file(&wish.file, &wish.wish, before, is_denied);
     Consent::Waits(wish, question)
 }
 
-/// What is asked for by a file that was read, or `None` where nothing in it routes.
-pub(super) fn wish(file: &EnvFile, clone: Option<&Clone>, surroundings: &Surroundings<'_>) -> Option<FileWish> {
+/// What is asked for by a file that was read, or `None` where nothing in it routes or travels. `merged` is the repository as
+/// all layers together make it: the user's own lists may take values from the file.
+pub(super) fn wish(
+    file: &EnvFile,
+    clone: Option<&Clone>,
+    merged: &RepositoryConfig,
+    surroundings: &Surroundings<'_>,
+) -> Option<FileWish> {
     let base = clone.map(|clone| clone.root.as_path()).or(file.path.parent()).unwrap_or(Path::new("."));
     let variables = Variables::new(None, Some((file, base)), surroundings.home);
     let sets = settings(file);
-    if !variables.speak_of_mirrors() && sets.is_empty() {
-        return None;
-    }
     let draft = variables.repository(&mut Mistakes::default());
-    let mut lines = Lines { lines: Vec::new(), surroundings, programs: BTreeSet::from(["git"]) };
-    lines.source(&draft, clone);
-    for mirror in &draft.mirrors {
-        lines.mirror(mirror);
+    let mut lines = Lines {
+        lines: Vec::new(),
+        surroundings,
+        programs: BTreeSet::from(["git"]),
+        secrets: merged.mirrors.iter().any(|mirror| mirror.sync.contains(&Aspect::Secrets)),
+        variables: merged.mirrors.iter().any(|mirror| mirror.sync.contains(&Aspect::Variables)),
+    };
+    if variables.speak_of_mirrors() {
+        lines.source(&draft, clone);
+        for mirror in &draft.mirrors {
+            lines.mirror(mirror);
+        }
+        lines.travels(&draft, file, merged);
+        lines.runs();
+        if let Some(enabled) = draft.enabled {
+            lines.add(ConsentTopic::Sets, &format!("MIRROR_ENABLED={enabled}"));
+        }
+    } else {
+        lines.of_own_lists(merged);
     }
-    lines.travels(&draft, file);
-    lines.runs();
-    if draft.enabled == Some(false) {
-        lines.add(ConsentTopic::Sets, "MIRROR_ENABLED=false: nothing of it is done");
+    if lines.lines.is_empty() && sets.is_empty() {
+        return None;
     }
     for (name, value) in sets {
         lines.add(ConsentTopic::Sets, &format!("{name}={}", quoted(value)));
@@ -131,6 +149,9 @@ struct Lines<'a> {
     lines: Vec<ConsentLine>,
     surroundings: &'a Surroundings<'a>,
     programs: BTreeSet<&'static str>,
+    /// Whether secrets, and variables, go anywhere.
+    secrets: bool,
+    variables: bool,
 }
 
 impl Lines<'_> {
@@ -142,20 +163,30 @@ impl Lines<'_> {
         self.surroundings.locate(&given.value.text, &given.value.base).ok()
     }
 
-    /// How a place is opened, where it is opened with something.
-    fn opened(&mut self, place: &Location, has_token: bool) -> String {
-        let is_ssh = match place {
-            Location::GitHub(_) => false,
-            Location::Path(_) => return String::new(),
-            Location::Url(url) => !url.contains("://") || url.to_ascii_lowercase().starts_with("ssh://"),
-        };
-        if is_ssh {
-            self.programs.insert("ssh");
-            return ", with your ssh keys".to_owned();
+    /// How a place is opened, where it is opened with something. `address` is what git gets.
+    fn opened(&mut self, address: &str, has_token: bool) -> &'static str {
+        let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            Some("http" | "https") if has_token => ", with the token in this file",
+            Some("http" | "https") => ", with your own token (from the environment, the keychain or gh)",
+            Some("ssh") => self.by_ssh(),
+            Some(_) => "",
+            None if Path::new(address).is_absolute() => "",
+            None => self.by_ssh(),
         }
-        match has_token {
-            true => ", with the token in this file".to_owned(),
-            false => ", with your own token (from the environment, the keychain or gh)".to_owned(),
+    }
+
+    fn by_ssh(&mut self) -> &'static str {
+        self.programs.insert("ssh");
+        ", with your ssh keys"
+    }
+
+    /// A place as it is used: on GitHub by its API and https, whatever way it is written.
+    fn place(&mut self, place: &Location, has_token: bool) -> String {
+        match place {
+            Location::GitHub(slug) => format!("{}{}", quoted(&slug.to_string()), self.opened("https://", has_token)),
+            Location::Url(url) => format!("{}{}", address(url), self.opened(url, has_token)),
+            Location::Path(path) => folder(path),
         }
     }
 
@@ -178,8 +209,8 @@ impl Lines<'_> {
             }
             (None, None) => return,
         };
-        let opened = self.opened(&place, has_token);
-        self.add(ConsentTopic::Reads, &format!("{}{why}{opened}", shown(&place)));
+        let place = self.place(&place, has_token);
+        self.add(ConsentTopic::Reads, &format!("{place}{why}"));
     }
 
     fn mirror(&mut self, mirror: &MirrorDraft) {
@@ -195,13 +226,21 @@ impl Lines<'_> {
             (Some(kind), _) => kind.value == MirrorType::GitHub,
             (None, place) => mirror.repo.is_some() || place.is_none(),
         };
-        let mut text = match &place {
-            Some(place) => {
-                let kind = if is_github { "" } else { " (git)" };
-                let opened = self.opened(place, mirror.token.is_some());
-                format!("{id}: {}{kind}{opened}", shown(place))
+        let has_token = mirror.token.is_some();
+        let given = mirror.repo.as_ref().or(mirror.url.as_ref()).map(|given| given.value.text.trim());
+        let mut text = match (&place, given) {
+            // git gets the very text, whatever it stands for.
+            (Some(Location::GitHub(_)), Some(given)) if !is_github => {
+                format!("{id}: {} (git){}", address(given), self.opened(given, has_token))
             }
-            None => format!("{id}, whose place your own configuration names"),
+            (Some(place), _) => {
+                let kind = if is_github { "" } else { " (git)" };
+                format!("{id}: {}{kind}", self.place(place, has_token))
+            }
+            (None, _) => {
+                let kind = mirror.kind.as_ref().map_or_else(String::new, |kind| format!(" as type {}", kind.value));
+                format!("{id}{kind}, whose place your own configuration names")
+            }
         };
         if let (None, Some(_)) = (&place, &mirror.token) {
             text.push_str(", with the token in this file");
@@ -227,31 +266,69 @@ impl Lines<'_> {
         }
         match mirror.enabled {
             Some(false) => text.push_str("; switched off"),
-            Some(true) if place.is_none() => text.push_str("; switched on"),
-            _ => {}
+            Some(true) => text.push_str("; switched on"),
+            None => {}
         }
-        if is_github && place.is_some() && is_on(&Aspect::Secrets) {
+        if is_github && is_on(&Aspect::Secrets) {
             self.programs.insert("gh");
         }
         self.add(ConsentTopic::Writes, &text);
     }
 
     /// What travels by name. Where the file lists nothing, a list of the user's own counts.
-    fn travels(&mut self, draft: &RepositoryDraft, file: &EnvFile) {
-        let writes_secrets = self.programs.contains("gh");
-        if let Some(listed) = &draft.secrets {
-            let names = worded(&listed.value, &travel::names(listed, file));
-            self.add(ConsentTopic::Sends, &format!("the secrets {names}, from this file and from your vault"));
-        } else if writes_secrets {
-            let text = "as secrets what your own configuration lists, else other lines of this file and values in your vault, \
-                        each name after a yes of its own";
-            self.add(ConsentTopic::Sends, text);
+    fn travels(&mut self, draft: &RepositoryDraft, file: &EnvFile, merged: &RepositoryConfig) {
+        match &draft.secrets {
+            Some(listed) => {
+                let names = worded(&listed.value, &travel::names(listed, file));
+                self.add(ConsentTopic::Sends, &format!("the secrets {names}, from this file and from your vault"));
+            }
+            None => self.secrets_of_own_list(merged),
         }
-        if let Some(listed) = &draft.variables {
-            let names = worded(&listed.value, &travel::names(listed, file));
-            self.add(ConsentTopic::Sends, &format!("the variables {names}, from this file and the source's own"));
-        } else if writes_secrets {
-            self.add(ConsentTopic::Sends, "the source's own Actions variables");
+        match &draft.variables {
+            Some(listed) => {
+                let names = worded(&listed.value, &travel::names(listed, file));
+                self.add(ConsentTopic::Sends, &format!("the variables {names}, from this file and the source's own"));
+            }
+            None => {
+                self.variables_of_own_list(merged);
+                if self.variables {
+                    self.add(ConsentTopic::Sends, "the source's own Actions variables");
+                }
+            }
+        }
+    }
+
+    /// What the user's own lists take from a file that lists nothing itself.
+    fn of_own_lists(&mut self, merged: &RepositoryConfig) {
+        if !merged.secrets.values.is_empty() {
+            self.secrets_of_own_list(merged);
+        }
+        self.variables_of_own_list(merged);
+    }
+
+    fn secrets_of_own_list(&mut self, merged: &RepositoryConfig) {
+        let names = joined(merged.secrets.values.keys());
+        if !self.secrets {
+            return;
+        }
+        if !merged.secrets.listed {
+            let text = "other lines of this file and values in your vault as secrets, each name after a yes of its own";
+            self.add(ConsentTopic::Sends, text);
+        } else if !names.is_empty() {
+            self.add(
+                ConsentTopic::Sends,
+                &format!("the secrets {names}, from this file, as your own configuration lists them"),
+            );
+        }
+    }
+
+    fn variables_of_own_list(&mut self, merged: &RepositoryConfig) {
+        let names = joined(merged.variables.values.keys());
+        if self.variables && !names.is_empty() {
+            self.add(
+                ConsentTopic::Sends,
+                &format!("the variables {names}, from this file, as your own configuration lists them"),
+            );
         }
     }
 
@@ -262,12 +339,22 @@ impl Lines<'_> {
     }
 }
 
-/// A place so that its end is seen, and so that no letter of a host's name passes for another.
-fn shown(place: &Location) -> String {
-    match place {
-        Location::Url(url) if !url.is_ascii() => quoted(&url.escape_default().to_string()),
-        _ => quoted(&place.display()),
+/// An address so that its end is seen, and so that no letter of a host's name passes for another.
+fn address(text: &str) -> String {
+    if text.is_ascii() { quoted(text) } else { quoted(&text.escape_default().to_string()) }
+}
+
+/// A folder, and where it is if a link leads there.
+fn folder(path: &Path) -> String {
+    let shown = quoted(&path.display().to_string());
+    match path.canonicalize() {
+        Ok(real) if real != path => format!("{shown}, which leads to {}", quoted(&real.display().to_string())),
+        _ => shown,
     }
+}
+
+fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// A text of the file's among words of ours: in quotes where it could pass for some of them.

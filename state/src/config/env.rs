@@ -8,13 +8,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mistakes::{Complaint, Mistakes};
+use super::reading;
 
 /// More than any such file has.
 const SIZE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// So many mistakes of one file are told.
+const MISTAKES_LIMIT: usize = 50;
 
 /// A file that was read. Its values may be secrets, so it has no `Debug`.
 pub(super) struct EnvFile {
@@ -35,7 +39,7 @@ pub(super) struct Entry {
 impl EnvFile {
     /// Reads a file; `None` where there is none.
     pub fn read(path: &Path) -> Result<Option<Self>, Complaint> {
-        let bytes = match read_whole(path) {
+        let bytes = match reading::read(path, SIZE_LIMIT) {
             Ok(bytes) if bytes.len() > SIZE_LIMIT => {
                 return Err(Complaint::new(
                     format!("{} is larger than {} KB", path.display(), SIZE_LIMIT / 1024),
@@ -95,22 +99,6 @@ impl EnvFile {
     }
 }
 
-/// The file's bytes, up to one more than are taken. What is no file never ends, or never begins.
-fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true);
-    // A pipe in its place must not make anybody wait for its other end.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::fcntl::OFlag::O_NONBLOCK.bits());
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 fn parse(path: &Path, text: &str) -> EnvFile {
     let mut file = EnvFile {
         path: path.to_owned(),
@@ -143,6 +131,8 @@ fn parse(path: &Path, text: &str) -> EnvFile {
                     ));
                 }
             }
+            // After so many it is no file of this kind, and nobody reads the rest.
+            Err(_) if file.mistakes.len() >= MISTAKES_LIMIT => break,
             Err(complaint) => {
                 file.mistakes.push((first, complaint));
                 rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
@@ -151,7 +141,8 @@ fn parse(path: &Path, text: &str) -> EnvFile {
         }
     }
     for (line, value) in expandable {
-        if let Some(name) = file.entries.keys().find(|key| value.contains(&format!("${{{key}}}"))) {
+        let mut named = value.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+        if let Some(name) = named.find(|name| file.entries.contains_key(*name)) {
             file.notices.push((
                 line,
                 format!("`${{{name}}}` is not expanded; it is taken as it stands"),

@@ -52,8 +52,9 @@ fn mirrors(
     for mirror in unmatched {
         let position = weaker.iter().position(|known| known.id.is_some() && known.id == mirror.id);
         if let Some(position) = position.filter(|_| mirror.repo.is_some() || mirror.url.is_some()) {
-            // What may run in a folder was said of that folder.
-            weaker[position].hooks = None;
+            // What was said of another place is not said of this one.
+            let MirrorDraft { place, id, token, faulty, .. } = std::mem::take(&mut weaker[position]);
+            weaker[position] = MirrorDraft { place, id, token, faulty, ..MirrorDraft::default() };
         }
         added.extend(place(mirror, position));
     }

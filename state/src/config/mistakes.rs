@@ -31,6 +31,9 @@ impl From<Vec<ConfigError>> for Error {
     }
 }
 
+/// So many mistakes, and so many notices, are told at once; who mends them sees the next.
+const LIMIT: usize = 200;
+
 /// What was found wrong so far, and what the user should know though it is no mistake.
 #[derive(Default)]
 pub(super) struct Mistakes {
@@ -42,14 +45,14 @@ impl Mistakes {
     pub fn add(&mut self, place: impl Into<String>, complaint: Complaint) {
         let Complaint { message, hint } = complaint;
         let mistake = ConfigError { place: place.into(), message, hint };
-        if !self.errors.contains(&mistake) {
+        if self.errors.len() < LIMIT && !self.errors.contains(&mistake) {
             self.errors.push(mistake);
         }
     }
 
     pub fn notice(&mut self, message: impl Into<String>, hint: impl Into<String>) {
         let notice = (message.into(), hint.into());
-        if !self.notices.contains(&notice) {
+        if self.notices.len() < LIMIT && !self.notices.contains(&notice) {
             self.notices.push(notice);
         }
     }

@@ -19,6 +19,7 @@ mod location;
 mod merge;
 mod mistakes;
 mod origin;
+mod reading;
 mod settings;
 mod travel;
 mod types;
@@ -326,10 +327,17 @@ impl<'a> Loader<'a> {
         {
             validate::refuse_foreign_source(&variables, draft.source.as_ref(), clone, &surroundings, mistakes);
         }
-        let wish = file.as_ref().and_then(|file| consent::wish(file, clone.as_ref(), &surroundings));
+        let is_own = draft.env_file.is_some()
+            && file
+                .as_ref()
+                .and_then(|file| file.path.parent())
+                .is_some_and(|folder| LocalClone::around(folder).is_none());
         let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
         let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() };
         let mut repository = validate::repository(merged, &room, mistakes)?;
+        // A file outside of any clone, which the user named, is the user's own.
+        let wish = file.as_ref().filter(|_| !is_own);
+        let wish = wish.and_then(|file| consent::wish(file, clone.as_ref(), &repository, &room.surroundings));
         repository.consent = consent::judge(wish, self.consents, &self.request.environment);
         Some(repository)
     }

@@ -2,9 +2,9 @@
 //!
 //! Of git's files only two small ones are read, `.git` (where it is a file) and `config`: this crate knows no git.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::reading::small_text;
 use super::values::lexical;
 
 /// A clone on this machine.
@@ -29,9 +29,9 @@ impl Clone {
             return Some(Self { root: folder.to_owned(), common: dot_git });
         }
         if let Some(git_folder) = linked_git_folder(&dot_git) {
-            let common = match fs::read_to_string(git_folder.join("commondir")) {
-                Ok(text) => lexical(&git_folder.join(text.trim())),
-                Err(_) => git_folder,
+            let common = match small_text(&git_folder.join("commondir")) {
+                Some(text) => lexical(&git_folder.join(text.trim())),
+                None => git_folder,
             };
             return Some(Self { root: folder.to_owned(), common });
         }
@@ -59,8 +59,7 @@ impl Clone {
 
     /// The URL of the remote `origin`, as it stands in the clone's `config`.
     pub fn origin(&self) -> Option<String> {
-        let text = fs::read(self.common.join("config")).ok()?;
-        remote_url(&String::from_utf8_lossy(&text), "origin")
+        remote_url(&small_text(&self.common.join("config"))?, "origin")
     }
 }
 
@@ -70,7 +69,7 @@ fn is_git_folder(path: &Path) -> bool {
 
 /// What a `.git` file points to.
 fn linked_git_folder(dot_git: &Path) -> Option<PathBuf> {
-    let text = fs::read_to_string(dot_git).ok()?;
+    let text = small_text(dot_git)?;
     let target = text.strip_prefix("gitdir:")?.trim();
     let folder = lexical(&dot_git.parent()?.join(target));
     folder.join("HEAD").is_file().then_some(folder)

@@ -36,6 +36,9 @@ const SETTINGS: &[&str] = &[
     "STATE_DIR",
 ];
 
+/// More mirrors than anybody numbers.
+const MIRRORS_LIMIT: usize = 500;
+
 /// What a `.env` may set of the whole program.
 const SETTINGS_OF_FILES: &[&str] =
     &["STANDIN_SCHEDULE", "STANDIN_SYNC_INTERVAL", "STANDIN_PARALLEL", "STANDIN_RUN_LIMIT", "STANDIN_REQUEST_LIMIT"];
@@ -183,6 +186,14 @@ impl Variables {
             if let Some((Ok(number), _)) = numbered(key) {
                 numbers.insert(number, ());
             }
+        }
+        if numbers.len() > MIRRORS_LIMIT {
+            let complaint = Complaint::new(
+                format!("{} mirrors are numbered here, and {MIRRORS_LIMIT} are kept at most", numbers.len()),
+                "Take some out, or keep them as repositories of their own in `standin.toml`.",
+            );
+            mistakes.add("MIRROR_<n>_…", complaint);
+            numbers.clear();
         }
         let words = |variable: &Variable| Ok(values::words(&variable.value));
         RepositoryDraft {

@@ -52,16 +52,23 @@ pub struct ConsentLine {
 impl ConsentLine {
     /// A line on which nothing can hide: control characters and those that turn the direction of text are written out.
     pub fn new(topic: ConsentTopic, text: &str) -> Self {
-        let mut plain = String::with_capacity(text.len());
-        for character in text.chars() {
-            if character.is_control() || hides(character) {
-                plain.extend(character.escape_unicode());
-            } else {
-                plain.push(character);
-            }
-        }
-        Self { topic, text: plain }
+        Self { topic, text: visible(text, &[]) }
     }
+}
+
+/// A text in which every character shows, for a place where somebody else's names stand: control characters and those that
+/// turn the direction of text are written out, but for those that are `kept`.
+pub fn visible(text: &str, kept: &[char]) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        let hidden = (character.is_control() || hides(character)) && !kept.contains(&character);
+        if hidden {
+            plain.extend(character.escape_unicode());
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
 }
 
 /// Characters that show nothing themselves and change how others look.

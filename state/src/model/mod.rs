@@ -8,7 +8,7 @@ mod status;
 pub(crate) mod time;
 mod words;
 
-pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish};
+pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, visible};
 pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
 pub use words::{Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, Trigger};

@@ -67,6 +67,18 @@ impl Store {
         })
     }
 
+    /// Forgets that what is kept under these accounts was given for these targets.
+    pub fn unbind<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
+        self.write("unbind", |transaction| {
+            for (account, target) in pairs {
+                transaction
+                    .prepare_cached("DELETE FROM bound WHERE account = ?1 AND target = ?2")?
+                    .execute([account, target])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Remembers that what is kept under `account` is another from now on, given for these targets and no others.
     pub fn rebind<'a>(&self, account: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<()> {
         self.write("rebind", |transaction| {

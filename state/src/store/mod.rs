@@ -71,7 +71,7 @@ impl Store {
         let folder = private::state_folder(state_dir)?;
         let path = folder.join(DATABASE);
         for end in ["", "-wal", "-shm", "-journal"] {
-            private::refuse_link(&folder.join(format!("{DATABASE}{end}")))?;
+            private::check_existing(&folder.join(format!("{DATABASE}{end}")))?;
         }
         let connection = connect(&path).map_err(|failure| failure.into_error(&path))?;
         Ok(Self { inner: Arc::new(Inner { folder, connection: Mutex::new(connection) }) })

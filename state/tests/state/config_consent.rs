@@ -136,8 +136,9 @@ fn a_hash_in_the_environment_is_a_yes() {
 #[test]
 fn what_the_user_says_elsewhere_asks_nobody() {
     let toml = "[[repository]]\nid = \"site\"\nsource = \"acme/site\"\nenv_file = \"[dir]/site/.env\"\n[[repository.mirror]]\nid = \"m\"\ntype = \"github\"\nrepo = \"backup/site\"\n";
-    let ground = Ground::with_clone().toml(toml).env("RESEND_API_KEY=1\n").consents(Consents::new());
-    assert_eq!(ground.repository().consent, Consent::NotNeeded);
+    let outside = toml.replace("[dir]/site/.env", "[dir]/mine/.env");
+    let ground = Ground::with_clone().toml(&outside).file("mine/.env", ENV).consents(Consents::new());
+    assert_eq!(ground.repository().consent, Consent::NotNeeded, "the user's own file");
     let ground = Ground::with_clone().variable("MIRROR_1_REPO", "backup/site").consents(Consents::new());
     assert_eq!(ground.repository().consent, Consent::NotNeeded);
     // The user's own file changes nothing of what the clone's asks for.
@@ -148,6 +149,95 @@ fn what_the_user_says_elsewhere_asks_nobody() {
         .consents(Consents::new());
     let with_toml = ground.repository().consent.question().unwrap().text();
     assert_eq!(plain, with_toml);
+}
+
+/// A clone that passes for the user's repository brings values for names that the user lists.
+#[test]
+fn a_file_with_nothing_but_values_waits_where_they_would_travel() {
+    let toml = |lists: &str| {
+        format!(
+            "[[repository]]\nid = \"site\"\nsource = \"acme/site\"\n{lists}[[repository.mirror]]\nid = \"m\"\ntype = \"github\"\nrepo = \"backup/site\"\n"
+        )
+    };
+    let asked = |lists: &str, env: &str| {
+        let ground = Ground::with_clone().toml(&toml(lists)).env(env).consents(Consents::new());
+        ground.repository().consent.question().map_or_else(Vec::new, |question| question.text())
+    };
+    let lists = "secrets = [\"RESEND_API_KEY\"]\nvariables = [\"DEPLOY_MODE\"]\n";
+    assert_eq!(
+        asked(lists, "RESEND_API_KEY=theirs\nDEPLOY_MODE=theirs\nOTHER=1\n"),
+        [
+            "sends  the secrets RESEND_API_KEY, from this file, as your own configuration lists them",
+            "sends  the variables DEPLOY_MODE, from this file, as your own configuration lists them",
+        ]
+    );
+    assert_eq!(asked(lists, "OTHER=1\n"), [""; 0]);
+    assert_eq!(
+        asked("", "RESEND_API_KEY=theirs\n"),
+        ["sends  other lines of this file and values in your vault as secrets, each name after a yes of its own"]
+    );
+}
+
+/// What acts is what all layers make together; the lines must not hide it.
+#[test]
+fn a_file_cannot_borrow_what_was_said_of_another_place() {
+    let toml = |more: &str| {
+        format!(
+            "[[repository]]\nid = \"site\"\nsource = \"acme/site\"\n[[repository.mirror]]\nid = \"mirror-1\"\ntype = \"github\"\nrepo = \"me/backup\"\n{more}"
+        )
+    };
+    let ground = |env: &str, more: &str| Ground::with_clone().toml(&toml(more)).env(env).consents(Consents::new());
+    let mirror = ground("MIRROR_1_URL=https://github.com/other/place.git\n", "").mirror();
+    assert_eq!(mirror.kind, standin_state::model::MirrorType::Git, "the type was said of me/backup");
+    assert_eq!(mirror.sync.len(), 1);
+    let hash = |env: &str| ground(env, "enabled = false\n").repository().consent.question().unwrap().hash.clone();
+    let token = format!("MIRROR_1_TOKEN={TOKEN}\n");
+    let mut seen = std::collections::BTreeSet::new();
+    for more in
+        ["", "MIRROR_1_TYPE=github\n", "MIRROR_1_ENABLED=true\n", "MIRROR_1_ENABLED=false\n", "MIRROR_ENABLED=true\n"]
+    {
+        assert!(seen.insert(hash(&format!("{token}{more}"))), "{more}");
+    }
+}
+
+#[test]
+fn every_way_to_a_git_server_is_another_wish() {
+    let mut seen = std::collections::BTreeSet::new();
+    for url in [
+        "https://github.com/o/n.git",
+        "git@github.com:o/n.git",
+        "ssh://root@github.com:2222/o/n.git",
+        "ssh://git@github.com/o/n.git",
+        "git://github.com/o/n.git",
+        "https://github.com:8443/o/n.git",
+    ] {
+        let lines = lines(&format!("MIRROR_1_TYPE=git\nMIRROR_1_URL={url}\n"));
+        assert!(lines.iter().any(|line| line.contains(url)), "{lines:?}");
+        let by_ssh = url.contains("git@") || url.starts_with("ssh");
+        assert_eq!(lines.iter().any(|line| line.contains("ssh;")), by_ssh, "{lines:?}");
+        assert!(seen.insert(lines));
+    }
+}
+
+#[test]
+fn a_no_is_stronger_than_a_hash_in_the_environment() {
+    let ground = Ground::with_clone().env(ENV).consents(Consents::new());
+    let wish = ground.repository().consent.wish().cloned().unwrap();
+    let hash = wish.wish.hash();
+    let record = ConsentRecord { allowed: None, denied: Some(hash.clone()) };
+    let ground = ground.variable(ALLOW, &hash).consents(Consents::from([(wish.file, record)]));
+    assert!(ground.repository().consent.question().is_some_and(|question| question.is_denied));
+}
+
+#[test]
+fn large_files_are_read_in_one_pass() {
+    let expandable: String = (0..40_000).map(|number| format!("k{number}=${{\n")).collect();
+    let nonsense = "x\n".repeat(1_000_000);
+    let mirrors: String = (0..20_000).map(|number| format!("MIRROR_{number}_REPO=a/b{number}\n")).collect();
+    for text in [expandable, nonsense, mirrors] {
+        // Whatever is said of it; what counts is that it ends.
+        let _ = Ground::with_clone().env(&text).consents(Consents::new()).load();
+    }
 }
 
 #[test]
