@@ -181,12 +181,12 @@ impl Lines<'_> {
         ", with your ssh keys"
     }
 
-    /// A place as it is used: on GitHub by its API and https, whatever way it is written.
-    fn place(&mut self, place: &Location, has_token: bool) -> String {
+    /// A place as it is used, on GitHub by its API and https whatever way it is written; and how it is opened.
+    fn place(&mut self, place: &Location, has_token: bool) -> (String, &'static str) {
         match place {
-            Location::GitHub(slug) => format!("{}{}", quoted(&slug.to_string()), self.opened("https://", has_token)),
-            Location::Url(url) => format!("{}{}", address(url), self.opened(url, has_token)),
-            Location::Path(path) => folder(path),
+            Location::GitHub(slug) => (quoted(&slug.to_string()), self.opened("https://", has_token)),
+            Location::Url(url) => (address(url), self.opened(url, has_token)),
+            Location::Path(path) => (folder(path), ""),
         }
     }
 
@@ -209,8 +209,8 @@ impl Lines<'_> {
             }
             (None, None) => return,
         };
-        let place = self.place(&place, has_token);
-        self.add(ConsentTopic::Reads, &format!("{place}{why}"));
+        let (place, opened) = self.place(&place, has_token);
+        self.add(ConsentTopic::Reads, &format!("{place}{why}{opened}"));
     }
 
     fn mirror(&mut self, mirror: &MirrorDraft) {
@@ -235,7 +235,8 @@ impl Lines<'_> {
             }
             (Some(place), _) => {
                 let kind = if is_github { "" } else { " (git)" };
-                format!("{id}: {}{kind}", self.place(place, has_token))
+                let (place, opened) = self.place(place, has_token);
+                format!("{id}: {place}{kind}{opened}")
             }
             (None, _) => {
                 let kind = mirror.kind.as_ref().map_or_else(String::new, |kind| format!(" as type {}", kind.value));
@@ -341,7 +342,7 @@ impl Lines<'_> {
 
 /// An address so that its end is seen, and so that no letter of a host's name passes for another.
 fn address(text: &str) -> String {
-    if text.is_ascii() { quoted(text) } else { quoted(&text.escape_default().to_string()) }
+    if text.is_ascii() { quoted(text) } else { format!("\"{}\"", text.escape_default()) }
 }
 
 /// A folder, and where it is if a link leads there.

@@ -52,9 +52,8 @@ fn mirrors(
     for mirror in unmatched {
         let position = weaker.iter().position(|known| known.id.is_some() && known.id == mirror.id);
         if let Some(position) = position.filter(|_| mirror.repo.is_some() || mirror.url.is_some()) {
-            // What was said of another place is not said of this one.
-            let MirrorDraft { place, id, token, faulty, .. } = std::mem::take(&mut weaker[position]);
-            weaker[position] = MirrorDraft { place, id, token, faulty, ..MirrorDraft::default() };
+            // What another place is, and what may run there, was said of that place alone.
+            (weaker[position].kind, weaker[position].hooks) = (None, None);
         }
         added.extend(place(mirror, position));
     }

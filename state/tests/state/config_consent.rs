@@ -141,10 +141,10 @@ fn what_the_user_says_elsewhere_asks_nobody() {
     assert_eq!(ground.repository().consent, Consent::NotNeeded, "the user's own file");
     let ground = Ground::with_clone().variable("MIRROR_1_REPO", "backup/site").consents(Consents::new());
     assert_eq!(ground.repository().consent, Consent::NotNeeded);
-    // The user's own file changes nothing of what the clone's asks for.
+    // The user's own file, where it names the same, changes nothing of what the clone's asks for.
     let plain = lines("MIRROR_1_SYNC_SECRETS=false\nMIRROR_1_REPO=backup/site\n");
     let ground = Ground::with_clone()
-        .toml(&format!("{toml}sync = [\"code\"]\n"))
+        .toml(toml)
         .env("MIRROR_1_SYNC_SECRETS=false\nMIRROR_1_REPO=backup/site\n")
         .consents(Consents::new());
     let with_toml = ground.repository().consent.question().unwrap().text();
