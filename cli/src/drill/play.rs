@@ -53,7 +53,7 @@ fn rounded(time: Duration) -> f64 {
 impl<F: FnMut(&DrillPhase)> Play<'_, F> {
     async fn all(&mut self, stage: &Stage) -> Result<()> {
         let cast = build::fill(stage, self.setup).await?;
-        quietly(stage, &["allow", "--yes"], None).await?.well("standin allow")?;
+        quietly(stage, &["--config", "standin.toml", "allow", "--yes"], None).await?.well("standin allow")?;
         let refs = cast.refs(&cast.master).await?.len();
         let (secrets, variables) = (self.setup.secrets.len(), self.setup.variables.len());
         self.ended(

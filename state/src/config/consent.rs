@@ -99,7 +99,7 @@ pub(super) fn wish(
         secrets: merged.mirrors.iter().any(|mirror| mirror.sync.contains(&Aspect::Secrets)),
         variables: merged.mirrors.iter().any(|mirror| mirror.sync.contains(&Aspect::Variables)),
     };
-    if variables.speak_of_mirrors() {
+    if file.names_mirrors() || variables.speak_of_mirrors() {
         lines.source(&draft, clone);
         for mirror in &draft.mirrors {
             lines.mirror(mirror);
