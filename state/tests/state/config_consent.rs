@@ -279,7 +279,7 @@ fn a_file_that_is_a_link_says_so_and_is_another_wish() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever stands in the two files: where anything of the clone's routes, the repository waits.
     #[test]
