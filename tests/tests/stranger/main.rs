@@ -63,7 +63,9 @@ fn with_a_yes_all_of_it_would_be_seen() {
     let allowed = scene.run(&clone, &["allow", "--yes"]);
     assert_eq!(allowed.code(), 0, "{allowed:?}");
     scene.nothing_happened("a yes alone does nothing");
+    // A keychain that breaks off ends it; where there is none, it goes on.
     scene.run(&clone, &["sync"]);
+    scene.run_with(&clone, &["sync"], &[("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")]);
     let seen = scene.witness.seen().join("\n");
     for expected in ["ran git", "the keychain was asked", "GET /x.git"] {
         assert!(seen.contains(expected), "{expected}: {seen}");

@@ -51,11 +51,15 @@ impl Witness {
         let (programs, started) = (folder.join("programs"), folder.join("started"));
         fs::create_dir(&programs).unwrap();
         for name in ["git", "gh", "ssh"] {
+            // Found now: git puts a folder of its own before all others on PATH.
+            let path = std::env::var_os("PATH").unwrap();
+            let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
             let real = match std::env::var("STANDIN_GH") {
-                Ok(gh) if name == "gh" => gh,
-                _ => format!("$(PATH=${{PATH#*:}} command -v {name})"),
+                Ok(gh) if name == "gh" => PathBuf::from(gh),
+                _ => found.find(|path| path.is_file()).unwrap_or_default(),
             };
-            let text = format!("#!/bin/sh\necho {name} \"$@\" >> '{}'\nexec \"{real}\" \"$@\"\n", started.display());
+            let real = real.display();
+            let text = format!("#!/bin/sh\necho {name} \"$@\" >> '{}'\nexec '{real}' \"$@\"\n", started.display());
             fs::write(programs.join(name), text).unwrap();
             fs::set_permissions(programs.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
