@@ -8,7 +8,7 @@ use standin_state::model::{
     Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
     RepositoryReport, RunStatus,
 };
-use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, RunFilter, RunRecord, Store};
+use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
 use standin_state::{files, lock};
 
 use crate::roles;
@@ -41,9 +41,11 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
         }
     }
     let epoch = direction.who.as_ref().map_or(0, |who| who.epoch);
-    for id in repository.mirrors.iter().map(|mirror| &mirror.id).chain([&MirrorId::source()]) {
-        if let Some(memory) = store.fence_memory(&repository.id, id)? {
-            let open = from_fence(repository, &memory.document, id);
+    for (id, site) in repository.places() {
+        // A fence that another place has, whose id this one took, says nothing of it.
+        let is_other = store.target(&repository.id, &id)?.is_some_and(|known| known != site);
+        if !is_other && let Some(memory) = store.fence_memory(&repository.id, &id)? {
+            let open = from_fence(repository, &memory.document, &id);
             // A change of master that stands in a fence of an older epoch can go on no more.
             open_changes.extend(open.filter(|open| open.kind != fence::ROLE_CHANGE || memory.epoch >= epoch));
         }
@@ -95,7 +97,7 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
 }
 
 fn from_fence(home: &RepositoryConfig, document: &str, place: &MirrorId) -> Option<OpenChangeReport> {
-    let document: fence::Document = serde_json::from_str(document).ok()?;
+    let document = fence::Summary::summary(document.as_bytes()).ok()?;
     let (mirror, detail) = match roles::open_in(&document) {
         Some((change, _)) => {
             let standby = direction::standby_of(home, &change).unwrap_or(place);
@@ -127,11 +129,11 @@ fn mirror_report(
     direction: &Direction,
     view: View,
 ) -> Result<MirrorReport> {
-    let mut memory = store.mirror_memory(&repository.id, &mirror.id)?;
+    let mut memory = store.mirror_memory(&repository.id, &mirror.id, &mirror.target.display())?;
     let held = lock::is_held(folder, &mirror.id)?.is_some();
     let goes_on = held && memory.last_run.as_ref().is_some_and(|run| run.status == RunStatus::Running);
     if view == View::AtRest && goes_on {
-        memory.last_run = last_finished(store, repository, mirror)?;
+        memory.last_run = memory.last_ended.take();
     }
     let held = held && view == View::Live;
     // What is master is kept in step with nobody: what it was before says nothing any more.
@@ -164,12 +166,6 @@ fn mirror_report(
         next_sync_iso: None,
         error: if is_master { None } else { error(&memory, held) },
     })
-}
-
-fn last_finished(store: &Store, repository: &RepositoryConfig, mirror: &MirrorConfig) -> Result<Option<RunRecord>> {
-    let filter =
-        RunFilter { repository: Some(repository.id.clone()), mirror: Some(mirror.id.clone()), status: None, limit: 2 };
-    Ok(store.runs(&filter)?.into_iter().find(|run| run.status != RunStatus::Running))
 }
 
 fn status(mirror: &MirrorConfig, memory: &MirrorMemory, held: bool) -> MirrorStatus {

@@ -341,7 +341,7 @@ impl Machine {
             totals: Totals::default().snapshot(),
             changes: Vec::new(),
         };
-        self.store.begin_run(&record).unwrap();
+        self.store.begin_run(&record, &mirror.target.display()).unwrap();
         MirrorContext {
             source: Arc::new(source),
             run: record.id,

@@ -329,7 +329,7 @@ fn new_run(store: &Store, repository: &RepositoryConfig, mirror: &MirrorConfig) 
         totals: Totals::default().snapshot(),
         changes: Vec::new(),
     };
-    store.begin_run(&record).expect("the run is recorded");
+    store.begin_run(&record, &mirror.target.display()).expect("the run is recorded");
     record
 }
 

@@ -60,6 +60,41 @@ fn a_mirror_id_that_names_another_place_starts_with_nothing_approved() {
 }
 
 #[test]
+fn a_mirror_id_that_names_another_place_begins_at_never_and_a_slip_forgets_nothing() {
+    let mut world = world();
+    let machine = world.machine();
+    assert_eq!(machine.standin(&["sync", "--yes"]).code(), 0);
+    let before = status(&machine)["mirrors"].clone();
+    assert_eq!(before[0]["code"]["status"], "ok", "{before}");
+
+    world.sandbox.create_repository_blocking(BACKUP, "elsewhere", RepositorySpec::default()).unwrap();
+    world.set("MIRROR_1_REPO", Some(&format!("{BACKUP}/elsewhere")));
+    world.write_env();
+    let never = |when: &str| {
+        let mirror = status(&machine)["mirrors"][0].clone();
+        assert_eq!((&mirror["status"], &mirror["health"]), (&"idle".into(), &"unknown".into()), "{when}: {mirror}");
+        for aspect in ["code", "secrets", "variables", "workflows"] {
+            assert_eq!(mirror[aspect]["status"], "unknown", "{when}: {mirror}");
+            assert_eq!(mirror[aspect]["last_sync_iso"], Value::Null, "{when}: {mirror}");
+        }
+        let shown = machine.standin(&["status"]).stdout;
+        let of_mirror = shown.split("[mirror-1]").nth(1).unwrap().split("[mirror-2]").next().unwrap();
+        assert!(of_mirror.contains("never") && !of_mirror.contains('✅'), "{when}: {shown}");
+    };
+    never("before anything looked");
+    machine.standin(&["plan", "--mirror", "mirror-1"]);
+    never("after a look");
+
+    world.set("MIRROR_1_REPO", Some(&format!("{BACKUP}/{NAME}")));
+    world.write_env();
+    assert_eq!(status(&machine)["mirrors"], before, "nothing of the first place was forgotten");
+    world.sandbox.clear_requests();
+    assert_eq!(machine.standin(&["sync"]).code(), 0, "no name is asked about again");
+    let written = world.sandbox.requests().into_iter().filter(|request| request.method == "PUT").count();
+    assert_eq!(written, 0, "the values that were sent are known");
+}
+
+#[test]
 fn the_moment_of_the_last_full_sync_rises_only_with_a_full_sync() {
     let world = world();
     let machine = world.machine();

@@ -8,7 +8,7 @@ use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 use super::learned;
 use super::places::{cache, listed_prefixes, mirror_remote};
 use super::plan::Refs;
-use crate::fence::{self, Document, Fence, same_master};
+use crate::fence::{self, Document, Fence, Summary, same_master};
 use crate::git::{Cache, Listing};
 use crate::github::RepositoryInfo;
 use crate::run::MirrorContext;
@@ -156,7 +156,7 @@ fn least_epoch(ctx: &MirrorContext, fence: Option<&Fence>) -> Result<u64> {
     for place in repository.mirrors.iter().map(|mirror| &mirror.id).chain([&source]) {
         if let Some(memory) = ctx.store().fence_memory(&repository.id, place)?
             && memory.epoch > epoch
-            && Document::parse(memory.document.as_bytes()).is_ok_and(|document| same_master(&document.master, &ours))
+            && Summary::summary(memory.document.as_bytes()).is_ok_and(|document| same_master(&document.master, &ours))
         {
             epoch = memory.epoch;
         }

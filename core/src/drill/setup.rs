@@ -118,7 +118,7 @@ pub(crate) fn gather(
         ));
     };
     let standby = standby(home, wanted)?;
-    let (code, default_branch) = code(store, folder, home, &standby)?;
+    let (code, default_branch) = code(store, folder, home, standby)?;
     let patterns = home.variables.patterns.iter().filter(|name| !name.contains(['*', '?', '[', '{']));
     Ok(Setup {
         repository: home.id.clone(),
@@ -133,8 +133,8 @@ pub(crate) fn gather(
         sentinel: home.sentinel.clone(),
         workflows: store.source_workflows(&home.id)?,
         valueless: home.secrets.missing.clone(),
-        missing: missing(store, home, &standby, now)?,
-        standby,
+        missing: missing(store, home, standby, now)?,
+        standby: standby.id.clone(),
     })
 }
 
@@ -151,13 +151,13 @@ fn mirror_of(mirror: &MirrorConfig) -> SetupMirror {
 }
 
 /// The standby that is to take over: the one named, else the first.
-fn standby(home: &RepositoryConfig, wanted: Option<&MirrorId>) -> Result<MirrorId> {
+fn standby<'a>(home: &'a RepositoryConfig, wanted: Option<&MirrorId>) -> Result<&'a MirrorConfig> {
     let mut standbys = observer::standbys(home);
     let found = match wanted {
         Some(id) => standbys.find(|mirror| mirror.id == *id),
         None => standbys.next(),
     };
-    found.map(|mirror| mirror.id.clone()).ok_or_else(|| match wanted {
+    found.ok_or_else(|| match wanted {
         Some(id) => Error::new(
             Code::NotFound,
             format!("{} has no standby {id} on GitHub that is switched on", home.id),
@@ -172,13 +172,13 @@ fn standby(home: &RepositoryConfig, wanted: Option<&MirrorId>) -> Result<MirrorI
 }
 
 /// The cache where it has been filled, else the clone.
-fn code(store: &Store, folder: &Path, home: &RepositoryConfig, standby: &MirrorId) -> Result<(CodeFrom, String)> {
+fn code(store: &Store, folder: &Path, home: &RepositoryConfig, standby: &MirrorConfig) -> Result<(CodeFrom, String)> {
     let path = folder.join("cache.git");
     if path.is_dir() {
         let cache = Cache::open(&path)?;
         let heads = cache.refs("refs/heads/")?;
         if !heads.is_empty() {
-            let memory = store.mirror_memory(&home.id, standby)?;
+            let memory = store.mirror_memory(&home.id, &standby.id, &standby.target.display())?;
             let tip = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_commit.clone());
             let at_tip: Vec<&RefName> =
                 heads.iter().filter(|(_, oid)| Some(oid.as_str()) == tip.as_deref()).map(|(name, _)| name).collect();
@@ -216,9 +216,15 @@ fn first_of(names: &[&RefName]) -> Option<String> {
 }
 
 /// What would be missing, as far as it is known here.
-fn missing(store: &Store, home: &RepositoryConfig, standby: &MirrorId, now: Timestamp) -> Result<Vec<DrillFinding>> {
+fn missing(
+    store: &Store,
+    home: &RepositoryConfig,
+    standby: &MirrorConfig,
+    now: Timestamp,
+) -> Result<Vec<DrillFinding>> {
     let mut missing = Vec::new();
-    let memory = store.mirror_memory(&home.id, standby)?;
+    let memory = store.mirror_memory(&home.id, &standby.id, &standby.target.display())?;
+    let standby = &standby.id;
     let code = memory.aspects.get(&Aspect::Code);
     let sync = format!("`standin sync --mirror {standby}` brings it in step.");
     match code.and_then(|report| report.last_sync_iso) {

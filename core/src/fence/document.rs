@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use standin_state::model::{Oid, RefName};
 
@@ -21,7 +21,7 @@ const HIGHEST: u64 = 1 << 53;
 
 /// Who is master, and what was pushed: the content of one fence commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Document {
+pub struct Document<Refs = BTreeMap<RefName, Oid>> {
     /// The version of this form; a higher one was written by a newer Standin.
     pub version: u32,
     /// Rises at each change of master; 1 for the first.
@@ -42,7 +42,7 @@ pub struct Document {
     pub open_change: Option<OpenChange>,
     /// The refs that we pushed, with the tips that we gave them.
     #[serde(default)]
-    pub refs: BTreeMap<RefName, Oid>,
+    pub refs: Refs,
     /// Tips that a push under way gives to refs, where the remote cannot move them together with the fence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pending: BTreeMap<RefName, Oid>,
@@ -61,6 +61,9 @@ pub struct Document {
     #[serde(flatten, skip_deserializing)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
 }
+
+/// A document whose refs were not read: of tens of thousands only who asks for them pays.
+pub type Summary = Document<IgnoredAny>;
 
 /// A change that was begun and must be ended, whatever happens in between. Any machine may end it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +127,49 @@ impl<'de> Deserialize<'de> for Unknown {
     }
 }
 
+impl Summary {
+    /// Reads a document but for its refs.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn summary(bytes: &[u8]) -> Result<Self> {
+        Self::read(bytes)
+    }
+}
+
+impl<Refs: DeserializeOwned + Default> Document<Refs> {
+    fn read(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let unreadable = |error: serde_json::Error| {
+            Error::new(Code::FenceLost, format!("its `fence.json` cannot be read: {error}"), "")
+        };
+        let Version { version } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if version > VERSION {
+            return Err(Error::new(
+                Code::UnexpectedAnswer,
+                format!("it was written by a newer Standin (form {version}; this one knows {VERSION})"),
+                "Update Standin on this machine, then sync again.",
+            ));
+        }
+        let mut document: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        document.unknown = serde_json::from_slice::<Unknown>(bytes).map_err(unreadable)?.0;
+        if [document.epoch, document.sequence].iter().any(|number| !(1..=HIGHEST).contains(number)) {
+            return Err(Error::new(
+                Code::FenceLost,
+                format!(
+                    "it has epoch {} and sequence {}; both begin at 1 and end at {HIGHEST}",
+                    document.epoch, document.sequence
+                ),
+                "",
+            ));
+        }
+        Ok(document)
+    }
+}
+
 impl Document {
     /// The document before the first: nothing pushed, sequence 0. It is never written as it is.
     pub fn before_first(epoch: u64, master: &str, writer: &str, now: Timestamp) -> Self {
@@ -184,34 +230,7 @@ impl Document {
     /// # Errors
     /// [`Code::FenceLost`] when it is no fence document, [`Code::UnexpectedAnswer`] when a newer Standin wrote it.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
-        let unreadable = |error: serde_json::Error| {
-            Error::new(Code::FenceLost, format!("its `fence.json` cannot be read: {error}"), "")
-        };
-        let Version { version } = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if version > VERSION {
-            return Err(Error::new(
-                Code::UnexpectedAnswer,
-                format!("it was written by a newer Standin (form {version}; this one knows {VERSION})"),
-                "Update Standin on this machine, then sync again.",
-            ));
-        }
-        let mut document: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
-        document.unknown = serde_json::from_slice::<Unknown>(bytes).map_err(unreadable)?.0;
-        if [document.epoch, document.sequence].iter().any(|number| !(1..=HIGHEST).contains(number)) {
-            return Err(Error::new(
-                Code::FenceLost,
-                format!(
-                    "it has epoch {} and sequence {}; both begin at 1 and end at {HIGHEST}",
-                    document.epoch, document.sequence
-                ),
-                "",
-            ));
-        }
-        Ok(document)
+        Self::read(bytes)
     }
 
     /// The document as it is committed: JSON with one field a line, so that one commit differs little from the next.

@@ -15,7 +15,7 @@ mod writer;
 
 pub use amend::amend;
 pub(crate) use amend::{commit, offer_again, push, remember, remember_source};
-pub use document::{Document, OpenChange, ROLE_CHANGE, VERSION, same_master};
+pub use document::{Document, OpenChange, ROLE_CHANGE, Summary, VERSION, same_master};
 pub use read::{check_master, read};
 pub(crate) use read::{is_kept_there, read_commit};
 pub use settle::overwrite;

@@ -22,6 +22,7 @@ use standin_state::private;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::packed_refs;
 use crate::{Code, Error, Result, crash};
 
 /// How often a held lock is tried again.
@@ -93,7 +94,8 @@ impl Cache {
     fn looks_whole(&self) -> bool {
         let has_settings = self.path.join(LIBGIT2_SETTINGS).is_file();
         let has_head = std::fs::read(self.path.join("HEAD")).is_ok_and(|head| head.starts_with(b"ref: refs/"));
-        let opens = || git2::Repository::open_bare(&self.path).is_ok_and(|repository| repository.references().is_ok());
+        // Opening says nothing of the refs, and having libgit2 read them costs as much as all else together.
+        let opens = || git2::Repository::open_bare(&self.path).is_ok() && packed_refs::is_whole(&self.path);
         has_settings && has_head && self.path.join("objects/pack").is_dir() && opens()
     }
 

@@ -172,29 +172,68 @@ fn peeled(repository: &git2::Repository, oid: &str) -> Result<Option<String>, gi
     Ok(Some(repository.find_object(oid, None)?.peel(ObjectType::Any)?.id().to_string()))
 }
 
+/// A line of the file.
+enum Line<'a> {
+    /// Whether each tag object is followed by what it leads to.
+    Header {
+        is_peeled: bool,
+    },
+    Comment,
+    Ref {
+        oid: &'a str,
+        name: &'a [u8],
+    },
+    LeadsTo(&'a str),
+}
+
+/// The lines of the file; `None` for one that is not whole.
+fn lines(text: &[u8]) -> impl Iterator<Item = Option<Line<'_>>> {
+    text.split_inclusive(|&byte| byte == b'\n').map(|line| {
+        let line = line.strip_suffix(b"\n")?;
+        if let Some(header) = line.strip_prefix(b"# pack-refs with:") {
+            let is_peeled = header.split(|&byte| byte == b' ').any(|word| word == b"fully-peeled");
+            return Some(Line::Header { is_peeled });
+        }
+        match line.first()? {
+            b'#' => Some(Line::Comment),
+            b'^' => Some(Line::LeadsTo(id(&line[1..])?)),
+            _ => {
+                let (oid, name) = line.split_at_checked(41)?;
+                Some(Line::Ref { oid: id(oid.strip_suffix(b" ")?)?, name })
+            }
+        }
+    })
+}
+
+/// Whether `packed-refs` in this folder is one, or there is none.
+pub(super) fn is_whole(folder: &Path) -> bool {
+    match std::fs::read(folder.join(FILE)) {
+        Ok(text) => lines(&text).all(|line| line.is_some()),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 /// Reads the file, and whether it says of every ref what that leads to; `None` where it is not one.
 fn parse(text: &[u8]) -> Option<(Packed, bool)> {
     let mut packed = Packed::new();
     let (mut is_peeled, mut last) = (text.is_empty(), None);
-    for line in text.split_inclusive(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\n")?;
-        if let Some(header) = line.strip_prefix(b"# pack-refs with:") {
-            is_peeled = header.split(|&byte| byte == b' ').any(|word| word == b"fully-peeled");
-        } else if let Some(leads_to) = line.strip_prefix(b"^") {
-            let of: &Vec<u8> = last.as_ref()?;
-            packed.get_mut(of)?.1 = Some(id(leads_to)?);
-        } else if !line.starts_with(b"#") {
-            let (oid, name) = line.split_at_checked(41)?;
-            packed.insert(name.to_vec(), (id(oid.strip_suffix(b" ")?)?, None));
-            last = Some(name.to_vec());
+    for line in lines(text) {
+        match line? {
+            Line::Header { is_peeled: all } => is_peeled = all,
+            Line::Comment => {}
+            Line::LeadsTo(oid) => packed.get_mut(last?)?.1 = Some(oid.to_owned()),
+            Line::Ref { oid, name } => {
+                packed.insert(name.to_vec(), (oid.to_owned(), None));
+                last = Some(name);
+            }
         }
     }
     Some((packed, is_peeled))
 }
 
-fn id(text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?;
-    (text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.to_owned())
+fn id(text: &[u8]) -> Option<&str> {
+    let is_id = text.len() == 40 && text.iter().all(u8::is_ascii_hexdigit);
+    is_id.then(|| std::str::from_utf8(text).ok()).flatten()
 }
 
 #[cfg(test)]

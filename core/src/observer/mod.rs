@@ -134,7 +134,7 @@ fn hint(store: &Store, direction: &Direction, judgement: &Judgement, now: Timest
                 mirror.enabled && mirror.kind == MirrorType::GitHub && Some(&mirror.id) != master
             };
             for mirror in home.mirrors.iter().filter(is_standby) {
-                ways.push(format!("`standin promote {}` ({})", mirror.id, age(store, &home.id, &mirror.id, now)?));
+                ways.push(format!("`standin promote {}` ({})", mirror.id, age(store, &home.id, mirror, now)?));
             }
             match (ways.is_empty(), master) {
                 (true, _) => "No standby on GitHub is configured that could take over.".to_owned(),
@@ -153,8 +153,8 @@ fn hint(store: &Store, direction: &Direction, judgement: &Judgement, now: Timest
 }
 
 /// How old a standby is, in words.
-fn age(store: &Store, repository: &RepositoryId, mirror: &MirrorId, now: Timestamp) -> Result<String> {
-    let memory = store.mirror_memory(repository, mirror)?;
+fn age(store: &Store, repository: &RepositoryId, mirror: &MirrorConfig, now: Timestamp) -> Result<String> {
+    let memory = store.mirror_memory(repository, &mirror.id, &mirror.target.display())?;
     let Some(code) = memory.aspects.get(&Aspect::Code) else { return Ok("never synced".to_owned()) };
     let Some(synced) = code.last_sync_iso else { return Ok("never synced".to_owned()) };
     let minutes = (now.as_second() - synced.as_second()).max(0) / 60;

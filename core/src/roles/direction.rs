@@ -14,7 +14,7 @@ use standin_state::store::Store;
 use super::machine::{Change, Kind, Seen, Site};
 use super::site::seen;
 use super::who::{self, Who};
-use crate::fence::{Document, same_master};
+use crate::fence::{Summary, same_master};
 use crate::{Code, Error, Result};
 
 /// Who is master of a repository, and the configuration that follows from it.
@@ -131,10 +131,9 @@ impl Direction {
 /// [`Code::Storage`] when they cannot be read.
 pub fn fences(store: &Store, home: &RepositoryConfig) -> Result<BTreeMap<Site, Seen>> {
     let mut fences = BTreeMap::new();
-    let mirrors = home.mirrors.iter().map(|mirror| (mirror.id.clone(), mirror.target.display()));
-    for (id, site) in mirrors.chain([(MirrorId::source(), home.source.display())]) {
+    for (id, site) in home.places() {
         if let Some(memory) = store.fence_memory(&home.id, &id)?
-            && let Ok(document) = Document::parse(memory.document.as_bytes())
+            && let Ok(document) = Summary::summary(memory.document.as_bytes())
         {
             fences.insert(site, seen(&document));
         }

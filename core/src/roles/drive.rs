@@ -198,14 +198,14 @@ impl Driver<'_> {
     async fn sync(&self, change: &Change, from: &str, to: &str) -> Result<String> {
         let source = self.fresh(from, change);
         let mirror = self.parts.mirror_of(to)?;
-        let id = mirror.id.clone();
+        let (id, target) = (mirror.id.clone(), mirror.target.display());
         let request = RunRequest::of_all(&mirror, self.yes, &self.actor);
         let outcome = run::execute_held(source, mirror, request).await;
         if let Some(error) = outcome.error {
             return Err(error);
         }
         let store = &self.parts.home.context.store;
-        let memory = store.mirror_memory(self.repository(), &id)?;
+        let memory = store.mirror_memory(self.repository(), &id, &target)?;
         for (aspect, report) in &memory.aspects {
             if matches!(report.status, AspectStatus::Ok | AspectStatus::Skipped) {
                 continue;

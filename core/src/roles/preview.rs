@@ -126,8 +126,8 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
     let mut plan = RolePlan::begin(parts, change);
     let store = &parts.home.context.store;
     let new = parts.site(&change.new)?;
-    let in_step = if change.is_homeward { &new.mirror.id } else { &parts.standby.id };
-    let memory = store.mirror_memory(&plan.repository, in_step)?;
+    let in_step = if change.is_homeward { &new.mirror } else { &parts.standby };
+    let memory = store.mirror_memory(&plan.repository, &in_step.id, &in_step.target.display())?;
     plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
     let default_branch = match is_fit(new, &mut plan).await {
         Ok(info) => info.default_branch,

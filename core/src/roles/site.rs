@@ -18,7 +18,7 @@ use crate::{Code, Error, Result};
 const TRIES: usize = 4;
 
 /// What the pure part knows of a fence document.
-pub fn seen(document: &Document) -> Seen {
+pub fn seen<Refs>(document: &Document<Refs>) -> Seen {
     Seen {
         epoch: document.epoch,
         sequence: document.sequence,
@@ -32,7 +32,7 @@ pub fn seen(document: &Document) -> Seen {
 }
 
 /// The role change that stands open in a document.
-pub fn open_in(document: &Document) -> Option<(Change, &OpenChange)> {
+pub fn open_in<Refs>(document: &Document<Refs>) -> Option<(Change, &OpenChange)> {
     let open = document.open_change.as_ref().filter(|open| open.kind == ROLE_CHANGE)?;
     Some((serde_json::from_value(open.settings.clone()).ok()?, open))
 }

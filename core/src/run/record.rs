@@ -24,7 +24,7 @@ pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &Run
     let now = source.outside.clock.now();
     source.store.mark_interrupted(&source.repository.id, &mirror.id, now)?;
     let run = new_run_id();
-    source.store.begin_run(&RunRecord {
+    let record = RunRecord {
         id: run.clone(),
         repository: source.repository.id.clone(),
         mirror: mirror.id.clone(),
@@ -35,7 +35,8 @@ pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &Run
         error: None,
         totals: RunTotals::default(),
         changes: Vec::new(),
-    })?;
+    };
+    source.store.begin_run(&record, &mirror.target.display())?;
     source.outside.progress.event(&Event::RunStarted {
         run: run.clone(),
         repository: source.repository.id.clone(),

@@ -81,7 +81,7 @@ impl SharedSource {
         yes: bool,
     ) -> Result<MirrorContext> {
         let source = &self.context;
-        forget_other_target(source, &mirror)?;
+        turn_to_target(source, &mirror)?;
         let place = Place::Mirror(mirror.id.clone());
         let found = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place);
         let token = keychain::unless_stopped(&cancel, found).await??;
@@ -112,13 +112,14 @@ impl SharedSource {
     }
 }
 
-/// What is remembered of a mirror is true of one place. When the mirror's id now names another, its approvals,
-/// fingerprints, held workflows, decisions, fence and facts are forgotten; history, audit trail and rescues stay.
-fn forget_other_target(source: &SourceContext, mirror: &MirrorConfig) -> Result<()> {
-    const TARGET: &str = "target";
+/// Has the store remember what it knows of the place that the mirror's id names now.
+///
+/// # Errors
+/// [`Code::RoleChangeOpen`], [`Code::ActionsLeftOff`] where something is open at the place that it named before.
+fn turn_to_target(source: &SourceContext, mirror: &MirrorConfig) -> Result<()> {
     let (store, repository) = (&source.store, &source.repository.id);
     let now = mirror.target.display();
-    let before = store.fact(repository, Some(&mirror.id), TARGET)?;
+    let before = store.target(repository, &mirror.id)?;
     if before.as_ref() == Some(&now) {
         return Ok(());
     }
@@ -148,7 +149,6 @@ fn forget_other_target(source: &SourceContext, mirror: &MirrorConfig) -> Result<
                 ),
             ));
         }
-        store.forget_mirror(repository, &mirror.id)?;
     }
-    store.set_fact(repository, Some(&mirror.id), TARGET, Some(&now))
+    store.set_target(repository, &mirror.id, &now)
 }

@@ -39,7 +39,7 @@ const FOLDER: &str = ".github/workflows/";
 /// What the store reports.
 pub fn held(ctx: &MirrorContext) -> Result<BTreeMap<String, String>> {
     let mut held = match ctx.store().fence_memory(&ctx.repository().id, &ctx.mirror.id)? {
-        Some(memory) => fence::Document::parse(memory.document.as_bytes())?.held,
+        Some(memory) => fence::Summary::summary(memory.document.as_bytes())?.held,
         None => BTreeMap::new(),
     };
     for workflow in ctx.store().held_workflows(&ctx.repository().id, &ctx.mirror.id)? {

@@ -142,6 +142,12 @@ impl RepositoryConfig {
         })
     }
 
+    /// Every place that it is about, as it is shown: its mirrors, then its source.
+    pub fn places(&self) -> impl Iterator<Item = (MirrorId, String)> {
+        let mirrors = self.mirrors.iter().map(|mirror| (mirror.id.clone(), mirror.target.display()));
+        mirrors.chain([(MirrorId::source(), self.source.display())])
+    }
+
     /// The mirror with this id.
     pub fn mirror(&self, id: &MirrorId) -> Option<&MirrorConfig> {
         self.mirrors.iter().find(|mirror| mirror.id == *id)

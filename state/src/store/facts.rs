@@ -41,30 +41,6 @@ impl Store {
             Ok(())
         })
     }
-
-    /// Forgets what is true only of the place that a mirror's id named until now: facts, fence, what was sent and
-    /// approved, held workflows, decisions, results and health. The history, the audit trail, rescues and open journals
-    /// stay.
-    pub fn forget_mirror(&self, repository: &RepositoryId, mirror: &MirrorId) -> Result<()> {
-        const TABLES: [&str; 8] = [
-            "facts",
-            "fences",
-            "sent_secrets",
-            "approved_secrets",
-            "held_workflows",
-            "decisions",
-            "aspect_results",
-            "mirror_health",
-        ];
-        self.write("forget_mirror", |transaction| {
-            for table in TABLES {
-                transaction
-                    .prepare_cached(&format!("DELETE FROM {table} WHERE repository = ?1 AND mirror = ?2"))?
-                    .execute(params![repository, mirror])?;
-            }
-            Ok(())
-        })
-    }
 }
 
 fn mirror_column(mirror: Option<&MirrorId>) -> &str {

@@ -21,6 +21,7 @@ mod reports;
 mod rescues;
 mod runs;
 mod secrets;
+mod targets;
 mod workflows;
 
 use std::path::{Path, PathBuf};

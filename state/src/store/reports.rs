@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::columns::At;
-use super::{RunRecord, Store, runs};
+use super::{RunRecord, Store, runs, targets};
 use crate::error::Result;
 use crate::model::{Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId};
 
@@ -15,6 +15,8 @@ use crate::model::{Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId};
 pub struct MirrorMemory {
     /// Its newest run, without changes; `running` may mean interrupted (see [`RunRecord::interrupted`]).
     pub last_run: Option<RunRecord>,
+    /// Its newest run that has ended, without changes.
+    pub last_ended: Option<RunRecord>,
     /// The last result of each aspect that was ever tried.
     pub aspects: BTreeMap<Aspect, AspectReport>,
     /// What the last health check found.
@@ -82,26 +84,27 @@ impl Store {
         })
     }
 
-    /// All that is remembered of one mirror's state. A mirror never seen has an empty memory.
-    pub fn mirror_memory(&self, repository: &RepositoryId, mirror: &MirrorId) -> Result<MirrorMemory> {
+    /// All that is remembered of one mirror's state at the place that its id names now. A mirror that was never seen there
+    /// has an empty memory.
+    pub fn mirror_memory(&self, repository: &RepositoryId, mirror: &MirrorId, target: &str) -> Result<MirrorMemory> {
         self.read(|transaction| {
+            let key = targets::key_of(transaction, repository, mirror, target)?;
             let aspects = transaction
                 .prepare_cached(&format!(
                     "SELECT {REPORT_COLUMNS} FROM aspect_results WHERE repository = ?1 AND mirror = ?2"
                 ))?
-                .query_map(params![repository, mirror], report_from)?
+                .query_map(params![repository, key], report_from)?
                 .collect::<rusqlite::Result<_>>()?;
             let health = transaction
                 .prepare_cached(
                     "SELECT health, detail, checked_ns FROM mirror_health WHERE repository = ?1 AND mirror = ?2",
                 )?
-                .query_row(params![repository, mirror], |row| {
-                    Ok((row.get(0)?, row.get(1)?, Some(row.get::<_, At>(2)?.0)))
-                })
+                .query_row(params![repository, key], |row| Ok((row.get(0)?, row.get(1)?, Some(row.get::<_, At>(2)?.0))))
                 .optional()?;
             let (health, health_detail, last_health_check) = health.unwrap_or((Health::Unknown, None, None));
-            let last_run = runs::last_run(transaction, repository, mirror)?;
-            Ok(MirrorMemory { last_run, aspects, health, health_detail, last_health_check })
+            let [last_run, last_ended] =
+                runs::last_runs(transaction, repository, mirror, target, key == mirror.as_str())?;
+            Ok(MirrorMemory { last_run, last_ended, aspects, health, health_detail, last_health_check })
         })
     }
 

@@ -13,28 +13,31 @@ const RUN_COLUMNS: &str = "id, repository, mirror, set_off_by, status, started_n
                            changes, api_requests, gh_calls, git_calls, bytes_sent, bytes_received";
 
 impl Store {
-    /// Records that a run began. Call it while holding the mirror's lock.
-    pub fn begin_run(&self, run: &RunRecord) -> Result<()> {
+    /// Records that a run towards `target` began. Call it while holding the mirror's lock.
+    pub fn begin_run(&self, run: &RunRecord, target: &str) -> Result<()> {
         self.write("begin_run", |transaction| {
-            transaction.prepare_cached(&format!(
-                "INSERT INTO runs ({RUN_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-            ))?
-            .execute(params![
-                run.id,
-                run.repository,
-                run.mirror,
-                run.trigger,
-                run.status,
-                At(run.started_iso),
-                run.finished_iso.map(At),
-                run.error.as_ref().map(Json),
-                run.totals.changes,
-                run.totals.api_requests,
-                run.totals.gh_calls,
-                run.totals.git_calls,
-                run.totals.bytes_sent,
-                run.totals.bytes_received,
-            ])?;
+            transaction
+                .prepare_cached(&format!(
+                    "INSERT INTO runs ({RUN_COLUMNS}, target)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+                ))?
+                .execute(params![
+                    run.id,
+                    run.repository,
+                    run.mirror,
+                    run.trigger,
+                    run.status,
+                    At(run.started_iso),
+                    run.finished_iso.map(At),
+                    run.error.as_ref().map(Json),
+                    run.totals.changes,
+                    run.totals.api_requests,
+                    run.totals.gh_calls,
+                    run.totals.git_calls,
+                    run.totals.bytes_sent,
+                    run.totals.bytes_received,
+                    target,
+                ])?;
             insert_changes(transaction, &run.id, &run.changes)
         })
     }
@@ -186,18 +189,24 @@ fn select_running(
         .collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn last_run(
+/// The newest run of a mirror towards `target`, and the newest of them that has ended. A run from before targets were
+/// recorded counts for the place that is remembered, which is `target` when `is_known`.
+pub(super) fn last_runs(
     transaction: &Transaction<'_>,
     repository: &RepositoryId,
     mirror: &MirrorId,
-) -> rusqlite::Result<Option<RunRecord>> {
-    transaction
-        .prepare_cached(&format!(
-            "SELECT {RUN_COLUMNS} FROM runs WHERE repository = ?1 AND mirror = ?2
-             ORDER BY rowid DESC LIMIT 1"
-        ))?
-        .query_row(params![repository, mirror], run_from)
-        .optional()
+    target: &str,
+    is_known: bool,
+) -> rusqlite::Result<[Option<RunRecord>; 2]> {
+    let mut select = transaction.prepare_cached(&format!(
+        "SELECT {RUN_COLUMNS} FROM runs
+         WHERE repository = ?1 AND mirror = ?2 AND (target = ?3 OR (?4 AND target IS NULL)) AND status IS NOT ?5
+         ORDER BY rowid DESC LIMIT 1"
+    ))?;
+    let mut last = |except: Option<RunStatus>| {
+        select.query_row(params![repository, mirror, target, is_known, except], run_from).optional()
+    };
+    Ok([last(None)?, last(Some(RunStatus::Running))?])
 }
 
 fn insert_changes(transaction: &Transaction<'_>, run: &RunId, changes: &[RecordedChange]) -> Result<(), Failure> {

@@ -11,7 +11,8 @@ use standin_state::model::{
 };
 use standin_state::store::{
     AuditEntry, AuditFilter, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow,
-    JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret, Store,
+    JournalKind, MirrorMemory, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
+    Store,
 };
 use tempfile::TempDir;
 
@@ -73,6 +74,9 @@ fn change(name: &str) -> Change {
     }
 }
 
+/// What the mirrors' ids name.
+const SITE: &str = "backup/site";
+
 const TOTALS: RunTotals =
     RunTotals { changes: 1, api_requests: 2, gh_calls: 3, git_calls: 4, bytes_sent: 5, bytes_received: u64::MAX >> 1 };
 
@@ -80,7 +84,7 @@ const TOTALS: RunTotals =
 fn a_run_comes_back_with_its_changes_in_order_and_to_the_nanosecond() {
     let memory = Memory::new();
     let mut run = memory.run("r1", &memory.backup, "2026-02-07T18:01:07.123456789Z");
-    memory.store.begin_run(&run).unwrap();
+    memory.store.begin_run(&run, SITE).unwrap();
     let failed = ChangeOutcome::Failed { error: Error::new(Code::RefRefused, "refused", "mend it") };
     memory
         .store
@@ -115,7 +119,7 @@ fn runs_are_listed_newest_first_whatever_the_clock_said_and_filtered() {
         ("r3", &memory.backup, "2026-01-02T00:00:00Z"),
         ("r4", &memory.backup, "2026-01-02T00:00:00Z"),
     ] {
-        memory.store.begin_run(&memory.run(id, mirror, started)).unwrap();
+        memory.store.begin_run(&memory.run(id, mirror, started), SITE).unwrap();
     }
     memory
         .store
@@ -141,8 +145,8 @@ fn a_run_is_begun_once_and_finished_once() {
     let finish = |id: &str, status| {
         memory.store.finish_run(&id.parse().unwrap(), status, None, &TOTALS, at("2026-01-01T00:01:00Z"))
     };
-    memory.store.begin_run(&run).unwrap();
-    assert_eq!(memory.store.begin_run(&run).unwrap_err().code, Code::Storage);
+    memory.store.begin_run(&run, SITE).unwrap();
+    assert_eq!(memory.store.begin_run(&run, SITE).unwrap_err().code, Code::Storage);
     finish("r1", RunStatus::Success).unwrap();
     assert_eq!(finish("r1", RunStatus::Failed).unwrap_err().code, Code::Internal);
     assert_eq!(finish("r9", RunStatus::Failed).unwrap_err().code, Code::Internal);
@@ -164,8 +168,8 @@ fn runs_whose_process_died_become_failed_as_interrupted() {
     let memory = Memory::new();
     let now = at("2026-01-02T00:00:00Z");
     let started = "2026-01-01T00:00:00Z";
-    memory.store.begin_run(&memory.run("r1", &memory.backup, started)).unwrap();
-    memory.store.begin_run(&memory.run("r2", &memory.archive, started)).unwrap();
+    memory.store.begin_run(&memory.run("r1", &memory.backup, started), SITE).unwrap();
+    memory.store.begin_run(&memory.run("r2", &memory.archive, started), SITE).unwrap();
     let running = memory.store.running(&memory.site, &memory.backup).unwrap();
     assert_eq!(running.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["r1"]);
 
@@ -184,11 +188,11 @@ fn runs_whose_process_died_become_failed_as_interrupted() {
 #[test]
 fn a_mirror_is_remembered_as_it_was_last_and_a_new_one_is_unknown() {
     let memory = Memory::new();
-    let empty = memory.store.mirror_memory(&memory.site, &memory.backup).unwrap();
+    let empty = memory.store.mirror_memory(&memory.site, &memory.backup, SITE).unwrap();
     assert_eq!((empty.last_run, empty.aspects.len(), empty.health), (None, 0, Health::Unknown));
 
     let run = memory.run("r1", &memory.backup, "2026-01-01T00:00:00Z");
-    memory.store.begin_run(&run).unwrap();
+    memory.store.begin_run(&run, SITE).unwrap();
     let full = AspectReport {
         status: AspectStatus::Failed,
         last_sync_iso: Some(at("2026-01-01T00:00:01Z")),
@@ -212,8 +216,8 @@ fn a_mirror_is_remembered_as_it_was_last_and_a_new_one_is_unknown() {
         .unwrap();
 
     let store = memory.reopened();
-    let known = store.mirror_memory(&memory.site, &memory.backup).unwrap();
-    assert_eq!(known.last_run, Some(run));
+    let known = store.mirror_memory(&memory.site, &memory.backup, SITE).unwrap();
+    assert_eq!((known.last_run, known.last_ended), (Some(run), None));
     assert_eq!(
         known.aspects,
         BTreeMap::from([(Aspect::Secrets, full.clone()), (Aspect::Code, AspectReport::new(AspectStatus::Ok))])
@@ -411,7 +415,7 @@ fn the_journal_holds_what_was_begun_until_it_is_closed() {
 #[test]
 fn a_row_that_this_version_cannot_read_is_an_error_and_no_panic() {
     let memory = Memory::new();
-    memory.store.begin_run(&memory.run("r1", &memory.backup, "2026-01-01T00:00:00Z")).unwrap();
+    memory.store.begin_run(&memory.run("r1", &memory.backup, "2026-01-01T00:00:00Z"), SITE).unwrap();
     memory.raw().execute("UPDATE runs SET status = 'sideways'", []).unwrap();
     let error = memory.store.run(&"r1".parse().unwrap()).unwrap_err();
     assert_eq!(error.code, Code::Storage);
@@ -436,7 +440,7 @@ fn record_numbered(store: &Store, who: &str, number: u64) {
 #[test]
 fn threads_and_processes_write_side_by_side_and_lose_nothing() {
     let memory = Memory::new();
-    memory.store.begin_run(&memory.run("r1", &memory.backup, "2026-01-01T00:00:00Z")).unwrap();
+    memory.store.begin_run(&memory.run("r1", &memory.backup, "2026-01-01T00:00:00Z"), SITE).unwrap();
     let mut other =
         crate::locks::this_program("store::other_process_records_changes", memory.dir.path()).spawn().unwrap();
     std::thread::scope(|scope| {
@@ -456,4 +460,54 @@ fn threads_and_processes_write_side_by_side_and_lose_nothing() {
             .collect();
         assert!(order.is_sorted(), "{who}: {order:?}");
     }
+}
+
+#[test]
+fn memory_belongs_to_a_place_and_is_there_again_when_the_id_names_that_place_again() {
+    let memory = Memory::new();
+    let (store, site, backup) = (&memory.store, &memory.site, &memory.backup);
+    store.set_target(site, backup, SITE).unwrap();
+    let run = memory.run("r1", backup, "2026-01-01T00:00:00Z");
+    store.begin_run(&run, SITE).unwrap();
+    store.finish_aspect(&run.id, site, backup, Aspect::Code, &AspectReport::new(AspectStatus::Ok)).unwrap();
+    store.finish_run(&run.id, RunStatus::Success, None, &TOTALS, at("2026-01-01T00:00:01Z")).unwrap();
+    store.set_health(site, backup, Health::Ok, None, at("2026-01-01T00:00:02Z")).unwrap();
+    store.approve_secrets(site, backup, ["KEY"]).unwrap();
+    store.set_fact(site, Some(backup), "atomic", Some("true")).unwrap();
+    let here = store.mirror_memory(site, backup, SITE).unwrap();
+    assert_eq!(here.last_run, here.last_ended);
+    assert_eq!((here.aspects.len(), here.health), (1, Health::Ok));
+
+    // Another place: nothing is known of it, before and after the id is turned to it.
+    let is_empty = |memory: MirrorMemory| {
+        (memory.last_run, memory.last_ended, memory.aspects.len(), memory.health) == (None, None, 0, Health::Unknown)
+    };
+    assert!(is_empty(store.mirror_memory(site, backup, "other/site").unwrap()));
+    store.set_target(site, backup, "other/site").unwrap();
+    assert_eq!(store.target(site, backup).unwrap().as_deref(), Some("other/site"));
+    assert!(is_empty(store.mirror_memory(site, backup, "other/site").unwrap()));
+    assert!(store.approved_secrets(site, backup).unwrap().is_empty());
+    assert_eq!(store.fact(site, Some(backup), "atomic").unwrap(), None);
+    assert_eq!(store.mirror_memory(site, backup, SITE).unwrap().aspects, here.aspects, "it is put aside, not lost");
+
+    store.begin_run(&memory.run("r2", backup, "2026-01-02T00:00:00Z"), "other/site").unwrap();
+    store.set_fact(site, Some(backup), "atomic", Some("false")).unwrap();
+    let store = memory.reopened();
+    store.set_target(site, backup, SITE).unwrap();
+    assert_eq!(store.mirror_memory(site, backup, SITE).unwrap(), here);
+    assert_eq!(store.fact(site, Some(backup), "atomic").unwrap().as_deref(), Some("true"));
+    assert_eq!(store.approved_secrets(site, backup).unwrap().len(), 1);
+    assert_eq!(store.mirror_memory(site, backup, "other/site").unwrap().last_run.unwrap().id.as_str(), "r2");
+}
+
+#[test]
+fn a_run_of_an_older_database_counts_for_the_place_that_is_remembered() {
+    let memory = Memory::new();
+    let (store, site, backup) = (&memory.store, &memory.site, &memory.backup);
+    store.begin_run(&memory.run("r1", backup, "2026-01-01T00:00:00Z"), SITE).unwrap();
+    memory.raw().execute("UPDATE runs SET target = NULL", []).unwrap();
+    assert!(store.mirror_memory(site, backup, SITE).unwrap().last_run.is_some());
+    store.set_target(site, backup, SITE).unwrap();
+    assert!(store.mirror_memory(site, backup, SITE).unwrap().last_run.is_some());
+    assert_eq!(store.mirror_memory(site, backup, "other/site").unwrap().last_run, None);
 }
