@@ -158,6 +158,10 @@ pub struct Error {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub retry_after_seconds: Option<u64>,
+    /// Whether it is about the source or current master, which could not be read: no mirror is ill by that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub at_source: bool,
 }
 
 /// What a fallible function of Standin returns.
@@ -166,7 +170,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error that trying again will not mend.
     pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into(), retryable: false, retry_after_seconds: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: hint.into(),
+            retryable: false,
+            retry_after_seconds: None,
+            at_source: false,
+        }
     }
 
     /// An error that may pass by itself.
@@ -179,6 +190,13 @@ impl Error {
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retryable = true;
         self.retry_after_seconds = Some(wait.as_secs());
+        self
+    }
+
+    /// The same error, known to be the source's.
+    #[must_use]
+    pub fn at_source(mut self) -> Self {
+        self.at_source = true;
         self
     }
 

@@ -172,10 +172,18 @@ pub struct MirrorReport {
 pub struct AspectReport {
     /// The result.
     pub status: AspectStatus,
-    /// When it was last tried.
+    /// When it was last brought, or found, in step.
     #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_sync_iso: Option<Timestamp>,
+    /// When it was last tried, where that did not work: what is said beside it was so before.
+    #[serde(default, serialize_with = "time::optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "string")]
+    pub last_try_iso: Option<Timestamp>,
+    /// Whether that was the source's or master's fault, which could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub at_source: bool,
     /// Figures for a person, such as `093f7683e987`, `3/3`, `1 active, 3 held`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -196,6 +204,10 @@ pub struct AspectReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
     pub behind: Option<u64>,
+    /// Code: how many branches and tags stay apart from the source's because a person decided so (`leave`, `take`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub apart: Option<u64>,
     /// Secrets, variables: how many are in step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "number")]
@@ -212,11 +224,14 @@ impl AspectReport {
         Self {
             status,
             last_sync_iso: None,
+            last_try_iso: None,
+            at_source: false,
             detail: None,
             error: None,
             hint: None,
             last_commit: None,
             behind: None,
+            apart: None,
             synced_count: None,
             total: None,
         }
@@ -224,6 +239,28 @@ impl AspectReport {
 
     /// A report of a failure, or of a wait for a decision.
     pub fn from_error(status: AspectStatus, error: &Error) -> Self {
-        Self { error: Some(error.message.clone()), hint: Some(error.hint.clone()), ..Self::new(status) }
+        let (message, hint) = (error.message.clone(), error.hint.clone());
+        Self { error: Some(message), hint: Some(hint), at_source: error.at_source, ..Self::new(status) }
+    }
+
+    /// What is known after this try at `now`, where `before` was known: a try that did not work takes nothing away of what
+    /// was last known to be so.
+    #[must_use]
+    pub fn tried(self, now: Timestamp, before: Option<&Self>) -> Self {
+        if self.status == AspectStatus::Ok {
+            return Self { last_sync_iso: Some(now), last_try_iso: None, ..self };
+        }
+        let Some(before) = before else { return Self { last_try_iso: Some(now), ..self } };
+        Self {
+            last_sync_iso: before.last_sync_iso,
+            last_try_iso: Some(now),
+            detail: self.detail.or_else(|| before.detail.clone()),
+            last_commit: self.last_commit.or_else(|| before.last_commit.clone()),
+            behind: self.behind.or(before.behind),
+            apart: self.apart.or(before.apart),
+            synced_count: self.synced_count.or(before.synced_count),
+            total: self.total.or(before.total),
+            ..self
+        }
     }
 }

@@ -28,7 +28,8 @@ pub struct MirrorMemory {
 }
 
 const REPORT_COLUMNS: &str =
-    "aspect, status, last_sync_ns, detail, error, hint, last_commit, behind, synced_count, total";
+    "aspect, status, last_sync_ns, detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, \
+     at_source, apart";
 
 impl Store {
     /// Records the result of one aspect of a run as the last one of this mirror.
@@ -44,8 +45,8 @@ impl Store {
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO aspect_results (repository, mirror, aspect, run, status, last_sync_ns,
-                         detail, error, hint, last_commit, behind, synced_count, total)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                         detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, at_source, apart)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
                 )?
                 .execute(params![
                     repository,
@@ -61,6 +62,9 @@ impl Store {
                     report.behind,
                     report.synced_count,
                     report.total,
+                    report.last_try_iso.map(At),
+                    report.at_source,
+                    report.apart,
                 ])?;
             Ok(())
         })
@@ -161,6 +165,9 @@ fn report_from(row: &Row<'_>) -> rusqlite::Result<(Aspect, AspectReport)> {
         behind: row.get("behind")?,
         synced_count: row.get("synced_count")?,
         total: row.get("total")?,
+        last_try_iso: row.get::<_, Option<At>>("last_try_ns")?.map(|at| at.0),
+        at_source: row.get("at_source")?,
+        apart: row.get("apart")?,
     };
     Ok((row.get("aspect")?, report))
 }
