@@ -6,6 +6,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
+//! | [`totals`] | what a run costs, counted |
 //! | [`plan`], [`event`] | what will happen, what happens: plain data for every face |
 //! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
 //! | [`git`] | running the git program, credentials over a socket, the repository's cache, refs |
@@ -52,6 +53,7 @@ pub mod sentinel;
 pub mod start;
 pub mod status;
 pub mod tokens;
+pub mod totals;
 pub mod variables;
 pub mod vault;
 pub mod workflows;

@@ -15,12 +15,13 @@ use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
 use standin_core::outside::{Clock, Outside};
 use standin_core::plan::CodePlan;
-use standin_core::run::{MirrorContext, SourceContext, Totals};
+use standin_core::run::{MirrorContext, SourceContext};
 use standin_core::state::config::{
     Config, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
 use standin_core::state::model::{Aspect, AspectReport, MirrorType, Oid, RefName, RunStatus, Trigger};
 use standin_core::state::store::{DecisionChoice, RecordedChange, RunRecord, Store};
+use standin_core::totals::Totals;
 use standin_core::{Error, Result};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;

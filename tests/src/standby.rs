@@ -15,13 +15,14 @@ use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
 use standin_core::github::{Client, Memory};
 use standin_core::outside::{Keychain, Outside, Progress, SystemClock};
-use standin_core::run::{MirrorContext, SourceContext, Totals};
+use standin_core::run::{MirrorContext, SourceContext};
 use standin_core::state::config::{
     Config, GitHubHost, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
 use standin_core::state::model::{Aspect, MirrorId, MirrorType, RunStatus, Slug, Trigger};
 use standin_core::state::store::{RunRecord, Store};
 use standin_core::tokens::{Token, TokenOrigin};
+use standin_core::totals::Totals;
 use standin_core::{Code, Error, Result};
 use standin_sandbox::{Options, RepositorySpec, RequestRecord, Sandbox, TokenSpec};
 use tokio_util::sync::CancellationToken;

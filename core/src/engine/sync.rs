@@ -19,8 +19,9 @@ use crate::jobs::JobKey;
 use crate::keychain;
 use crate::plan::Plan;
 use crate::roles::direction::Direction;
-use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
+use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext};
 use crate::tokens::{self, Place};
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 /// What to sync or plan.

@@ -35,8 +35,8 @@ use standin_state::model::Slug;
 use tokio_util::sync::CancellationToken;
 
 use crate::outside::Clock;
-use crate::run::Totals;
 use crate::tokens::Token;
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 pub use answer::Answer;

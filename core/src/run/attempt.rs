@@ -19,11 +19,12 @@ use standin_state::config::MirrorConfig;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
 
-use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource, Totals};
+use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource};
 use crate::code::{self, MirrorView, Snapshot, contact};
 use crate::event::{Event, Notice};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;
+use crate::totals::Totals;
 use crate::workflows::switch::{self, Mended};
 use crate::{Code, Error, Result, secrets, variables, workflows};
 

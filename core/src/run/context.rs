@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
 use standin_state::model::{Aspect, RunId};
-use standin_state::store::{Change, ChangeOutcome, RecordedChange, RunTotals, Store};
+use standin_state::store::{Change, ChangeOutcome, RecordedChange, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Notice};
@@ -15,6 +14,7 @@ use crate::git::GitProgram;
 use crate::github::Client;
 use crate::outside::Outside;
 use crate::tokens::Token;
+use crate::totals::Totals;
 
 /// The source of one repository, shared by all mirrors of one sync.
 pub struct SourceContext {
@@ -162,51 +162,5 @@ impl MirrorContext {
             mirror: Some(self.mirror.id.clone()),
             notice: Notice { message: message.into(), hint: hint.into() },
         });
-    }
-}
-
-/// Counts what a run costs. Shared by everything that asks the outside for it.
-#[derive(Debug, Default)]
-pub struct Totals {
-    /// Changes made.
-    pub changes: Counter,
-    /// REST requests sent.
-    pub api_requests: Counter,
-    /// Calls of gh.
-    pub gh_calls: Counter,
-    /// Calls of git that talked to a remote.
-    pub git_calls: Counter,
-    /// Bytes of packs sent.
-    pub bytes_sent: Counter,
-    /// Bytes of packs received.
-    pub bytes_received: Counter,
-}
-
-/// One count.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Counts `amount` more.
-    pub fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Totals {
-    /// The counts as they are now.
-    pub fn snapshot(&self) -> RunTotals {
-        RunTotals {
-            changes: self.changes.get(),
-            api_requests: self.api_requests.get(),
-            gh_calls: self.gh_calls.get(),
-            git_calls: self.git_calls.get(),
-            bytes_sent: self.bytes_sent.get(),
-            bytes_received: self.bytes_received.get(),
-        }
     }
 }

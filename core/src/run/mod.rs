@@ -25,9 +25,10 @@ use ts_rs::TS;
 use crate::code::MirrorView;
 use crate::event::Event;
 use crate::plan::Plan;
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
-pub use context::{MirrorContext, SourceContext, Totals};
+pub use context::{MirrorContext, SourceContext};
 pub(crate) use record::{mirror_status, new_run_id, not_begun};
 pub use source::SharedSource;
 

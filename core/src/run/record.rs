@@ -7,9 +7,10 @@ use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, R
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
 use super::attempt::Tried;
-use super::{MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
+use super::{MirrorOutcome, RunRequest, SharedSource, SourceContext};
 use crate::event::Event;
 use crate::outside::Progress;
+use crate::totals::Totals;
 use crate::{Code, Error, Result, status};
 
 /// A new run id: the moment in hexadecimal milliseconds, then random digits, so that ids sort by time.

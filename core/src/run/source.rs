@@ -10,12 +10,12 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::record;
-use super::{ATTEMPTS, MirrorContext, SourceContext, Totals};
+use super::{ATTEMPTS, MirrorContext, SourceContext};
 use crate::code::{self, Snapshot};
 use crate::github::{Client, Memory};
-use crate::keychain;
 use crate::tokens::{self, Place};
-use crate::{Code, Error, Result};
+use crate::totals::Totals;
+use crate::{Code, Error, Result, keychain};
 
 /// The source and what was read of it. All mirrors of one sync get the same snapshot.
 pub struct SharedSource {
