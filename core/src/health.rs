@@ -12,9 +12,10 @@ use standin_state::model::{Health, MasterVerdict, MirrorId, MirrorType};
 use ts_rs::TS;
 
 use crate::code::{self, MirrorView};
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::plan::{Plan, Planned};
-use crate::run::{MirrorContext, RunRequest, SharedSource};
+use crate::run::{RunRequest, SharedSource};
 use crate::sentinel::PlaceReport;
 use crate::tokens::{self, Place};
 use crate::workflows::switch;

@@ -7,6 +7,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`totals`] | what a run costs, counted |
+//! | [`context`] | what the rooms above are given: a source, and one mirror in one run |
 //! | [`plan`], [`event`] | what will happen, what happens: plain data for every face |
 //! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
 //! | [`git`] | running the git program, credentials over a socket, the repository's cache, refs |
@@ -30,6 +31,7 @@
 //! No Tauri, no terminal, no window, no global state.
 
 pub mod code;
+pub mod context;
 pub mod crash;
 pub mod drill;
 pub mod engine;

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex};
 use git2::Repository;
 use jiff::{SignedDuration, Timestamp};
 use standin_core::code::{self, MirrorView, Snapshot};
+use standin_core::context::{MirrorContext, SourceContext};
 use standin_core::event::{Event, Notice};
 use standin_core::fence::Document;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
 use standin_core::outside::{Clock, Outside};
 use standin_core::plan::CodePlan;
-use standin_core::run::{MirrorContext, SourceContext};
 use standin_core::state::config::{
     Config, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };

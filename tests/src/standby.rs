@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use standin_core::context::{MirrorContext, SourceContext};
 use standin_core::event::Event;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
 use standin_core::github::{Client, Memory};
 use standin_core::outside::{Keychain, Outside, Progress, SystemClock};
-use standin_core::run::{MirrorContext, SourceContext};
 use standin_core::state::config::{
     Config, GitHubHost, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };

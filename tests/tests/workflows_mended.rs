@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use standin_core::code::{self, MirrorView, rescue};
+use standin_core::context::MirrorContext;
 use standin_core::event::Event;
 use standin_core::fence::{self, Document, OpenChange};
 use standin_core::plan::ActionsGuardPlan;
-use standin_core::run::MirrorContext;
 use standin_core::state::model::{Aspect, AspectStatus};
 use standin_core::state::store::JournalKind;
 use standin_core::workflows::switch::{self, Engaged, Mended};

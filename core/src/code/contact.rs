@@ -20,9 +20,9 @@ use super::MirrorView;
 use super::look::list;
 use super::places::{cache, git_failed, mirror_remote, travelling_prefixes};
 use super::plan::Refs;
+use crate::context::MirrorContext;
 use crate::git::{Address, Cache};
 use crate::plan::GuardReason;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// The fact that a mirror without a fence is no stranger's, with its id at the host where that is known.

@@ -8,10 +8,10 @@ use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 use super::learned;
 use super::places::{cache, listed_prefixes, mirror_remote};
 use super::plan::Refs;
+use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, same_master};
 use crate::git::{Cache, Listing};
 use crate::github::RepositoryInfo;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, roles};
 
 /// How often the mirror is listed again when its fence moves between listing and reading.

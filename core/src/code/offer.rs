@@ -3,8 +3,8 @@
 use standin_state::model::{Oid, RefName};
 
 use super::places::source_remote;
+use crate::context::SourceContext;
 use crate::git::{Cache, PushOptions, PushResult, Update};
-use crate::run::SourceContext;
 use crate::{Code, Error, Result};
 
 /// Makes `base` at the source, or a name next to it where that is taken by another tip. Where the tip stands there

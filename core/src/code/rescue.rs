@@ -17,9 +17,9 @@ use super::places::{cache, git_failed};
 use super::{MirrorView, Snapshot};
 use ts_rs::TS;
 
+use crate::context::{MirrorContext, SourceContext};
 use crate::git::{Cache, Remote};
 use crate::plan::RefChange;
-use crate::run::{MirrorContext, SourceContext};
 use crate::workflows::around;
 use crate::{Code, Error, Result};
 

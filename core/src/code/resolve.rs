@@ -11,8 +11,8 @@ use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
 use super::places::{cache, mirror_remote};
 use super::{MirrorView, Snapshot, contact, look, offer, rescue};
+use crate::context::MirrorContext;
 use crate::fence;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// What was done about a choice.

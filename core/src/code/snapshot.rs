@@ -9,11 +9,11 @@ use standin_state::model::{MirrorId, Oid, RefName};
 use super::default_branch::DefaultBranch;
 use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
 use super::plan::Refs;
+use crate::context::SourceContext;
 use crate::event::Notice;
 use crate::fence::{self, Fence};
 use crate::git::{Cache, Listing, Remote};
 use crate::plan::LfsReport;
-use crate::run::SourceContext;
 use crate::{Code, Error, Result};
 
 /// Where the source's own fence is kept in the cache.

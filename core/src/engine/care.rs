@@ -14,9 +14,9 @@ use ts_rs::TS;
 use super::Engine;
 use super::sync::named;
 use crate::code::{self, Resolved, rescue::Restored};
+use crate::context::MirrorContext;
 use crate::git::ssh::{self, HostKey};
 use crate::keychain::SessionKeychain;
-use crate::run::MirrorContext;
 use crate::tokens::{self, Place, RightState, TokenReport};
 use crate::{Code, Error, Result};
 

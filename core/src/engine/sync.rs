@@ -13,13 +13,14 @@ use ts_rs::TS;
 
 use super::Engine;
 use super::tidy::tidy;
+use crate::context::SourceContext;
 use crate::event::Event;
 use crate::github::{Client, Memory};
 use crate::jobs::JobKey;
 use crate::keychain;
 use crate::plan::Plan;
 use crate::roles::direction::Direction;
-use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext};
+use crate::run::{self, MirrorOutcome, RunRequest, SharedSource};
 use crate::tokens::{self, Place};
 use crate::totals::Totals;
 use crate::{Code, Error, Result};

@@ -7,8 +7,8 @@ use super::read::kept_at;
 use super::{Document, FILE, Fence};
 use crate::code::MirrorView;
 use crate::code::learned::{self, NO_FENCE};
+use crate::context::{MirrorContext, SourceContext};
 use crate::git::{Cache, PushOptions, PushResult, Update};
-use crate::run::{MirrorContext, SourceContext};
 use crate::{Code, Error, Result};
 
 /// How often a move whose outcome stayed unknown is tried again.

@@ -5,8 +5,8 @@ use standin_state::model::{Oid, RefName};
 use super::amend::{commit, push, remember};
 use super::read::{fetch, memory, read_commit};
 use super::{Document, Fence, master, same_master, writer};
+use crate::context::MirrorContext;
 use crate::git::Cache;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// Makes our source the master of the mirror whose listing shows `there` for its fence, whatever stands in it now: a

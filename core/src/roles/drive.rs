@@ -15,10 +15,11 @@ use super::quiesce::quiesce;
 use super::site::Asked;
 use super::{handback, site, state_file, words, workflows};
 use crate::code;
+use crate::context::MirrorContext;
 use crate::event::{Event, Notice, RoleStepState};
 use crate::fence::Fence;
 use crate::outside::Outside;
-use crate::run::{self, MirrorContext, RunRequest};
+use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result, crash, fence, status};
 
 /// How often a step is tried when a passing fault keeps it from being done.

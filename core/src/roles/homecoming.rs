@@ -11,8 +11,8 @@ use super::handback::{self, HandBack, HandedBack};
 use super::parts::Parts;
 use super::site;
 use crate::code;
+use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// What waits on a standby that is no longer master; `None` where nothing does. The fences of both were just read.

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 use self::machine::Change;
 use self::parts::Parts;
 use crate::Result;
-use crate::run::MirrorContext;
+use crate::context::MirrorContext;
 
 /// The workflow states of a repository now, by path.
 ///

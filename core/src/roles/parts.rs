@@ -10,8 +10,9 @@ use standin_state::model::MirrorId;
 
 use super::direction::Direction;
 use super::machine::{Change, Site};
+use crate::context::MirrorContext;
 use crate::fence::same_master;
-use crate::run::{MirrorContext, SharedSource};
+use crate::run::SharedSource;
 use crate::{Code, Error, Result};
 
 /// The repositories of one role change.

@@ -12,10 +12,11 @@ use super::machine::{Change, Kind};
 use super::parts::Parts;
 use super::{words, workflows};
 use crate::code;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::RepositoryInfo;
 use crate::plan::{Planned, SecretState, VariableState};
-use crate::run::{self, MirrorContext, RunRequest};
+use crate::run::{self, RunRequest};
 use crate::secrets::reach;
 use crate::{Code, Error, Result};
 

@@ -12,8 +12,8 @@ use standin_state::model::{Aspect, Slug};
 use tokio::time::Instant;
 use ts_rs::TS;
 
+use crate::context::MirrorContext;
 use crate::github::{Client, WorkflowRun};
-use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::workflows::SENTINEL;
 use crate::{Code, Error, Result, crash};

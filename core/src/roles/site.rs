@@ -8,9 +8,9 @@ use standin_state::model::{Oid, RefName};
 use super::machine::{self, Change, Move, Open, Refusal, Seen, Step};
 use super::{direction, words};
 use crate::code;
+use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, OpenChange, ROLE_CHANGE, same_master};
 use crate::git::{Cache, Remote};
-use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::{Code, Error, Result};
 

@@ -8,8 +8,8 @@ use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome, Held
 
 use super::machine::{Change, Direction, Kind};
 use super::site;
+use crate::context::MirrorContext;
 use crate::github::Workflow;
-use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::workflows::{self, is_sentinel};
 use crate::{Code, Error, Result, variables};

@@ -19,8 +19,9 @@ use standin_state::config::MirrorConfig;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
 
-use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource};
+use super::{ATTEMPTS, BACKOFF, CLEAN_UP, RunRequest, SharedSource};
 use crate::code::{self, MirrorView, Snapshot, contact};
+use crate::context::MirrorContext;
 use crate::event::{Event, Notice};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;

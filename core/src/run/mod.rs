@@ -1,10 +1,9 @@
 //! One run of one mirror: look, plan, apply, record.
 //!
-//! [`attempt`] holds the order of things; [`record`] what is written down about it; [`context`] what every step
-//! needs. Who may run when, and how many at once, is decided in [`crate::jobs`].
+//! [`attempt`] holds the order of things; [`record`] what is written down about it. Who may run when, and how many at
+//! once, is decided in [`crate::jobs`].
 
 mod attempt;
-mod context;
 mod record;
 mod source;
 
@@ -23,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::code::MirrorView;
+use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
-pub use context::{MirrorContext, SourceContext};
 pub(crate) use record::{mirror_status, new_run_id, not_begun};
 pub use source::SharedSource;
 

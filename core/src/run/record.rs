@@ -7,7 +7,8 @@ use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, R
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
 use super::attempt::Tried;
-use super::{MirrorOutcome, RunRequest, SharedSource, SourceContext};
+use super::{MirrorOutcome, RunRequest, SharedSource};
+use crate::context::SourceContext;
 use crate::event::Event;
 use crate::outside::Progress;
 use crate::totals::Totals;

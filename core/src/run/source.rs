@@ -9,9 +9,10 @@ use standin_state::store::{JournalKind, RunTotals};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::ATTEMPTS;
 use super::record;
-use super::{ATTEMPTS, MirrorContext, SourceContext};
 use crate::code::{self, Snapshot};
+use crate::context::{MirrorContext, SourceContext};
 use crate::github::{Client, Memory};
 use crate::tokens::{self, Place};
 use crate::totals::Totals;

@@ -10,8 +10,8 @@ use standin_state::store::{Change, ChangeOutcome, SentSecret};
 
 use super::fingerprint::fingerprint;
 use super::{plan, reach, send};
+use crate::context::MirrorContext;
 use crate::plan::{SecretState, SecretsPlan};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// How often what failed in passing is sent at most.

@@ -20,8 +20,8 @@ use secrecy::SecretString;
 use standin_state::config::Target;
 use standin_state::model::Slug;
 
+use crate::context::MirrorContext;
 use crate::github::Client;
-use crate::run::MirrorContext;
 use crate::tokens::{self, Place};
 use crate::{Code, Error, Result};
 

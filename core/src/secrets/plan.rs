@@ -10,10 +10,10 @@ use standin_state::store::Store;
 use super::fingerprint::fingerprint;
 use super::{COUNT_LIMIT, VALUE_LIMIT, is_name, reach, stays_here};
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::SecretEntry;
 use crate::plan::{SecretSource, SecretState, SecretsPlan};
-use crate::run::MirrorContext;
 use crate::tokens::Kept;
 
 /// Plans the secrets: one list request.

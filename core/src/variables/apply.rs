@@ -7,9 +7,9 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus, Role, Slug};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
 use super::ROLE;
+use crate::context::MirrorContext;
 use crate::github::Client;
 use crate::plan::{VariableState, VariablesPlan};
-use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::{Code, Error, Result};
 

@@ -8,9 +8,9 @@ use standin_state::model::Role;
 
 use super::{ROLE, VALUE_LIMIT};
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::plan::{VariableState, VariablesPlan};
-use crate::run::MirrorContext;
 use crate::secrets::{is_name, reach};
 
 /// Plans the variables: one list request, and one of the source for all mirrors of a sync where values come from there.

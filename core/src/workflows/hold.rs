@@ -8,9 +8,9 @@ use standin_state::store::{Change, ChangeAction, ChangeOutcome, HeldWorkflow};
 
 use super::{held, is_allowed, is_file, plan, reach};
 use crate::code::MirrorView;
+use crate::context::MirrorContext;
 use crate::github::{Disabled, Workflow};
 use crate::plan::WorkflowState;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, fence};
 
 /// Writes side by side.

@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standin_state::model::Aspect;
 
+use crate::context::MirrorContext;
 use crate::fence;
 use crate::plan::ActionsGuardPlan;
-use crate::run::MirrorContext;
 use crate::{Code, Result, secrets, variables};
 
 pub(crate) use secrets::reach;

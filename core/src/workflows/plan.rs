@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{States, held, is_allowed, is_file, reach, read, switch};
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{ActionsSettings, Workflow};
 use crate::plan::{ActionsGuardPlan, CodePlan, WorkflowState, WorkflowsPlan};
-use crate::run::MirrorContext;
 use crate::{Code, Result};
 
 /// Plans the workflows. `code` is the plan of the push, where there will be one. The settings of Actions are read only

@@ -7,9 +7,9 @@ use standin_state::model::Aspect;
 
 use super::{is_file, reach};
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{ActionsSettings, Workflow};
-use crate::run::MirrorContext;
 
 /// Workflow states as they are now.
 #[derive(Clone, Debug, Default)]

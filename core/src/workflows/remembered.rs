@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use standin_state::store::{JournalEntry, JournalKind};
 
 use crate::code::MirrorView;
+use crate::context::MirrorContext;
 use crate::fence::OpenChange;
 use crate::github::ActionsSettings;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// The kind of the fence's open change.

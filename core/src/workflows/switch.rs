@@ -22,10 +22,10 @@ use super::remembered::{
 };
 use super::{reach, tell_role};
 use crate::code::{self, MirrorView};
+use crate::context::MirrorContext;
 use crate::fence::{self, OpenChange};
 use crate::github::ActionsSettings;
 use crate::plan::ActionsGuardPlan;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
 /// How long files that are not listed yet are looked for once Actions are on.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use standin_core::code::{self, MirrorView};
+use standin_core::context::MirrorContext;
 use standin_core::fence::Document;
 use standin_core::plan::{ActionsGuardPlan, WorkflowState, WorkflowsPlan};
-use standin_core::run::MirrorContext;
 use standin_core::state::model::{Aspect, AspectReport, AspectStatus};
 use standin_core::workflows::{self, switch};
 use standin_core::{Code, Result};

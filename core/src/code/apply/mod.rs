@@ -17,9 +17,9 @@ use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 use super::plan::{has_not_heard, remember_confirmed};
 use super::{MirrorView, Snapshot, contact, look, plan};
 use crate::code::snapshot::counted;
+use crate::context::MirrorContext;
 use crate::fence;
 use crate::plan::{CodePlan, RefChange};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 pub(super) use push::{Pushed, Pusher};

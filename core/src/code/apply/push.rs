@@ -12,10 +12,10 @@ use crate::code::places::mirror_remote;
 use crate::code::plan::{Refs, by_half, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
 use crate::code::{MirrorView, Refusal, Snapshot};
+use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
 use crate::git::{Blame, Remote, Update};
 use crate::plan::RefChange;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// How many pushes may be spent on finding out which refs a host refuses.

@@ -7,10 +7,10 @@ use crate::Result;
 use crate::code::plan::Refs;
 use crate::code::rescue::{self, Endangered};
 use crate::code::{MirrorView, Refusal};
+use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, same_master};
 use crate::git::{PushOptions, PushReport, PushResult, Remote, Update, new_address};
 use crate::plan::RefChange;
-use crate::run::MirrorContext;
 
 /// How often the mirror is looked at again for nothing but words that tell of a race. A lock that was left behind on the server
 /// says the same for ever.

@@ -13,11 +13,11 @@ use standin_state::store::ChangeAction;
 use super::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
 use super::places::{git_failed, probe};
 use super::{MirrorView, Snapshot};
+use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
 use crate::roles::handback;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 use refs::{Ancestry, Sides};

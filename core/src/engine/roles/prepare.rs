@@ -10,6 +10,7 @@ use standin_state::model::{MirrorId, MirrorType};
 use tokio_util::sync::CancellationToken;
 
 use super::{RoleGoal, RoleRequest};
+use crate::context::MirrorContext;
 use crate::engine::Engine;
 use crate::engine::sync::named;
 use crate::event::Event;
@@ -19,7 +20,6 @@ use crate::roles::journal;
 use crate::roles::machine::{Change, Kind, Site};
 use crate::roles::parts::{Parts, source_lock};
 use crate::roles::preview::{self, Master};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, roles, status};
 
 /// How long a sync that is going on may hold a role change up.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::words::{HandBackSecret, HandBackVariable, HandBackVariableState};
+use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::run::MirrorContext;
 use crate::secrets::{self, reach};
 use crate::{Code, Error, Result, variables};
 

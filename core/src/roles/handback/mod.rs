@@ -30,10 +30,10 @@ use self::decide::{Question, decide};
 use self::push::{Pushed, Refusals, push};
 use self::sides::Sides;
 use crate::code::Refs;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::Fence;
 use crate::plan::LeftAlone;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
 pub(crate) use decide::kept;

@@ -8,10 +8,10 @@ use super::decide::{is_parked, parked_from};
 use super::sides::{Shown, Sides};
 use super::words::{HandBack, HandBackFate, HandBackPull, HandBackRef};
 use super::{Guard, counted};
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence;
 use crate::github::{Client, NewPullRequest};
-use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::{Code, Result, crash};
 

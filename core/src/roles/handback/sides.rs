@@ -7,10 +7,10 @@ use standin_state::model::{Oid, RefName};
 
 use super::Tips;
 use crate::code::{cache, git_failed, mirror_remote, travelling_prefixes};
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence;
 use crate::git::{Cache, Listing};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// Where the cache keeps what it has of both sides for as long as the hand-back takes, by object: so no name is in the way of

@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use standin_state::model::{AspectReport, RepositoryReport, Role};
 use ts_rs::TS;
 
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::same_master;
 use crate::github::{Contents, FileContents};
-use crate::run::MirrorContext;
 use crate::secrets::reach;
 use crate::{Code, Error, Result, crash};
 

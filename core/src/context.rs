@@ -1,4 +1,5 @@
-//! What every step of a run needs, put together once.
+//! What the rooms above are given to work with: a source, and one mirror of it in one run. Put together once; what a run
+//! is, [`crate::run`] knows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
