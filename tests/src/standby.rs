@@ -267,7 +267,7 @@ impl Place {
         };
         let source_client = source_slug.zip(source_token.as_ref()).map(|(slug, token)| {
             let memory = Memory::new(&store, &repository.id, None);
-            Client::new(&config, slug, token, memory, outside.clock.clone(), totals.clone(), cancel.clone())
+            Client::new(&config, slug, &token.value, memory, outside.clock.clone(), totals.clone(), cancel.clone())
                 .expect("the source's address is good")
         });
         let source = SourceContext {
@@ -293,7 +293,7 @@ impl Place {
                 let client = Client::new(
                     &config,
                     slug,
-                    &mirror_token,
+                    &mirror_token.value,
                     memory,
                     outside.clock.clone(),
                     totals.clone(),

@@ -245,7 +245,7 @@ impl Engine {
             (Source::GitHub(slug), Some(token)) => Some(Client::new(
                 &config,
                 slug,
-                token,
+                &token.value,
                 Memory::new(&shared.store, &repository.id, repository.master.as_ref()),
                 shared.outside.clock.clone(),
                 totals.clone(),

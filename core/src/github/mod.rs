@@ -35,7 +35,6 @@ use standin_state::model::Slug;
 use tokio_util::sync::CancellationToken;
 
 use crate::outside::Clock;
-use crate::tokens::Token;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
@@ -98,7 +97,7 @@ impl Client {
     pub fn new(
         config: &Config,
         slug: &Slug,
-        token: &Token,
+        token: &SecretString,
         memory: Memory,
         clock: Arc<dyn Clock>,
         totals: Arc<Totals>,
@@ -106,12 +105,12 @@ impl Client {
     ) -> Result<Self> {
         let host = slug.host.as_deref().unwrap_or(GITHUB_COM).to_ascii_lowercase();
         let base = base_url(config, &host)?;
-        let token_hash = TokenHash::of(&base, &token.value);
+        let token_hash = TokenHash::of(&base, token);
         Ok(Self {
             shared: Arc::new(Shared {
                 host,
                 base,
-                token: token.value.clone(),
+                token: token.clone(),
                 pace: pace::of(&token_hash),
                 token_hash,
                 request_limit: config.limits.request,

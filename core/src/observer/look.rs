@@ -210,7 +210,7 @@ fn brief(context: &SourceContext, slug: &Slug, token: &Token, mirror: Option<&Mi
     Client::new(
         &config,
         slug,
-        token,
+        &token.value,
         Memory::new(&context.store, &context.repository.id, mirror),
         context.outside.clock.clone(),
         context.totals.clone(),

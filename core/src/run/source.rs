@@ -101,7 +101,7 @@ impl SharedSource {
             (Target::GitHub(slug), Some(token)) => Some(Client::new(
                 &source.config,
                 slug,
-                token,
+                &token.value,
                 Memory::new(&source.store, &source.repository.id, Some(&mirror.id)),
                 source.outside.clock.clone(),
                 totals.clone(),

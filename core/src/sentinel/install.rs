@@ -19,7 +19,6 @@ use crate::context::{MirrorContext, SourceContext};
 use crate::event::Notice;
 use crate::github::{Call, Client, Memory};
 use crate::secrets;
-use crate::tokens::{Token, TokenOrigin};
 use crate::{Code, Error, Result};
 
 /// The branch that a pull request is made from.
@@ -404,7 +403,7 @@ fn client(source: &SourceContext, mirror: Option<&MirrorId>, slug: &Slug, token:
     Client::new(
         &source.config,
         slug,
-        &Token { value: token.clone(), origin: TokenOrigin::Session },
+        token,
         Memory::new(&source.store, &source.repository.id, mirror),
         source.outside.clock.clone(),
         source.totals.clone(),

@@ -131,7 +131,7 @@ pub async fn check(
     let client = Client::new(
         config,
         slug,
-        &token,
+        &token.value,
         Memory::new(store, &repository.id, mirror),
         outside.clock.clone(),
         Arc::new(Totals::default()),

@@ -118,7 +118,7 @@ async fn of_gh(
     let client = Client::new(
         config,
         slug,
-        &token,
+        &token.value,
         Memory::new(store, &repository.id, mirror),
         outside.clock.clone(),
         Arc::new(Totals::default()),
