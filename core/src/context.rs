@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
-use standin_state::model::{Aspect, RunId};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Target};
+use standin_state::model::{Aspect, RunId, Slug};
 use standin_state::store::{Change, ChangeOutcome, RecordedChange, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +14,9 @@ use crate::event::{Event, Notice};
 use crate::git::GitProgram;
 use crate::github::Client;
 use crate::outside::Outside;
-use crate::tokens::Token;
+use crate::tokens::{self, Place, Token};
 use crate::totals::Totals;
+use crate::{Code, Error, Result};
 
 /// The source of one repository, shared by all mirrors of one sync.
 pub struct SourceContext {
@@ -89,6 +90,23 @@ impl MirrorContext {
         }
     }
 
+    /// The mirror's repository on GitHub, and the client for it.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for a mirror that is elsewhere, [`Code::TokenMissing`] for one without a token.
+    pub fn github(&self) -> Result<(&Slug, &Client)> {
+        let Target::GitHub(slug) = &self.mirror.target else {
+            return Err(Error::new(
+                Code::Usage,
+                format!("mirror {} is no repository on GitHub", self.mirror.id),
+                "Only mirrors of type `github` have secrets, variables and workflows.",
+            ));
+        };
+        let place = || Place::Mirror(self.mirror.id.clone());
+        let client = self.github.as_ref().ok_or_else(|| tokens::missing(self.repository(), &place()))?;
+        Ok((slug, client))
+    }
+
     /// The repository that the mirror belongs to.
     pub fn repository(&self) -> &RepositoryConfig {
         &self.source.repository
@@ -112,8 +130,8 @@ impl MirrorContext {
     /// Tells that a change was made or failed, and records it where the run stands in the history.
     ///
     /// # Errors
-    /// [`crate::Code::Storage`] when it could not be recorded.
-    pub fn changed(&self, change: Change, outcome: ChangeOutcome) -> crate::Result<()> {
+    /// [`Code::Storage`] when it could not be recorded.
+    pub fn changed(&self, change: Change, outcome: ChangeOutcome) -> Result<()> {
         self.all_changed(vec![(change, outcome)])
     }
 
@@ -121,7 +139,7 @@ impl MirrorContext {
     ///
     /// # Errors
     /// As [`MirrorContext::changed`].
-    pub fn all_changed(&self, changes: Vec<(Change, ChangeOutcome)>) -> crate::Result<()> {
+    pub fn all_changed(&self, changes: Vec<(Change, ChangeOutcome)>) -> Result<()> {
         let done = changes.iter().filter(|(_, outcome)| *outcome == ChangeOutcome::Done).count();
         self.totals.changes.add(done as u64);
         if self.in_history && !changes.is_empty() {

@@ -18,6 +18,7 @@
 mod answer;
 mod call;
 mod endpoints;
+mod names;
 mod once;
 mod pace;
 mod pool;
@@ -46,6 +47,8 @@ pub use endpoints::{
     RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun,
     WorkflowStateWord,
 };
+pub use names::VALUE_LIMIT;
+pub(crate) use names::is_name;
 pub use remember::Memory;
 
 use pace::TokenHash;

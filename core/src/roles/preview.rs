@@ -17,7 +17,6 @@ use crate::event::Notice;
 use crate::github::RepositoryInfo;
 use crate::plan::{Planned, SecretState, VariableState};
 use crate::run::{self, RunRequest};
-use crate::secrets::reach;
 use crate::{Code, Error, Result};
 
 /// What never travels, whoever is master: to be set up on a standby by hand, before the day on which it is needed.
@@ -171,7 +170,7 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
 
 /// Whether a repository can take part: it is there under its name, may be written to, and Actions are on.
 async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<RepositoryInfo> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let info: RepositoryInfo = client.repository(slug).await?;
     if info.archived {
         return Err(Error::new(
@@ -228,7 +227,7 @@ fn is_named_so(slug: &Slug, info: &RepositoryInfo) -> Result<()> {
 /// The rights that can be proven without changing anything: to read variables and workflows, and to push. What cannot be
 /// proven shows when it is used, and the change is then taken back.
 async fn rights(site: &MirrorContext) -> Result<()> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     // Side by side, but of several refusals the same is told each time.
     let (variables, workflows, push) = tokio::join!(client.variables(slug), client.workflows(slug), code::probe(site));
     variables
@@ -371,7 +370,7 @@ pub(crate) enum Master {
 /// Looks whether the master is there.
 pub(crate) async fn look_for(master: &MirrorContext) -> Master {
     let found = async {
-        let (slug, client) = reach(master)?;
+        let (slug, client) = master.github()?;
         let info = client.repository(slug).await?;
         is_named_so(slug, &info)?;
         code::tips(master).await

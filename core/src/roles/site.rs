@@ -11,7 +11,6 @@ use crate::code;
 use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, OpenChange, ROLE_CHANGE, same_master};
 use crate::git::{Cache, Remote};
-use crate::secrets::reach;
 use crate::{Code, Error, Result};
 
 /// How often a fence that moves meanwhile is read again.
@@ -89,7 +88,7 @@ pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)>
 /// Where the fence stands: one small request where the host has an API, since this is asked before every step.
 async fn listed(site: &MirrorContext, remote: &Remote) -> Result<Option<Oid>> {
     let name = RefName::fence();
-    if let Ok((slug, client)) = reach(site)
+    if let Ok((slug, client)) = site.github()
         && let Some(oid) = client.ref_tip(slug, &name).await?
     {
         return Ok(Some(oid));

@@ -154,7 +154,7 @@ async fn standby(source: &Arc<SharedSource>, mirror: &MirrorConfig, rendered: &R
     let mut report = PlaceReport::new(mirror.id.to_string(), slug, false);
     let looked = async {
         let context = source.context_by_hand(Arc::new(mirror.clone())).await?;
-        let (slug, client) = crate::secrets::reach(&context)?;
+        let (slug, client) = context.github()?;
         look(client, slug, rendered, &mut report).await?;
         report.notes.extend(client.api_sunset().map(|end| sunset(client.host(), end)));
         watches(client, slug, &source.context.repository, source.context.outside.clock.now(), &mut report).await

@@ -345,7 +345,7 @@ impl Tokens {
 /// [`Code::GuardHeld`] where the standby may be a stranger's; [`Code::Forbidden`] and the like for a token that cannot read what it must: then nothing was set; what gh and the host
 /// report.
 pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Tokens) -> Result<SecretsSet> {
-    let (slug, client) = secrets::reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     contact::look_and_refuse(ctx).await?;
     let (source, [standin, master]) = (&ctx.source, SECRETS);
     if let Some(token) = &tokens.standin {

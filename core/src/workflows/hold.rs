@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use standin_state::model::{Aspect, AspectReport, AspectStatus};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, HeldWorkflow};
 
-use super::{held, is_allowed, is_file, plan, reach};
+use super::{held, is_allowed, is_file, plan};
 use crate::code::MirrorView;
 use crate::context::MirrorContext;
 use crate::github::{Disabled, Workflow};
@@ -30,7 +30,7 @@ pub(super) struct Round {
 /// # Errors
 /// What stops all of it. Single workflows that fail are in the answer.
 pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let workflows: Vec<Workflow> = client
         .workflows(slug)
         .await?
@@ -89,7 +89,7 @@ pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
 
 /// Where the workflow stands after it.
 async fn change_one(ctx: &MirrorContext, workflow: &Workflow, action: ChangeAction) -> Result<WorkflowState> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     if action == ChangeAction::Release {
         client.enable_workflow(slug, workflow).await?;

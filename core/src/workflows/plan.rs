@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{States, held, is_allowed, is_file, reach, read, switch};
+use super::{States, held, is_allowed, is_file, read, switch};
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{ActionsSettings, Workflow};
@@ -64,7 +64,7 @@ async fn guard(
     states: &States,
     notices: &mut Vec<Notice>,
 ) -> Result<(ActionsGuardPlan, Option<ActionsSettings>)> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let settings = match states.settings.clone() {
         Some(read) => read,
         None => client.actions_settings(slug).await,

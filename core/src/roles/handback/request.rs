@@ -12,7 +12,6 @@ use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence;
 use crate::github::{Client, NewPullRequest};
-use crate::secrets::reach;
 use crate::{Code, Result, crash};
 
 /// How many commits a pull request lists.
@@ -70,7 +69,7 @@ impl Requests {
             }
             asked = true;
             let wanted = Wanted { home, head: at.short(), base: base.short(), commits };
-            let made = match reach(new) {
+            let made = match new.github() {
                 Ok((slug, client)) => request(new, slug, client, sides, &wanted, planned, guard).await,
                 Err(error) => Err(Stop::from(error)),
             };
