@@ -41,7 +41,7 @@ async fn pushed(ctx: &MirrorContext) -> (MirrorView, Option<Engaged>) {
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
     let states = workflows::read(ctx).await.unwrap();
     let plan = code::plan(ctx, &snapshot, &view).await.unwrap();
-    let guard = workflows::plan(ctx, &states, Some(&plan)).await.unwrap().guard;
+    let guard = workflows::plan(ctx, &states, Some(&plan)).await.unwrap().0.guard;
     let engaged = match guard {
         ActionsGuardPlan::SwitchOff => Some(switch::engage(ctx, &mut view).await.unwrap()),
         _ => None,

@@ -23,6 +23,7 @@ use super::{ATTEMPTS, BACKOFF, CLEAN_UP, RunRequest, SharedSource};
 use crate::code::{self, MirrorView, Snapshot, contact};
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice};
+use crate::github::ActionsSettings;
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;
 use crate::totals::Totals;
@@ -92,6 +93,8 @@ pub(super) struct Looked {
     pub plan: Plan,
     view: MirrorView,
     snapshot: Option<Arc<Snapshot>>,
+    /// The settings of Actions, where they were read for the plan: those to restore after the push.
+    actions: Option<ActionsSettings>,
 }
 
 /// Whether an aspect is part of the run. A push can start workflows, so where the mirror's workflows are in our care
@@ -164,14 +167,18 @@ pub(super) async fn plan_with(
         Some(Err(error)) => Some(Err(error.clone())),
         Some(Ok(snapshot)) => Some(code::plan(context, snapshot, &view).await),
     };
-    let files = match &code {
-        Some(Ok(plan)) => Some(plan),
-        Some(Err(_)) | None => None,
-    };
+    let files = code.as_ref().and_then(|plan| plan.as_ref().ok());
+    let mut actions = None;
     let workflows = match states {
         None => None,
         Some(Err(error)) => Some(Err(error)),
-        Some(Ok(states)) => Some(workflows::plan(context, &states, files).await),
+        Some(Ok(states)) => {
+            let planned = workflows::plan(context, &states, files).await;
+            Some(planned.map(|(plan, settings)| {
+                actions = settings;
+                plan
+            }))
+        }
     };
     let plan = Plan {
         repository: context.repository().id.clone(),
@@ -186,7 +193,7 @@ pub(super) async fn plan_with(
         workflows: workflows.map(planned),
         notices: token_notices(context),
     };
-    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok) })
+    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok), actions })
 }
 
 /// Why the whole run waits: the mirror may be a stranger's. The source is read for it where the run would not.
@@ -301,7 +308,7 @@ impl Results {
 }
 
 async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>) {
-    let Looked { plan, mut view, snapshot } = looked;
+    let Looked { plan, mut view, snapshot, actions } = looked;
     // Before all aspects and for all of them, whichever there are.
     if !plan.guard.is_empty() {
         if !context.yes {
@@ -320,7 +327,7 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
         )
     };
     let (CodeAndWorkflows { code, workflows }, (secrets, variables)) =
-        tokio::join!(push_guarded(context, &plan, snapshot.as_ref(), &mut view), values);
+        tokio::join!(push_guarded(context, &plan, snapshot.as_ref(), actions.as_ref(), &mut view), values);
     for (aspect, result) in [
         (Aspect::Code, code),
         (Aspect::Secrets, secrets),
@@ -349,13 +356,14 @@ async fn push_guarded(
     context: &MirrorContext,
     plan: &Plan,
     snapshot: Option<&Arc<Snapshot>>,
+    actions: Option<&ActionsSettings>,
     view: &mut MirrorView,
 ) -> CodeAndWorkflows {
     let engaged = match (&plan.workflows, &plan.code) {
         (Some(Planned::Ready(workflows)), Some(Planned::Ready(code)))
             if workflows.guard == ActionsGuardPlan::SwitchOff && pushes(context, code) =>
         {
-            switch::engage_from(context, view, workflows.settings.as_ref()).await.map(Some)
+            switch::engage_from(context, view, actions).await.map(Some)
         }
         _ => Ok(None),
     };

@@ -56,7 +56,7 @@ async fn planned(ctx: &MirrorContext, view: &mut MirrorView) -> Result<(standin_
     let snapshot = code::snapshot(&ctx.source).await?;
     let states = workflows::read(ctx).await?;
     let code = code::plan(ctx, &snapshot, view).await?;
-    let plan = workflows::plan(ctx, &states, Some(&code)).await?;
+    let (plan, _) = workflows::plan(ctx, &states, Some(&code)).await?;
     Ok((code, plan))
 }
 
@@ -188,7 +188,7 @@ async fn an_unchanged_sync_costs_one_list_of_each_side_and_moves_no_fence() {
     standby.take_requests();
     let ctx = standby.context().await;
     let states = workflows::read(&ctx).await.unwrap();
-    let plan = workflows::plan(&ctx, &states, None).await.unwrap();
+    let (plan, _) = workflows::plan(&ctx, &states, None).await.unwrap();
     assert!(plan.changes().is_empty());
     let mut requests = standby.take_requests();
     requests.sort();
