@@ -13,8 +13,7 @@ use standin_state::{files, lock};
 
 use crate::roles;
 use crate::roles::direction::{self, Direction};
-use crate::run::mirror_status;
-use crate::{Code, Error, Result, fence, observer};
+use crate::{Code, Error, Result, fence};
 
 /// The report of one repository. `folder` is `<state-dir>/<repository>`.
 ///
@@ -68,8 +67,7 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
         epoch: direction.who.as_ref().map(|who| who.epoch),
         last_full_sync_iso: store.last_full_sync(&repository.id)?,
         open_change,
-        master_health: observer::master_health(store, &repository.id)?
-            .filter(|kept| kept.place == observer::watched_place(&direction)),
+        master_health: store.master_health(&repository.id)?.filter(|kept| kept.place == direction.watched_place()),
         mirrors,
     })
 }
@@ -158,7 +156,7 @@ fn mirror_report(
         health_detail: memory.health_detail.clone(),
         last_health_check_iso: memory.last_health_check,
         sentinel: match mirror.kind {
-            MirrorType::GitHub => observer::sentinel_status(store, &repository.id, &mirror.id)?,
+            MirrorType::GitHub => store.sentinel_status(&repository.id, &mirror.id)?,
             _ => None,
         },
         next_sync_iso: None,
@@ -186,7 +184,7 @@ fn status(mirror: &MirrorConfig, memory: &MirrorMemory, held: bool) -> MirrorSta
         RunStatus::Running => MirrorStatus::Failed,
         RunStatus::Success if any(AspectStatus::Failed) => MirrorStatus::Failed,
         RunStatus::Success if any(AspectStatus::Blocked) => MirrorStatus::Blocked,
-        status => mirror_status(status),
+        status => status.of_mirror(),
     }
 }
 

@@ -237,7 +237,7 @@ fn missing(store: &Store, home: &RepositoryConfig, standby: &MirrorId, now: Time
             missing.push(DrillFinding::failed(Some(standby), format!("its {} failed: {error}", aspect.as_str()), hint));
         }
     }
-    match observer::sentinel_status(store, &home.id, standby)? {
+    match store.sentinel_status(&home.id, standby)? {
         None => missing.push(DrillFinding::warning(
             Some(standby),
             "nobody has looked yet whether a sentinel watches from there",

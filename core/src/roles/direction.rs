@@ -51,6 +51,16 @@ impl Direction {
         self.master().is_some() && self.who.as_ref().is_some_and(|who| who.is_temporary)
     }
 
+    /// The repository that is to be watched: the master or, while a standby stands in for it, the configured source.
+    pub fn watched(&self) -> &RepositoryConfig {
+        if self.is_temporary() { &self.home } else { &self.config }
+    }
+
+    /// The place of [`Self::watched`]: `source`, or the mirror that is master.
+    pub fn watched_place(&self) -> MirrorId {
+        self.watched().master.clone().unwrap_or_else(MirrorId::source)
+    }
+
     /// What is kept in step with the master: all other mirrors, and the source unless it waits to be handed back to.
     pub fn targets(&self) -> impl Iterator<Item = &MirrorConfig> {
         let waits = self.is_temporary();

@@ -28,7 +28,7 @@ use crate::plan::Plan;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
-pub(crate) use record::{mirror_status, new_run_id, not_begun};
+pub(crate) use record::{new_run_id, not_begun};
 pub use source::SharedSource;
 
 /// How often a run is tried before a passing fault counts as a failure.

@@ -59,7 +59,7 @@ pub(super) fn finish(
     let status = run_status(&tried);
     let totals = plus(totals.snapshot(), source.take_totals());
     let mut outcome =
-        MirrorOutcome { mirror: mirror.id.clone(), status: mirror_status(status), error: tried.error.clone() };
+        MirrorOutcome { mirror: mirror.id.clone(), status: status.of_mirror(), error: tried.error.clone() };
     if let Err(error) = write(&source.context, mirror, request, run, status, &tried, &totals) {
         outcome.status = MirrorStatus::Failed;
         outcome.error = Some(error);
@@ -148,16 +148,6 @@ fn run_status(tried: &Tried) -> RunStatus {
         None if any(AspectStatus::Failed) => RunStatus::Failed,
         None if any(AspectStatus::Blocked) => RunStatus::Blocked,
         None => RunStatus::Success,
-    }
-}
-
-/// The status of a mirror after a run that ended so.
-pub(crate) fn mirror_status(status: RunStatus) -> MirrorStatus {
-    match status {
-        RunStatus::Running => MirrorStatus::Syncing,
-        RunStatus::Success => MirrorStatus::Success,
-        RunStatus::Failed | RunStatus::Cancelled => MirrorStatus::Failed,
-        RunStatus::Blocked => MirrorStatus::Blocked,
     }
 }
 

@@ -21,6 +21,7 @@ mod reports;
 mod rescues;
 mod runs;
 mod secrets;
+mod watch;
 mod workflows;
 
 use std::path::{Path, PathBuf};

@@ -22,7 +22,7 @@ use crate::roles::preview::{self, Master, RolePlan};
 use crate::roles::{self, words};
 use crate::run::{self, RunRequest};
 use crate::workflows::switch;
-use crate::{Code, Error, Result, code, observer, status};
+use crate::{Code, Error, Result, code, status};
 
 /// How long a promotion may take before it stops in a known state.
 const PROMOTION_LIMIT: Duration = Duration::from_secs(30);
@@ -277,7 +277,7 @@ impl Engine {
         }
         let context = &parts.home.context;
         // What was said of the master before is advice for another day.
-        observer::forget_master(store, &context.repository.id)?;
+        store.set_master_health(&context.repository.id, None)?;
         status::write(store, &context.folder, &parts.direction.home)?;
         let outcome = RoleOutcome {
             repository: context.repository.id.clone(),
