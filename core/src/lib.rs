@@ -43,6 +43,7 @@ pub mod github;
 pub mod health;
 pub mod jobs;
 pub mod keychain;
+pub mod mastership;
 pub mod observer;
 pub mod outside;
 pub mod plan;

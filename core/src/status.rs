@@ -11,8 +11,8 @@ use standin_state::model::{
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, RunFilter, RunRecord, Store};
 use standin_state::{files, lock};
 
-use crate::roles;
-use crate::roles::direction::{self, Direction};
+use crate::mastership::direction::{self, Direction};
+use crate::mastership::{open_in, words};
 use crate::{Code, Error, Result, fence};
 
 /// The report of one repository. `folder` is `<state-dir>/<repository>`.
@@ -87,17 +87,17 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
             writer: "this machine".to_owned(),
             since_iso: entry.opened_at,
             detail: serde_json::from_value(entry.payload.clone())
-                .map_or_else(|_| String::new(), |change| roles::words::open(&change, &entry.mirror)),
+                .map_or_else(|_| String::new(), |change| words::open(&change, &entry.mirror)),
         },
     }
 }
 
 fn from_fence(home: &RepositoryConfig, document: &str, place: &MirrorId) -> Option<OpenChangeReport> {
     let document: fence::Document = serde_json::from_str(document).ok()?;
-    let (mirror, detail) = match roles::open_in(&document) {
+    let (mirror, detail) = match open_in(&document) {
         Some((change, _)) => {
             let standby = direction::standby_of(home, &change).unwrap_or(place);
-            (standby, roles::words::open(&change, standby))
+            (standby, words::open(&change, standby))
         }
         None => (place, actions_off_detail(place)),
     };

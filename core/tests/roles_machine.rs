@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use standin_core::roles::machine::{
+use standin_core::mastership::machine::{
     Change, Direction, Kind, Move, Refusal, Seen, Step, fence_move, may_take, take_over,
 };
-use standin_core::roles::who;
+use standin_core::mastership::who;
 
 const ME: &str = "anna@laptop";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use standin_core::fence::OpenChange;
-use standin_core::roles::machine::{Change, Direction, Kind};
+use standin_core::mastership::machine::{Change, Direction, Kind};
 use standin_sandbox::{Conclusion, Effect, Fault, FaultMatcher, Level, TokenSpec, WorkflowState};
 use standin_tests::cli::{BACKUP, NAME, OWNER, branch, refs};
 use standin_tests::watch::{Watched, move_fence};

@@ -19,9 +19,8 @@ use standin_state::model::{Aspect, Oid, RefName};
 use super::MirrorView;
 use super::look::list;
 use super::places::{cache, git_failed, mirror_remote, travelling_prefixes};
-use super::plan::Refs;
 use crate::context::MirrorContext;
-use crate::git::{Address, Cache};
+use crate::git::{Address, Cache, Refs};
 use crate::plan::GuardReason;
 use crate::{Code, Error, Result};
 

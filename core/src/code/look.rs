@@ -7,12 +7,11 @@ use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 
 use super::learned;
 use super::places::{cache, listed_prefixes, mirror_remote};
-use super::plan::Refs;
 use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, same_master};
-use crate::git::{Cache, Listing};
+use crate::git::{Cache, Listing, Refs};
 use crate::github::RepositoryInfo;
-use crate::{Code, Error, Result, roles};
+use crate::{Code, Error, Result, mastership};
 
 /// How often the mirror is listed again when its fence moves between listing and reading.
 const TRIES: usize = 4;
@@ -91,7 +90,7 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
     if let Some(fence) = &view.fence {
         // A fence of an older epoch has not heard yet that our source is master; the next push tells it.
         if fence.document.epoch >= view.least_epoch {
-            roles::check_open(ctx, &fence.document)?;
+            mastership::check_open(ctx, &fence.document)?;
             fence::check_master(ctx, fence)?;
         }
     }

@@ -40,7 +40,7 @@ pub use look::{MirrorView, look};
 pub(crate) use places::{cache, git_failed, mirror_remote, travelling_prefixes};
 pub use places::{probe, unknown_host_key};
 pub(crate) use plan::in_the_way;
-pub use plan::{Refs, plan};
+pub use plan::plan;
 pub(crate) use refusal::{Refusal, explain as explain_refusal};
 pub use resolve::{Resolved, resolve};
 pub use snapshot::{Snapshot, snapshot};

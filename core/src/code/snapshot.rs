@@ -8,11 +8,10 @@ use standin_state::model::{MirrorId, Oid, RefName};
 
 use super::default_branch::DefaultBranch;
 use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
-use super::plan::Refs;
 use crate::context::SourceContext;
 use crate::event::Notice;
 use crate::fence::{self, Fence};
-use crate::git::{Cache, Listing, Remote};
+use crate::git::{Cache, Listing, Refs, Remote};
 use crate::plan::LfsReport;
 use crate::{Code, Error, Result};
 

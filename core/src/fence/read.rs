@@ -6,7 +6,7 @@ use standin_state::store::FenceMemory;
 use super::{Document, FILE, Fence, master, remember, same_master};
 use crate::context::MirrorContext;
 use crate::git::{Cache, Remote};
-use crate::roles::direction;
+use crate::mastership::direction;
 use crate::{Code, Error, Result};
 
 /// The fence of a mirror whose listing shows `listed` for it. Its commits are fetched into the cache where they are

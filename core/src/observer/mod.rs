@@ -21,7 +21,7 @@ use standin_state::store::Store;
 use self::judge::Judgement;
 use crate::event::Notice;
 use crate::health::HealthReport;
-use crate::roles::direction::Direction;
+use crate::mastership::direction::Direction;
 use crate::run::SharedSource;
 use crate::sentinel::{FileState, PlaceReport};
 use crate::{Code, Error, Result};

@@ -9,15 +9,16 @@ use standin_state::store::RunRecord;
 
 use super::handback::HandBackRef;
 use super::journal::Entry;
-use super::machine::{Change, Direction, Kind, Step};
 use super::parts::Parts;
 use super::quiesce::quiesce;
 use super::site::Asked;
-use super::{handback, site, state_file, words, workflows};
+use super::{handback, site, state_file, workflows};
 use crate::code;
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice, RoleStepState};
 use crate::fence::Fence;
+use crate::mastership::machine::{Change, Direction, Kind, Step};
+use crate::mastership::words;
 use crate::outside::Outside;
 use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result, crash, fence, status};

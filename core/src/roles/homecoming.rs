@@ -13,7 +13,7 @@ use super::site;
 use crate::code;
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, mastership};
 
 /// What waits on a standby that is no longer master; `None` where nothing does. The fences of both were just read.
 ///
@@ -54,7 +54,7 @@ async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -
     let epoch = fence.iter().chain(&there).map(|fence| fence.document.epoch).max();
     // A fence of an older epoch has not heard yet who is master.
     for fence in fence.iter().chain(&there).filter(|fence| Some(fence.document.epoch) == epoch) {
-        site::check_open(source, &fence.document)?;
+        mastership::check_open(source, &fence.document)?;
         if !fence::same_master(&fence.document.master, &parts.source_site()) {
             return Err(Error::new(
                 Code::FencedOff,

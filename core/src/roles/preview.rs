@@ -8,13 +8,14 @@ use standin_state::model::{Aspect, MirrorId, RepositoryId, Slug};
 use ts_rs::TS;
 
 use super::handback::{self, HandBack};
-use super::machine::{Change, Kind};
 use super::parts::Parts;
-use super::{words, workflows};
+use super::workflows;
 use crate::code;
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::RepositoryInfo;
+use crate::mastership::machine::{Change, Kind};
+use crate::mastership::words;
 use crate::plan::{Planned, SecretState, VariableState};
 use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use standin_state::model::{Aspect, Role};
 use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome, HeldWorkflow};
 
-use super::machine::{Change, Direction, Kind};
 use super::site;
 use crate::context::MirrorContext;
 use crate::github::Workflow;
+use crate::mastership::machine::{Change, Direction, Kind};
 use crate::workflows::{self, is_sentinel};
 use crate::{Code, Error, Result, variables};
 

@@ -1,6 +1,6 @@
 //! What can happen next: one look, one effect, one accident at a time.
 
-use standin_core::roles::machine::{Change, Direction, Kind, Seen};
+use standin_core::mastership::machine::{Change, Direction, Kind, Seen};
 use standin_state::model::Role;
 use stateright::{Model, Property};
 

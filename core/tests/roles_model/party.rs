@@ -1,13 +1,13 @@
 //! The parties that carry role changes out: operators with a journal, and the sentinel that has none. What they decide
 //! comes from the product's own functions; here is only the loop around them, one look or one effect at a time.
 
-use standin_core::roles::machine::{
+use standin_core::mastership::machine::{
     Change, Direction, Kind, Move, Seen, Site, Step, fence_move, may_take, still_ours, take_over,
 };
 
 use crate::mutant::Mutant;
 use crate::world::{Effect, Fixed, HOME, SITES, STANDBY, Sender, World, is_without_effect, master, number};
-use standin_core::roles::who::open_change;
+use standin_core::mastership::who::open_change;
 
 /// The sentinel's name as a writer.
 pub const SENTINEL: &str = "sentinel";

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{LazyLock, Mutex};
 
-use standin_core::roles::machine::{Change, Direction, Kind, Step};
+use standin_core::mastership::machine::{Change, Direction, Kind, Step};
 use standin_state::model::Role;
 
 use crate::model::{Action, Roles, start, take, unheard};

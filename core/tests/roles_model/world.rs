@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use standin_core::roles::machine::{Change, Direction, Seen, Site, Step};
-use standin_core::roles::who::{self, Who};
+use standin_core::mastership::machine::{Change, Direction, Seen, Site, Step};
+use standin_core::mastership::who::{self, Who};
 use standin_state::model::Role;
 
 use crate::mutant::Mutant;

@@ -9,12 +9,12 @@ use super::parts::in_two;
 use super::send::{Sender, Sent, recorded, recorded_fence};
 use crate::code::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
 use crate::code::places::mirror_remote;
-use crate::code::plan::{Refs, by_half, in_the_way, no_fence, not_atomic};
+use crate::code::plan::{by_half, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
 use crate::code::{MirrorView, Refusal, Snapshot};
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
-use crate::git::{Blame, Remote, Update};
+use crate::git::{Blame, Refs, Remote, Update};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
 

@@ -4,12 +4,11 @@ use standin_state::model::{Aspect, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
 use crate::Result;
-use crate::code::plan::Refs;
 use crate::code::rescue::{self, Endangered};
 use crate::code::{MirrorView, Refusal};
 use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, same_master};
-use crate::git::{PushOptions, PushReport, PushResult, Remote, Update, new_address};
+use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
 use crate::plan::RefChange;
 
 /// How often the mirror is looked at again for nothing but words that tell of a race. A lock that was left behind on the server

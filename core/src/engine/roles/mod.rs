@@ -14,15 +14,15 @@ use ts_rs::TS;
 
 use super::Engine;
 use crate::event::{Event, RoleChangeEnd};
+use crate::mastership::machine::{Change, Direction, Kind, Site};
+use crate::mastership::words;
 use crate::roles::drive::{self, Driver};
 use crate::roles::journal::{self, Entry};
-use crate::roles::machine::{Change, Kind, Site};
 use crate::roles::parts::Parts;
 use crate::roles::preview::{self, Master, RolePlan};
-use crate::roles::{self, words};
 use crate::run::{self, RunRequest};
 use crate::workflows::switch;
-use crate::{Code, Error, Result, code, status};
+use crate::{Code, Error, Result, code, roles, status};
 
 /// How long a promotion may take before it stops in a known state.
 const PROMOTION_LIMIT: Duration = Duration::from_secs(30);
@@ -252,7 +252,7 @@ impl Engine {
         if let Some(cause) = &error
             && is_final(cause)
             && entry.change.reached > 0
-            && entry.change.direction == roles::machine::Direction::Forward
+            && entry.change.direction == Direction::Forward
         {
             let back = entry.change.turn_back();
             entry.keep(store, back)?;
@@ -266,8 +266,8 @@ impl Engine {
         }
         let is_through = entry.change.next().is_none();
         let end = match (is_through, entry.change.direction) {
-            (true, roles::machine::Direction::Forward) => RoleChangeEnd::Done,
-            (true, roles::machine::Direction::Back) => RoleChangeEnd::RolledBack,
+            (true, Direction::Forward) => RoleChangeEnd::Done,
+            (true, Direction::Back) => RoleChangeEnd::RolledBack,
             (false, _) => RoleChangeEnd::Open,
         };
         // What is through, was never begun, or is another's now has no place in the journal of this machine.

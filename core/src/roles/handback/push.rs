@@ -7,13 +7,13 @@ use standin_state::model::{Aspect, Oid, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
 use super::Guard;
-use super::decide::is_parked;
 use super::sides::Sides;
 use super::words::{HandBackFate, HandBackRef};
 use crate::code::{Refusal, mirror_remote};
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
 use crate::git::{Blame, Cache, PushOptions, PushReport, PushResult, Remote, Update};
+use crate::mastership::parked::is_parked;
 use crate::{Code, Error, Result, crash};
 
 /// How many pushes may be spent on finding out what a host refuses.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use standin_state::model::{Oid, RefName, Slug};
 
-use super::decide::{is_parked, parked_from};
 use super::sides::{Shown, Sides};
 use super::words::{HandBack, HandBackFate, HandBackPull, HandBackRef};
 use super::{Guard, counted};
@@ -12,6 +11,7 @@ use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence;
 use crate::github::{Client, NewPullRequest};
+use crate::mastership::parked::{is_parked, parked_from};
 use crate::{Code, Result, crash};
 
 /// How many commits a pull request lists.

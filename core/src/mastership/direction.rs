@@ -12,7 +12,7 @@ use standin_state::model::{MirrorId, MirrorType, Role};
 use standin_state::store::Store;
 
 use super::machine::{Change, Kind, Seen, Site};
-use super::site::seen;
+use super::seen;
 use super::who::{self, Who};
 use crate::fence::{Document, same_master};
 use crate::{Code, Error, Result};
