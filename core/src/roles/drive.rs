@@ -17,7 +17,7 @@ use crate::code;
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice, RoleStepState};
 use crate::fence::Fence;
-use crate::mastership::machine::{Change, Direction, Kind, Step};
+use crate::mastership::machine::{Change, Kind, Step, Way};
 use crate::mastership::words;
 use crate::outside::Outside;
 use crate::run::{self, RunRequest};
@@ -239,7 +239,7 @@ impl Driver<'_> {
 
     /// What people pushed to the old master after its last sync shows as divergence; they are told now.
     async fn look_back(&self, change: &Change) {
-        if change.kind != Kind::Switchover || change.direction == Direction::Back {
+        if change.kind != Kind::Switchover || change.way == Way::Back {
             return;
         }
         if let Ok(Some(name)) = self.lacking(change).await {

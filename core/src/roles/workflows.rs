@@ -9,7 +9,7 @@ use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome, Held
 use super::site;
 use crate::context::MirrorContext;
 use crate::github::Workflow;
-use crate::mastership::machine::{Change, Direction, Kind};
+use crate::mastership::machine::{Change, Kind, Way};
 use crate::workflows::{self, is_sentinel};
 use crate::{Code, Error, Result, variables};
 
@@ -120,7 +120,7 @@ async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String
     let from_old = change.workflows.get(&change.old).cloned().unwrap_or_default();
     // What a change wrote down that this one ends is what its master had.
     let is_known = change.ends.is_some() && !from_old.is_empty();
-    if change.direction == Direction::Back || change.kind == Kind::Switchover || is_known {
+    if change.way == Way::Back || change.kind == Kind::Switchover || is_known {
         return Ok(from_old);
     }
     let (_, fence) = site::read(site).await?;

@@ -2,7 +2,7 @@
 //! comes from the product's own functions; here is only the loop around them, one look or one effect at a time.
 
 use standin_core::mastership::machine::{
-    Change, Direction, Kind, Move, Seen, Site, Step, fence_move, may_take, still_ours, take_over,
+    Change, Kind, Move, Seen, Site, Step, Way, fence_move, may_take, still_ours, take_over,
 };
 
 use crate::mutant::Mutant;
@@ -74,7 +74,7 @@ fn steps(run: &Run, mutant: Option<Mutant>) -> Vec<Step> {
             .collect();
     }
     let mut steps = run.change.steps();
-    let is_back = run.change.direction == Direction::Back;
+    let is_back = run.change.way == Way::Back;
     let take = |steps: &mut Vec<Step>, which: fn(&Step) -> bool| -> Vec<Step> {
         let taken = steps.iter().filter(|step| which(step)).cloned().collect();
         steps.retain(|step| !which(step));
@@ -448,6 +448,6 @@ pub fn sender(run: &Run, epoch: u64) -> Sender {
     Sender {
         name: run.writes_as,
         epoch,
-        change: Some((run.change.id.clone(), number(run.change.register()), run.change.direction)),
+        change: Some((run.change.id.clone(), number(run.change.register()), run.change.way)),
     }
 }

@@ -14,7 +14,7 @@ use ts_rs::TS;
 
 use super::Engine;
 use crate::event::{Event, RoleChangeEnd};
-use crate::mastership::machine::{Change, Direction, Kind, Site};
+use crate::mastership::machine::{Change, Kind, Site, Way};
 use crate::mastership::words;
 use crate::roles::drive::{self, Driver};
 use crate::roles::journal::{self, Entry};
@@ -252,7 +252,7 @@ impl Engine {
         if let Some(cause) = &error
             && is_final(cause)
             && entry.change.reached > 0
-            && entry.change.direction == Direction::Forward
+            && entry.change.way == Way::Onward
         {
             let back = entry.change.turn_back();
             entry.keep(store, back)?;
@@ -265,9 +265,9 @@ impl Engine {
             }
         }
         let is_through = entry.change.next().is_none();
-        let end = match (is_through, entry.change.direction) {
-            (true, Direction::Forward) => RoleChangeEnd::Done,
-            (true, Direction::Back) => RoleChangeEnd::RolledBack,
+        let end = match (is_through, entry.change.way) {
+            (true, Way::Onward) => RoleChangeEnd::Done,
+            (true, Way::Back) => RoleChangeEnd::RolledBack,
             (false, _) => RoleChangeEnd::Open,
         };
         // What is through, was never begun, or is another's now has no place in the journal of this machine.

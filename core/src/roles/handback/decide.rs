@@ -1,6 +1,5 @@
 //! What becomes of each ref of the standby. Asks questions about commits and changes nothing.
 
-
 use standin_state::model::{Oid, RefName};
 
 use super::Tips;
