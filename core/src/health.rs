@@ -11,9 +11,9 @@ use standin_state::lock::MirrorLock;
 use standin_state::model::{Health, MasterVerdict, MirrorId, MirrorType};
 use ts_rs::TS;
 
-use crate::code::{self, MirrorView};
 use crate::context::MirrorContext;
 use crate::event::Notice;
+use crate::mirror::{self, MirrorView};
 use crate::plan::{Plan, Planned};
 use crate::run::{RunRequest, SharedSource};
 use crate::sentinel::PlaceReport;
@@ -115,7 +115,7 @@ async fn look(
     findings: &mut Findings,
 ) -> Result<Looked> {
     let context = source.context_by_hand(mirror.clone()).await?;
-    let mut view = code::look(&context).await?;
+    let mut view = mirror::look(&context).await?;
     mend(&context, &mut view, request, findings).await?;
     let planned = crate::run::plan_from(source, &context, view, &request.aspects).await;
     match source.snapshot(0).await {

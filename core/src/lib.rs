@@ -44,6 +44,7 @@ pub mod health;
 pub mod jobs;
 pub mod keychain;
 pub mod mastership;
+pub mod mirror;
 pub mod observer;
 pub mod outside;
 pub mod plan;

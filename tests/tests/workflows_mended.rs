@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use standin_core::code::{self, MirrorView, rescue};
+use standin_core::code::{self, rescue};
 use standin_core::context::MirrorContext;
 use standin_core::event::Event;
 use standin_core::fence::{self, Document, OpenChange};
+use standin_core::mirror::{self, MirrorView, fence_move};
 use standin_core::plan::ActionsGuardPlan;
 use standin_core::state::model::{Aspect, AspectStatus};
 use standin_core::state::store::JournalKind;
@@ -36,7 +37,7 @@ fn change_primary(standby: &Standby, name: &str, files: &[(&str, &str)]) {
 
 /// A run up to the push, with Actions off where it needs that.
 async fn pushed(ctx: &MirrorContext) -> (MirrorView, Option<Engaged>) {
-    let mut view = code::look(ctx).await.unwrap();
+    let mut view = mirror::look(ctx).await.unwrap();
     switch::mend(ctx, &mut view).await.unwrap();
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
     let states = workflows::read(ctx).await.unwrap();
@@ -62,7 +63,7 @@ async fn sync(standby: &Standby) {
 
 async fn mend(standby: &Standby) -> Mended {
     let ctx = standby.context().await;
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     switch::mend(&ctx, &mut view).await.unwrap()
 }
 
@@ -204,9 +205,9 @@ async fn a_change_that_only_the_fence_knows_never_moves_actions_that_are_on() {
         ),
     ] {
         let ctx = standby.context().await;
-        let mut view = code::look(&ctx).await.unwrap();
+        let mut view = mirror::look(&ctx).await.unwrap();
         let since_iso = ctx.outside().clock.now();
-        fence::amend(&ctx, &mut view, |document| {
+        fence_move::amend(&ctx, &mut view, |document| {
             document.open_change = Some(OpenChange {
                 kind: "actions_off".to_owned(),
                 writer: "rival@elsewhere".to_owned(),

@@ -12,9 +12,9 @@ use sha2::{Digest as _, Sha256};
 use standin_state::model::{MirrorId, Oid, RefName, RepositoryId};
 use standin_state::store::{ChangeAction, DecisionChoice, Rescue, RescueReason, Store};
 
+use super::Snapshot;
 use super::apply::{Pushed, Pusher};
-use super::places::{cache, git_failed};
-use super::{MirrorView, Snapshot};
+use crate::mirror::{self, MirrorView, cache, contact, git_failed};
 use ts_rs::TS;
 
 use crate::context::{MirrorContext, SourceContext};
@@ -106,7 +106,7 @@ pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, ti
         && let Err(error) = Box::pin(remote.fetch_all(cache, &missing, &[])).await
     {
         // A tip that is gone makes git fail as a whole.
-        let listed = super::look::list(ctx).await?.refs;
+        let listed = mirror::list(ctx).await?.refs;
         return Err(match tips.iter().find(|tip| listed.get(tip.name) != Some(tip.oid)) {
             Some(tip) => moved(ctx, tip.name),
             None => error.during("Saving tips before they are moved"),
@@ -204,8 +204,8 @@ pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Res
             "Give a name such as `refs/heads/restored`.",
         ));
     }
-    let mut view = super::look(ctx).await?;
-    super::contact::refuse(ctx, &view).await?;
+    let mut view = mirror::look(ctx).await?;
+    contact::refuse(ctx, &view).await?;
     let taken =
         view.refs.get(name).map(|tip| format!("it is at {}", tip.short())).or_else(|| {
             super::plan::in_the_way(&view.refs, name).next().map(|other| format!("`{other}` is in its way"))

@@ -13,7 +13,6 @@ use super::parts::Parts;
 use super::quiesce::quiesce;
 use super::site::Asked;
 use super::{handback, site, state_file, workflows};
-use crate::code;
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice, RoleStepState};
 use crate::fence::Fence;
@@ -21,7 +20,7 @@ use crate::mastership::machine::{Change, Kind, Step, Way};
 use crate::mastership::words;
 use crate::outside::Outside;
 use crate::run::{self, RunRequest};
-use crate::{Code, Error, Result, crash, fence, status};
+use crate::{Code, Error, Result, crash, fence, mirror, status};
 
 /// How often a step is tried when a passing fault keeps it from being done.
 const TRIES: usize = 3;
@@ -233,7 +232,7 @@ impl Driver<'_> {
     /// A branch or tag of the old master that the new one does not have as it is; `None` where both are equal.
     async fn lacking(&self, change: &Change) -> Result<Option<RefName>> {
         let (old, new) = (self.parts.site(&change.old)?, self.parts.site(&change.new)?);
-        let (old, new) = tokio::try_join!(code::tips(old), code::tips(new))?;
+        let (old, new) = tokio::try_join!(mirror::tips(old), mirror::tips(new))?;
         Ok(old.into_iter().find(|(name, oid)| new.get(name) != Some(oid)).map(|(name, _)| name))
     }
 
@@ -281,7 +280,7 @@ impl Driver<'_> {
         let is_kept = |home: &HandBackRef| home.commits == 0 && !home.name.is_tag();
         let unsafe_yet: BTreeSet<&RefName> =
             plan.refs.iter().filter(|home| home.is_to_be_pushed() && !is_kept(home)).map(|home| &home.name).collect();
-        let mut safe = code::tips(here).await?;
+        let mut safe = mirror::tips(here).await?;
         safe.retain(|name, _| !unsafe_yet.contains(name));
         site::note(here, change, &self.me, |document| document.refs.extend(safe.clone())).await?;
         self.sync(change, change.winner(), &here.mirror.target.display()).await

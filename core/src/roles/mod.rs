@@ -38,7 +38,7 @@ pub(crate) async fn workflow_states(site: &MirrorContext) -> Result<BTreeMap<Str
 /// Reads the fence of a repository, so that what it says is remembered.
 ///
 /// # Errors
-/// As [`crate::fence::read`].
+/// As [`crate::mirror::fence_read::read`].
 pub(crate) async fn read_fence(site: &MirrorContext) -> Result<()> {
     site::read(site).await.map(|_| ())
 }
@@ -46,7 +46,7 @@ pub(crate) async fn read_fence(site: &MirrorContext) -> Result<()> {
 /// The role change that stands open in the fence of a repository.
 ///
 /// # Errors
-/// As [`crate::fence::read`].
+/// As [`crate::mirror::fence_read::read`].
 pub(crate) async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
     let (_, fence) = site::read(site).await?;
     Ok(fence.and_then(|fence| open_in(&fence.document).map(|(change, _)| change)))

@@ -5,12 +5,12 @@
 
 use standin_state::model::{Oid, RefName};
 
-use crate::code;
 use crate::context::MirrorContext;
-use crate::fence::{self, Document, Fence, OpenChange, ROLE_CHANGE, same_master};
+use crate::fence::{Document, Fence, OpenChange, ROLE_CHANGE, same_master};
 use crate::git::{Cache, Remote};
 use crate::mastership::machine::{self, Change, Move, Open, Refusal, Seen, Step};
 use crate::mastership::seen;
+use crate::mirror::{self, contact, fence_move, fence_read};
 use crate::{Code, Error, Result};
 
 /// How often a fence that moves meanwhile is read again.
@@ -19,14 +19,14 @@ const TRIES: usize = 4;
 /// The fence as it stands there now.
 ///
 /// # Errors
-/// As [`fence::read`], and whatever keeps the repository from being listed.
+/// As [`fence_read::read`], and whatever keeps the repository from being listed.
 pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)> {
-    let cache = code::cache(&site.source)?;
-    let remote = code::mirror_remote(site, "git.fence")?;
+    let cache = mirror::cache(&site.source)?;
+    let remote = mirror::mirror_remote(site, "git.fence")?;
     let mut tries = 1;
     loop {
         let listed = listed(site, &remote).await?;
-        match fence::read(site, &remote, &cache, listed.as_ref()).await {
+        match fence_read::read(site, &remote, &cache, listed.as_ref()).await {
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
             read => return Ok((cache, read?)),
         }
@@ -91,10 +91,10 @@ pub(super) async fn take_over(
             Move::Already => return Ok(change),
             Move::Refused(refusal) => return Err(refused(register, &refusal)),
         };
-        let moved = fence::commit(&cache, Some(&fence), document(register, &change, me, Some(&fence), &to)?)?;
-        match fence::push(register, &cache, &moved, Some(&fence.oid)).await {
+        let moved = fence_move::commit(&cache, Some(&fence), document(register, &change, me, Some(&fence), &to)?)?;
+        match fence_move::push(register, &cache, &moved, Some(&fence.oid)).await {
             Ok(()) => {
-                fence::remember(register, &cache, &moved)?;
+                fence_move::remember(register, &cache, &moved)?;
                 return Ok(change);
             }
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
@@ -148,14 +148,14 @@ async fn swap(
             Judged { to: Move::Write(to), .. } => to,
         };
         if fence.is_none() {
-            code::contact::look_and_refuse(site).await?;
+            contact::look_and_refuse(site).await?;
         }
         let mut document = document(site, change, me, fence.as_ref(), &to)?;
         note(&mut document);
-        let moved = fence::commit(&cache, fence.as_ref(), document)?;
-        match fence::push(site, &cache, &moved, fence.as_ref().map(|fence| &fence.oid)).await {
+        let moved = fence_move::commit(&cache, fence.as_ref(), document)?;
+        match fence_move::push(site, &cache, &moved, fence.as_ref().map(|fence| &fence.oid)).await {
             Ok(()) => {
-                fence::remember(site, &cache, &moved)?;
+                fence_move::remember(site, &cache, &moved)?;
                 return Ok(Asked::Go);
             }
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,

@@ -20,10 +20,11 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
 
 use super::{ATTEMPTS, BACKOFF, CLEAN_UP, RunRequest, SharedSource};
-use crate::code::{self, MirrorView, Snapshot, contact};
+use crate::code::{self, Snapshot};
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice};
 use crate::github::ActionsSettings;
+use crate::mirror::{self, MirrorView, contact};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::tokens::Place;
 use crate::totals::Totals;
@@ -138,7 +139,7 @@ pub(super) async fn look_and_read(
 ) -> Result<(MirrorView, Read)> {
     // A mirror that cannot be looked at ends the run, whatever else is under way.
     let (view, read) =
-        tokio::try_join!(code::look(context), async { Ok(read(source, context, aspects, attempt).await) })?;
+        tokio::try_join!(mirror::look(context), async { Ok(read(source, context, aspects, attempt).await) })?;
     // Whoever cannot say who is master has nothing to send, in no aspect.
     match &read.snapshot {
         Some(Err(error)) if is_about_the_master(error) => Err(error.clone()),

@@ -21,9 +21,9 @@ use standin_state::model::{Aspect, MirrorId, MirrorStatus, RunId, Trigger};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::code::MirrorView;
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
+use crate::mirror::MirrorView;
 use crate::plan::Plan;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};

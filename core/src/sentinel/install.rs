@@ -14,10 +14,10 @@ use ts_rs::TS;
 
 use super::read::{self, path};
 use super::{FileState, PATH, Rendered, SECRETS, compare};
-use crate::code::contact;
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Notice;
 use crate::github::{Call, Client, Memory};
+use crate::mirror::contact;
 use crate::secrets;
 use crate::{Code, Error, Result};
 

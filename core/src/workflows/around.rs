@@ -7,8 +7,8 @@ use standin_state::model::{Aspect, AspectStatus, MirrorType};
 
 use super::switch::{self, Engaged};
 use super::{hold, plan};
-use crate::code::MirrorView;
 use crate::context::MirrorContext;
+use crate::mirror::MirrorView;
 use crate::plan::ActionsGuardPlan;
 use crate::{Code, Result};
 

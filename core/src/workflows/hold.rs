@@ -7,11 +7,11 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, HeldWorkflow};
 
 use super::{held, is_allowed, is_file, plan};
-use crate::code::MirrorView;
 use crate::context::MirrorContext;
 use crate::github::{Disabled, Workflow};
+use crate::mirror::{MirrorView, fence_move};
 use crate::plan::WorkflowState;
-use crate::{Code, Error, Result, fence};
+use crate::{Code, Error, Result};
 
 /// Writes side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -139,7 +139,7 @@ pub(super) async fn tell_fence(ctx: &MirrorContext, view: &mut MirrorView, round
     if says_so || (known.is_none() && !close) {
         return Ok(());
     }
-    fence::amend(ctx, view, |document| {
+    fence_move::amend(ctx, view, |document| {
         document.held = held;
         if !sources.is_empty() {
             document.master_workflows = sources;

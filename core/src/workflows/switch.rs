@@ -21,10 +21,10 @@ use super::remembered::{
     KIND, Remembered, close_journal, in_fence, journaled, no_looser, payload, remembered, rewrite_journal,
 };
 use super::tell_role;
-use crate::code::{self, MirrorView};
 use crate::context::MirrorContext;
 use crate::fence::{self, OpenChange};
 use crate::github::ActionsSettings;
+use crate::mirror::{self, MirrorView, fence_move};
 use crate::plan::ActionsGuardPlan;
 use crate::{Code, Error, Result, crash};
 
@@ -131,7 +131,7 @@ async fn record(ctx: &MirrorContext, view: &mut MirrorView, settings: &ActionsSe
         return Ok(());
     }
     let writer = fence::writer(&ctx.source)?;
-    fence::amend(ctx, view, |document| {
+    fence_move::amend(ctx, view, |document| {
         document.open_change = Some(OpenChange { kind: KIND.to_owned(), writer, since_iso: now, settings: payload });
     })
     .await
@@ -161,10 +161,10 @@ async fn switch_off(ctx: &MirrorContext) -> Result<()> {
 pub async fn bar_late_pushes(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
     let mut races = 0;
     loop {
-        match fence::amend(ctx, view, |_| {}).await {
+        match fence_move::amend(ctx, view, |_| {}).await {
             Err(error) if error.code == Code::Raced && races < RACES => {
                 races += 1;
-                *view = code::look(ctx).await?;
+                *view = mirror::look(ctx).await?;
             }
             moved => return moved,
         }

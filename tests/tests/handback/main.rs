@@ -21,7 +21,7 @@ use standin_core::github::Call;
 use standin_core::roles::handback::{self, HandBack, HandBackFate, HandBackRef, HandedBack};
 use standin_core::state::config::Target;
 use standin_core::state::model::{AspectStatus, MirrorId, Oid};
-use standin_core::{Code, Error, Result};
+use standin_core::{Code, Error, Result, mirror};
 use standin_sandbox::Options;
 use standin_tests::pair::Repo;
 use standin_tests::standby::{PRIMARY, Place, Recorder, STANDBY, Standby, slug};
@@ -51,7 +51,7 @@ impl World {
         begin(&source);
         let ctx = hub.context().await;
         let snapshot = code::snapshot(&ctx.source).await.unwrap();
-        let mut view = code::look(&ctx).await.unwrap();
+        let mut view = mirror::look(&ctx).await.unwrap();
         let planned = code::plan(&ctx, &snapshot, &view).await.unwrap();
         let report = code::apply(&ctx, &snapshot, &mut view, &planned).await.unwrap();
         assert_eq!(report.status, AspectStatus::Ok, "{report:?}");

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use standin_state::model::{MirrorType, Oid, RefName};
 use standin_state::store::ChangeAction;
 
-use super::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
-use super::places::{git_failed, probe};
-use super::{MirrorView, Snapshot};
+use super::Snapshot;
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache, Refs};
 use crate::mastership::parked;
+use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
+use crate::mirror::{MirrorView, git_failed, probe};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
 use crate::{Code, Error, Result};
 

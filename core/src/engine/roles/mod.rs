@@ -22,7 +22,7 @@ use crate::roles::parts::Parts;
 use crate::roles::preview::{self, Master, RolePlan};
 use crate::run::{self, RunRequest};
 use crate::workflows::switch;
-use crate::{Code, Error, Result, code, roles, status};
+use crate::{Code, Error, Result, mirror, roles, status};
 
 /// How long a promotion may take before it stops in a known state.
 const PROMOTION_LIMIT: Duration = Duration::from_secs(30);
@@ -299,7 +299,7 @@ impl Engine {
     async fn before(&self, parts: &Parts, change: &Change, request: &RoleRequest) -> Result<()> {
         if change.kind != Kind::Switchover {
             let register = parts.site(change.register())?;
-            if let Ok(mut view) = code::look(register).await {
+            if let Ok(mut view) = mirror::look(register).await {
                 switch::mend(register, &mut view).await?;
             }
             return Ok(());

@@ -73,7 +73,7 @@ pub(crate) fn remember(ctx: &MirrorContext, view: &MirrorView) -> Result<()> {
 ///
 /// # Errors
 /// [`Code::Storage`].
-pub(super) fn forget(ctx: &MirrorContext) -> Result<()> {
+pub(crate) fn forget(ctx: &MirrorContext) -> Result<()> {
     ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), KNOWN, None)
 }
 
