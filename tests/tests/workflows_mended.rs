@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use standin_core::code::{self, rescue};
+use standin_core::code;
 use standin_core::context::MirrorContext;
 use standin_core::event::Event;
 use standin_core::fence::{self, Document, OpenChange};
@@ -234,7 +234,7 @@ async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
     primary.find_reference("refs/heads/topic").unwrap().delete().unwrap();
     sync(&standby).await;
     let id = standby.store().rescues(None, None).unwrap()[0].id.clone();
-    let restored = rescue::restore(&standby.context().await, &id, None).await.unwrap();
+    let restored = code::restore(&standby.context().await, &id, None).await.unwrap();
     assert_eq!(restored.name.as_str(), "refs/heads/topic");
     let there = git2::Repository::open_bare(standby.sandbox.repository_path(STANDBY.0, STANDBY.1)).unwrap();
     assert_eq!(there.refname_to_id("refs/heads/topic").unwrap().to_string(), restored.oid.as_str());
@@ -243,6 +243,6 @@ async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
     // Where workflows are not in Standin's care, they do run.
     standby.repository.mirrors[0].sync.remove(&Aspect::Workflows);
     let other = "refs/heads/other".parse().unwrap();
-    rescue::restore(&standby.context().await, &id, Some(&other)).await.unwrap();
+    code::restore(&standby.context().await, &id, Some(&other)).await.unwrap();
     assert_eq!(runs(&standby), 1);
 }

@@ -11,6 +11,7 @@
 //! | `plan` | the refs, the guard, LFS, notices |
 //! | `apply` | rescue, push with the fence, refused refs, races, the default branch, the report |
 //! | [`rescue`] | tips saved before they are moved or deleted |
+//! | `restore` | a rescued tip put back |
 //! | `resolve` | the user's choices for diverged refs and lost fences |
 //!
 //! Running git is the business of [`crate::git`]; looking at a mirror, and its fence, that of [`crate::mirror`].
@@ -22,6 +23,7 @@ pub(crate) mod offer;
 mod plan;
 pub mod rescue;
 mod resolve;
+mod restore;
 mod snapshot;
 
 pub use apply::apply;
@@ -29,4 +31,5 @@ pub use default_branch::DefaultBranch;
 pub(crate) use plan::in_the_way;
 pub use plan::plan;
 pub use resolve::{Resolved, resolve};
+pub use restore::{Restored, restore};
 pub use snapshot::{Snapshot, snapshot};

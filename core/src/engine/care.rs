@@ -13,7 +13,7 @@ use ts_rs::TS;
 
 use super::Engine;
 use super::sync::named;
-use crate::code::{self, Resolved, rescue::Restored};
+use crate::code::{self, Resolved, Restored};
 use crate::context::MirrorContext;
 use crate::git::ssh::{self, HostKey};
 use crate::keychain::SessionKeychain;
@@ -106,7 +106,7 @@ impl Engine {
             }
             self.still_configured(&rescue, mirror)?;
             let (context, _lock) = self.locked_context(Some(&rescue.repository), mirror).await?;
-            code::rescue::restore(&context, id, to).await
+            code::restore(&context, id, to).await
         }
         .await;
         let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
