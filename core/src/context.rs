@@ -183,3 +183,10 @@ impl MirrorContext {
         });
     }
 }
+
+/// A new run id: the moment in hexadecimal milliseconds, then random digits, so that ids sort by time.
+pub(crate) fn new_run_id() -> RunId {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let random = rand::random::<u32>();
+    format!("{now:x}-{random:08x}").parse().unwrap_or_else(|_| unreachable!("hexadecimal digits are a run id"))
+}

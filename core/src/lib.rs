@@ -54,6 +54,7 @@ pub mod roles;
 pub mod run;
 pub mod secrets;
 pub mod sentinel;
+pub mod source;
 pub mod start;
 pub mod status;
 pub mod tokens;

@@ -51,10 +51,11 @@ pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Res
     }
     let mut view = mirror::look(ctx).await?;
     contact::refuse(ctx, &view).await?;
-    let taken =
-        view.refs.get(name).map(|tip| format!("it is at {}", tip.short())).or_else(|| {
-            in_the_way(&view.refs, name).next().map(|other| format!("`{other}` is in its way"))
-        });
+    let taken = view
+        .refs
+        .get(name)
+        .map(|tip| format!("it is at {}", tip.short()))
+        .or_else(|| in_the_way(&view.refs, name).next().map(|other| format!("`{other}` is in its way")));
     if let Some(taken) = taken {
         return Err(Error::new(
             Code::Usage,

@@ -14,7 +14,7 @@ use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::context::SourceContext;
 use crate::fence::{Document, same_master};
 use crate::github::{Answer, Call, Client, Memory, Standing};
-use crate::run::SharedSource;
+use crate::source::SharedSource;
 use crate::tokens::Token;
 use crate::{Code, Result};
 

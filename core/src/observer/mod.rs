@@ -22,8 +22,8 @@ use self::judge::Judgement;
 use crate::event::Notice;
 use crate::health::HealthReport;
 use crate::mastership::direction::Direction;
-use crate::run::SharedSource;
 use crate::sentinel::{FileState, PlaceReport};
+use crate::source::SharedSource;
 use crate::{Code, Error, Result};
 
 /// A token that ends within so many days is warned of.

@@ -20,6 +20,7 @@ use crate::mastership::machine::{Change, Kind, Step, Way};
 use crate::mastership::words;
 use crate::outside::Outside;
 use crate::run::{self, RunRequest};
+use crate::source::SharedSource;
 use crate::{Code, Error, Result, crash, fence, mirror, status};
 
 /// How often a step is tried when a passing fault keeps it from being done.
@@ -224,9 +225,9 @@ impl Driver<'_> {
     }
 
     /// A source that is read anew: what it was before the step does not count.
-    fn fresh(&self, master: &str, change: &Change) -> std::sync::Arc<run::SharedSource> {
+    fn fresh(&self, master: &str, change: &Change) -> std::sync::Arc<SharedSource> {
         debug_assert!(self.parts.home.context.change.as_ref() == Some(&change.id), "the sources belong to this change");
-        std::sync::Arc::new(run::SharedSource::new(self.parts.source_of(master).context.clone()))
+        std::sync::Arc::new(SharedSource::new(self.parts.source_of(master).context.clone()))
     }
 
     /// A branch or tag of the old master that the new one does not have as it is; `None` where both are equal.

@@ -12,7 +12,7 @@ use crate::context::MirrorContext;
 use crate::fence::same_master;
 use crate::mastership::direction::Direction;
 use crate::mastership::machine::{Change, Site};
-use crate::run::SharedSource;
+use crate::source::SharedSource;
 use crate::{Code, Error, Result};
 
 /// The repositories of one role change.

@@ -19,13 +19,14 @@ use standin_state::config::MirrorConfig;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
 
-use super::{ATTEMPTS, BACKOFF, CLEAN_UP, RunRequest, SharedSource};
+use super::{BACKOFF, CLEAN_UP, RunRequest};
 use crate::code::{self, Snapshot};
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice};
 use crate::github::ActionsSettings;
 use crate::mirror::{self, MirrorView, contact};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::source::{ATTEMPTS, SharedSource};
 use crate::tokens::Place;
 use crate::totals::Totals;
 use crate::workflows::switch::{self, Mended};

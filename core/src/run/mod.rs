@@ -5,7 +5,6 @@
 
 mod attempt;
 mod record;
-mod source;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -25,14 +24,11 @@ use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
 use crate::mirror::MirrorView;
 use crate::plan::Plan;
+use crate::source::{ATTEMPTS, SharedSource};
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
-pub(crate) use record::{new_run_id, not_begun};
-pub use source::SharedSource;
-
-/// How often a run is tried before a passing fault counts as a failure.
-pub const ATTEMPTS: usize = 3;
+pub(crate) use record::not_begun;
 
 /// How long a run waits before its second and third attempt, unless the host says more.
 const BACKOFF: [Duration; ATTEMPTS - 1] = [Duration::from_secs(1), Duration::from_secs(4)];

@@ -7,19 +7,13 @@ use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, R
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
 use super::attempt::Tried;
-use super::{MirrorOutcome, RunRequest, SharedSource};
-use crate::context::SourceContext;
+use super::{MirrorOutcome, RunRequest};
+use crate::context::{SourceContext, new_run_id};
 use crate::event::Event;
 use crate::outside::Progress;
+use crate::source::SharedSource;
 use crate::totals::Totals;
 use crate::{Code, Error, Result, status};
-
-/// A new run id: the moment in hexadecimal milliseconds, then random digits, so that ids sort by time.
-pub(crate) fn new_run_id() -> RunId {
-    let now = jiff::Timestamp::now().as_millisecond();
-    let random = rand::random::<u32>();
-    format!("{now:x}-{random:08x}").parse().unwrap_or_else(|_| unreachable!("hexadecimal digits are a run id"))
-}
 
 /// Writes down that a run begins. The mirror's lock is held.
 pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &RunRequest) -> Result<RunId> {

@@ -13,7 +13,7 @@ use super::read::{self, Run};
 use super::{FileState, PATH, Rendered, SECRETS, compare, is_overtaken};
 use crate::event::Notice;
 use crate::github::{API_VERSION, Client};
-use crate::run::SharedSource;
+use crate::source::SharedSource;
 use crate::{Code, Error, Result};
 
 /// A token that ends within so many days is warned of.

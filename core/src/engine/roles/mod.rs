@@ -21,6 +21,7 @@ use crate::roles::journal::{self, Entry};
 use crate::roles::parts::Parts;
 use crate::roles::preview::{self, Master, RolePlan};
 use crate::run::{self, RunRequest};
+use crate::source::SharedSource;
 use crate::workflows::switch;
 use crate::{Code, Error, Result, mirror, roles, status};
 
@@ -305,7 +306,7 @@ impl Engine {
             return Ok(());
         }
         let sync = RunRequest::of_all(&parts.standby, request.yes, &self.shared.actor);
-        let source = Arc::new(run::SharedSource::new(parts.source_of(&change.old).context.clone()));
+        let source = Arc::new(SharedSource::new(parts.source_of(&change.old).context.clone()));
         let outcome = run::execute_held(source, parts.mirror_of(&change.new)?, sync).await;
         match (outcome.status, outcome.error) {
             (MirrorStatus::Blocked, None) => Err(Error::new(
