@@ -11,11 +11,13 @@ use standin_state::lock::MirrorLock;
 use standin_state::model::{Health, MasterVerdict, MirrorId, MirrorType};
 use ts_rs::TS;
 
-use crate::code::{self, MirrorView};
+use crate::context::MirrorContext;
 use crate::event::Notice;
+use crate::mirror::{self, MirrorView};
 use crate::plan::{Plan, Planned};
-use crate::run::{MirrorContext, RunRequest, SharedSource};
+use crate::run::RunRequest;
 use crate::sentinel::PlaceReport;
+use crate::source::SharedSource;
 use crate::tokens::{self, Place};
 use crate::workflows::switch;
 use crate::{Error, Result};
@@ -114,7 +116,7 @@ async fn look(
     findings: &mut Findings,
 ) -> Result<Looked> {
     let context = source.context_by_hand(mirror.clone()).await?;
-    let mut view = code::look(&context).await?;
+    let mut view = mirror::look(&context).await?;
     mend(&context, &mut view, request, findings).await?;
     let planned = crate::run::plan_from(source, &context, view, &request.aspects).await;
     match source.snapshot(0).await {

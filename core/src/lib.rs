@@ -4,57 +4,95 @@
 //! is computed first as a [`plan::Plan`] that changes nothing, then applied change by change, each reported as a
 //! typed [`event::Event`], then recorded through `standin-state`.
 //!
+//! The rooms stand on floors. Here they are from the ground up, one floor after the other, and a room knows only rooms of
+//! the floors below its own (`tests/tests/house.rs` checks it). Whoever is new reads [`plan`] and [`event`], then [`mirror`] and
+//! [`code`], then [`run`] and [`engine`].
+//!
 //! | room | what lives there |
 //! |---|---|
-//! | [`plan`], [`event`] | what will happen, what happens: plain data for every face |
-//! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
-//! | [`git`] | running the git program, credentials over a socket, the repository's cache, refs |
-//! | [`fence`] | who is master: the chain of commits on `refs/standin/fence` |
-//! | [`code`] | branches and tags: plan, guard, push, refusals, rescue, resolve |
-//! | [`github`] | the REST client: limits, conditional requests, typed endpoints |
-//! | [`secrets`], [`variables`], [`workflows`] | the other aspects |
-//! | [`gh`], [`keychain`] | the gh program, the operating system's keychain |
+//! | [`crash`] | named points at which tests end the process |
+//! | [`event`] | what happens: plain data for every face |
 //! | [`processes`] | child processes: found, and ended with all that they started |
+//! | `redact` | tokens and secrets taken out of words that come from outside |
+//! | [`totals`] | what a run costs, counted |
+//! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
+//! | [`plan`] | what will happen: plain data for every face |
+//! | [`github`] | the REST client: limits, conditional requests, typed endpoints |
+//! | [`keychain`] | the operating system's keychain |
+//! | [`gh`] | the gh program |
+//! | [`git`] | running the git program, credentials over a socket, the repository's cache, refs |
+//! | [`tokens`] | where a token comes from, what it was given for, and what it can do |
 //! | [`vault`] | values of secrets that stand in no `.env`, in one encrypted file |
-//! | [`tokens`] | where a token comes from, and what it can do |
-//! | [`roles`] | who is master, and how that changes |
-//! | [`run`], [`jobs`] | one run of one mirror; many side by side |
+//! | [`context`] | what the rooms above are given: a source, and one mirror in one run |
+//! | [`fence`] | what stands in the chain of commits on `refs/standin/fence`, and who writes it |
+//! | [`mastership`] | who is master, and the steps by which that changes: all that moves nothing |
+//! | [`secrets`], [`variables`] | the aspects that are values |
+//! | [`mirror`] | one repository as a place: looked at, its fence read and moved, whose it is, what its host is like |
+//! | [`workflows`] | which workflows run on a standby, and Actions switched off around a push |
+//! | [`code`] | branches and tags: plan, guard, push, rescue, resolve |
+//! | [`source`] | the source of one sync, read once for all its mirrors |
+//! | [`status`] | what is known without asking anyone |
+//! | [`run`] | one run of one mirror: look, plan, apply, record |
+//! | [`jobs`] | many runs side by side |
+//! | [`roles`] | how the master changes |
 //! | [`sentinel`] | the workflow that watches the master from a standby: rendered, installed, checked |
-//! | [`engine`], [`start`] | the door, and how a program opens it |
-//! | [`status`], [`health`] | what is known, what is found by looking |
+//! | [`health`] | what is found by looking at a mirror |
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
 //! | [`drill`] | what a rehearsal needs and what is kept of it; whether the real thing is ready |
-//! | [`crash`] | named points at which tests end the process |
+//! | [`engine`] | the door |
+//! | [`start`] | how a program opens it |
 //!
 //! No Tauri, no terminal, no window, no global state.
 
-pub mod code;
 pub mod crash;
-pub mod drill;
-pub mod engine;
 pub mod event;
-pub mod fence;
-pub mod gh;
-pub mod git;
-pub mod github;
-pub mod health;
-pub mod jobs;
-pub mod keychain;
-pub mod observer;
-pub mod outside;
-pub mod plan;
 pub mod processes;
 mod redact;
-pub mod roles;
-pub mod run;
-pub mod secrets;
-pub mod sentinel;
-pub mod start;
-pub mod status;
+pub mod totals;
+
+pub mod outside;
+pub mod plan;
+
+pub mod github;
+pub mod keychain;
+
+pub mod gh;
+pub mod git;
 pub mod tokens;
-pub mod variables;
 pub mod vault;
+
+pub mod context;
+
+pub mod fence;
+
+pub mod mastership;
+pub mod secrets;
+pub mod variables;
+
+pub mod mirror;
+
 pub mod workflows;
+
+pub mod code;
+
+pub mod source;
+pub mod status;
+
+pub mod run;
+
+pub mod jobs;
+pub mod roles;
+pub mod sentinel;
+
+pub mod health;
+
+pub mod observer;
+
+pub mod drill;
+
+pub mod engine;
+
+pub mod start;
 
 pub use standin_state as state;
 pub use standin_state::error::{Code, Error, Result};

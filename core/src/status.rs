@@ -11,10 +11,9 @@ use standin_state::model::{
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
 use standin_state::{files, lock};
 
-use crate::roles;
-use crate::roles::direction::{self, Direction};
-use crate::run::mirror_status;
-use crate::{Code, Error, Result, fence, observer};
+use crate::mastership::direction::{self, Direction};
+use crate::mastership::{open_in, words};
+use crate::{Code, Error, Result, fence};
 
 /// The report of one repository. `folder` is `<state-dir>/<repository>`.
 ///
@@ -70,8 +69,7 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
         epoch: direction.who.as_ref().map(|who| who.epoch),
         last_full_sync_iso: store.last_full_sync(&repository.id)?,
         open_change,
-        master_health: observer::master_health(store, &repository.id)?
-            .filter(|kept| kept.place == observer::watched_place(&direction)),
+        master_health: store.master_health(&repository.id)?.filter(|kept| kept.place == direction.watched_place()),
         mirrors,
     })
 }
@@ -91,17 +89,17 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
             writer: "this machine".to_owned(),
             since_iso: entry.opened_at,
             detail: serde_json::from_value(entry.payload.clone())
-                .map_or_else(|_| String::new(), |change| roles::words::open(&change, &entry.mirror)),
+                .map_or_else(|_| String::new(), |change| words::open(&change, &entry.mirror)),
         },
     }
 }
 
 fn from_fence(home: &RepositoryConfig, document: &str, place: &MirrorId) -> Option<OpenChangeReport> {
     let document = fence::Summary::summary(document.as_bytes()).ok()?;
-    let (mirror, detail) = match roles::open_in(&document) {
+    let (mirror, detail) = match open_in(&document) {
         Some((change, _)) => {
             let standby = direction::standby_of(home, &change).unwrap_or(place);
-            (standby, roles::words::open(&change, standby))
+            (standby, words::open(&change, standby))
         }
         None => (place, actions_off_detail(place)),
     };
@@ -160,7 +158,7 @@ fn mirror_report(
         health_detail: memory.health_detail.clone(),
         last_health_check_iso: memory.last_health_check,
         sentinel: match mirror.kind {
-            MirrorType::GitHub => observer::sentinel_status(store, &repository.id, &mirror.id)?,
+            MirrorType::GitHub => store.sentinel_status(&repository.id, &mirror.id)?,
             _ => None,
         },
         next_sync_iso: None,
@@ -182,7 +180,7 @@ fn status(mirror: &MirrorConfig, memory: &MirrorMemory, held: bool) -> MirrorSta
         RunStatus::Running => MirrorStatus::Failed,
         RunStatus::Success if any(AspectStatus::Failed) => MirrorStatus::Failed,
         RunStatus::Success if any(AspectStatus::Blocked) => MirrorStatus::Blocked,
-        status => mirror_status(status),
+        status => status.of_mirror(),
     }
 }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use standin_core::roles::machine::{
-    Change, Direction, Kind, Move, Refusal, Seen, Step, fence_move, may_take, take_over,
+use standin_core::mastership::machine::{
+    Change, Kind, Move, Refusal, Seen, Step, Way, fence_move, may_take, take_over,
 };
-use standin_core::roles::who;
+use standin_core::mastership::who;
 
 const ME: &str = "anna@laptop";
 
@@ -149,7 +149,7 @@ fn a_change_whose_other_side_died_becomes_a_fail_over_above_all_that_it_raised()
         assert!(step(&mut change, &mut fences));
     }
     let mut instead = change.fail_over();
-    assert_eq!(instead.turn_back().direction, Direction::Forward);
+    assert_eq!(instead.turn_back().way, Way::Onward);
     while step(&mut instead, &mut fences) {}
     let standby = &fences["standby"];
     assert_eq!((standby.epoch, standby.is_temporary, &standby.open), (7, true, &None));
@@ -242,7 +242,7 @@ proptest! {
                 let rises = (seen.epoch, seen.sequence) > (before[name].epoch, before[name].sequence);
                 prop_assert!(*seen == before[name] || rises && name == site);
             }
-            let is_announced_back = change.direction == Direction::Back && matches!(next, Step::Announce(_));
+            let is_announced_back = change.way == Way::Back && matches!(next, Step::Announce(_));
             if !is_announced_back {
                 prop_assert_eq!(fence_move(&begun, &next, ME, fences.get(site)), Move::Already, "{:?}", next);
             }

@@ -9,6 +9,7 @@ pub mod git;
 pub mod keyring;
 pub mod pair;
 pub mod replay;
+pub mod rooms;
 pub mod stage;
 pub mod standby;
 pub mod turns;

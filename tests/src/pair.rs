@@ -8,19 +8,21 @@ use std::sync::{Arc, Mutex};
 
 use git2::Repository;
 use jiff::{SignedDuration, Timestamp};
-use standin_core::code::{self, MirrorView, Snapshot};
+use standin_core::code::{self, Snapshot};
+use standin_core::context::{MirrorContext, SourceContext};
 use standin_core::event::{Event, Notice};
 use standin_core::fence::Document;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
+use standin_core::mirror::{self, MirrorView};
 use standin_core::outside::{Clock, Outside};
 use standin_core::plan::CodePlan;
-use standin_core::run::{MirrorContext, SourceContext, Totals};
 use standin_core::state::config::{
     Config, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
 use standin_core::state::model::{Aspect, AspectReport, MirrorType, Oid, RefName, RunStatus, Trigger};
 use standin_core::state::store::{DecisionChoice, RecordedChange, RunRecord, Store};
+use standin_core::totals::Totals;
 use standin_core::{Error, Result};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -379,7 +381,7 @@ impl Machine {
     /// The plan in a run of the test's own, to be applied later.
     pub async fn plan_in(&self, ctx: &MirrorContext) -> Result<PlannedRun> {
         let snapshot = code::snapshot(&ctx.source).await?;
-        let view = code::look(ctx).await?;
+        let view = mirror::look(ctx).await?;
         let plan = code::plan(ctx, &snapshot, &view).await?;
         Ok(PlannedRun { snapshot, view, plan })
     }

@@ -10,18 +10,19 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use standin_core::context::{MirrorContext, SourceContext};
 use standin_core::event::Event;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
 use standin_core::github::{Client, Memory};
 use standin_core::outside::{Keychain, Outside, Progress, SystemClock};
-use standin_core::run::{MirrorContext, SourceContext, Totals};
 use standin_core::state::config::{
     Config, GitHubHost, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
 use standin_core::state::model::{Aspect, MirrorId, MirrorType, RunStatus, Slug, Trigger};
 use standin_core::state::store::{RunRecord, Store};
 use standin_core::tokens::{Token, TokenOrigin};
+use standin_core::totals::Totals;
 use standin_core::{Code, Error, Result};
 use standin_sandbox::{Options, RepositorySpec, RequestRecord, Sandbox, TokenSpec};
 use tokio_util::sync::CancellationToken;
@@ -266,7 +267,7 @@ impl Place {
         };
         let source_client = source_slug.zip(source_token.as_ref()).map(|(slug, token)| {
             let memory = Memory::new(&store, &repository.id, None);
-            Client::new(&config, slug, token, memory, outside.clock.clone(), totals.clone(), cancel.clone())
+            Client::new(&config, slug, &token.value, memory, outside.clock.clone(), totals.clone(), cancel.clone())
                 .expect("the source's address is good")
         });
         let source = SourceContext {
@@ -292,7 +293,7 @@ impl Place {
                 let client = Client::new(
                     &config,
                     slug,
-                    &mirror_token,
+                    &mirror_token.value,
                     memory,
                     outside.clock.clone(),
                     totals.clone(),

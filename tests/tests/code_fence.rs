@@ -2,6 +2,7 @@
 
 use standin_core::Code;
 use standin_core::fence::{self, OpenChange};
+use standin_core::mirror::fence_move;
 use standin_core::state::model::AspectStatus;
 use standin_core::state::store::DecisionChoice;
 use standin_tests::pair::{Pair, failure};
@@ -211,14 +212,14 @@ async fn what_is_no_fence_is_explained_and_can_be_overwritten() {
 async fn an_open_change_of_another_machine_is_seen_and_kept_by_pushes() {
     let (pair, laptop) = Pair::in_step().await;
     let ctx = laptop.context().await;
-    let mut view = standin_core::code::look(&ctx).await.unwrap();
+    let mut view = standin_core::mirror::look(&ctx).await.unwrap();
     let change = OpenChange {
         kind: "actions_off".to_owned(),
         writer: fence::writer(&ctx.source).unwrap(),
         since_iso: jiff::Timestamp::now(),
         settings: serde_json::json!({"enabled": true}),
     };
-    fence::amend(&ctx, &mut view, |document| document.open_change = Some(change.clone())).await.unwrap();
+    fence_move::amend(&ctx, &mut view, |document| document.open_change = Some(change.clone())).await.unwrap();
     assert_eq!(pair.mirror.fence().unwrap().1.open_change.as_ref(), Some(&change));
     assert_eq!(view.fence.unwrap().oid, pair.mirror.fence().unwrap().0);
 
@@ -235,9 +236,9 @@ async fn an_open_change_of_another_machine_is_seen_and_kept_by_pushes() {
 async fn amending_a_fence_that_somebody_else_moved_is_a_lost_race() {
     let (pair, machine) = Pair::in_step().await;
     let ctx = machine.context().await;
-    let mut view = standin_core::code::look(&ctx).await.unwrap();
+    let mut view = standin_core::mirror::look(&ctx).await.unwrap();
     let rival = pair.mirror.move_fence(|_| {});
-    let error = failure(fence::amend(&ctx, &mut view, |_| {}).await);
+    let error = failure(fence_move::amend(&ctx, &mut view, |_| {}).await);
     assert_eq!((error.code, error.retryable), (Code::Raced, true));
     assert_eq!(pair.mirror.tip(FENCE), Some(rival));
 }

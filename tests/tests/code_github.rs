@@ -6,8 +6,9 @@ use std::path::Path;
 use standin_core::Code;
 use standin_core::Result;
 use standin_core::code;
+use standin_core::context::MirrorContext;
+use standin_core::mirror;
 use standin_core::plan::{CodePlan, GuardReason};
-use standin_core::run::MirrorContext;
 use standin_core::state::config::Target;
 use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorType};
 use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, PushLimits, TokenSpec};
@@ -45,7 +46,7 @@ impl Hub {
     async fn plan(&self) -> CodePlan {
         let ctx = self.standby.context().await;
         let snapshot = code::snapshot(&ctx.source).await.unwrap();
-        let view = code::look(&ctx).await.unwrap();
+        let view = mirror::look(&ctx).await.unwrap();
         code::plan(&ctx, &snapshot, &view).await.unwrap()
     }
 
@@ -60,7 +61,7 @@ impl Hub {
 
 async fn sync_in(ctx: &MirrorContext) -> Result<(CodePlan, AspectReport)> {
     let snapshot = code::snapshot(&ctx.source).await?;
-    let mut view = code::look(ctx).await?;
+    let mut view = mirror::look(ctx).await?;
     let plan = code::plan(ctx, &snapshot, &view).await?;
     let report = code::apply(ctx, &snapshot, &mut view, &plan).await?;
     Ok((plan, report))
@@ -157,7 +158,7 @@ async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes()
     hub.standby.repository.mirrors[0].target = Target::Git(folder);
     let ctx = hub.standby.context_with_yes().await;
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     let mut plan = code::plan(&ctx, &snapshot, &view).await.unwrap();
     assert_eq!(plan.guard, [], "a folder is the user's own");
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use standin_core::Code;
 use standin_core::code;
 use standin_core::git::GitProgram;
+use standin_core::mirror;
 use standin_core::state::config::Source;
 use standin_core::state::model::AspectStatus;
 use standin_core::state::store::DecisionChoice;
@@ -102,7 +103,7 @@ async fn what_a_host_refused_is_tried_again_after_a_day_and_after_a_test() {
         assert_eq!(synced(&machine).await, (false, false), "asked less than a day ago");
         assert_eq!(pair.mirror.fence(), None);
         if tested {
-            assert!(code::probe(&machine.context().await).await.unwrap());
+            assert!(mirror::probe(&machine.context().await).await.unwrap());
         } else {
             machine.pass_days(2);
         }

@@ -42,7 +42,7 @@ async fn a_restore_brings_the_tip_back_byte_for_byte_and_later_syncs_leave_it() 
         repository.odb().unwrap().read(tip).unwrap().data().to_vec()
     };
     let rescued = machine.store.rescue(&id).unwrap().unwrap();
-    let restored = rescue::restore(&machine.context().await, &id, None).await.unwrap();
+    let restored = code::restore(&machine.context().await, &id, None).await.unwrap();
     assert_eq!((restored.name, &restored.oid), (name("refs/heads/topic"), &rescued.oid));
     assert_eq!(pair.mirror.tip("refs/heads/topic"), Some(rescued.oid.clone()));
     assert_eq!(content(&pair.mirror.open(), rescued.oid.as_str()), content(&pair.source.open(), rescued.oid.as_str()));
@@ -60,15 +60,15 @@ async fn a_restore_never_takes_a_name_that_is_taken() {
     let (pair, machine, id) = deleted().await;
     let ctx = machine.context().await;
     for (to, taken) in [("refs/heads/main", "it is at"), ("refs/heads/main/x", "in its way")] {
-        let error = failure(rescue::restore(&ctx, &id, Some(&name(to))).await);
+        let error = failure(code::restore(&ctx, &id, Some(&name(to))).await);
         assert_eq!(error.code, Code::Usage, "{to}");
         assert!(error.message.contains(taken), "{}", error.message);
     }
-    let error = failure(rescue::restore(&ctx, &id, Some(&name("refs/standin/fence"))).await);
+    let error = failure(code::restore(&ctx, &id, Some(&name("refs/standin/fence"))).await);
     assert_eq!(error.code, Code::Usage);
-    rescue::restore(&ctx, &id, Some(&name("refs/tags/saved"))).await.unwrap();
+    code::restore(&ctx, &id, Some(&name("refs/tags/saved"))).await.unwrap();
     assert!(pair.mirror.tip("refs/tags/saved").is_some());
-    assert_eq!(failure(rescue::restore(&ctx, "nothing", None).await).code, Code::NotFound);
+    assert_eq!(failure(code::restore(&ctx, "nothing", None).await).code, Code::NotFound);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_refused_restore_is_explained() {
         "update",
         "case $1 in refs/heads/*) echo 'GH006: Protected branch' >&2; exit 1;; esac",
     );
-    let error = failure(rescue::restore(&machine.context().await, &id, None).await);
+    let error = failure(code::restore(&machine.context().await, &id, None).await);
     assert_eq!(error.code, Code::RefRefused);
     assert!(error.message.contains("GH006"));
     assert_eq!(pair.mirror.tip("refs/heads/topic"), None);
@@ -93,7 +93,7 @@ async fn a_dropped_rescue_is_gone_for_good() {
     assert_eq!(cache.refs("refs/standin/rescue/").unwrap().len(), 1);
     rescue::drop(&ctx.source, &id).unwrap();
     assert!(cache.refs("refs/standin/rescue/").unwrap().is_empty());
-    assert_eq!(failure(rescue::restore(&ctx, &id, None).await).code, Code::NotFound);
+    assert_eq!(failure(code::restore(&ctx, &id, None).await).code, Code::NotFound);
     assert_eq!(failure(rescue::drop(&ctx.source, &id)).code, Code::NotFound);
 }
 
@@ -120,7 +120,7 @@ async fn rescues_are_kept_90_days_and_as_long_as_they_are_the_only_copy() {
 #[tokio::test]
 async fn the_same_tip_is_rescued_once() {
     let (pair, machine, id) = deleted().await;
-    rescue::restore(&machine.context().await, &id, None).await.unwrap();
+    code::restore(&machine.context().await, &id, None).await.unwrap();
     machine.resolve("refs/heads/topic", standin_core::state::store::DecisionChoice::Overwrite).await.unwrap();
     machine.sync().await.unwrap();
     pair.assert_in_step();
@@ -132,7 +132,7 @@ async fn the_same_tip_is_rescued_once() {
 async fn a_tip_that_is_saved_again_is_kept_from_then_on() {
     let (pair, machine, id) = deleted().await;
     machine.pass_days(80);
-    rescue::restore(&machine.context().await, &id, None).await.unwrap();
+    code::restore(&machine.context().await, &id, None).await.unwrap();
     machine.resolve("refs/heads/topic", standin_core::state::store::DecisionChoice::Overwrite).await.unwrap();
     let ctx = machine.context().await;
     machine.sync_in(&ctx).await.unwrap();

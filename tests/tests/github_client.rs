@@ -8,9 +8,8 @@ use serde_json::json;
 use standin_core::Code;
 use standin_core::github::{Client, Memory, Workflow};
 use standin_core::outside::SystemClock;
-use standin_core::run::Totals;
 use standin_core::state::config::{Config, GitHubHost};
-use standin_core::tokens::{Token, TokenOrigin};
+use standin_core::totals::Totals;
 use standin_sandbox::{ActionsPermissions, Effect, Fault, FaultMatcher, Options, SelectedActions, TokenSpec};
 use standin_tests::standby::{STANDBY, Standby, commit, slug};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -378,11 +377,10 @@ async fn host(answer: String) -> (String, Arc<std::sync::atomic::AtomicU32>) {
 fn client_of(standby: &Standby, api_url: String) -> Client {
     let hosts =
         vec![GitHubHost { name: "github.com".to_owned(), api_url, server_url: String::new(), gh_config_dir: None }];
-    let token = Token { value: SecretString::from("ghp_x"), origin: TokenOrigin::Environment };
     Client::new(
         &Config { hosts, ..Config::default() },
         &slug(STANDBY),
-        &token,
+        &SecretString::from("ghp_x"),
         Memory::new(&standby.store(), &standby.repository.id, None),
         Arc::new(SystemClock),
         Arc::new(Totals::default()),

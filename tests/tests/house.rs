@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use standin_tests::rooms;
+
 /// Lines a file may have; the house says "about 500".
 const LINES_AT_MOST: usize = 520;
 
@@ -19,6 +21,9 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("standin-tests", &["standin-cli", "standin-core", "standin-state", "standin-sandbox"]),
     ("xtask", &["standin-sandbox"]),
 ];
+
+/// What core has at its root besides its rooms: taken over from the crate below.
+const NO_ROOMS: [&str; 4] = ["state", "Code", "Error", "Result"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -99,6 +104,60 @@ fn imports_between_our_packages_run_one_way() {
         // A package may name itself among its development dependencies, to switch on a feature for its own tests.
         let forbidden: Vec<_> = used.difference(&allowed).filter(|name| *name != package).collect();
         assert!(forbidden.is_empty(), "{package} must not use {forbidden:?}");
+    }
+}
+
+#[test]
+fn imports_between_the_rooms_of_core_run_down() {
+    let lib = read("core/src/lib.rs");
+    let floors = rooms::floors(&lib);
+    assert!(floors.len() > 10, "core/src/lib.rs has only these floors: {floors:?}");
+    assert_eq!(rooms::told(&lib), floors.concat(), "the table of core/src/lib.rs and its modules are not the same");
+    let mut wrong = Vec::new();
+    for file in files().iter().filter(|file| has_extension(file, &["rs"])) {
+        let Ok(below_src) = file.strip_prefix("core/src") else { continue };
+        let module = rooms::module_of(below_src);
+        if module.is_empty() {
+            continue;
+        }
+        let named = rooms::named_wrongly(&floors, &read(file), &module);
+        let named = named.into_iter().filter(|name| !NO_ROOMS.contains(&name.as_str()));
+        wrong.extend(named.map(|name| format!("{} names {name}", file.display())));
+    }
+    assert!(
+        wrong.is_empty(),
+        "a room knows only rooms of the floors below its own (core/src/lib.rs):\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn an_import_that_runs_up_is_found_however_it_is_written() {
+    let lib = "//! | [`ground`], `beside` | a |\n//! | [`top`] | b |\n\nmod ground;\npub mod beside;\n\npub mod top;\n\n\
+               pub use below::Error;\n";
+    let floors = rooms::floors(lib);
+    assert_eq!(floors, [vec!["ground", "beside"], vec!["top"]]);
+    assert_eq!(rooms::told(lib), ["ground", "beside", "top"]);
+    let module = |path: &str| rooms::module_of(Path::new(path));
+    let named = |path: &str, text: &str| rooms::named_wrongly(&floors, text, &module(path));
+    for (path, text, up) in [
+        ("ground.rs", "use crate::top::Thing;", &["top"][..]),
+        ("ground/mod.rs", "pub(crate) use crate::{beside, ground::mine, top::{self, Thing}};", &["beside", "top"]),
+        ("ground/deep/mod.rs", "fn f() { format!(\"{}\", crate::top::word()); }", &["top"]),
+        ("ground/deep/file.rs", "use super::super::super::top;", &["top"]),
+        ("ground.rs", "mod tests { use super::super::top; }", &["top"]),
+        ("ground.rs", "use super::{beside, Error};", &["beside", "Error"]),
+        ("ground.rs", "use crate as all;", &["crate"]),
+        ("ground.rs", "use crate::*;", &["*"]),
+        ("top/mod.rs", "use crate::{beside, ground::Thing}; pub(super) fn f() {} pub(crate) fn g() {}", &[]),
+        ("ground/deep.rs", "use super::top; use super::super::ground; mod tests { use super::*; }", &[]),
+        (
+            "ground.rs",
+            "//! [`crate::top`]\n/// crate::top\nfn f() -> &'static str { \"crate::top\" } // crate::top",
+            &[],
+        ),
+    ] {
+        assert_eq!(named(path, text), up, "{path}: {text}");
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use standin_core::Code;
+use standin_core::context::MirrorContext;
 use standin_core::event::Event;
 use standin_core::github::Call;
 use standin_core::roles::quiesce::{Quiesced, quiesce};
-use standin_core::run::MirrorContext;
 use standin_sandbox::{Effect, Fault, FaultMatcher};
 use standin_tests::standby::{STANDBY, Standby, commit};
 

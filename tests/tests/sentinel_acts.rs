@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use standin_core::fence::OpenChange;
-use standin_core::roles::machine::{Change, Direction, Kind};
+use standin_core::mastership::machine::{Change, Kind, Way};
 use standin_sandbox::{Conclusion, Effect, Fault, FaultMatcher, Level, TokenSpec, WorkflowState};
 use standin_tests::cli::{BACKUP, NAME, OWNER, branch, refs};
 use standin_tests::watch::{Watched, move_fence};
@@ -310,7 +310,7 @@ fn what_the_sentinel_left_open_is_seen_and_ended_from_a_machine() {
     watched.world.sandbox.remove_fault(fault);
     let open = watched.fence().open_change.expect("it is open");
     let change: Change = serde_json::from_value(open.settings).unwrap();
-    assert_eq!((change.kind, change.epoch, change.direction), (Kind::Failover, 1, Direction::Forward));
+    assert_eq!((change.kind, change.epoch, change.way), (Kind::Failover, 1, Way::Onward));
     assert_eq!((change.old, change.new), (format!("{OWNER}/{NAME}"), format!("{BACKUP}/{NAME}")));
     assert_eq!(change.workflows[&format!("{BACKUP}/{NAME}")].len(), 3);
     let health = watched.machine.standin(&["health"]);

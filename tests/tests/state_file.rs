@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use standin_core::context::MirrorContext;
 use standin_core::roles::state_file::{Committed, commit};
-use standin_core::run::MirrorContext;
 use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, TokenSpec};
 use standin_tests::pair::Repo;
 use standin_tests::standby::{self, STANDBY, Standby};

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use standin_core::code::{self, MirrorView, rescue};
+use standin_core::code;
+use standin_core::context::MirrorContext;
 use standin_core::event::Event;
 use standin_core::fence::{self, Document, OpenChange};
+use standin_core::mirror::{self, MirrorView, fence_move};
 use standin_core::plan::ActionsGuardPlan;
-use standin_core::run::MirrorContext;
 use standin_core::state::model::{Aspect, AspectStatus};
 use standin_core::state::store::JournalKind;
 use standin_core::workflows::switch::{self, Engaged, Mended};
@@ -36,12 +37,12 @@ fn change_primary(standby: &Standby, name: &str, files: &[(&str, &str)]) {
 
 /// A run up to the push, with Actions off where it needs that.
 async fn pushed(ctx: &MirrorContext) -> (MirrorView, Option<Engaged>) {
-    let mut view = code::look(ctx).await.unwrap();
+    let mut view = mirror::look(ctx).await.unwrap();
     switch::mend(ctx, &mut view).await.unwrap();
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
     let states = workflows::read(ctx).await.unwrap();
     let plan = code::plan(ctx, &snapshot, &view).await.unwrap();
-    let guard = workflows::plan(ctx, &states, Some(&plan)).await.unwrap().guard;
+    let guard = workflows::plan(ctx, &states, Some(&plan)).await.unwrap().0.guard;
     let engaged = match guard {
         ActionsGuardPlan::SwitchOff => Some(switch::engage(ctx, &mut view).await.unwrap()),
         _ => None,
@@ -62,7 +63,7 @@ async fn sync(standby: &Standby) {
 
 async fn mend(standby: &Standby) -> Mended {
     let ctx = standby.context().await;
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     switch::mend(&ctx, &mut view).await.unwrap()
 }
 
@@ -204,9 +205,9 @@ async fn a_change_that_only_the_fence_knows_never_moves_actions_that_are_on() {
         ),
     ] {
         let ctx = standby.context().await;
-        let mut view = code::look(&ctx).await.unwrap();
+        let mut view = mirror::look(&ctx).await.unwrap();
         let since_iso = ctx.outside().clock.now();
-        fence::amend(&ctx, &mut view, |document| {
+        fence_move::amend(&ctx, &mut view, |document| {
             document.open_change = Some(OpenChange {
                 kind: "actions_off".to_owned(),
                 writer: "rival@elsewhere".to_owned(),
@@ -233,7 +234,7 @@ async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
     primary.find_reference("refs/heads/topic").unwrap().delete().unwrap();
     sync(&standby).await;
     let id = standby.store().rescues(None, None).unwrap()[0].id.clone();
-    let restored = rescue::restore(&standby.context().await, &id, None).await.unwrap();
+    let restored = code::restore(&standby.context().await, &id, None).await.unwrap();
     assert_eq!(restored.name.as_str(), "refs/heads/topic");
     let there = git2::Repository::open_bare(standby.sandbox.repository_path(STANDBY.0, STANDBY.1)).unwrap();
     assert_eq!(there.refname_to_id("refs/heads/topic").unwrap().to_string(), restored.oid.as_str());
@@ -242,6 +243,6 @@ async fn a_restored_branch_runs_no_workflow_that_comes_with_it() {
     // Where workflows are not in Standin's care, they do run.
     standby.repository.mirrors[0].sync.remove(&Aspect::Workflows);
     let other = "refs/heads/other".parse().unwrap();
-    rescue::restore(&standby.context().await, &id, Some(&other)).await.unwrap();
+    code::restore(&standby.context().await, &id, Some(&other)).await.unwrap();
     assert_eq!(runs(&standby), 1);
 }

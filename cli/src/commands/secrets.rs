@@ -5,8 +5,8 @@ use std::io::{IsTerminal as _, Read as _};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use standin_core::engine::SecretPlace;
+use standin_core::github::VALUE_LIMIT;
 use standin_core::plan::SecretSource;
-use standin_core::secrets::VALUE_LIMIT;
 use standin_core::{Code, Error, Result};
 
 use super::quiet_engine;

@@ -8,8 +8,7 @@ use std::path::Path;
 use standin_state::config::Source;
 use standin_state::model::RefName;
 
-use super::plan::Refs;
-use crate::git::Listing;
+use crate::git::{Listing, Refs};
 
 /// What is known of the source's default branch.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 
 use standin_state::model::Oid;
 
-use super::places::git_failed;
 use crate::Result;
 use crate::git::Cache;
+use crate::mirror::git_failed;
 use crate::plan::LfsReport;
 
 /// A pointer file is smaller than this, by the specification of git LFS.

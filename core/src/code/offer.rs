@@ -2,9 +2,9 @@
 
 use standin_state::model::{Oid, RefName};
 
-use super::places::source_remote;
+use crate::context::SourceContext;
 use crate::git::{Cache, PushOptions, PushResult, Update};
-use crate::run::SourceContext;
+use crate::mirror::{explain_refusal, source_remote};
 use crate::{Code, Error, Result};
 
 /// Makes `base` at the source, or a name next to it where that is taken by another tip. Where the tip stands there
@@ -26,7 +26,7 @@ pub(crate) async fn to_source(source: &SourceContext, cache: &Cache, base: &str,
         let report = remote.push(cache, &[update], PushOptions { atomic: false, dry_run: false }).await?;
         return match report.results.get(&target) {
             Some(PushResult::Done) => Ok(target),
-            Some(PushResult::Refused { reason }) => Err(super::refusal::explain(&target, reason, &report.messages)),
+            Some(PushResult::Refused { reason }) => Err(explain_refusal(&target, reason, &report.messages)),
             Some(PushResult::Stale | PushResult::NotTried) | None => Err(Error::passing(
                 Code::Raced,
                 format!("Somebody made `{target}` at the source meanwhile"),

@@ -9,10 +9,10 @@ use standin_state::config::Source;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
-use super::places::{cache, mirror_remote};
-use super::{MirrorView, Snapshot, contact, look, offer, rescue};
+use super::{Snapshot, offer, rescue};
+use crate::context::MirrorContext;
 use crate::fence;
-use crate::run::MirrorContext;
+use crate::mirror::{self, MirrorView, cache, contact, fence_settle, look, mirror_remote};
 use crate::{Code, Error, Result};
 
 /// What was done about a choice.
@@ -189,9 +189,9 @@ async fn resolve_fence(ctx: &MirrorContext, choice: DecisionChoice) -> Result<Re
             }
         }
         DecisionChoice::Overwrite => {
-            let listing = super::look::list(ctx).await?;
+            let listing = mirror::list(ctx).await?;
             let cache = cache(&ctx.source)?;
-            let fence = fence::overwrite(ctx, &cache, listing.refs.get(&RefName::fence())).await?;
+            let fence = fence_settle::overwrite(ctx, &cache, listing.refs.get(&RefName::fence())).await?;
             let document = &fence.document;
             Ok(Resolved {
                 detail: format!(

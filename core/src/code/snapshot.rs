@@ -7,13 +7,12 @@ use standin_state::config::{RepositoryConfig, Source};
 use standin_state::model::{MirrorId, Oid, RefName};
 
 use super::default_branch::DefaultBranch;
-use super::places::{cache, listed_prefixes, source_remote, travelling_prefixes};
-use super::plan::Refs;
+use crate::context::SourceContext;
 use crate::event::Notice;
 use crate::fence::{self, Fence};
-use crate::git::{Cache, Listing, Remote};
+use crate::git::{Cache, Listing, Refs, Remote};
+use crate::mirror::{cache, fence_move, fence_read, listed_prefixes, source_remote, travelling_prefixes};
 use crate::plan::LfsReport;
-use crate::run::SourceContext;
 use crate::{Code, Error, Result};
 
 /// Where the source's own fence is kept in the cache.
@@ -82,7 +81,7 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
         Some(oid) => Some(Fence { oid: oid.clone(), document: source_document(source, &cache, oid)? }),
         None => None,
     };
-    fence::remember_source(source, &cache, fence.as_ref())?;
+    fence_move::remember_source(source, &cache, fence.as_ref())?;
     let default_branch = DefaultBranch::of(&source.repository.source, &listing, &refs, source.git.first_branch());
     let mut notices = notices(&listing, &default_branch, &refs);
     notices.extend(committed_env(&source.repository));
@@ -143,7 +142,7 @@ async fn keep_turned(source: &SourceContext, cache: &Cache, known: &Refs, listed
 }
 
 fn source_document(source: &SourceContext, cache: &Cache, oid: &Oid) -> Result<fence::Document> {
-    fence::read_commit(cache, oid).map_err(|error| {
+    fence_read::read_commit(cache, oid).map_err(|error| {
         let hint = if error.hint.is_empty() {
             format!(
                 "Find out who wrote `{}` at {}; delete that ref there if nobody needs it, then sync again.",

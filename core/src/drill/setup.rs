@@ -243,7 +243,7 @@ fn missing(
             missing.push(DrillFinding::failed(Some(standby), format!("its {} failed: {error}", aspect.as_str()), hint));
         }
     }
-    match observer::sentinel_status(store, &home.id, standby)? {
+    match store.sentinel_status(&home.id, standby)? {
         None => missing.push(DrillFinding::warning(
             Some(standby),
             "nobody has looked yet whether a sentinel watches from there",

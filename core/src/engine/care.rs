@@ -13,12 +13,12 @@ use ts_rs::TS;
 
 use super::Engine;
 use super::sync::named;
-use crate::code::{self, Resolved, rescue::Restored};
+use crate::code::{self, Resolved, Restored};
+use crate::context::MirrorContext;
 use crate::git::ssh::{self, HostKey};
 use crate::keychain::SessionKeychain;
-use crate::run::MirrorContext;
 use crate::tokens::{self, Place, RightState, TokenReport};
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, mirror};
 
 /// What a test of a mirror found. Nothing was changed by it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -106,7 +106,7 @@ impl Engine {
             }
             self.still_configured(&rescue, mirror)?;
             let (context, _lock) = self.locked_context(Some(&rescue.repository), mirror).await?;
-            code::rescue::restore(&context, id, to).await
+            code::restore(&context, id, to).await
         }
         .await;
         let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
@@ -142,7 +142,7 @@ impl Engine {
     async fn restore_turned(&self, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored> {
         let direction = self.direction(Some(&rescue.repository))?;
         let source = self.source(&direction.config, self.limited()).await?;
-        let cache = code::cache(&source.context)?;
+        let cache = mirror::cache(&source.context)?;
         let kind = if rescue.ref_name.is_tag() { "tags" } else { "heads" };
         let base = to.map_or_else(
             || format!("refs/{kind}/rescue/{}/{}", rescue.mirror, rescue.ref_name.short()),
@@ -256,10 +256,10 @@ impl Engine {
     }
 
     async fn test_git(&self, context: &MirrorContext, test: &mut MirrorTest) -> Result<()> {
-        match code::look(context).await {
+        match mirror::look(context).await {
             Ok(view) => {
                 test.checks.push(Check::works("read its branches", format!("{} refs", view.refs.len())));
-                test.checks.push(match code::probe(context).await {
+                test.checks.push(match mirror::probe(context).await {
                     Ok(true) => Check::works("push to it", "accepted in a dry run, all refs at once".to_owned()),
                     Ok(false) => Check::works(
                         "push to it",
@@ -270,7 +270,7 @@ impl Engine {
                 });
             }
             Err(error) => {
-                test.host_key = code::unknown_host_key(context, &error).await;
+                test.host_key = mirror::unknown_host_key(context, &error).await;
                 test.checks.push(Check::failed("read its branches", &error));
             }
         }

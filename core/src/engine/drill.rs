@@ -7,7 +7,7 @@ use standin_state::model::{Health, MirrorId, RepositoryId};
 
 use super::{Engine, RoleGoal, RoleRequest};
 use crate::drill::{DrillFinding, DrillReport, Readiness, Setup, StandbyReadiness, setup};
-use crate::roles::direction::Direction;
+use crate::mastership::direction::Direction;
 use crate::roles::preview::{NEVER_TRAVELS, RolePlan};
 use crate::tokens::{Place, RightState, TokenReport};
 use crate::{Code, Error, Result, observer};

@@ -31,8 +31,8 @@ impl Engine {
             tracing::info!(error = %error.message, "whether a change of master is still open cannot be told now");
         }
         let direction = self.direction(Some(&home.id))?;
-        let watched = Arc::new(observer::watched(&direction).clone());
-        let place = observer::watched_place(&direction);
+        let watched = Arc::new(direction.watched().clone());
+        let place = direction.watched_place();
         let of_watched = self.source(&watched, self.limited()).await?;
         let mut reports = Vec::new();
         if mirror.is_none_or(|id| *id == place) {

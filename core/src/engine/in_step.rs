@@ -11,7 +11,8 @@ use super::Engine;
 use super::sync::SyncRequest;
 use crate::code::Snapshot;
 use crate::fence::Document;
-use crate::run::{MirrorOutcome, SharedSource};
+use crate::run::MirrorOutcome;
+use crate::source::SharedSource;
 use crate::{Result, secrets, status};
 
 impl Engine {

@@ -26,8 +26,8 @@ use tokio::sync::OnceCell;
 use crate::event::Notice;
 use crate::git::{self, GitProgram};
 use crate::jobs::Jobs;
+use crate::mastership::direction::Direction;
 use crate::outside::Outside;
-use crate::roles::direction::Direction;
 use crate::{Code, Error, Result, status};
 
 pub use care::{Check, MirrorTest};

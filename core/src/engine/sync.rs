@@ -13,14 +13,17 @@ use ts_rs::TS;
 
 use super::Engine;
 use super::tidy::tidy;
+use crate::context::{SourceContext, new_run_id};
 use crate::event::Event;
 use crate::github::{Client, Memory};
 use crate::jobs::JobKey;
 use crate::keychain;
+use crate::mastership::direction::Direction;
 use crate::plan::Plan;
-use crate::roles::direction::Direction;
-use crate::run::{self, MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
+use crate::run::{self, MirrorOutcome, RunRequest};
+use crate::source::SharedSource;
 use crate::tokens::{self, Place};
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 /// What to sync or plan.
@@ -87,7 +90,7 @@ pub(super) struct Running(Arc<Mutex<HashMap<JobId, CancellationToken>>>);
 
 impl Running {
     fn add(&self) -> (JobId, CancellationToken) {
-        let id = JobId(run::new_run_id().to_string());
+        let id = JobId(new_run_id().to_string());
         let cancel = CancellationToken::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel.clone());
         (id, cancel)
@@ -243,7 +246,7 @@ impl Engine {
             (Source::GitHub(slug), Some(token)) => Some(Client::new(
                 &config,
                 slug,
-                token,
+                &token.value,
                 Memory::new(&shared.store, &repository.id, repository.master.as_ref()),
                 shared.outside.clock.clone(),
                 totals.clone(),

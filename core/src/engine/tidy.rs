@@ -2,7 +2,7 @@
 //! after a later sync; nothing of it is worth failing a sync for.
 
 use crate::code::rescue;
-use crate::run::SharedSource;
+use crate::source::SharedSource;
 
 /// Tidies up behind the runs of one sync.
 pub(super) async fn tidy(source: &SharedSource) {

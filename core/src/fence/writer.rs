@@ -3,8 +3,8 @@
 use standin_state::config::Source;
 
 use crate::Result;
+use crate::context::SourceContext;
 use crate::outside::Outside;
-use crate::run::SourceContext;
 
 /// The writer as it stands in the fence: `user@host` for a person, and a random id made once, so that two machines
 /// of the same name are told apart.

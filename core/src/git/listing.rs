@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use standin_state::model::{Oid, RefName};
 
+/// Refs and their tips.
+pub type Refs = BTreeMap<RefName, Oid>;
+
 /// The refs of a remote at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Each ref with its tip; annotated tags with the id of the tag object.
-    pub refs: BTreeMap<RefName, Oid>,
+    pub refs: Refs,
     /// The branch that `HEAD` names; `None` when it is detached, or when that branch does not exist.
     pub head: Option<RefName>,
     /// The branch that is the default one at the `origin` of a clone, where it knows.

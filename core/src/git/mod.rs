@@ -55,7 +55,7 @@ pub(crate) use blame::{Blame, blame, is_sunk};
 pub use cache::Cache;
 pub(crate) use far_side::has_hooks;
 pub use history::TreeFile;
-pub use listing::Listing;
+pub use listing::{Listing, Refs};
 pub use program::{GitProgram, MINIMUM_VERSION, Version};
 pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update};
 pub use remote::{Progress, Remote, RemoteOptions};

@@ -25,7 +25,7 @@ use super::push::{self, Answer, PushOptions, PushReport, Room, Update};
 use super::scratch::Scratch;
 use super::{Cache, GitProgram, Listing, failure, far_side, http, progress, ssh};
 use crate::redact::Redactor;
-use crate::run::Totals;
+use crate::totals::Totals;
 use crate::{Code, Error, Result, crash};
 
 /// Hears how far git has come: what it is doing, how many are done, of how many.

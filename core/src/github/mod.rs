@@ -18,6 +18,7 @@
 mod answer;
 mod call;
 mod endpoints;
+mod names;
 mod once;
 mod pace;
 mod pool;
@@ -35,8 +36,7 @@ use standin_state::model::Slug;
 use tokio_util::sync::CancellationToken;
 
 use crate::outside::Clock;
-use crate::run::Totals;
-use crate::tokens::Token;
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 pub use answer::Answer;
@@ -47,6 +47,8 @@ pub use endpoints::{
     RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun,
     WorkflowStateWord,
 };
+pub use names::VALUE_LIMIT;
+pub(crate) use names::is_name;
 pub use remember::Memory;
 
 use pace::TokenHash;
@@ -98,7 +100,7 @@ impl Client {
     pub fn new(
         config: &Config,
         slug: &Slug,
-        token: &Token,
+        token: &SecretString,
         memory: Memory,
         clock: Arc<dyn Clock>,
         totals: Arc<Totals>,
@@ -106,12 +108,12 @@ impl Client {
     ) -> Result<Self> {
         let host = slug.host.as_deref().unwrap_or(GITHUB_COM).to_ascii_lowercase();
         let base = base_url(config, &host)?;
-        let token_hash = TokenHash::of(&base, &token.value);
+        let token_hash = TokenHash::of(&base, token);
         Ok(Self {
             shared: Arc::new(Shared {
                 host,
                 base,
-                token: token.value.clone(),
+                token: token.clone(),
                 pace: pace::of(&token_hash),
                 token_hash,
                 request_limit: config.limits.request,

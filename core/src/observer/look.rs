@@ -11,9 +11,10 @@ use standin_state::config::{Config, Limits, Target};
 use standin_state::model::{MirrorId, MirrorType, Slug};
 
 use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
+use crate::context::SourceContext;
 use crate::fence::{Document, same_master};
 use crate::github::{Answer, Call, Client, Memory, Standing};
-use crate::run::{SharedSource, SourceContext};
+use crate::source::SharedSource;
 use crate::tokens::Token;
 use crate::{Code, Result};
 
@@ -209,7 +210,7 @@ fn brief(context: &SourceContext, slug: &Slug, token: &Token, mirror: Option<&Mi
     Client::new(
         &config,
         slug,
-        token,
+        &token.value,
         Memory::new(&context.store, &context.repository.id, mirror),
         context.outside.clock.clone(),
         context.totals.clone(),

@@ -21,30 +21,16 @@ use standin_state::store::Store;
 use self::judge::Judgement;
 use crate::event::Notice;
 use crate::health::HealthReport;
-use crate::roles::direction::Direction;
-use crate::run::SharedSource;
+use crate::mastership::direction::Direction;
 use crate::sentinel::{FileState, PlaceReport};
+use crate::source::SharedSource;
 use crate::{Code, Error, Result};
 
-/// What was found about the master: kept as a fact of the repository.
-const MASTER: &str = "master_health";
-/// What was found about the sentinel of a standby: kept as a fact of the mirror.
-const SENTINEL: &str = "sentinel";
 /// A token that ends within so many days is warned of.
 const EXPIRY_WARNING_DAYS: i64 = 14;
 
-/// The repository that is to be watched: the master or, while a standby stands in for it, the configured source.
-pub fn watched(direction: &Direction) -> &RepositoryConfig {
-    if direction.is_temporary() { &direction.home } else { &direction.config }
-}
-
-/// The place of [`watched`]: `source`, or the mirror that is master.
-pub fn watched_place(direction: &Direction) -> MirrorId {
-    watched(direction).master.clone().unwrap_or_else(MirrorId::source)
-}
-
 /// Looks at the master, judges it and remembers the verdict. `None` where it is not on GitHub, and so has no role.
-/// `source` is of the [`watched`] repository.
+/// `source` is of the repository that is [`Direction::watched`].
 ///
 /// # Errors
 /// [`Code::Storage`]. What keeps the master from being judged is in the report.
@@ -52,7 +38,7 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
     let context = &source.context;
     let Source::GitHub(slug) = &context.repository.source else { return Ok(None) };
     let (store, repository, stands_in) = (&context.store, &context.repository.id, direction.is_temporary());
-    let place = watched_place(direction);
+    let place = direction.watched_place();
     let epoch = direction.who.as_ref().map_or(0, |who| who.epoch);
     let look = look::Look { source, slug, with_heartbeat: !stands_in, epoch };
     let judgement = match look.observe().await {
@@ -68,7 +54,7 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
         MasterVerdict::Unknown => Health::Warning,
     };
     let hint = hint(store, direction, &judgement, now)?;
-    let before = master_health(store, repository)?;
+    let before = store.master_health(repository)?;
     let since = before.filter(|before| before.place == place && before.verdict == judgement.verdict);
     let kept = MasterHealth {
         place: place.clone(),
@@ -88,7 +74,7 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
     if judgement.verdict == MasterVerdict::Well {
         check_token(source, &place, &mut report).await;
     }
-    remember(store, repository, None, MASTER, &kept)?;
+    store.set_master_health(repository, Some(&kept))?;
     let detail = report.findings.first().map(|notice| notice.message.as_str());
     store.set_health(repository, &place, report.health, detail, now)?;
     Ok(Some(report))
@@ -145,7 +131,7 @@ fn hint(store: &Store, direction: &Direction, judgement: &Judgement, now: Timest
         (_, MasterVerdict::Unknown) => barred.unwrap_or_else(|| {
             format!(
                 "This says nothing about the master. Check the token with `standin token check {}`.",
-                watched_place(direction)
+                direction.watched_place()
             )
         }),
         _ => String::new(),
@@ -172,24 +158,8 @@ fn age(store: &Store, repository: &RepositoryId, mirror: &MirrorConfig, now: Tim
     Ok(format!("synced {since}{behind}"))
 }
 
-/// The verdict that was kept last.
-///
-/// # Errors
-/// [`Code::Storage`] when the memory cannot be read.
-pub fn master_health(store: &Store, repository: &RepositoryId) -> Result<Option<MasterHealth>> {
-    recall(store, repository, None, MASTER)
-}
-
-/// What was last found about the sentinel of a standby.
-///
-/// # Errors
-/// [`Code::Storage`] when the memory cannot be read.
-pub fn sentinel_status(store: &Store, repository: &RepositoryId, mirror: &MirrorId) -> Result<Option<SentinelStatus>> {
-    recall(store, repository, Some(mirror), SENTINEL)
-}
-
-/// Looks at the sentinels of the standbys and puts what was found into their reports. `source` is of the [`watched`]
-/// repository.
+/// Looks at the sentinels of the standbys and puts what was found into their reports. `source` is of the
+/// repository that is [`Direction::watched`].
 ///
 /// # Errors
 /// [`Code::Storage`]. A sentinel that is not well is no error.
@@ -213,7 +183,7 @@ pub async fn check_sentinels(
             }];
         }
         let Some(report) = reports.iter_mut().find(|report| report.mirror.as_str() == place.place) else { continue };
-        remember(&context.store, &context.repository.id, Some(&report.mirror), SENTINEL, &short(&place, now))?;
+        context.store.set_sentinel_status(&context.repository.id, &report.mirror, &short(&place, now))?;
         report.sentinel = Some(place);
     }
     Ok(())
@@ -241,39 +211,9 @@ fn short(place: &PlaceReport, now: Timestamp) -> SentinelStatus {
     }
 }
 
-fn remember<T: serde::Serialize>(
-    store: &Store,
-    repository: &RepositoryId,
-    mirror: Option<&MirrorId>,
-    key: &str,
-    what: &T,
-) -> Result<()> {
-    let text = serde_json::to_string(what)
-        .map_err(|error| Error::new(Code::Internal, format!("{key} cannot be written as JSON: {error}"), ""))?;
-    store.set_fact(repository, mirror, key, Some(&text))
-}
-
-/// What was kept; nothing where another version kept it in another shape.
-fn recall<T: serde::de::DeserializeOwned>(
-    store: &Store,
-    repository: &RepositoryId,
-    mirror: Option<&MirrorId>,
-    key: &str,
-) -> Result<Option<T>> {
-    Ok(store.fact(repository, mirror, key)?.and_then(|text| serde_json::from_str(&text).ok()))
-}
-
 /// The standbys of a repository that have a role.
 pub fn standbys(repository: &RepositoryConfig) -> impl Iterator<Item = &standin_state::config::MirrorConfig> {
     repository.mirrors.iter().filter(|mirror| {
         mirror.enabled && mirror.kind == MirrorType::GitHub && matches!(mirror.target, Target::GitHub(_))
     })
-}
-
-/// Forgets what the last look at the master found, where another is master now.
-///
-/// # Errors
-/// [`crate::Code::Storage`].
-pub(crate) fn forget_master(store: &Store, repository: &RepositoryId) -> Result<()> {
-    store.set_fact(repository, None, MASTER, None)
 }

@@ -9,7 +9,6 @@ use standin_state::store::{Change, ChangeAction};
 use ts_rs::TS;
 
 use crate::event::Notice;
-use crate::github::ActionsSettings;
 
 /// What a sync would do to the mirror's Actions secrets: the parity report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -109,10 +108,6 @@ pub struct WorkflowsPlan {
     pub guard: ActionsGuardPlan,
     /// What to know.
     pub notices: Vec<Notice>,
-    /// The settings of Actions, where they were read for this plan: those to restore after the push.
-    #[serde(skip)]
-    #[ts(skip)]
-    pub settings: Option<ActionsSettings>,
 }
 
 /// Where one workflow stands.

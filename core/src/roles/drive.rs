@@ -9,17 +9,19 @@ use standin_state::store::RunRecord;
 
 use super::handback::HandBackRef;
 use super::journal::Entry;
-use super::machine::{Change, Direction, Kind, Step};
 use super::parts::Parts;
 use super::quiesce::quiesce;
 use super::site::Asked;
-use super::{handback, site, state_file, words, workflows};
-use crate::code;
+use super::{handback, site, state_file, workflows};
+use crate::context::MirrorContext;
 use crate::event::{Event, Notice, RoleStepState};
 use crate::fence::Fence;
+use crate::mastership::machine::{Change, Kind, Step, Way};
+use crate::mastership::words;
 use crate::outside::Outside;
-use crate::run::{self, MirrorContext, RunRequest};
-use crate::{Code, Error, Result, crash, fence, status};
+use crate::run::{self, RunRequest};
+use crate::source::SharedSource;
+use crate::{Code, Error, Result, crash, fence, mirror, status};
 
 /// How often a step is tried when a passing fault keeps it from being done.
 const TRIES: usize = 3;
@@ -223,21 +225,21 @@ impl Driver<'_> {
     }
 
     /// A source that is read anew: what it was before the step does not count.
-    fn fresh(&self, master: &str, change: &Change) -> std::sync::Arc<run::SharedSource> {
+    fn fresh(&self, master: &str, change: &Change) -> std::sync::Arc<SharedSource> {
         debug_assert!(self.parts.home.context.change.as_ref() == Some(&change.id), "the sources belong to this change");
-        std::sync::Arc::new(run::SharedSource::new(self.parts.source_of(master).context.clone()))
+        std::sync::Arc::new(SharedSource::new(self.parts.source_of(master).context.clone()))
     }
 
     /// A branch or tag of the old master that the new one does not have as it is; `None` where both are equal.
     async fn lacking(&self, change: &Change) -> Result<Option<RefName>> {
         let (old, new) = (self.parts.site(&change.old)?, self.parts.site(&change.new)?);
-        let (old, new) = tokio::try_join!(code::tips(old), code::tips(new))?;
+        let (old, new) = tokio::try_join!(mirror::tips(old), mirror::tips(new))?;
         Ok(old.into_iter().find(|(name, oid)| new.get(name) != Some(oid)).map(|(name, _)| name))
     }
 
     /// What people pushed to the old master after its last sync shows as divergence; they are told now.
     async fn look_back(&self, change: &Change) {
-        if change.kind != Kind::Switchover || change.direction == Direction::Back {
+        if change.kind != Kind::Switchover || change.way == Way::Back {
             return;
         }
         if let Ok(Some(name)) = self.lacking(change).await {
@@ -279,7 +281,7 @@ impl Driver<'_> {
         let is_kept = |home: &HandBackRef| home.commits == 0 && !home.name.is_tag();
         let unsafe_yet: BTreeSet<&RefName> =
             plan.refs.iter().filter(|home| home.is_to_be_pushed() && !is_kept(home)).map(|home| &home.name).collect();
-        let mut safe = code::tips(here).await?;
+        let mut safe = mirror::tips(here).await?;
         safe.retain(|name, _| !unsafe_yet.contains(name));
         site::note(here, change, &self.me, |document| document.refs.extend(safe.clone())).await?;
         self.sync(change, change.winner(), &here.mirror.target.display()).await

@@ -10,10 +10,10 @@ use standin_state::model::{Oid, RefName, Role};
 use super::handback::{self, HandBack, HandedBack};
 use super::parts::Parts;
 use super::site;
-use crate::code;
+use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
-use crate::run::MirrorContext;
-use crate::{Code, Error, Result};
+use crate::mirror::{self, fence_move};
+use crate::{Code, Error, Result, mastership};
 
 /// What waits on a standby that is no longer master; `None` where nothing does. The fences of both were just read.
 ///
@@ -30,7 +30,7 @@ pub(crate) async fn look(parts: &Parts) -> Result<Option<HandBack>> {
     let is_parked = |name: &RefName| name.as_str().contains("/standin/handback-");
     // Commits that a standby got by hand are a divergence, which people decide about; what it parked was master's work.
     let parked: BTreeSet<Oid> =
-        code::tips(standby).await?.into_iter().filter(|(name, _)| is_parked(name)).map(|(_, oid)| oid).collect();
+        mirror::tips(standby).await?.into_iter().filter(|(name, _)| is_parked(name)).map(|(_, oid)| oid).collect();
     let is_masters = |tip: &Oid| unreturned.is_some() || parked.contains(tip);
     let waits = plan.refs.iter().any(|home| home.is_to_be_pushed() && is_masters(&home.tip));
     Ok(waits.then_some(plan))
@@ -54,7 +54,7 @@ async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -
     let epoch = fence.iter().chain(&there).map(|fence| fence.document.epoch).max();
     // A fence of an older epoch has not heard yet who is master.
     for fence in fence.iter().chain(&there).filter(|fence| Some(fence.document.epoch) == epoch) {
-        site::check_open(source, &fence.document)?;
+        mastership::check_open(source, &fence.document)?;
         if !fence::same_master(&fence.document.master, &parts.source_site()) {
             return Err(Error::new(
                 Code::FencedOff,
@@ -76,10 +76,10 @@ pub(crate) async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
     let now = handback::plan(standby, source, plan.epoch).await?;
     let unsafe_yet: BTreeSet<&RefName> =
         now.refs.iter().filter(|home| home.is_to_be_pushed()).map(|home| &home.name).collect();
-    let mut view = code::look(standby).await?;
+    let mut view = mirror::look(standby).await?;
     let mut safe = view.refs.clone();
     safe.retain(|name, _| !unsafe_yet.contains(name));
-    fence::amend(standby, &mut view, |document| {
+    fence_move::amend(standby, &mut view, |document| {
         document.refs.extend(safe);
         document.unreturned = None;
     })

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use standin_state::model::{MirrorId, RepositoryId};
 use standin_state::store::{JournalKind, Store};
 
-use super::machine::Change;
+use crate::mastership::machine::Change;
 use crate::{Code, Error, Result};
 
 /// An open role change, as it is written down here.

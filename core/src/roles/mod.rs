@@ -1,41 +1,31 @@
-//! Roles: who is master, and how that changes.
+//! Roles: how the master changes. Who is master, and which steps a change has, says [`crate::mastership`].
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | [`machine`], `moves` | the pure part: the steps of a change, what each makes of a fence, when to stop |
-//! | [`who`], [`direction`] | who is master by the fences that are known, and which way syncs therefore go |
 //! | [`preview`] | what a change would do and what would be missing |
 //! | `parts`, `journal`, `drive` | who takes part, what is written down, carrying it out step after step |
 //! | `site` | reading and moving the fence of one repository |
 //! | `homecoming` | what a repository committed as master that lost this without a hand-back |
 //! | `workflows`, [`quiesce`], [`handback`], [`state_file`] | what single steps do |
-//! | [`words`] | what changes and steps are called before a person |
 
-pub mod direction;
 pub(crate) mod drive;
 pub mod handback;
 pub(crate) mod homecoming;
 pub(crate) mod journal;
-pub mod machine;
-mod moves;
 pub(crate) mod parts;
 pub mod preview;
 pub mod quiesce;
 mod site;
 pub mod state_file;
-pub mod who;
-pub mod words;
 mod workflows;
-
-pub(crate) use site::check_open;
-pub use site::{open_in, seen};
 
 use std::collections::BTreeMap;
 
-use self::machine::Change;
 use self::parts::Parts;
 use crate::Result;
-use crate::run::MirrorContext;
+use crate::context::MirrorContext;
+use crate::mastership::machine::Change;
+use crate::mastership::open_in;
 
 /// The workflow states of a repository now, by path.
 ///
@@ -48,7 +38,7 @@ pub(crate) async fn workflow_states(site: &MirrorContext) -> Result<BTreeMap<Str
 /// Reads the fence of a repository, so that what it says is remembered.
 ///
 /// # Errors
-/// As [`crate::fence::read`].
+/// As [`crate::mirror::fence_read::read`].
 pub(crate) async fn read_fence(site: &MirrorContext) -> Result<()> {
     site::read(site).await.map(|_| ())
 }
@@ -56,7 +46,7 @@ pub(crate) async fn read_fence(site: &MirrorContext) -> Result<()> {
 /// The role change that stands open in the fence of a repository.
 ///
 /// # Errors
-/// As [`crate::fence::read`].
+/// As [`crate::mirror::fence_read::read`].
 pub(crate) async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
     let (_, fence) = site::read(site).await?;
     Ok(fence.and_then(|fence| open_in(&fence.document).map(|(change, _)| change)))

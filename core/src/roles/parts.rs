@@ -8,10 +8,11 @@ use standin_state::config::MirrorConfig;
 use standin_state::lock::MirrorLock;
 use standin_state::model::MirrorId;
 
-use super::direction::Direction;
-use super::machine::{Change, Site};
+use crate::context::MirrorContext;
 use crate::fence::same_master;
-use crate::run::{MirrorContext, SharedSource};
+use crate::mastership::direction::Direction;
+use crate::mastership::machine::{Change, Site};
+use crate::source::SharedSource;
 use crate::{Code, Error, Result};
 
 /// The repositories of one role change.

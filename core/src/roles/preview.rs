@@ -8,15 +8,16 @@ use standin_state::model::{Aspect, MirrorId, RepositoryId, Slug};
 use ts_rs::TS;
 
 use super::handback::{self, HandBack};
-use super::machine::{Change, Kind};
 use super::parts::Parts;
-use super::{words, workflows};
-use crate::code;
+use super::workflows;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::RepositoryInfo;
+use crate::mastership::machine::{Change, Kind};
+use crate::mastership::words;
+use crate::mirror::{self, contact};
 use crate::plan::{Planned, SecretState, VariableState};
-use crate::run::{self, MirrorContext, RunRequest};
-use crate::secrets::reach;
+use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result};
 
 /// What never travels, whoever is master: to be set up on a standby by hand, before the day on which it is needed.
@@ -143,7 +144,7 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
         return Ok(plan);
     }
     for site in [Some(new), change.with_old().then(|| parts.site(&change.old)).transpose()?].into_iter().flatten() {
-        if let Err(error) = code::contact::look_and_refuse(site).await {
+        if let Err(error) = contact::look_and_refuse(site).await {
             plan.blocked_by(error);
             return Ok(plan);
         }
@@ -170,7 +171,7 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
 
 /// Whether a repository can take part: it is there under its name, may be written to, and Actions are on.
 async fn is_fit(site: &MirrorContext, plan: &mut RolePlan) -> Result<RepositoryInfo> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let info: RepositoryInfo = client.repository(slug).await?;
     if info.archived {
         return Err(Error::new(
@@ -227,9 +228,10 @@ fn is_named_so(slug: &Slug, info: &RepositoryInfo) -> Result<()> {
 /// The rights that can be proven without changing anything: to read variables and workflows, and to push. What cannot be
 /// proven shows when it is used, and the change is then taken back.
 async fn rights(site: &MirrorContext) -> Result<()> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     // Side by side, but of several refusals the same is told each time.
-    let (variables, workflows, push) = tokio::join!(client.variables(slug), client.workflows(slug), code::probe(site));
+    let (variables, workflows, push) =
+        tokio::join!(client.variables(slug), client.workflows(slug), mirror::probe(site));
     variables
         .and(workflows)
         .map(|_| ())
@@ -281,7 +283,7 @@ async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
 /// What the standby lacks of the master as it was when it was last read.
 async fn missing_since(parts: &Parts, change: &Change, default_branch: &str, plan: &mut RolePlan) -> Result<()> {
     let new = parts.site(&change.new)?;
-    let (cache, there) = (code::cache(&new.source)?, code::tips(new).await);
+    let (cache, there) = (mirror::cache(&new.source)?, mirror::tips(new).await);
     let there = match there {
         Ok(there) => there,
         Err(error) => {
@@ -370,10 +372,10 @@ pub(crate) enum Master {
 /// Looks whether the master is there.
 pub(crate) async fn look_for(master: &MirrorContext) -> Master {
     let found = async {
-        let (slug, client) = reach(master)?;
+        let (slug, client) = master.github()?;
         let info = client.repository(slug).await?;
         is_named_so(slug, &info)?;
-        code::tips(master).await
+        mirror::tips(master).await
     }
     .await;
     match found {

@@ -12,9 +12,8 @@ use standin_state::model::{Aspect, Slug};
 use tokio::time::Instant;
 use ts_rs::TS;
 
+use crate::context::MirrorContext;
 use crate::github::{Client, WorkflowRun};
-use crate::run::MirrorContext;
-use crate::secrets::reach;
 use crate::workflows::SENTINEL;
 use crate::{Code, Error, Result, crash};
 
@@ -81,7 +80,7 @@ impl Quiesced {
 /// # Errors
 /// When the runs cannot be read; [`Code::Cancelled`].
 pub async fn quiesce(site: &MirrorContext, patience: Duration) -> Result<Quiesced> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let mut watched = Watch { site, client, slug, seen: BTreeMap::new() };
     let mut left = watched.until_quiet(Instant::now() + patience).await?;
     let mut cancelled: BTreeSet<u64> = BTreeSet::new();

@@ -5,81 +5,28 @@
 
 use standin_state::model::{Oid, RefName};
 
-use super::machine::{self, Change, Move, Open, Refusal, Seen, Step};
-use super::{direction, words};
-use crate::code;
-use crate::fence::{self, Document, Fence, OpenChange, ROLE_CHANGE, same_master};
+use crate::context::MirrorContext;
+use crate::fence::{Document, Fence, OpenChange, ROLE_CHANGE, same_master};
 use crate::git::{Cache, Remote};
-use crate::run::MirrorContext;
-use crate::secrets::reach;
+use crate::mastership::machine::{self, Change, Move, Open, Refusal, Seen, Step};
+use crate::mastership::seen;
+use crate::mirror::{self, contact, fence_move, fence_read};
 use crate::{Code, Error, Result};
 
 /// How often a fence that moves meanwhile is read again.
 const TRIES: usize = 4;
 
-/// What the pure part knows of a fence document.
-pub fn seen<Refs>(document: &Document<Refs>) -> Seen {
-    Seen {
-        epoch: document.epoch,
-        sequence: document.sequence,
-        master: document.master.clone(),
-        is_temporary: document.temporary,
-        open: document.open_change.as_ref().map(|open| Open {
-            change: (open.kind == ROLE_CHANGE).then(|| open.settings["id"].as_str().unwrap_or_default().to_owned()),
-            writer: open.writer.clone(),
-        }),
-    }
-}
-
-/// The role change that stands open in a document.
-pub fn open_in<Refs>(document: &Document<Refs>) -> Option<(Change, &OpenChange)> {
-    let open = document.open_change.as_ref().filter(|open| open.kind == ROLE_CHANGE)?;
-    Some((serde_json::from_value(open.settings.clone()).ok()?, open))
-}
-
-/// Refuses to sync while the mastership moves, unless that is what the sync is for.
-///
-/// # Errors
-/// [`Code::RoleChangeOpen`], with what is open and how to go on.
-pub(crate) fn check_open(site: &MirrorContext, document: &Document) -> Result<()> {
-    let Some(open) = document.open_change.as_ref().filter(|open| open.kind == ROLE_CHANGE) else { return Ok(()) };
-    if site.source.change.is_some() && open.settings["id"].as_str() == site.source.change.as_deref() {
-        return Ok(());
-    }
-    let id = &site.mirror.id;
-    let home = site.repository().home.as_deref().unwrap_or(site.repository());
-    let (what, ways) = open_in(document).map_or_else(
-        || {
-            let what = "a role change that this version cannot read".to_owned();
-            (what, "End it with the version of Standin that wrote it.".to_owned())
-        },
-        |(change, _)| {
-            (words::headline(&change), words::ways(&change, direction::standby_of(home, &change).unwrap_or(id)))
-        },
-    );
-    Err(Error::new(
-        Code::RoleChangeOpen,
-        format!(
-            "a role change is open on {id} ({}): {what}; begun by {}, {}; nothing is synced until it is ended",
-            site.mirror.target.display(),
-            open.writer,
-            open.since_iso
-        ),
-        ways,
-    ))
-}
-
 /// The fence as it stands there now.
 ///
 /// # Errors
-/// As [`fence::read`], and whatever keeps the repository from being listed.
+/// As [`fence_read::read`], and whatever keeps the repository from being listed.
 pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)> {
-    let cache = code::cache(&site.source)?;
-    let remote = code::mirror_remote(site, "git.fence")?;
+    let cache = mirror::cache(&site.source)?;
+    let remote = mirror::mirror_remote(site, "git.fence")?;
     let mut tries = 1;
     loop {
         let listed = listed(site, &remote).await?;
-        match fence::read(site, &remote, &cache, listed.as_ref()).await {
+        match fence_read::read(site, &remote, &cache, listed.as_ref()).await {
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
             read => return Ok((cache, read?)),
         }
@@ -89,7 +36,7 @@ pub(super) async fn read(site: &MirrorContext) -> Result<(Cache, Option<Fence>)>
 /// Where the fence stands: one small request where the host has an API, since this is asked before every step.
 async fn listed(site: &MirrorContext, remote: &Remote) -> Result<Option<Oid>> {
     let name = RefName::fence();
-    if let Ok((slug, client)) = reach(site)
+    if let Ok((slug, client)) = site.github()
         && let Some(oid) = client.ref_tip(slug, &name).await?
     {
         return Ok(Some(oid));
@@ -144,10 +91,10 @@ pub(super) async fn take_over(
             Move::Already => return Ok(change),
             Move::Refused(refusal) => return Err(refused(register, &refusal)),
         };
-        let moved = fence::commit(&cache, Some(&fence), document(register, &change, me, Some(&fence), &to)?)?;
-        match fence::push(register, &cache, &moved, Some(&fence.oid)).await {
+        let moved = fence_move::commit(&cache, Some(&fence), document(register, &change, me, Some(&fence), &to)?)?;
+        match fence_move::push(register, &cache, &moved, Some(&fence.oid)).await {
             Ok(()) => {
-                fence::remember(register, &cache, &moved)?;
+                fence_move::remember(register, &cache, &moved)?;
                 return Ok(change);
             }
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
@@ -201,14 +148,14 @@ async fn swap(
             Judged { to: Move::Write(to), .. } => to,
         };
         if fence.is_none() {
-            code::contact::look_and_refuse(site).await?;
+            contact::look_and_refuse(site).await?;
         }
         let mut document = document(site, change, me, fence.as_ref(), &to)?;
         note(&mut document);
-        let moved = fence::commit(&cache, fence.as_ref(), document)?;
-        match fence::push(site, &cache, &moved, fence.as_ref().map(|fence| &fence.oid)).await {
+        let moved = fence_move::commit(&cache, fence.as_ref(), document)?;
+        match fence_move::push(site, &cache, &moved, fence.as_ref().map(|fence| &fence.oid)).await {
             Ok(()) => {
-                fence::remember(site, &cache, &moved)?;
+                fence_move::remember(site, &cache, &moved)?;
                 return Ok(Asked::Go);
             }
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,

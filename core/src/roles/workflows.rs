@@ -6,11 +6,10 @@ use std::time::Duration;
 use standin_state::model::{Aspect, Role};
 use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome, HeldWorkflow};
 
-use super::machine::{Change, Direction, Kind};
 use super::site;
+use crate::context::MirrorContext;
 use crate::github::Workflow;
-use crate::run::MirrorContext;
-use crate::secrets::reach;
+use crate::mastership::machine::{Change, Kind, Way};
 use crate::workflows::{self, is_sentinel};
 use crate::{Code, Error, Result, variables};
 
@@ -26,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// # Errors
 /// What keeps them from being listed.
 pub(super) async fn states(site: &MirrorContext) -> Result<BTreeMap<String, String>> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let (listed, files) = tokio::try_join!(list(site), client.workflow_files(slug))?;
     let mut states: BTreeMap<String, String> = files.into_iter().map(|path| (path, ACTIVE.to_owned())).collect();
     states.extend(listed.into_iter().map(|workflow| (workflow.path, workflow.state.to_string())));
@@ -121,7 +120,7 @@ async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String
     let from_old = change.workflows.get(&change.old).cloned().unwrap_or_default();
     // What a change wrote down that this one ends is what its master had.
     let is_known = change.ends.is_some() && !from_old.is_empty();
-    if change.direction == Direction::Back || change.kind == Kind::Switchover || is_known {
+    if change.way == Way::Back || change.kind == Kind::Switchover || is_known {
         return Ok(from_old);
     }
     let (_, fence) = site::read(site).await?;
@@ -152,7 +151,7 @@ fn should_run(path: &str, role: Role, wanted: &BTreeMap<String, String>) -> Opti
 }
 
 async fn list(site: &MirrorContext) -> Result<Vec<Workflow>> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let listed = client.workflows(slug).await?;
     Ok(listed
         .into_iter()
@@ -162,7 +161,7 @@ async fn list(site: &MirrorContext) -> Result<Vec<Workflow>> {
 
 /// The workflows, looking again for a while for those that are wanted and not listed yet.
 async fn list_all(site: &MirrorContext, wanted: &BTreeMap<String, String>) -> Result<Vec<Workflow>> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let files = client.workflow_files(slug).await?;
     let mut pause = FIRST_PAUSE;
     for _ in 1..LOOKS {
@@ -188,7 +187,7 @@ async fn list_all(site: &MirrorContext, wanted: &BTreeMap<String, String>) -> Re
 }
 
 async fn switch(site: &MirrorContext, workflow: &Workflow, on: bool) -> Result<()> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     if on {
         client.enable_workflow(slug, workflow).await?;
     } else {

@@ -19,11 +19,16 @@ use standin_state::config::MirrorConfig;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RunId};
 use tokio_util::sync::CancellationToken;
 
-use super::{ATTEMPTS, BACKOFF, CLEAN_UP, MirrorContext, RunRequest, SharedSource, Totals};
-use crate::code::{self, MirrorView, Snapshot, contact};
+use super::{BACKOFF, CLEAN_UP, RunRequest};
+use crate::code::{self, Snapshot};
+use crate::context::MirrorContext;
 use crate::event::{Event, Notice};
+use crate::github::ActionsSettings;
+use crate::mirror::{self, MirrorView, contact};
 use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::source::{ATTEMPTS, SharedSource};
 use crate::tokens::Place;
+use crate::totals::Totals;
 use crate::workflows::switch::{self, Mended};
 use crate::{Code, Error, Result, secrets, variables, workflows};
 
@@ -90,6 +95,8 @@ pub(super) struct Looked {
     pub plan: Plan,
     view: MirrorView,
     snapshot: Option<Arc<Snapshot>>,
+    /// The settings of Actions, where they were read for the plan: those to restore after the push.
+    actions: Option<ActionsSettings>,
 }
 
 /// Whether an aspect is part of the run. A push can start workflows, so where the mirror's workflows are in our care
@@ -133,7 +140,7 @@ pub(super) async fn look_and_read(
 ) -> Result<(MirrorView, Read)> {
     // A mirror that cannot be looked at ends the run, whatever else is under way.
     let (view, read) =
-        tokio::try_join!(code::look(context), async { Ok(read(source, context, aspects, attempt).await) })?;
+        tokio::try_join!(mirror::look(context), async { Ok(read(source, context, aspects, attempt).await) })?;
     // Whoever cannot say who is master has nothing to send, in no aspect.
     match &read.snapshot {
         Some(Err(error)) if is_about_the_master(error) => Err(error.clone()),
@@ -162,14 +169,18 @@ pub(super) async fn plan_with(
         Some(Err(error)) => Some(Err(error.clone())),
         Some(Ok(snapshot)) => Some(code::plan(context, snapshot, &view).await),
     };
-    let files = match &code {
-        Some(Ok(plan)) => Some(plan),
-        Some(Err(_)) | None => None,
-    };
+    let files = code.as_ref().and_then(|plan| plan.as_ref().ok());
+    let mut actions = None;
     let workflows = match states {
         None => None,
         Some(Err(error)) => Some(Err(error)),
-        Some(Ok(states)) => Some(workflows::plan(context, &states, files).await),
+        Some(Ok(states)) => {
+            let planned = workflows::plan(context, &states, files).await;
+            Some(planned.map(|(plan, settings)| {
+                actions = settings;
+                plan
+            }))
+        }
     };
     let plan = Plan {
         repository: context.repository().id.clone(),
@@ -184,7 +195,7 @@ pub(super) async fn plan_with(
         workflows: workflows.map(planned),
         notices: token_notices(context),
     };
-    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok) })
+    Ok(Looked { plan, view, snapshot: snapshot.and_then(Result::ok), actions })
 }
 
 /// Why the whole run waits: the mirror may be a stranger's. The source is read for it where the run would not.
@@ -299,7 +310,7 @@ impl Results {
 }
 
 async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>) {
-    let Looked { plan, mut view, snapshot } = looked;
+    let Looked { plan, mut view, snapshot, actions } = looked;
     // Before all aspects and for all of them, whichever there are.
     if !plan.guard.is_empty() {
         if !context.yes {
@@ -318,7 +329,7 @@ async fn apply(context: &MirrorContext, looked: Looked) -> (Tried, Option<Error>
         )
     };
     let (CodeAndWorkflows { code, workflows }, (secrets, variables)) =
-        tokio::join!(push_guarded(context, &plan, snapshot.as_ref(), &mut view), values);
+        tokio::join!(push_guarded(context, &plan, snapshot.as_ref(), actions.as_ref(), &mut view), values);
     for (aspect, result) in [
         (Aspect::Code, code),
         (Aspect::Secrets, secrets),
@@ -347,13 +358,14 @@ async fn push_guarded(
     context: &MirrorContext,
     plan: &Plan,
     snapshot: Option<&Arc<Snapshot>>,
+    actions: Option<&ActionsSettings>,
     view: &mut MirrorView,
 ) -> CodeAndWorkflows {
     let engaged = match (&plan.workflows, &plan.code) {
         (Some(Planned::Ready(workflows)), Some(Planned::Ready(code)))
             if workflows.guard == ActionsGuardPlan::SwitchOff && pushes(context, code) =>
         {
-            switch::engage_from(context, view, workflows.settings.as_ref()).await.map(Some)
+            switch::engage_from(context, view, actions).await.map(Some)
         }
         _ => Ok(None),
     };

@@ -1,12 +1,10 @@
 //! One run of one mirror: look, plan, apply, record.
 //!
-//! [`attempt`] holds the order of things; [`record`] what is written down about it; [`context`] what every step
-//! needs. Who may run when, and how many at once, is decided in [`crate::jobs`].
+//! [`attempt`] holds the order of things; [`record`] what is written down about it. Who may run when, and how many at
+//! once, is decided in [`crate::jobs`].
 
 mod attempt;
-mod context;
 mod record;
-mod source;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -22,17 +20,15 @@ use standin_state::model::{Aspect, MirrorId, MirrorStatus, RunId, Trigger};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::code::MirrorView;
+use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
+use crate::mirror::MirrorView;
 use crate::plan::Plan;
+use crate::source::{ATTEMPTS, SharedSource};
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
-pub use context::{MirrorContext, SourceContext, Totals};
-pub(crate) use record::{mirror_status, new_run_id, not_begun};
-pub use source::SharedSource;
-
-/// How often a run is tried before a passing fault counts as a failure.
-pub const ATTEMPTS: usize = 3;
+pub(crate) use record::not_begun;
 
 /// How long a run waits before its second and third attempt, unless the host says more.
 const BACKOFF: [Duration; ATTEMPTS - 1] = [Duration::from_secs(1), Duration::from_secs(4)];

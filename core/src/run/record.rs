@@ -7,17 +7,13 @@ use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, R
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
 use super::attempt::Tried;
-use super::{MirrorOutcome, RunRequest, SharedSource, SourceContext, Totals};
+use super::{MirrorOutcome, RunRequest};
+use crate::context::{SourceContext, new_run_id};
 use crate::event::Event;
 use crate::outside::Progress;
+use crate::source::SharedSource;
+use crate::totals::Totals;
 use crate::{Code, Error, Result, status};
-
-/// A new run id: the moment in hexadecimal milliseconds, then random digits, so that ids sort by time.
-pub(crate) fn new_run_id() -> RunId {
-    let now = jiff::Timestamp::now().as_millisecond();
-    let random = rand::random::<u32>();
-    format!("{now:x}-{random:08x}").parse().unwrap_or_else(|_| unreachable!("hexadecimal digits are a run id"))
-}
 
 /// Writes down that a run begins. The mirror's lock is held.
 pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &RunRequest) -> Result<RunId> {
@@ -58,7 +54,7 @@ pub(super) fn finish(
     let status = run_status(&tried);
     let totals = plus(totals.snapshot(), source.take_totals());
     let mut outcome =
-        MirrorOutcome { mirror: mirror.id.clone(), status: mirror_status(status), error: tried.error.clone() };
+        MirrorOutcome { mirror: mirror.id.clone(), status: status.of_mirror(), error: tried.error.clone() };
     if let Err(error) = write(&source.context, mirror, request, run, status, &tried, &totals) {
         outcome.status = MirrorStatus::Failed;
         outcome.error = Some(error);
@@ -147,16 +143,6 @@ fn run_status(tried: &Tried) -> RunStatus {
         None if any(AspectStatus::Failed) => RunStatus::Failed,
         None if any(AspectStatus::Blocked) => RunStatus::Blocked,
         None => RunStatus::Success,
-    }
-}
-
-/// The status of a mirror after a run that ended so.
-pub(crate) fn mirror_status(status: RunStatus) -> MirrorStatus {
-    match status {
-        RunStatus::Running => MirrorStatus::Syncing,
-        RunStatus::Success => MirrorStatus::Success,
-        RunStatus::Failed | RunStatus::Cancelled => MirrorStatus::Failed,
-        RunStatus::Blocked => MirrorStatus::Blocked,
     }
 }
 

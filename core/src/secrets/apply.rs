@@ -9,9 +9,9 @@ use standin_state::model::{AspectReport, AspectStatus};
 use standin_state::store::{Change, ChangeOutcome, SentSecret};
 
 use super::fingerprint::fingerprint;
-use super::{plan, reach, send};
+use super::{plan, send};
+use crate::context::MirrorContext;
 use crate::plan::{SecretState, SecretsPlan};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// How often what failed in passing is sent at most.
@@ -39,7 +39,7 @@ async fn send_all(
     changes: &[(Change, &SecretString)],
     before: &BTreeMap<String, Timestamp>,
 ) -> Result<BTreeMap<String, Error>> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     if ctx.yes && !ctx.repository().secrets.listed {
         ctx.store().approve_secrets(repository, mirror, changes.iter().map(|(change, _)| change.name.as_str()))?;

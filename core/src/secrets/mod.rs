@@ -17,32 +17,14 @@ pub use plan::plan;
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use standin_state::config::Target;
 use standin_state::model::Slug;
 
+use crate::context::MirrorContext;
 use crate::github::Client;
-use crate::run::MirrorContext;
-use crate::tokens::{self, Place};
-use crate::{Code, Error, Result};
+use crate::{Error, Result};
 
-/// Largest value, in bytes.
-pub const VALUE_LIMIT: usize = 48 * 1024;
 /// Secrets a repository may have.
 pub const COUNT_LIMIT: usize = 100;
-
-/// The mirror's repository on GitHub, and the client for it.
-pub(crate) fn reach(ctx: &MirrorContext) -> Result<(&Slug, &Client)> {
-    let Target::GitHub(slug) = &ctx.mirror.target else {
-        return Err(Error::new(
-            Code::Usage,
-            format!("mirror {} is no repository on GitHub", ctx.mirror.id),
-            "Only mirrors of type `github` have secrets, variables and workflows.",
-        ));
-    };
-    let client =
-        ctx.github.as_ref().ok_or_else(|| tokens::missing(ctx.repository(), &Place::Mirror(ctx.mirror.id.clone())))?;
-    Ok((slug, client))
-}
 
 /// Sets secrets of the mirror that are no part of a sync. Gives those that gh did not say to be set, and why.
 ///
@@ -55,14 +37,6 @@ pub(crate) async fn set(
     secrets: &[(&str, &SecretString)],
 ) -> Result<BTreeMap<String, Error>> {
     send::send(ctx, slug, client, secrets).await.map(|sent| sent.doubtful)
-}
-
-/// Whether GitHub takes this name for a secret or variable.
-pub(crate) fn is_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && !has_prefix(name, "GITHUB_")
 }
 
 fn has_prefix(name: &str, prefix: &str) -> bool {
@@ -78,16 +52,6 @@ pub(crate) fn stays_here(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_that_github_takes() {
-        for good in ["A", "_x", "RESEND_API_KEY", "a1"] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", "1A", "A-B", "A B", "GITHUB_X", "github_x", "Ä"] {
-            assert!(!is_name(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn tokens_of_the_sentinel_never_travel() {

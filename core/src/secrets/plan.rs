@@ -8,12 +8,12 @@ use standin_state::model::MirrorId;
 use standin_state::store::Store;
 
 use super::fingerprint::fingerprint;
-use super::{COUNT_LIMIT, VALUE_LIMIT, is_name, reach, stays_here};
+use super::{COUNT_LIMIT, stays_here};
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::github::SecretEntry;
+use crate::github::{SecretEntry, VALUE_LIMIT, is_name};
 use crate::plan::{SecretSource, SecretState, SecretsPlan};
-use crate::run::MirrorContext;
 use crate::tokens::Kept;
 
 /// Plans the secrets: one list request.
@@ -25,7 +25,7 @@ pub async fn plan(ctx: &MirrorContext) -> Result<SecretsPlan> {
         return Err(failure.clone());
     }
     check_given(ctx)?;
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let listed = client.secrets(slug).await?;
     compare(ctx, &listed)
 }

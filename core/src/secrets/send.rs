@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::model::{Aspect, Slug};
 
 use super::carry::{Carriage, carriage};
+use crate::context::MirrorContext;
 use crate::gh::{self, Place};
 use crate::github::{BURST, Client, told_in};
 use crate::redact::Redactor;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
 /// Secrets in one call of gh, which sends them side by side.

@@ -13,7 +13,7 @@ use super::read::{self, Run};
 use super::{FileState, PATH, Rendered, SECRETS, compare, is_overtaken};
 use crate::event::Notice;
 use crate::github::{API_VERSION, Client};
-use crate::run::SharedSource;
+use crate::source::SharedSource;
 use crate::{Code, Error, Result};
 
 /// A token that ends within so many days is warned of.
@@ -154,7 +154,7 @@ async fn standby(source: &Arc<SharedSource>, mirror: &MirrorConfig, rendered: &R
     let mut report = PlaceReport::new(mirror.id.to_string(), slug, false);
     let looked = async {
         let context = source.context_by_hand(Arc::new(mirror.clone())).await?;
-        let (slug, client) = crate::secrets::reach(&context)?;
+        let (slug, client) = context.github()?;
         look(client, slug, rendered, &mut report).await?;
         report.notes.extend(client.api_sunset().map(|end| sunset(client.host(), end)));
         watches(client, slug, &source.context.repository, source.context.outside.clock.now(), &mut report).await

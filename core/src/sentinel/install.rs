@@ -14,12 +14,11 @@ use ts_rs::TS;
 
 use super::read::{self, path};
 use super::{FileState, PATH, Rendered, SECRETS, compare};
-use crate::code::contact;
+use crate::context::{MirrorContext, SourceContext};
 use crate::event::Notice;
 use crate::github::{Call, Client, Memory};
-use crate::run::{MirrorContext, SourceContext};
+use crate::mirror::contact;
 use crate::secrets;
-use crate::tokens::{Token, TokenOrigin};
 use crate::{Code, Error, Result};
 
 /// The branch that a pull request is made from.
@@ -346,7 +345,7 @@ impl Tokens {
 /// [`Code::GuardHeld`] where the standby may be a stranger's; [`Code::Forbidden`] and the like for a token that cannot read what it must: then nothing was set; what gh and the host
 /// report.
 pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Tokens) -> Result<SecretsSet> {
-    let (slug, client) = secrets::reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     contact::look_and_refuse(ctx).await?;
     let (source, [standin, master]) = (&ctx.source, SECRETS);
     if let Some(token) = &tokens.standin {
@@ -404,7 +403,7 @@ fn client(source: &SourceContext, mirror: Option<&MirrorId>, slug: &Slug, token:
     Client::new(
         &source.config,
         slug,
-        &Token { value: token.clone(), origin: TokenOrigin::Session },
+        token,
         Memory::new(&source.store, &source.repository.id, mirror),
         source.outside.clock.clone(),
         source.totals.clone(),

@@ -15,7 +15,7 @@ use super::{Place, TokenOrigin, find, slug_of, variable_name};
 use crate::event::Notice;
 use crate::github::{Client, Memory, RepositoryInfo, TokenFacts};
 use crate::outside::Outside;
-use crate::run::Totals;
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 /// Days before its end from which on a token is worth a warning.
@@ -131,7 +131,7 @@ pub async fn check(
     let client = Client::new(
         config,
         slug,
-        &token,
+        &token.value,
         Memory::new(store, &repository.id, mirror),
         outside.clock.clone(),
         Arc::new(Totals::default()),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Kept, Place, Token, TokenOrigin, account, mirror_of, slug_of, variable_name};
 use crate::github::{Client, GITHUB_COM, Memory};
 use crate::outside::{GhCall, Outside};
-use crate::run::Totals;
+use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 /// How long gh may take to tell its token; it may have to ask a keychain.
@@ -118,7 +118,7 @@ async fn of_gh(
     let client = Client::new(
         config,
         slug,
-        &token,
+        &token.value,
         Memory::new(store, &repository.id, mirror),
         outside.clock.clone(),
         Arc::new(Totals::default()),

@@ -7,10 +7,9 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus, Role, Slug};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
 use super::ROLE;
+use crate::context::MirrorContext;
 use crate::github::Client;
 use crate::plan::{VariableState, VariablesPlan};
-use crate::run::MirrorContext;
-use crate::secrets::reach;
 use crate::{Code, Error, Result};
 
 /// Writes side by side.
@@ -23,7 +22,7 @@ const ROLE_FACT: &str = "mirror_role";
 /// # Errors
 /// What stops all of it. Single variables that fail are in the report.
 pub async fn apply(ctx: &MirrorContext, plan: &VariablesPlan) -> Result<AspectReport> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let changes = plan.changes();
     let total = changes.len() as u64;
     let mut failures = BTreeMap::new();
@@ -72,7 +71,7 @@ pub async fn ensure_role(ctx: &MirrorContext) -> Result<()> {
     if known.as_deref() == Some(Role::Slave.as_str()) {
         return Ok(());
     }
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let action = match client.variable(slug, ROLE).await? {
         Some(variable) if variable.value == Role::Slave.as_str() => return remember_role(ctx),
         Some(_) => ChangeAction::Update,
@@ -89,7 +88,7 @@ pub async fn ensure_role(ctx: &MirrorContext) -> Result<()> {
 /// # Errors
 /// The host's refusal; [`Code::UnexpectedAnswer`] where it reads back as something else.
 pub(crate) async fn set_role(ctx: &MirrorContext, role: Role) -> Result<()> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let value = role.as_str();
     let before = client.variable(slug, ROLE).await?.map(|variable| variable.value);
     if before.as_deref() != Some(value) {

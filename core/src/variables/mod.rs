@@ -14,6 +14,3 @@ pub use plan::{lacking, plan};
 
 /// The variable on the mirror that says its role.
 pub const ROLE: &str = "MIRROR_ROLE";
-
-/// Largest value, in bytes.
-pub const VALUE_LIMIT: usize = 48 * 1024;

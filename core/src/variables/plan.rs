@@ -6,19 +6,19 @@ use globset::{GlobBuilder, GlobMatcher};
 use standin_state::config::Source;
 use standin_state::model::Role;
 
-use super::{ROLE, VALUE_LIMIT};
+use super::ROLE;
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::event::Notice;
+use crate::github::{VALUE_LIMIT, is_name};
 use crate::plan::{VariableState, VariablesPlan};
-use crate::run::MirrorContext;
-use crate::secrets::{is_name, reach};
 
 /// Plans the variables: one list request, and one of the source for all mirrors of a sync where values come from there.
 ///
 /// # Errors
 /// What keeps a list from being read.
 pub async fn plan(ctx: &MirrorContext) -> Result<VariablesPlan> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let (listed, wanted) = tokio::try_join!(client.variables(slug), wanted(ctx))?;
     let on_mirror: BTreeMap<String, String> =
         listed.into_iter().map(|variable| (variable.name.to_ascii_uppercase(), variable.value)).collect();
@@ -30,7 +30,7 @@ pub async fn plan(ctx: &MirrorContext) -> Result<VariablesPlan> {
 /// # Errors
 /// What keeps the mirror's list from being read.
 pub async fn lacking(ctx: &MirrorContext) -> Result<Vec<String>> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let configured = &ctx.repository().variables;
     let listed: BTreeSet<String> =
         client.variables(slug).await?.into_iter().map(|variable| variable.name.to_ascii_uppercase()).collect();

@@ -22,8 +22,8 @@ use standin_state::model::RepositoryId;
 use standin_state::{files, lock, private};
 use zeroize::Zeroizing;
 
+use crate::github::VALUE_LIMIT;
 use crate::outside::Keychain;
-use crate::secrets::VALUE_LIMIT;
 use crate::{Code, Error, Result, crash};
 
 use sealed::{KEY_BYTES, Sealed};

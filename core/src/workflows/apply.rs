@@ -4,9 +4,9 @@ use standin_state::model::{AspectReport, AspectStatus};
 
 use super::{hold, switch, tell_role};
 use crate::Result;
-use crate::code::MirrorView;
+use crate::context::MirrorContext;
+use crate::mirror::MirrorView;
 use crate::plan::{ActionsGuardPlan, WorkflowState, WorkflowsPlan};
-use crate::run::MirrorContext;
 
 /// Holds and releases what the plan says, after the push.
 ///

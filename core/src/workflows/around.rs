@@ -7,9 +7,9 @@ use standin_state::model::{Aspect, AspectStatus, MirrorType};
 
 use super::switch::{self, Engaged};
 use super::{hold, plan};
-use crate::code::MirrorView;
+use crate::context::MirrorContext;
+use crate::mirror::MirrorView;
 use crate::plan::ActionsGuardPlan;
-use crate::run::MirrorContext;
 use crate::{Code, Result};
 
 /// How long the mirror may take to be left in order when the push was stopped.

@@ -6,12 +6,12 @@ use futures_util::StreamExt as _;
 use standin_state::model::{Aspect, AspectReport, AspectStatus};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, HeldWorkflow};
 
-use super::{held, is_allowed, is_file, plan, reach};
-use crate::code::MirrorView;
+use super::{held, is_allowed, is_file, plan};
+use crate::context::MirrorContext;
 use crate::github::{Disabled, Workflow};
+use crate::mirror::{MirrorView, fence_move};
 use crate::plan::WorkflowState;
-use crate::run::MirrorContext;
-use crate::{Code, Error, Result, fence};
+use crate::{Code, Error, Result};
 
 /// Writes side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -30,7 +30,7 @@ pub(super) struct Round {
 /// # Errors
 /// What stops all of it. Single workflows that fail are in the answer.
 pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let workflows: Vec<Workflow> = client
         .workflows(slug)
         .await?
@@ -89,7 +89,7 @@ pub(super) async fn settle(ctx: &MirrorContext) -> Result<Round> {
 
 /// Where the workflow stands after it.
 async fn change_one(ctx: &MirrorContext, workflow: &Workflow, action: ChangeAction) -> Result<WorkflowState> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     if action == ChangeAction::Release {
         client.enable_workflow(slug, workflow).await?;
@@ -139,7 +139,7 @@ pub(super) async fn tell_fence(ctx: &MirrorContext, view: &mut MirrorView, round
     if says_so || (known.is_none() && !close) {
         return Ok(());
     }
-    fence::amend(ctx, view, |document| {
+    fence_move::amend(ctx, view, |document| {
         document.held = held;
         if !sources.is_empty() {
             document.master_workflows = sources;

@@ -20,12 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standin_state::model::Aspect;
 
+use crate::context::MirrorContext;
 use crate::fence;
 use crate::plan::ActionsGuardPlan;
-use crate::run::MirrorContext;
-use crate::{Code, Result, secrets, variables};
-
-pub(crate) use secrets::reach;
+use crate::{Code, Result, variables};
 
 /// The file name of the sentinel's workflow, the one that runs on a standby.
 pub const SENTINEL: &str = "sentinel.yml";

@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{States, held, is_allowed, is_file, reach, read, switch};
+use super::{States, held, is_allowed, is_file, read, switch};
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{ActionsSettings, Workflow};
 use crate::plan::{ActionsGuardPlan, CodePlan, WorkflowState, WorkflowsPlan};
-use crate::run::MirrorContext;
 use crate::{Code, Result};
 
 /// Plans the workflows. `code` is the plan of the push, where there will be one. The settings of Actions are read only
-/// if the push brings a file that is not held yet.
+/// if the push brings a file that is not held yet; they come beside the plan, as those to restore after the push.
 ///
 /// # Errors
 /// What keeps the settings from being read, and what the store reports.
-pub async fn plan(ctx: &MirrorContext, states: &States, code: Option<&CodePlan>) -> Result<WorkflowsPlan> {
+pub async fn plan(
+    ctx: &MirrorContext,
+    states: &States,
+    code: Option<&CodePlan>,
+) -> Result<(WorkflowsPlan, Option<ActionsSettings>)> {
     let pushed: Vec<&String> = code
         .filter(|code| !code.refs.changes.is_empty())
         .map(|code| code.workflow_files.iter().collect())
@@ -31,14 +35,18 @@ pub(super) async fn guard_files(ctx: &MirrorContext, files: &BTreeSet<String>) -
         return Ok(ActionsGuardPlan::NotNeeded);
     }
     let states = States { notices: Vec::new(), ..read(ctx).await? };
-    let plan = plan_files(ctx, &states, &files.iter().collect::<Vec<_>>()).await?;
+    let (plan, _) = plan_files(ctx, &states, &files.iter().collect::<Vec<_>>()).await?;
     for notice in plan.notices {
         ctx.notice(notice.message, notice.hint);
     }
     Ok(plan.guard)
 }
 
-async fn plan_files(ctx: &MirrorContext, states: &States, pushed: &[&String]) -> Result<WorkflowsPlan> {
+async fn plan_files(
+    ctx: &MirrorContext,
+    states: &States,
+    pushed: &[&String],
+) -> Result<(WorkflowsPlan, Option<ActionsSettings>)> {
     let held = held(ctx)?;
     let listed = classify(&states.mirror, &held, &ctx.repository().keep_active);
     let known: BTreeSet<&str> = listed.iter().map(|(path, _)| path.as_str()).collect();
@@ -55,7 +63,7 @@ async fn plan_files(ctx: &MirrorContext, states: &States, pushed: &[&String]) ->
     } else {
         guard(ctx, states, &mut notices).await?
     };
-    Ok(WorkflowsPlan { listed, expected, allowed, guard, notices, settings })
+    Ok((WorkflowsPlan { listed, expected, allowed, guard, notices }, settings))
 }
 
 /// How the push is guarded, and the settings of Actions that say so.
@@ -64,7 +72,7 @@ async fn guard(
     states: &States,
     notices: &mut Vec<Notice>,
 ) -> Result<(ActionsGuardPlan, Option<ActionsSettings>)> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let settings = match states.settings.clone() {
         Some(read) => read,
         None => client.actions_settings(slug).await,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use standin_state::config::Source;
 use standin_state::model::Aspect;
 
-use super::{is_file, reach};
+use super::is_file;
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{ActionsSettings, Workflow};
-use crate::run::MirrorContext;
 
 /// Workflow states as they are now.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct States {
 /// # Errors
 /// What keeps the mirror's list from being read. The source's list is not needed to hold a standby.
 pub async fn read(ctx: &MirrorContext) -> Result<States> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let is_first = ctx.store().fence_memory(&ctx.repository().id, &ctx.mirror.id)?.is_none();
     let settings = async {
         if is_first && ctx.mirror.sync.contains(&Aspect::Code) {

@@ -7,10 +7,10 @@
 use serde_json::{Value, json};
 use standin_state::store::{JournalEntry, JournalKind};
 
-use crate::code::MirrorView;
+use crate::context::MirrorContext;
 use crate::fence::OpenChange;
 use crate::github::ActionsSettings;
-use crate::run::MirrorContext;
+use crate::mirror::MirrorView;
 use crate::{Code, Error, Result};
 
 /// The kind of the fence's open change.

@@ -20,12 +20,12 @@ use super::hold::{self, Round};
 use super::remembered::{
     KIND, Remembered, close_journal, in_fence, journaled, no_looser, payload, remembered, rewrite_journal,
 };
-use super::{reach, tell_role};
-use crate::code::{self, MirrorView};
+use super::tell_role;
+use crate::context::MirrorContext;
 use crate::fence::{self, OpenChange};
 use crate::github::ActionsSettings;
+use crate::mirror::{self, MirrorView, fence_move};
 use crate::plan::ActionsGuardPlan;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
 /// How long files that are not listed yet are looked for once Actions are on.
@@ -92,7 +92,7 @@ pub(crate) async fn engage_from(
     view: &mut MirrorView,
     read: Option<&ActionsSettings>,
 ) -> Result<Engaged> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let settings = match remembered(ctx, view)? {
         Some(Remembered::Journal { settings, .. }) => settings,
         fenced => {
@@ -131,14 +131,14 @@ async fn record(ctx: &MirrorContext, view: &mut MirrorView, settings: &ActionsSe
         return Ok(());
     }
     let writer = fence::writer(&ctx.source)?;
-    fence::amend(ctx, view, |document| {
+    fence_move::amend(ctx, view, |document| {
         document.open_change = Some(OpenChange { kind: KIND.to_owned(), writer, since_iso: now, settings: payload });
     })
     .await
 }
 
 async fn switch_off(ctx: &MirrorContext) -> Result<()> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     crash::point("switch.off.before");
     client.put_actions_permissions(slug, &json!({ "enabled": false })).await?;
     crash::point("switch.off.after");
@@ -161,10 +161,10 @@ async fn switch_off(ctx: &MirrorContext) -> Result<()> {
 pub async fn bar_late_pushes(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
     let mut races = 0;
     loop {
-        match fence::amend(ctx, view, |_| {}).await {
+        match fence_move::amend(ctx, view, |_| {}).await {
             Err(error) if error.code == Code::Raced && races < RACES => {
                 races += 1;
-                *view = code::look(ctx).await?;
+                *view = mirror::look(ctx).await?;
             }
             moved => return moved,
         }
@@ -229,7 +229,7 @@ async fn end_open(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
     let Some(remembered) = remembered(ctx, view)? else {
         return Ok(if close_journal(ctx)? { Mended::Closed } else { Mended::Nothing });
     };
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let now = client.actions_settings(slug).await?;
     let (settings, accepted) = match remembered {
         Remembered::Journal { settings, restoring } if now.enabled() && !restoring && !now.same_as(&settings) => {
@@ -280,7 +280,7 @@ enum Finished {
 }
 
 async fn finish(ctx: &MirrorContext, view: &mut MirrorView, settings: &ActionsSettings) -> Result<Finished> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     // Both to their end: a hold that is under way is not dropped because the files cannot be read.
     let (round, files) = tokio::join!(hold::settle(ctx), client.workflow_files(slug));
     let (round, files) = (round?, files?.into_iter().collect::<BTreeSet<String>>());
@@ -381,7 +381,7 @@ fn still_off(ctx: &MirrorContext, why: &str) -> Error {
 
 /// Puts the settings back whole, and reads them back.
 async fn restore(ctx: &MirrorContext, settings: &ActionsSettings) -> Result<()> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     // Somebody's hand is told from a restore that was cut short by this.
     rewrite_journal(ctx, settings, true)?;
     crash::point("switch.on.before");
@@ -408,7 +408,7 @@ async fn restore(ctx: &MirrorContext, settings: &ActionsSettings) -> Result<()> 
 /// Holds what is listed, looking again for a while for what the push brought: where Actions could not be switched off,
 /// or were off anyway.
 pub(super) async fn settle_all(ctx: &MirrorContext, guard: ActionsGuardPlan) -> Result<Round> {
-    let (slug, client) = reach(ctx)?;
+    let (slug, client) = ctx.github()?;
     let mut round = hold::settle(ctx).await?;
     // With Actions off by the user nothing runs: what is not listed yet is held by a later sync.
     if guard == ActionsGuardPlan::AlreadyOff {

@@ -1,6 +1,6 @@
 //! Each planted bug is found, by the property that is there for it.
 
-use standin_core::roles::machine::Kind;
+use standin_core::mastership::machine::Kind;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::model::Roles;

@@ -27,7 +27,7 @@ mod properties;
 mod settle;
 mod world;
 
-use standin_core::roles::machine::Kind;
+use standin_core::mastership::machine::Kind;
 use stateright::{Checker, Model};
 
 use model::Roles;

@@ -1,6 +1,6 @@
 //! What can happen next: one look, one effect, one accident at a time.
 
-use standin_core::roles::machine::{Change, Direction, Kind, Seen};
+use standin_core::mastership::machine::{Change, Kind, Seen, Way};
 use standin_state::model::Role;
 use stateright::{Model, Property};
 
@@ -168,7 +168,7 @@ impl Roles {
             if budget.crashes > 0 {
                 actions.push(Action::Crash(number_of));
             }
-            if budget.turns > 0 && party.name != SENTINEL && run.change.direction == Direction::Forward {
+            if budget.turns > 0 && party.name != SENTINEL && run.change.way == Way::Onward {
                 actions.push(Action::TurnBack(number_of));
             }
             return;
@@ -182,7 +182,7 @@ impl Roles {
         }
         if let Some(change) = &party.journal {
             actions.push(Action::Resume(number_of));
-            if change.direction == Direction::Forward {
+            if change.way == Way::Onward {
                 actions.push(Action::TurnBack(number_of));
             }
             let register = number(change.register());

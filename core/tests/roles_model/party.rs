@@ -1,13 +1,13 @@
 //! The parties that carry role changes out: operators with a journal, and the sentinel that has none. What they decide
 //! comes from the product's own functions; here is only the loop around them, one look or one effect at a time.
 
-use standin_core::roles::machine::{
-    Change, Direction, Kind, Move, Seen, Site, Step, fence_move, may_take, still_ours, take_over,
+use standin_core::mastership::machine::{
+    Change, Kind, Move, Seen, Site, Step, Way, fence_move, may_take, still_ours, take_over,
 };
 
 use crate::mutant::Mutant;
 use crate::world::{Effect, Fixed, HOME, SITES, STANDBY, Sender, World, is_without_effect, master, number};
-use standin_core::roles::who::open_change;
+use standin_core::mastership::who::open_change;
 
 /// The sentinel's name as a writer.
 pub const SENTINEL: &str = "sentinel";
@@ -74,7 +74,7 @@ fn steps(run: &Run, mutant: Option<Mutant>) -> Vec<Step> {
             .collect();
     }
     let mut steps = run.change.steps();
-    let is_back = run.change.direction == Direction::Back;
+    let is_back = run.change.way == Way::Back;
     let take = |steps: &mut Vec<Step>, which: fn(&Step) -> bool| -> Vec<Step> {
         let taken = steps.iter().filter(|step| which(step)).cloned().collect();
         steps.retain(|step| !which(step));
@@ -448,6 +448,6 @@ pub fn sender(run: &Run, epoch: u64) -> Sender {
     Sender {
         name: run.writes_as,
         epoch,
-        change: Some((run.change.id.clone(), number(run.change.register()), run.change.direction)),
+        change: Some((run.change.id.clone(), number(run.change.register()), run.change.way)),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{LazyLock, Mutex};
 
-use standin_core::roles::machine::{Change, Direction, Kind, Step};
+use standin_core::mastership::machine::{Change, Kind, Step, Way};
 use standin_state::model::Role;
 
 use crate::model::{Action, Roles, start, take, unheard};
@@ -44,7 +44,7 @@ pub fn settles(model: &Roles, world: &World) -> bool {
 }
 
 /// The ways on that do not end well, and where they end.
-pub fn unsettled(model: &Roles, world: &World) -> Vec<(Way, World)> {
+pub fn unsettled(model: &Roles, world: &World) -> Vec<(WayOn, World)> {
     let world = calm(world);
     let ends = ways(&world).into_iter().map(|way| (way, end(model, &world, way)));
     ends.filter(|(_, world)| !is_settled(world)).collect()
@@ -61,7 +61,7 @@ fn calm(world: &World) -> World {
     world
 }
 
-fn end(model: &Roles, world: &World, way: Way) -> World {
+fn end(model: &Roles, world: &World, way: WayOn) -> World {
     let mut world = world.clone();
     go(model, &mut world, way);
     finish(model, &mut world);
@@ -74,7 +74,7 @@ fn is_settled(world: &World) -> bool {
 
 /// A way on.
 #[derive(Clone, Copy, Debug)]
-pub enum Way {
+pub enum WayOn {
     /// Nothing is done.
     Leave,
     Resume(usize),
@@ -87,26 +87,26 @@ pub enum Way {
 }
 
 /// The ways on that there are: by the journals, and by what the fences show.
-fn ways(world: &World) -> Vec<Way> {
+fn ways(world: &World) -> Vec<WayOn> {
     let operators = || (0..world.parties.len()).filter(|party| world.parties[*party].name != SENTINEL);
     let mut ways = Vec::new();
     for party in operators() {
         match &world.parties[party].journal {
-            Some(change) if change.direction == Direction::Forward => {
-                ways.extend([Way::Resume(party), Way::TurnBack(party)]);
+            Some(change) if change.way == Way::Onward => {
+                ways.extend([WayOn::Resume(party), WayOn::TurnBack(party)]);
             }
-            Some(_) => ways.push(Way::Resume(party)),
+            Some(_) => ways.push(WayOn::Resume(party)),
             None => {
                 for register in open(world) {
                     for is_back in [false, true] {
-                        ways.push(Way::TakeOver { party, register, is_back });
+                        ways.push(WayOn::TakeOver { party, register, is_back });
                     }
                 }
             }
         }
     }
     if ways.is_empty() {
-        ways.push(Way::Leave);
+        ways.push(WayOn::Leave);
     }
     ways
 }
@@ -121,12 +121,12 @@ fn open(world: &World) -> Vec<usize> {
         .collect()
 }
 
-fn go(model: &Roles, world: &mut World, way: Way) {
+fn go(model: &Roles, world: &mut World, way: WayOn) {
     match way {
-        Way::Leave => {}
-        Way::Resume(party) => run(model, world, Action::Resume(party), party),
-        Way::TurnBack(party) => run(model, world, Action::TurnBack(party), party),
-        Way::TakeOver { party, register, is_back } => {
+        WayOn::Leave => {}
+        WayOn::Resume(party) => run(model, world, Action::Resume(party), party),
+        WayOn::TurnBack(party) => run(model, world, Action::TurnBack(party), party),
+        WayOn::TakeOver { party, register, is_back } => {
             take(world, party, register, is_back, model.mutant);
             drive(model, world, party);
         }
@@ -162,7 +162,7 @@ fn finish(model: &Roles, world: &mut World) {
             start(world, 0, Fixed::new(change));
             if is_mended {
                 drive_to(model, world, 0, |change| matches!(change.next(), Some(Step::Bring)));
-                go(model, world, Way::TurnBack(0));
+                go(model, world, WayOn::TurnBack(0));
             } else {
                 drive(model, world, 0);
             }

@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use standin_core::roles::machine::{Change, Direction, Seen, Site, Step};
-use standin_core::roles::who::{self, Who};
+use standin_core::mastership::machine::{Change, Seen, Site, Step, Way};
+use standin_core::mastership::who::{self, Who};
 use standin_state::model::Role;
 
 use crate::mutant::Mutant;
@@ -139,7 +139,7 @@ pub struct Sender {
     /// The highest epoch that it knew when it decided.
     pub epoch: u64,
     /// Its change, the register of that, and which way it went; `None` for a sync.
-    pub change: Option<(String, usize, Direction)>,
+    pub change: Option<(String, usize, Way)>,
 }
 
 /// Something that was sent and has not arrived.
@@ -260,12 +260,12 @@ impl World {
 
     /// Whether that party still has its change in hand, by the register, and still goes the way that it went.
     pub fn is_held(&self, sender: &Sender) -> bool {
-        let Some((id, register, direction)) = &sender.change else { return true };
+        let Some((id, register, way)) = &sender.change else { return true };
         let open = self.seen(*register).and_then(|seen| seen.open.as_ref());
         let party = self.parties.iter().find(|party| party.name == sender.name);
         let change = party.and_then(|party| party.run.as_ref().map(|run| &run.change).or(party.journal.as_ref()));
         open.is_some_and(|open| open.change.as_ref() == Some(id) && open.writer == sender.name)
-            && change.is_none_or(|change| change.direction == *direction)
+            && change.is_none_or(|change| change.way == *way)
     }
 
     /// Whether that party's change stands open in the fence of a repository.

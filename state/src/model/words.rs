@@ -133,6 +133,18 @@ words! {
     }
 }
 
+impl RunStatus {
+    /// The state of a mirror whose last run is so.
+    pub fn of_mirror(self) -> MirrorStatus {
+        match self {
+            Self::Running => MirrorStatus::Syncing,
+            Self::Success => MirrorStatus::Success,
+            Self::Failed | Self::Cancelled => MirrorStatus::Failed,
+            Self::Blocked => MirrorStatus::Blocked,
+        }
+    }
+}
+
 words! {
     /// What the last health check found.
     Health {

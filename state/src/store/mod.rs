@@ -22,6 +22,7 @@ mod rescues;
 mod runs;
 mod secrets;
 mod targets;
+mod watch;
 mod workflows;
 
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use standin_state::error::{Code, Error};
 use standin_state::model::{
-    Aspect, AspectReport, AspectStatus, Health, MirrorId, Oid, RepositoryId, RunId, RunStatus, Trigger,
+    Aspect, AspectReport, AspectStatus, Health, MirrorId, Oid, RepositoryId, RunId, RunStatus, SentinelStatus, Trigger,
 };
 use standin_state::store::{
     AuditEntry, AuditFilter, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow,
@@ -392,6 +392,26 @@ fn workflows_rescues_decisions_and_facts_come_back() {
     assert_eq!(store.fact(site, Some(backup), "id").unwrap().as_deref(), Some("3"));
     store.set_fact(site, Some(backup), "id", None).unwrap();
     assert_eq!(store.fact(site, Some(backup), "id").unwrap(), None);
+}
+
+#[test]
+fn what_was_found_by_watching_comes_back_and_another_versions_shape_counts_as_never_found() {
+    let Memory { store, site, backup, .. } = &Memory::new();
+    let found = SentinelStatus {
+        health: Health::Warning,
+        detail: Some("asleep".to_owned()),
+        hint: None,
+        workflow: Some("active".to_owned()),
+        last_check_iso: None,
+        last_verdict: None,
+        failures: 2,
+        looked_at_iso: at("2026-01-01T00:00:00Z"),
+    };
+    store.set_sentinel_status(site, backup, &found).unwrap();
+    assert_eq!(store.sentinel_status(site, backup).unwrap(), Some(found));
+    assert_eq!(store.master_health(site).unwrap(), None);
+    store.set_fact(site, None, "master_health", Some("[1]")).unwrap();
+    assert_eq!(store.master_health(site).unwrap(), None);
 }
 
 #[test]

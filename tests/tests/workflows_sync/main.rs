@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use standin_core::code::{self, MirrorView};
+use standin_core::code;
+use standin_core::context::MirrorContext;
 use standin_core::fence::Document;
+use standin_core::mirror::{self, MirrorView};
 use standin_core::plan::{ActionsGuardPlan, WorkflowState, WorkflowsPlan};
-use standin_core::run::MirrorContext;
 use standin_core::state::model::{Aspect, AspectReport, AspectStatus};
 use standin_core::workflows::{self, switch};
 use standin_core::{Code, Result};
@@ -48,7 +49,7 @@ struct Synced {
 }
 
 async fn plan(ctx: &MirrorContext) -> Result<WorkflowsPlan> {
-    let mut view = code::look(ctx).await?;
+    let mut view = mirror::look(ctx).await?;
     Ok(planned(ctx, &mut view).await?.1)
 }
 
@@ -56,13 +57,13 @@ async fn planned(ctx: &MirrorContext, view: &mut MirrorView) -> Result<(standin_
     let snapshot = code::snapshot(&ctx.source).await?;
     let states = workflows::read(ctx).await?;
     let code = code::plan(ctx, &snapshot, view).await?;
-    let plan = workflows::plan(ctx, &states, Some(&code)).await?;
+    let (plan, _) = workflows::plan(ctx, &states, Some(&code)).await?;
     Ok((code, plan))
 }
 
 /// The order of a run.
 async fn run(ctx: &MirrorContext) -> Result<Synced> {
-    let mut view = code::look(ctx).await?;
+    let mut view = mirror::look(ctx).await?;
     switch::mend(ctx, &mut view).await?;
     let (code, plan) = planned(ctx, &mut view).await?;
     let snapshot = code::snapshot(&ctx.source).await?;
@@ -188,12 +189,12 @@ async fn an_unchanged_sync_costs_one_list_of_each_side_and_moves_no_fence() {
     standby.take_requests();
     let ctx = standby.context().await;
     let states = workflows::read(&ctx).await.unwrap();
-    let plan = workflows::plan(&ctx, &states, None).await.unwrap();
+    let (plan, _) = workflows::plan(&ctx, &states, None).await.unwrap();
     assert!(plan.changes().is_empty());
     let mut requests = standby.take_requests();
     requests.sort();
     assert_eq!(requests, ["GET /repos/alice/primary/actions/workflows", "GET /repos/backup/standby/actions/workflows"]);
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     standby.take_requests();
     let report = workflows::apply(&ctx, &plan, &mut view).await.unwrap();
     assert_eq!(report.detail.as_deref(), Some("1 active, 2 held"));
@@ -401,7 +402,7 @@ async fn cuts_around_each_write_leave_nothing_open() {
 async fn if_actions_cannot_be_switched_off_nothing_is_pushed() {
     let standby = started().await;
     let ctx = standby.context().await;
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     planned(&ctx, &mut view).await.unwrap();
     let put = FaultMatcher::rest("PUT", "/repos/*/*/actions/permissions");
     standby.sandbox.add_fault(Fault::always(put, Effect::Status { status: 403, retry_after: None }));
@@ -419,7 +420,7 @@ async fn if_actions_cannot_be_switched_off_nothing_is_pushed() {
 async fn a_stop_after_the_push_leaves_actions_off_and_the_next_sync_ends_it() {
     let standby = started().await;
     let ctx = standby.context().await;
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     let (code_plan, _) = planned(&ctx, &mut view).await.unwrap();
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
     let engaged = switch::engage(&ctx, &mut view).await.unwrap();
@@ -437,7 +438,7 @@ async fn a_stop_after_the_push_leaves_actions_off_and_the_next_sync_ends_it() {
 async fn the_report_says_what_keeps_an_interrupted_switch_from_being_ended() {
     let standby = started().await;
     let ctx = standby.context().await;
-    let mut view = code::look(&ctx).await.unwrap();
+    let mut view = mirror::look(&ctx).await.unwrap();
     let (code_plan, _) = planned(&ctx, &mut view).await.unwrap();
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
     let _left_off = switch::engage(&ctx, &mut view).await.unwrap();

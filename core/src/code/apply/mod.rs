@@ -15,11 +15,11 @@ use standin_state::model::{Aspect, AspectReport, AspectStatus, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 
 use super::plan::{has_not_heard, remember_confirmed};
-use super::{MirrorView, Snapshot, contact, look, plan};
+use super::{Snapshot, plan};
 use crate::code::snapshot::counted;
-use crate::fence;
+use crate::context::MirrorContext;
+use crate::mirror::{MirrorView, contact, fence_move, look};
 use crate::plan::{CodePlan, RefChange};
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 pub(super) use push::{Pushed, Pusher};
@@ -50,7 +50,7 @@ pub async fn apply(
         ctx.notice(&notice.message, &notice.hint);
     }
     forget_old_decisions(ctx, view)?;
-    fence::offer_again(ctx, view).await?;
+    fence_move::offer_again(ctx, view).await?;
     view.atomic = planned.fence.atomic;
     let mut planned = Cow::Borrowed(planned);
     let mut pusher = Pusher::new(ctx, snapshot, planned.fence.epoch)?;

@@ -3,9 +3,8 @@
 use standin_state::store::ChangeAction;
 
 use crate::Result;
-use crate::code::places::git_failed;
-use crate::code::plan::Refs;
-use crate::git::Cache;
+use crate::git::{Cache, Refs};
+use crate::mirror::git_failed;
 use crate::plan::RefChange;
 
 /// The same change in two steps: to a commit about half-way from what the mirror has, and on from there. `None` where nothing lies

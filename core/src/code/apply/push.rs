@@ -7,15 +7,15 @@ use standin_state::store::{ChangeAction, ChangeOutcome};
 
 use super::parts::in_two;
 use super::send::{Sender, Sent, recorded, recorded_fence};
-use crate::code::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
-use crate::code::places::mirror_remote;
-use crate::code::plan::{Refs, by_half, in_the_way, no_fence, not_atomic};
+use crate::code::Snapshot;
+use crate::code::plan::{by_half, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
-use crate::code::{MirrorView, Refusal, Snapshot};
-use crate::fence::{self, Fence};
-use crate::git::{Blame, Remote, Update};
+use crate::context::MirrorContext;
+use crate::fence::Fence;
+use crate::git::{Blame, Refs, Remote, Update};
+use crate::mirror::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
+use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// How many pushes may be spent on finding out which refs a host refuses.
@@ -354,7 +354,7 @@ impl<'a> Pusher<'a> {
     async fn take_back(&self, view: &mut MirrorView, before: Option<&Fence>, rest: &[RefChange]) -> Result<Pushed> {
         let (refs, source) = (view.refs.clone(), self.sender.source);
         let before = before.map(|fence| &fence.document);
-        let corrected = fence::amend(self.sender.ctx, view, |document| {
+        let corrected = fence_move::amend(self.sender.ctx, view, |document| {
             document.take_back(before, &refs, rest.iter().map(|change| &change.name));
             document.settle(&refs, source);
         });

@@ -4,13 +4,12 @@ use standin_state::model::{Aspect, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
 use crate::Result;
-use crate::code::plan::Refs;
 use crate::code::rescue::{self, Endangered};
-use crate::code::{MirrorView, Refusal};
-use crate::fence::{self, Document, Fence, same_master};
-use crate::git::{PushOptions, PushReport, PushResult, Remote, Update, new_address};
+use crate::context::MirrorContext;
+use crate::fence::{Document, Fence, same_master};
+use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
+use crate::mirror::{MirrorView, Refusal, fence_move};
 use crate::plan::RefChange;
-use crate::run::MirrorContext;
 
 /// How often the mirror is looked at again for nothing but words that tell of a race. A lock that was left behind on the server
 /// says the same for ever.
@@ -77,7 +76,7 @@ impl Sender<'_> {
                 self.push(view, &refs, None, changes).await
             }
             (false, _) => {
-                fence::remember(self.ctx, &view.cache, &fence)?;
+                fence_move::remember(self.ctx, &view.cache, &fence)?;
                 view.fence = Some(fence);
                 self.push(view, &refs, None, changes).await
             }
@@ -95,7 +94,7 @@ impl Sender<'_> {
     /// Keeps a fence in our own memory only, for a host that takes none.
     pub fn remember_alone(&self, view: &mut MirrorView, epoch: u64) -> Result<()> {
         let fence = self.next_fence(view, epoch, &[])?;
-        fence::remember(self.ctx, &view.cache, &fence)?;
+        fence_move::remember(self.ctx, &view.cache, &fence)?;
         view.fence = Some(fence);
         Ok(())
     }
@@ -121,7 +120,7 @@ impl Sender<'_> {
                 None => {}
             }
         }
-        fence::commit(&view.cache, view.fence.as_ref(), document)
+        fence_move::commit(&view.cache, view.fence.as_ref(), document)
     }
 
     async fn push(
@@ -158,7 +157,7 @@ impl Sender<'_> {
         if let Some(fence) = fence
             && report.results.get(&RefName::fence()) == Some(&PushResult::Done)
         {
-            fence::remember(self.ctx, &view.cache, &fence)?;
+            fence_move::remember(self.ctx, &view.cache, &fence)?;
             view.fence = Some(fence);
         }
         let arrived: Vec<&RefChange> =

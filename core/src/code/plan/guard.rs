@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::ChangeAction;
 
-use super::refs::Refs;
 use crate::code::snapshot::{counted, plural};
+use crate::git::Refs;
 use crate::plan::{GuardReason, RefChange};
 
 /// Up to so many refs may be rewritten or deleted at once.

@@ -10,27 +10,26 @@ use std::sync::Arc;
 use standin_state::model::{MirrorType, Oid, RefName};
 use standin_state::store::ChangeAction;
 
-use super::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
-use super::places::{git_failed, probe};
-use super::{MirrorView, Snapshot};
+use super::Snapshot;
+use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
-use crate::git::{Address, Cache};
+use crate::git::{Address, Cache, Refs};
+use crate::mastership::parked;
+use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
+use crate::mirror::{MirrorView, git_failed, probe};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
-use crate::roles::handback;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 use refs::{Ancestry, Sides};
 
 pub(super) use notices::{by_half, no_fence, not_atomic};
-pub use refs::Refs;
 pub(crate) use refs::in_the_way;
 
 /// The changes without rewrites that follow from a hand-back: the commits that a branch loses on the mirror are kept by a
 /// branch of the source that was made to keep them.
 fn unexplained(cache: &Cache, snapshot: &Snapshot, changes: &[RefChange]) -> Result<Vec<RefChange>> {
     let mut unexplained = Vec::new();
-    let kept = handback::kept(&snapshot.refs);
+    let kept = parked::kept(&snapshot.refs);
     for change in changes {
         let mut is_kept = false;
         if let (ChangeAction::Rewrite, Some(old)) = (change.action, &change.old)

@@ -6,10 +6,8 @@ use std::ops::Bound;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::{ChangeAction, Decision, DecisionChoice};
 
+use crate::git::Refs;
 use crate::plan::{Divergence, LeftAlone, NameConflict, RefChange, RefsPlan};
-
-/// Refs and their tips.
-pub type Refs = BTreeMap<RefName, Oid>;
 
 /// What the planner asks about commits.
 pub trait Ancestry {

@@ -14,15 +14,16 @@ use ts_rs::TS;
 
 use super::Engine;
 use crate::event::{Event, RoleChangeEnd};
+use crate::mastership::machine::{Change, Kind, Site, Way};
+use crate::mastership::words;
 use crate::roles::drive::{self, Driver};
 use crate::roles::journal::{self, Entry};
-use crate::roles::machine::{Change, Kind, Site};
 use crate::roles::parts::Parts;
 use crate::roles::preview::{self, Master, RolePlan};
-use crate::roles::{self, words};
 use crate::run::{self, RunRequest};
+use crate::source::SharedSource;
 use crate::workflows::switch;
-use crate::{Code, Error, Result, code, observer, status};
+use crate::{Code, Error, Result, mirror, roles, status};
 
 /// How long a promotion may take before it stops in a known state.
 const PROMOTION_LIMIT: Duration = Duration::from_secs(30);
@@ -252,7 +253,7 @@ impl Engine {
         if let Some(cause) = &error
             && is_final(cause)
             && entry.change.reached > 0
-            && entry.change.direction == roles::machine::Direction::Forward
+            && entry.change.way == Way::Onward
         {
             let back = entry.change.turn_back();
             entry.keep(store, back)?;
@@ -265,9 +266,9 @@ impl Engine {
             }
         }
         let is_through = entry.change.next().is_none();
-        let end = match (is_through, entry.change.direction) {
-            (true, roles::machine::Direction::Forward) => RoleChangeEnd::Done,
-            (true, roles::machine::Direction::Back) => RoleChangeEnd::RolledBack,
+        let end = match (is_through, entry.change.way) {
+            (true, Way::Onward) => RoleChangeEnd::Done,
+            (true, Way::Back) => RoleChangeEnd::RolledBack,
             (false, _) => RoleChangeEnd::Open,
         };
         // What is through, was never begun, or is another's now has no place in the journal of this machine.
@@ -277,7 +278,7 @@ impl Engine {
         }
         let context = &parts.home.context;
         // What was said of the master before is advice for another day.
-        observer::forget_master(store, &context.repository.id)?;
+        store.set_master_health(&context.repository.id, None)?;
         status::write(store, &context.folder, &parts.direction.home)?;
         let outcome = RoleOutcome {
             repository: context.repository.id.clone(),
@@ -299,13 +300,13 @@ impl Engine {
     async fn before(&self, parts: &Parts, change: &Change, request: &RoleRequest) -> Result<()> {
         if change.kind != Kind::Switchover {
             let register = parts.site(change.register())?;
-            if let Ok(mut view) = code::look(register).await {
+            if let Ok(mut view) = mirror::look(register).await {
                 switch::mend(register, &mut view).await?;
             }
             return Ok(());
         }
         let sync = RunRequest::of_all(&parts.standby, request.yes, &self.shared.actor);
-        let source = Arc::new(run::SharedSource::new(parts.source_of(&change.old).context.clone()));
+        let source = Arc::new(SharedSource::new(parts.source_of(&change.old).context.clone()));
         let outcome = run::execute_held(source, parts.mirror_of(&change.new)?, sync).await;
         match (outcome.status, outcome.error) {
             (MirrorStatus::Blocked, None) => Err(Error::new(

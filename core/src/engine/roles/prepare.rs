@@ -10,17 +10,17 @@ use standin_state::model::{MirrorId, MirrorType};
 use tokio_util::sync::CancellationToken;
 
 use super::{RoleGoal, RoleRequest};
+use crate::context::MirrorContext;
 use crate::engine::Engine;
 use crate::engine::sync::named;
 use crate::event::Event;
 use crate::fence::{Document, ROLE_CHANGE, same_master};
-use crate::roles::direction::Direction;
+use crate::mastership::direction::Direction;
+use crate::mastership::machine::{Change, Kind, Site};
 use crate::roles::journal;
-use crate::roles::machine::{Change, Kind, Site};
 use crate::roles::parts::{Parts, source_lock};
 use crate::roles::preview::{self, Master};
-use crate::run::MirrorContext;
-use crate::{Code, Error, Result, roles, status};
+use crate::{Code, Error, Result, mastership, roles, status};
 
 /// How long a sync that is going on may hold a role change up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ impl Engine {
         for place in [&MirrorId::source(), &parts.standby.id] {
             let Some(memory) = store.fence_memory(&home.id, place)? else { continue };
             let document = Document::parse(memory.document.as_bytes())?;
-            found.extend(roles::open_in(&document).filter(|_| memory.epoch >= epoch).map(|(change, _)| change));
+            found.extend(mastership::open_in(&document).filter(|_| memory.epoch >= epoch).map(|(change, _)| change));
         }
         found.extend(journal::open_here(store, &home.id)?.map(|entry| entry.change));
         let localized = found.iter().filter_map(|change| parts.localized(change).ok());

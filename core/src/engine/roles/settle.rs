@@ -7,7 +7,8 @@ use standin_state::lock;
 use standin_state::model::MirrorType;
 
 use crate::engine::Engine;
-use crate::roles::{self, direction, journal, words};
+use crate::mastership::{self, direction, words};
+use crate::roles::{self, journal};
 use crate::{Result, status};
 
 impl Engine {
@@ -21,7 +22,7 @@ impl Engine {
     pub(in crate::engine) async fn settle_role_change(&self, home: &Arc<RepositoryConfig>) -> Result<()> {
         let store = &self.shared.store;
         let entry = journal::open_here(store, &home.id)?;
-        let is_open = |seen: &roles::machine::Seen| seen.open.as_ref().is_some_and(|open| open.change.is_some());
+        let is_open = |seen: &mastership::machine::Seen| seen.open.as_ref().is_some_and(|open| open.change.is_some());
         let mut open = direction::fences(store, home)?;
         open.retain(|_, seen| is_open(seen));
         let mut standbys = home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub);

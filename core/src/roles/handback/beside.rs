@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::words::{HandBackSecret, HandBackVariable, HandBackVariableState};
+use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::run::MirrorContext;
-use crate::secrets::{self, reach};
-use crate::{Code, Error, Result, variables};
+use crate::{Code, Error, Result, secrets, variables};
 
 /// Variables and secrets that changed.
 #[derive(Default)]
@@ -46,7 +45,7 @@ fn unread(what: &str, error: Error) -> Result<Notice> {
 }
 
 async fn variables(old: &MirrorContext, new: &MirrorContext) -> Result<Vec<HandBackVariable>> {
-    let ((old_slug, old_client), (new_slug, new_client)) = (reach(old)?, reach(new)?);
+    let ((old_slug, old_client), (new_slug, new_client)) = (old.github()?, new.github()?);
     let (standby, source) = tokio::try_join!(old_client.variables(old_slug), new_client.variables(new_slug))?;
     let by_name = |variables: Vec<crate::github::Variable>| -> BTreeMap<String, String> {
         let named = variables.into_iter().map(|variable| (variable.name.to_ascii_uppercase(), variable.value));
@@ -69,7 +68,7 @@ async fn variables(old: &MirrorContext, new: &MirrorContext) -> Result<Vec<HandB
 }
 
 async fn secrets(old: &MirrorContext) -> Result<Vec<HandBackSecret>> {
-    let (slug, client) = reach(old)?;
+    let (slug, client) = old.github()?;
     let listed = client.secrets(slug).await?;
     let sent = old.store().sent_secrets(&old.repository().id, &old.mirror.id)?;
     let mut changed = Vec::new();

@@ -1,18 +1,15 @@
 //! What becomes of each ref of the standby. Asks questions about commits and changes nothing.
 
-use std::collections::BTreeMap;
-
 use standin_state::model::{Oid, RefName};
 
 use super::Tips;
 use super::push::Refusals;
 use super::sides::Sides;
 use super::words::{HandBackFate, HandBackRef};
-use crate::code::{Refs, in_the_way};
+use crate::code::in_the_way;
+use crate::mastership::parked::{PARKED, is_parked, parked_from, rest_of};
 use crate::{Code, Error, Result};
 
-/// The beginning of the names of parked refs, behind `refs/heads/` or `refs/tags/`.
-const PARKED: &str = "standin/handback-";
 /// How many names are tried for one parked ref.
 const NAMES: u32 = 200;
 
@@ -24,35 +21,6 @@ pub(super) struct Question<'a> {
     /// What the source's host refused by now.
     pub refusals: &'a Refusals,
     pub epoch: u64,
-}
-
-/// Whether it is a ref that was parked by a hand-back.
-pub(super) fn is_parked(name: &RefName) -> bool {
-    rest_of(name).1.starts_with(PARKED)
-}
-
-/// The name of the branch that a parked one was, such as `main` of `refs/heads/standin/handback-3/main`.
-pub(super) fn parked_from(name: &RefName) -> Option<&str> {
-    rest_of(name).1.strip_prefix(PARKED)?.split_once('/').map(|(_, branch)| branch)
-}
-
-/// The tips of the branches among `refs` that a hand-back made to keep what another one had on the standby, by the other
-/// one's short name.
-pub(crate) fn kept(refs: &Refs) -> BTreeMap<&str, Vec<&Oid>> {
-    let mut kept = BTreeMap::<_, Vec<_>>::new();
-    for (name, tip) in refs.iter().filter(|(name, _)| name.is_branch()) {
-        if let Some(branch) = parked_from(name) {
-            kept.entry(branch).or_default().push(tip);
-        }
-    }
-    kept
-}
-
-/// `refs/heads/` and what is behind it, likewise for tags and notes.
-fn rest_of(name: &RefName) -> (&str, &str) {
-    let text = name.as_str();
-    let kind = text.match_indices('/').nth(1).map_or(0, |(end, _)| end + 1);
-    text.split_at(kind)
 }
 
 /// Every ref of the standby that is not the same at the source, in order of name.

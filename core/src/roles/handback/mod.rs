@@ -29,14 +29,14 @@ use standin_state::model::Oid;
 use self::decide::{Question, decide};
 use self::push::{Pushed, Refusals, push};
 use self::sides::Sides;
-use crate::code::Refs;
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::Fence;
+use crate::git::Refs;
+use crate::mastership::parked::is_parked;
 use crate::plan::LeftAlone;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result, crash};
 
-pub(crate) use decide::kept;
 pub use words::{
     HandBack, HandBackFate, HandBackPull, HandBackRef, HandBackSecret, HandBackVariable, HandBackVariableState,
     HandedBack,
@@ -155,7 +155,7 @@ fn only_at_source(sides: &Sides) -> Vec<LeftAlone> {
     sides
         .source
         .iter()
-        .filter(|(name, _)| !sides.standby.contains_key(*name) && !decide::is_parked(name))
+        .filter(|(name, _)| !sides.standby.contains_key(*name) && !is_parked(name))
         .map(|(name, oid)| LeftAlone { name: name.clone(), oid: oid.clone() })
         .collect()
 }

@@ -7,13 +7,13 @@ use standin_state::model::{Aspect, Oid, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
 use super::Guard;
-use super::decide::is_parked;
 use super::sides::Sides;
 use super::words::{HandBackFate, HandBackRef};
-use crate::code::{Refusal, mirror_remote};
+use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
 use crate::git::{Blame, Cache, PushOptions, PushReport, PushResult, Remote, Update};
-use crate::run::MirrorContext;
+use crate::mastership::parked::is_parked;
+use crate::mirror::{Refusal, fence_move, mirror_remote};
 use crate::{Code, Error, Result, crash};
 
 /// How many pushes may be spent on finding out what a host refuses.
@@ -183,7 +183,7 @@ impl Sender<'_, '_> {
                 document.refs.insert(at.clone(), home.tip.clone());
             }
         }
-        fence::commit(self.cache, Some(before), document)
+        fence_move::commit(self.cache, Some(before), document)
     }
 
     async fn take_in(
@@ -197,7 +197,7 @@ impl Sender<'_, '_> {
         let name = RefName::fence();
         let fence = fence.filter(|_| result(&name) == Some(&PushResult::Done));
         if let Some(fence) = &fence {
-            fence::remember(self.new, self.cache, fence)?;
+            fence_move::remember(self.new, self.cache, fence)?;
         }
         let is_done = |home: &&HandBackRef| home.at.as_ref().and_then(result) == Some(&PushResult::Done);
         let (arrived, left): (Vec<&HandBackRef>, Vec<&HandBackRef>) = group.iter().partition(is_done);
@@ -229,9 +229,9 @@ impl Sender<'_, '_> {
         let standing = self.remote.list(&["refs/"]).await?.refs;
         let mut document = fence.document.next(&fence::writer(&self.new.source)?, self.new.outside().clock.now());
         document.take_back(before.map(|before| &before.document), &standing, names.into_iter());
-        let corrected = fence::commit(self.cache, Some(fence), document)?;
-        fence::push(self.new, self.cache, &corrected, Some(&fence.oid)).await?;
-        fence::remember(self.new, self.cache, &corrected)
+        let corrected = fence_move::commit(self.cache, Some(fence), document)?;
+        fence_move::push(self.new, self.cache, &corrected, Some(&fence.oid)).await?;
+        fence_move::remember(self.new, self.cache, &corrected)
     }
 
     fn fence_moved(&self) -> Error {

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use standin_state::model::{Oid, RefName, Slug};
 
-use super::decide::{is_parked, parked_from};
 use super::sides::{Shown, Sides};
 use super::words::{HandBack, HandBackFate, HandBackPull, HandBackRef};
 use super::{Guard, counted};
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence;
 use crate::github::{Client, NewPullRequest};
-use crate::run::MirrorContext;
-use crate::secrets::reach;
+use crate::mastership::parked::{is_parked, parked_from};
 use crate::{Code, Result, crash};
 
 /// How many commits a pull request lists.
@@ -70,7 +69,7 @@ impl Requests {
             }
             asked = true;
             let wanted = Wanted { home, head: at.short(), base: base.short(), commits };
-            let made = match reach(new) {
+            let made = match new.github() {
                 Ok((slug, client)) => request(new, slug, client, sides, &wanted, planned, guard).await,
                 Err(error) => Err(Stop::from(error)),
             };

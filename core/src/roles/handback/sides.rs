@@ -6,11 +6,10 @@ use git2::Sort;
 use standin_state::model::{Oid, RefName};
 
 use super::Tips;
-use crate::code::{cache, git_failed, mirror_remote, travelling_prefixes};
+use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::fence;
 use crate::git::{Cache, Listing};
-use crate::run::MirrorContext;
+use crate::mirror::{cache, fence_read, git_failed, mirror_remote, travelling_prefixes};
 use crate::{Code, Error, Result};
 
 /// Where the cache keeps what it has of both sides for as long as the hand-back takes, by object: so no name is in the way of
@@ -59,7 +58,7 @@ pub(super) async fn look(old: &MirrorContext, new: &MirrorContext) -> Result<Sid
     }
     let pushed = match standby.refs.get(&RefName::fence()) {
         // A fence that cannot be read only costs knowledge about what was deleted on purpose.
-        Some(oid) => fence::read_commit(&cache, oid).map(|document| document.refs).unwrap_or_default(),
+        Some(oid) => fence_read::read_commit(&cache, oid).map(|document| document.refs).unwrap_or_default(),
         None => Tips::new(),
     };
     let without_fence = |mut refs: Tips| {

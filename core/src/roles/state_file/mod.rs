@@ -11,11 +11,10 @@ use serde_json::{Map, Value, json};
 use standin_state::model::{AspectReport, RepositoryReport, Role};
 use ts_rs::TS;
 
+use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::same_master;
 use crate::github::{Contents, FileContents};
-use crate::run::MirrorContext;
-use crate::secrets::reach;
 use crate::{Code, Error, Result, crash};
 
 pub use document::with_mirrors;
@@ -45,7 +44,7 @@ pub enum Committed {
 /// # Errors
 /// When the host cannot be asked; [`Code::Cancelled`].
 pub async fn commit(site: &MirrorContext, path: &str, section: &Value, change: &str) -> Result<Committed> {
-    let (slug, client) = reach(site)?;
+    let (slug, client) = site.github()?;
     let refused = |error: Error| {
         let notice = Notice {
             message: format!("The section `mirrors` of {path} at {slug} could not be committed: {}", error.message),

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Change, Direction, Site, Step};
+use super::machine::{Change, Site, Step, Way};
 
 /// A fence as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -175,7 +175,7 @@ fn rival(seen: &Seen) -> Refusal {
 
 fn announce(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
     let is_register = site == change.register();
-    let is_back = change.direction == Direction::Back;
+    let is_back = change.way == Way::Back;
     let before = |sequence| Seen {
         epoch: change.epoch,
         sequence,

@@ -9,13 +9,15 @@ use standin_state::store::{JournalKind, RunTotals};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::record;
-use super::{ATTEMPTS, MirrorContext, SourceContext, Totals};
 use crate::code::{self, Snapshot};
+use crate::context::{MirrorContext, SourceContext, new_run_id};
 use crate::github::{Client, Memory};
-use crate::keychain;
 use crate::tokens::{self, Place};
-use crate::{Code, Error, Result};
+use crate::totals::Totals;
+use crate::{Code, Error, Result, keychain};
+
+/// How often a run is tried before a passing fault counts as a failure; each try may read the source anew.
+pub const ATTEMPTS: usize = 3;
 
 /// The source and what was read of it. All mirrors of one sync get the same snapshot.
 pub struct SharedSource {
@@ -51,7 +53,7 @@ impl SharedSource {
     }
 
     /// What reading the source cost, once: for the first run that ends. Zero after that.
-    pub(super) fn take_totals(&self) -> RunTotals {
+    pub(crate) fn take_totals(&self) -> RunTotals {
         match self.counted.swap(true, Ordering::Relaxed) {
             false => self.context.totals.snapshot(),
             true => RunTotals::default(),
@@ -64,7 +66,7 @@ impl SharedSource {
     /// As [`SharedSource::mirror_context`].
     pub async fn context_by_hand(&self, mirror: Arc<MirrorConfig>) -> Result<MirrorContext> {
         let (cancel, totals) = (self.context.cancel.child_token(), Arc::new(Totals::default()));
-        let context = self.mirror_context(mirror, record::new_run_id(), cancel, totals, false).await?;
+        let context = self.mirror_context(mirror, new_run_id(), cancel, totals, false).await?;
         Ok(MirrorContext { in_history: false, ..context })
     }
 
@@ -100,7 +102,7 @@ impl SharedSource {
             (Target::GitHub(slug), Some(token)) => Some(Client::new(
                 &source.config,
                 slug,
-                token,
+                &token.value,
                 Memory::new(&source.store, &source.repository.id, Some(&mirror.id)),
                 source.outside.clock.clone(),
                 totals.clone(),

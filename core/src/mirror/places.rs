@@ -6,10 +6,10 @@ use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Targ
 use standin_state::model::{Aspect, MirrorId, Slug};
 
 use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, SERVER};
+use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
 use crate::git::ssh::{self, HostKey};
 use crate::git::{Cache, Progress, Remote, RemoteOptions};
-use crate::run::{MirrorContext, SourceContext};
 use crate::tokens::Token;
 use crate::{Code, Error, Result};
 

@@ -1,20 +1,22 @@
-//! What every step of a run needs, put together once.
+//! What the rooms above are given to work with: a source, and one mirror of it in one run. Put together once; what a run
+//! is, [`crate::run`] knows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
-use standin_state::model::{Aspect, RunId};
-use standin_state::store::{Change, ChangeOutcome, RecordedChange, RunTotals, Store};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Target};
+use standin_state::model::{Aspect, RunId, Slug};
+use standin_state::store::{Change, ChangeOutcome, RecordedChange, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Notice};
 use crate::git::GitProgram;
 use crate::github::Client;
 use crate::outside::Outside;
-use crate::tokens::Token;
+use crate::tokens::{self, Place, Token};
+use crate::totals::Totals;
+use crate::{Code, Error, Result};
 
 /// The source of one repository, shared by all mirrors of one sync.
 pub struct SourceContext {
@@ -88,6 +90,23 @@ impl MirrorContext {
         }
     }
 
+    /// The mirror's repository on GitHub, and the client for it.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for a mirror that is elsewhere, [`Code::TokenMissing`] for one without a token.
+    pub fn github(&self) -> Result<(&Slug, &Client)> {
+        let Target::GitHub(slug) = &self.mirror.target else {
+            return Err(Error::new(
+                Code::Usage,
+                format!("mirror {} is no repository on GitHub", self.mirror.id),
+                "Only mirrors of type `github` have secrets, variables and workflows.",
+            ));
+        };
+        let place = || Place::Mirror(self.mirror.id.clone());
+        let client = self.github.as_ref().ok_or_else(|| tokens::missing(self.repository(), &place()))?;
+        Ok((slug, client))
+    }
+
     /// The repository that the mirror belongs to.
     pub fn repository(&self) -> &RepositoryConfig {
         &self.source.repository
@@ -111,8 +130,8 @@ impl MirrorContext {
     /// Tells that a change was made or failed, and records it where the run stands in the history.
     ///
     /// # Errors
-    /// [`crate::Code::Storage`] when it could not be recorded.
-    pub fn changed(&self, change: Change, outcome: ChangeOutcome) -> crate::Result<()> {
+    /// [`Code::Storage`] when it could not be recorded.
+    pub fn changed(&self, change: Change, outcome: ChangeOutcome) -> Result<()> {
         self.all_changed(vec![(change, outcome)])
     }
 
@@ -120,7 +139,7 @@ impl MirrorContext {
     ///
     /// # Errors
     /// As [`MirrorContext::changed`].
-    pub fn all_changed(&self, changes: Vec<(Change, ChangeOutcome)>) -> crate::Result<()> {
+    pub fn all_changed(&self, changes: Vec<(Change, ChangeOutcome)>) -> Result<()> {
         let done = changes.iter().filter(|(_, outcome)| *outcome == ChangeOutcome::Done).count();
         self.totals.changes.add(done as u64);
         if self.in_history && !changes.is_empty() {
@@ -165,48 +184,9 @@ impl MirrorContext {
     }
 }
 
-/// Counts what a run costs. Shared by everything that asks the outside for it.
-#[derive(Debug, Default)]
-pub struct Totals {
-    /// Changes made.
-    pub changes: Counter,
-    /// REST requests sent.
-    pub api_requests: Counter,
-    /// Calls of gh.
-    pub gh_calls: Counter,
-    /// Calls of git that talked to a remote.
-    pub git_calls: Counter,
-    /// Bytes of packs sent.
-    pub bytes_sent: Counter,
-    /// Bytes of packs received.
-    pub bytes_received: Counter,
-}
-
-/// One count.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Counts `amount` more.
-    pub fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Totals {
-    /// The counts as they are now.
-    pub fn snapshot(&self) -> RunTotals {
-        RunTotals {
-            changes: self.changes.get(),
-            api_requests: self.api_requests.get(),
-            gh_calls: self.gh_calls.get(),
-            git_calls: self.git_calls.get(),
-            bytes_sent: self.bytes_sent.get(),
-            bytes_received: self.bytes_received.get(),
-        }
-    }
+/// A new run id: the moment in hexadecimal milliseconds, then random digits, so that ids sort by time.
+pub(crate) fn new_run_id() -> RunId {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let random = rand::random::<u32>();
+    format!("{now:x}-{random:08x}").parse().unwrap_or_else(|_| unreachable!("hexadecimal digits are a run id"))
 }

@@ -3,10 +3,12 @@
 use standin_state::model::{MirrorId, Oid, RefName};
 use standin_state::store::FenceMemory;
 
-use super::{Document, FILE, Fence, master, remember, same_master};
+use super::fence_move::remember;
+use super::learned;
+use crate::context::MirrorContext;
+use crate::fence::{Document, FILE, Fence, master, same_master};
 use crate::git::{Cache, Remote};
-use crate::roles::direction;
-use crate::run::MirrorContext;
+use crate::mastership::direction;
 use crate::{Code, Error, Result};
 
 /// The fence of a mirror whose listing shows `listed` for it. Its commits are fetched into the cache where they are
@@ -131,7 +133,7 @@ pub(crate) fn read_commit(cache: &Cache, oid: &Oid) -> Result<Document> {
 
 /// Whether the mirror takes the fence; `false` only after its host refused it.
 pub(crate) fn is_kept_there(ctx: &MirrorContext) -> Result<bool> {
-    Ok(!crate::code::learned::is_known(ctx, crate::code::learned::NO_FENCE)?)
+    Ok(!learned::is_known(ctx, learned::NO_FENCE)?)
 }
 
 /// Where the cache keeps the fence of a mirror. A dot, which a ref may not have everywhere, becomes `%`.

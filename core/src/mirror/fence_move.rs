@@ -3,12 +3,14 @@
 use standin_state::model::{MirrorId, Oid, RefName};
 use standin_state::store::FenceMemory;
 
-use super::read::kept_at;
-use super::{Document, FILE, Fence};
-use crate::code::MirrorView;
-use crate::code::learned::{self, NO_FENCE};
+use super::MirrorView;
+use super::fence_read::kept_at;
+use super::learned::{self, NO_FENCE};
+use super::places::mirror_remote;
+use super::refusal::explain;
+use crate::context::{MirrorContext, SourceContext};
+use crate::fence::{Document, FILE, Fence};
 use crate::git::{Cache, PushOptions, PushResult, Update};
-use crate::run::{MirrorContext, SourceContext};
 use crate::{Code, Error, Result};
 
 /// How often a move whose outcome stayed unknown is tried again.
@@ -64,7 +66,7 @@ pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> R
 
 /// Moves the fence alone from `old` to `fence`.
 pub(crate) async fn push(ctx: &MirrorContext, cache: &Cache, fence: &Fence, old: Option<&Oid>) -> Result<()> {
-    let remote = crate::code::mirror_remote(ctx, "git.fence")?;
+    let remote = mirror_remote(ctx, "git.fence")?;
     let name = RefName::fence();
     let update = Update { name: name.clone(), old: old.cloned(), new: Some(fence.oid.clone()) };
     let mut tries = 0;
@@ -75,9 +77,7 @@ pub(crate) async fn push(ctx: &MirrorContext, cache: &Cache, fence: &Fence, old:
             Ok(report) => {
                 return match report.results.get(&name) {
                     Some(PushResult::Done) => Ok(()),
-                    Some(PushResult::Refused { reason }) => {
-                        Err(crate::code::explain_refusal(&name, reason, &report.messages))
-                    }
+                    Some(PushResult::Refused { reason }) => Err(explain(&name, reason, &report.messages)),
                     Some(PushResult::Stale | PushResult::NotTried) | None => Err(moved(ctx)),
                 };
             }

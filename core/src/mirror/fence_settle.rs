@@ -2,11 +2,12 @@
 
 use standin_state::model::{Oid, RefName};
 
-use super::amend::{commit, push, remember};
-use super::read::{fetch, memory, read_commit};
-use super::{Document, Fence, master, same_master, writer};
+use super::fence_move::{commit, push, remember};
+use super::fence_read::{fetch, memory, read_commit};
+use super::places::mirror_remote;
+use crate::context::MirrorContext;
+use crate::fence::{Document, Fence, master, same_master, writer};
 use crate::git::Cache;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// Makes our source the master of the mirror whose listing shows `there` for its fence, whatever stands in it now: a
@@ -27,7 +28,7 @@ pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) 
     };
     let found = match there {
         Some(oid) => {
-            fetch(ctx, &crate::code::mirror_remote(ctx, "git.fence")?, cache, oid).await?;
+            fetch(ctx, &mirror_remote(ctx, "git.fence")?, cache, oid).await?;
             read_commit(cache, oid).ok().map(|document| Fence { oid: oid.clone(), document })
         }
         None => None,

@@ -35,10 +35,11 @@ pub enum Kind {
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Direction {
+pub enum Way {
     /// Towards the new master.
     #[default]
-    Forward,
+    #[serde(rename = "forward")]
+    Onward,
     /// Back to the old one.
     Back,
 }
@@ -98,8 +99,8 @@ pub struct Change {
     /// The epoch before.
     pub epoch: u64,
     /// Which way it goes.
-    #[serde(default)]
-    pub direction: Direction,
+    #[serde(default, rename = "direction")]
+    pub way: Way,
     /// How many steps of [`Change::steps`] are done.
     #[serde(default)]
     pub position: usize,
@@ -135,7 +136,7 @@ impl Change {
             others: Vec::new(),
             old_is_temporary: false,
             epoch,
-            direction: Direction::Forward,
+            way: Way::Onward,
             position: 0,
             is_begun: false,
             reached: 0,
@@ -166,19 +167,19 @@ impl Change {
         }
     }
 
-    /// Who is master when the change is through, in its present direction.
+    /// Who is master when the change is through, on its present way.
     pub fn winner(&self) -> &Site {
-        match self.direction {
-            Direction::Forward => &self.new,
-            Direction::Back => &self.old,
+        match self.way {
+            Way::Onward => &self.new,
+            Way::Back => &self.old,
         }
     }
 
     /// Whether that master is only a `TEMPORARY_MASTER`.
     pub fn winner_is_temporary(&self) -> bool {
-        match self.direction {
-            Direction::Forward => self.kind == Kind::Failover && !self.is_homeward,
-            Direction::Back => self.old_is_temporary,
+        match self.way {
+            Way::Onward => self.kind == Kind::Failover && !self.is_homeward,
+            Way::Back => self.old_is_temporary,
         }
     }
 
@@ -191,20 +192,20 @@ impl Change {
         }
     }
 
-    /// The epoch when the change is through, in its present direction.
+    /// The epoch when the change is through, on its present way.
     pub fn epoch_after(&self) -> u64 {
-        match self.direction {
-            Direction::Forward => self.epoch + 1,
-            Direction::Back if self.may_have_raised() => self.epoch + 2,
-            Direction::Back => self.epoch,
+        match self.way {
+            Way::Onward => self.epoch + 1,
+            Way::Back if self.may_have_raised() => self.epoch + 2,
+            Way::Back => self.epoch,
         }
     }
 
-    /// The steps of the present direction.
+    /// The steps of the present way.
     pub fn steps(&self) -> Vec<Step> {
-        match self.direction {
-            Direction::Forward => self.forward(),
-            Direction::Back => self.back(),
+        match self.way {
+            Way::Onward => self.forward(),
+            Way::Back => self.back(),
         }
     }
 
@@ -290,7 +291,7 @@ impl Change {
     /// the other side, where somebody else has acted meanwhile and nothing is ours to undo any more.
     pub fn passes_over(&self, step: &Step) -> bool {
         let is_other_side = self.site_of(step) != self.register();
-        matches!(step, Step::Tell(_)) || self.direction == Direction::Back && is_other_side
+        matches!(step, Step::Tell(_)) || self.way == Way::Back && is_other_side
     }
 
     /// Whether the epoch was raised, or may have been.
@@ -306,9 +307,9 @@ impl Change {
     /// The change as it is written down before its next step is taken.
     #[must_use]
     pub fn begun(&self) -> Self {
-        let reached = match self.direction {
-            Direction::Forward => self.reached.max(self.position + 1),
-            Direction::Back => self.reached,
+        let reached = match self.way {
+            Way::Onward => self.reached.max(self.position + 1),
+            Way::Back => self.reached,
         };
         Self { is_begun: true, reached, ..self.clone() }
     }
@@ -323,10 +324,8 @@ impl Change {
     /// ([`Change::is_one_way`]) goes on.
     #[must_use]
     pub fn turn_back(&self) -> Self {
-        match self.direction {
-            Direction::Forward if !self.is_one_way => {
-                Self { direction: Direction::Back, position: 0, is_begun: false, ..self.clone() }
-            }
+        match self.way {
+            Way::Onward if !self.is_one_way => Self { way: Way::Back, position: 0, is_begun: false, ..self.clone() },
             _ => self.clone(),
         }
     }
@@ -342,11 +341,11 @@ impl Change {
         let forward = self.forward();
         let raise = forward.iter().position(|step| matches!(step, Step::Raise(_))).unwrap_or(forward.len());
         let is_raised = register.epoch > self.epoch;
-        let (position, reached) = match self.direction {
-            Direction::Back => (0, self.reached),
-            Direction::Forward if is_raised && self.kind == Kind::Switchover => (raise, forward.len()),
-            Direction::Forward if is_raised => (0, forward.len()),
-            Direction::Forward => (0, raise),
+        let (position, reached) = match self.way {
+            Way::Back => (0, self.reached),
+            Way::Onward if is_raised && self.kind == Kind::Switchover => (raise, forward.len()),
+            Way::Onward if is_raised => (0, forward.len()),
+            Way::Onward => (0, raise),
         };
         Self { position, reached, is_begun: false, ..self.clone() }
     }

@@ -2,7 +2,7 @@
 
 use standin_state::model::MirrorId;
 
-use super::machine::{Change, Direction, Kind, Step};
+use super::machine::{Change, Kind, Step, Way};
 
 /// What the change does, as a headline.
 pub fn headline(change: &Change) -> String {
@@ -13,9 +13,9 @@ pub fn headline(change: &Change) -> String {
         Kind::Failover => format!("make {new} TEMPORARY_MASTER, since {old} is gone"),
         Kind::Demote => format!("hand back from {old} to {new}"),
     };
-    match change.direction {
-        Direction::Forward => forward,
-        Direction::Back => format!("take back: {forward}"),
+    match change.way {
+        Way::Onward => forward,
+        Way::Back => format!("take back: {forward}"),
     }
 }
 

@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use standin_state::config::Target;
 use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 
-use super::learned;
 use super::places::{cache, listed_prefixes, mirror_remote};
-use super::plan::Refs;
+use super::{fence_read, learned};
+use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, Summary, same_master};
-use crate::git::{Cache, Listing};
+use crate::git::{Cache, Listing, Refs};
 use crate::github::RepositoryInfo;
-use crate::run::MirrorContext;
-use crate::{Code, Error, Result, roles};
+use crate::{Code, Error, Result, mastership};
 
 /// How often the mirror is listed again when its fence moves between listing and reading.
 const TRIES: usize = 4;
@@ -37,13 +36,13 @@ pub struct MirrorView {
     /// Whether the mirror's host moves several refs all or none.
     pub atomic: bool,
     /// Whether that is certain. Where it is not, tips stand in the fence as pending until they were seen to have arrived.
-    pub(super) keeps_word: bool,
+    pub(crate) keeps_word: bool,
     /// Why a change of ours that is open there could not be ended after this look, where that was tried.
     pub(crate) still_open: Option<Error>,
     /// What the host says of a repository on GitHub; read before the first push to it only.
-    pub(super) host: Option<RepositoryInfo>,
+    pub(crate) host: Option<RepositoryInfo>,
     /// The lowest epoch that a first fence may have: the highest known of this repository.
-    pub(super) least_epoch: u64,
+    pub(crate) least_epoch: u64,
 }
 
 impl MirrorView {
@@ -82,7 +81,7 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
     let (listing, fence) = loop {
         let listing;
         (listing, host) = tokio::try_join!(list(ctx), described(ctx, host))?;
-        match fence::read(ctx, &remote, &cache, listing.refs.get(&RefName::fence())).await {
+        match fence_read::read(ctx, &remote, &cache, listing.refs.get(&RefName::fence())).await {
             Err(error) if error.code == Code::Raced && tries < TRIES => tries += 1,
             read => break (listing, read?),
         }
@@ -91,8 +90,8 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
     if let Some(fence) = &view.fence {
         // A fence of an older epoch has not heard yet that our source is master; the next push tells it.
         if fence.document.epoch >= view.least_epoch {
-            roles::check_open(ctx, &fence.document)?;
-            fence::check_master(ctx, fence)?;
+            mastership::check_open(ctx, &fence.document)?;
+            fence_read::check_master(ctx, fence)?;
         }
     }
     Ok(view)
@@ -110,7 +109,7 @@ async fn described(ctx: &MirrorContext, known: Option<RepositoryInfo>) -> Result
 }
 
 /// Lists a mirror.
-pub(super) async fn list(ctx: &MirrorContext) -> Result<Listing> {
+pub(crate) async fn list(ctx: &MirrorContext) -> Result<Listing> {
     mirror_remote(ctx, "git.mirror")?
         .list(&listed_prefixes(ctx.repository()))
         .await
@@ -140,7 +139,7 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         unusable,
         has_others,
         host: None,
-        fence_supported: fence::is_kept_there(ctx)?,
+        fence_supported: fence_read::is_kept_there(ctx)?,
         atomic: learned::is_atomic(ctx)?,
         keeps_word: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
         still_open: None,

@@ -7,9 +7,9 @@ use standin_state::model::RepositoryId;
 use standin_state::store::Store;
 
 use crate::Result;
+use crate::context::MirrorContext;
 use crate::git::Address;
 use crate::git::address::Transport;
-use crate::run::MirrorContext;
 
 /// The fact and word for a host that refuses the fence.
 pub(crate) const NO_FENCE: (&str, &str) = ("fence", "refused");

@@ -12,7 +12,7 @@ use standin_state::model::{MirrorId, MirrorType, Role};
 use standin_state::store::Store;
 
 use super::machine::{Change, Kind, Seen, Site};
-use super::site::seen;
+use super::seen;
 use super::who::{self, Who};
 use crate::fence::{Summary, same_master};
 use crate::{Code, Error, Result};
@@ -49,6 +49,16 @@ impl Direction {
     /// Whether the master only stands in for the configured source, which waits to be handed back to.
     pub fn is_temporary(&self) -> bool {
         self.master().is_some() && self.who.as_ref().is_some_and(|who| who.is_temporary)
+    }
+
+    /// The repository that is to be watched: the master or, while a standby stands in for it, the configured source.
+    pub fn watched(&self) -> &RepositoryConfig {
+        if self.is_temporary() { &self.home } else { &self.config }
+    }
+
+    /// The place of [`Self::watched`]: `source`, or the mirror that is master.
+    pub fn watched_place(&self) -> MirrorId {
+        self.watched().master.clone().unwrap_or_else(MirrorId::source)
     }
 
     /// What is kept in step with the master: all other mirrors, and the source unless it waits to be handed back to.

@@ -19,10 +19,9 @@ use standin_state::model::{Aspect, Oid, RefName};
 use super::MirrorView;
 use super::look::list;
 use super::places::{cache, git_failed, mirror_remote, travelling_prefixes};
-use super::plan::Refs;
-use crate::git::{Address, Cache};
+use crate::context::MirrorContext;
+use crate::git::{Address, Cache, Refs};
 use crate::plan::GuardReason;
-use crate::run::MirrorContext;
 use crate::{Code, Error, Result};
 
 /// The fact that a mirror without a fence is no stranger's, with its id at the host where that is known.
@@ -74,7 +73,7 @@ pub(crate) fn remember(ctx: &MirrorContext, view: &MirrorView) -> Result<()> {
 ///
 /// # Errors
 /// [`Code::Storage`].
-pub(super) fn forget(ctx: &MirrorContext) -> Result<()> {
+pub(crate) fn forget(ctx: &MirrorContext) -> Result<()> {
     ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), KNOWN, None)
 }
 
