@@ -5,22 +5,24 @@ use std::path::Path;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::model::{
-    Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
-    RepositoryReport, RunStatus,
+    Action, Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
+    RepositoryReport, RunStatus, Verb,
 };
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
 use standin_state::{files, lock};
 
 use crate::mastership::direction::{self, Direction};
+use crate::mastership::machine::Change;
 use crate::mastership::{open_in, words};
+use crate::standing::{self, Terms};
 use crate::{Code, Error, Result, fence};
 
 /// The report of one repository. `folder` is `<state-dir>/<repository>`.
 ///
 /// # Errors
 /// [`Code::Storage`] when the memory cannot be read.
-pub fn report(store: &Store, folder: &Path, repository: &RepositoryConfig) -> Result<RepositoryReport> {
-    gather(store, folder, repository, View::Live)
+pub fn report(store: &Store, folder: &Path, repository: &RepositoryConfig, terms: &Terms) -> Result<RepositoryReport> {
+    gather(store, folder, repository, terms, View::Live)
 }
 
 /// Whether runs that are going on are shown.
@@ -30,7 +32,13 @@ enum View {
     AtRest,
 }
 
-fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: View) -> Result<RepositoryReport> {
+fn gather(
+    store: &Store,
+    folder: &Path,
+    repository: &RepositoryConfig,
+    terms: &Terms,
+    view: View,
+) -> Result<RepositoryReport> {
     let repository = repository.home.as_deref().unwrap_or(repository);
     let direction = Direction::of(store, repository)?;
     let mut open_changes = Vec::new();
@@ -60,9 +68,10 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
     if let Some(source) = direction.config.mirror(&MirrorId::source()) {
         mirrors.push(mirror_report(store, folder, repository, source, &direction, view)?);
     }
-    Ok(RepositoryReport {
+    let mut report = RepositoryReport {
         repository: repository.id.clone(),
         enabled: repository.enabled,
+        standing: standing::not_judged(),
         consent: repository.consent.question().cloned(),
         self_role: direction.role_of_source(),
         master: direction.config.source.display(),
@@ -71,7 +80,9 @@ fn gather(store: &Store, folder: &Path, repository: &RepositoryConfig, view: Vie
         open_change,
         master_health: store.master_health(&repository.id)?.filter(|kept| kept.place == direction.watched_place()),
         mirrors,
-    })
+    };
+    standing::judge(&mut report, terms);
+    Ok(report)
 }
 
 fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
@@ -82,30 +93,35 @@ fn from_journal(entry: &JournalEntry) -> OpenChangeReport {
             writer: "this machine".to_owned(),
             since_iso: entry.opened_at,
             detail: actions_off_detail(&entry.mirror),
+            action: Some(Action::new(Verb::Sync, Some(&entry.mirror))),
         },
-        JournalKind::RoleChange => OpenChangeReport {
-            kind: fence::ROLE_CHANGE.to_owned(),
-            mirror: entry.mirror.clone(),
-            writer: "this machine".to_owned(),
-            since_iso: entry.opened_at,
-            detail: serde_json::from_value(entry.payload.clone())
-                .map_or_else(|_| String::new(), |change| words::open(&change, &entry.mirror)),
-        },
+        JournalKind::RoleChange => {
+            let change: Option<Change> = serde_json::from_value(entry.payload.clone()).ok();
+            OpenChangeReport {
+                kind: fence::ROLE_CHANGE.to_owned(),
+                mirror: entry.mirror.clone(),
+                writer: "this machine".to_owned(),
+                since_iso: entry.opened_at,
+                detail: change.as_ref().map_or_else(String::new, |change| words::open(change, &entry.mirror)),
+                action: change.as_ref().map(|change| words::resume(change, &entry.mirror)),
+            }
+        }
     }
 }
 
 fn from_fence(home: &RepositoryConfig, document: &str, place: &MirrorId) -> Option<OpenChangeReport> {
     let document = fence::Summary::summary(document.as_bytes()).ok()?;
-    let (mirror, detail) = match open_in(&document) {
+    let (mirror, detail, action) = match open_in(&document) {
         Some((change, _)) => {
             let standby = direction::standby_of(home, &change).unwrap_or(place);
-            (standby, words::open(&change, standby))
+            (standby, words::open(&change, standby), words::resume(&change, standby))
         }
-        None => (place, actions_off_detail(place)),
+        None => (place, actions_off_detail(place), Action::new(Verb::Sync, Some(place))),
     };
     let change = document.open_change?;
     Some(OpenChangeReport {
         detail,
+        action: Some(action),
         kind: change.kind,
         mirror: mirror.clone(),
         writer: change.writer,
@@ -149,6 +165,7 @@ fn mirror_report(
         kind: mirror.kind,
         role: if mirror.id.is_source() { Some(direction.role_of_source()) } else { direction.role_of(&mirror.id) },
         enabled: mirror.enabled,
+        standing: standing::not_judged(),
         status: if is_master { MirrorStatus::Idle } else { status(mirror, &memory, held) },
         code: aspect(Aspect::Code),
         secrets: aspect(Aspect::Secrets),
@@ -204,8 +221,8 @@ pub fn interrupted() -> Error {
 
 /// Writes `mirror_status.json`: the report at rest. A file cannot take back what it says, so a run that is going on
 /// shows in it as what was before.
-pub(crate) fn write(store: &Store, folder: &Path, repository: &RepositoryConfig) -> Result<()> {
+pub(crate) fn write(store: &Store, folder: &Path, repository: &RepositoryConfig, terms: &Terms) -> Result<()> {
     // One writer at a time, so that an older report never replaces a newer one.
     let _alone = lock::exclusive(folder, "status")?;
-    files::write_mirror_status(folder, &gather(store, folder, repository, View::AtRest)?)
+    files::write_mirror_status(folder, &gather(store, folder, repository, terms, View::AtRest)?)
 }

@@ -193,10 +193,26 @@ impl Error {
         self
     }
 
-    /// The same error, known to be the source's.
+    /// The same error, of reading the source: its host's, its token's or its network's, unless this machine is what failed.
     #[must_use]
     pub fn at_source(mut self) -> Self {
-        self.at_source = true;
+        self.at_source = matches!(
+            self.code,
+            Code::TimedOut
+                | Code::Network
+                | Code::HostKeyUnknown
+                | Code::HostKeyChanged
+                | Code::HostFailed
+                | Code::RateLimited
+                | Code::Unauthorized
+                | Code::Forbidden
+                | Code::TokenBarred
+                | Code::RepositoryBlocked
+                | Code::RepositoryNotFound
+                | Code::TokenMissing
+                | Code::GitFailed
+                | Code::UnexpectedAnswer
+        );
         self
     }
 

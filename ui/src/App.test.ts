@@ -2,7 +2,8 @@ import { screen, within } from '@testing-library/svelte';
 import axe from 'axe-core';
 import { describe, expect, it, vi } from 'vitest';
 
-import { ago, archive, failure, FakeBackend, mirror, neverSynced, overview, repository } from './testing/fake';
+import type { AspectReport } from './lib/bindings/AspectReport';
+import { ago, archive, failure, FakeBackend, mirror, neverSynced, overview, repository, stands } from './testing/fake';
 import { atOneMoment, open, card, row, beginning, ending, user } from './testing/page';
 
 atOneMoment();
@@ -107,8 +108,10 @@ describe('the card', () => {
   });
 
   it('shows a standby that stands in as master, and the source that waits, without offering to sync them', async () => {
-    const standIn = mirror({ role: 'TEMPORARY_MASTER', status: 'idle' });
-    const source = mirror({ id: 'source', repo: 'you/orchestrator', status: 'idle' });
+    const standing = stands('stands_in', 'waiting', 'stands in');
+    const waiting = stands('waits_for_hand_back', 'waiting', 'waits for the hand-back');
+    const standIn = mirror({ role: 'TEMPORARY_MASTER', status: 'idle', standing });
+    const source = mirror({ id: 'source', repo: 'you/orchestrator', status: 'idle', standing: waiting });
     const report = repository([standIn, source], { self_role: 'SLAVE', master: standIn.repo, epoch: 2 });
     await open(new FakeBackend(overview([report])));
     const drawing = screen.getByRole('img', { name: /is TEMPORARY_MASTER/ });
@@ -122,6 +125,28 @@ describe('the card', () => {
       expect(one.queryByRole('button', { name: /Sync|Preview/ })).toBeNull();
       expect(one.queryByText('Never synced')).toBeNull();
     }
+  });
+
+  it('says once that the master could not be read, and calls no standby failed for it', async () => {
+    const of = (report: AspectReport): AspectReport => ({
+      ...report,
+      status: 'failed',
+      last_try_iso: ago(5),
+      at_source: true,
+      error: 'github.com answered 503',
+      hint: 'Wait.',
+    });
+    const one = mirror();
+    const report = repository([mirror({ status: 'failed', code: of(one.code), variables: of(one.variables) })], {
+      standing: stands('master_down', 'failed', 'master down'),
+    });
+    await open(new FakeBackend(overview([report])));
+    expect(screen.getAllByText(/Not compared: github.com answered 503/)).toHaveLength(1);
+    expect(row('mirror-1', 'Code')).toHaveTextContent('Not compared');
+    expect(row('mirror-1', 'Code')).toHaveTextContent('2 minutes ago');
+    expect(card('mirror-1').getAllByText('In step').length).toBeGreaterThan(0);
+    expect(card('mirror-1').queryByText('Failed')).toBeNull();
+    expect(within(screen.getByRole('navigation')).getByText('Master down')).toBeVisible();
   });
 
   it('lets times grow as they pass', async () => {

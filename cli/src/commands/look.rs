@@ -29,11 +29,12 @@ pub fn status(global: &Global, arguments: &StatusArguments) -> Result<Exit> {
             ));
         }
     }
+    let exit = Exit::of_reports(&reports, arguments.mirror.as_ref());
     if global.json {
-        return Ok(match (arguments.all, reports.as_slice()) {
+        return Ok(exit.max(match (arguments.all, reports.as_slice()) {
             (false, [report]) => output::json(report),
             _ => output::json(&serde_json::json!({ "repositories": reports })),
-        });
+        }));
     }
     let now = Timestamp::now();
     for (index, report) in reports.iter().enumerate() {
@@ -42,7 +43,7 @@ pub fn status(global: &Global, arguments: &StatusArguments) -> Result<Exit> {
         }
         tables::status(report, now).iter().for_each(|line| lines::print(line));
     }
-    Ok(Exit::Well)
+    Ok(exit)
 }
 
 /// `standin health`
@@ -57,7 +58,9 @@ pub async fn health(global: &Global, arguments: &HealthArguments) -> Result<Exit
         }
     }
     let failed = reports.iter().any(|report| report.worst() == Health::Failed);
-    Ok(if failed { Exit::Failed } else { Exit::Well })
+    let known = engine.status(Some(&engine.configured(None)?.id))?;
+    let exit = Exit::of_reports(&known, arguments.mirror.as_ref());
+    Ok(if failed { Exit::Failed } else { exit })
 }
 
 /// `standin history`

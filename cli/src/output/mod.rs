@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use standin_core::engine::SyncOutcome;
-use standin_core::state::model::MirrorStatus;
+use standin_core::state::model::{MirrorId, MirrorStatus, RepositoryReport, Standing, StandingWord, Tone};
 use standin_core::{Code, Error};
 
 /// How the program ends.
@@ -46,6 +46,25 @@ impl Exit {
             code if code.waits() => Self::Decision,
             _ => Self::Failed,
         }
+    }
+
+    /// What it means how a mirror or repository stands: something failed, or a person has to decide.
+    pub fn of_standing(standing: &Standing) -> Self {
+        match (standing.word, standing.tone) {
+            (_, Tone::Failed) => Self::Failed,
+            (StandingWord::ConsentNeeded | StandingWord::ChangeOpen | StandingWord::Waits, _) => Self::Decision,
+            (_, Tone::Waiting | Tone::Running | Tone::Unknown | Tone::Ok) => Self::Well,
+        }
+    }
+
+    /// What reports mean, the worst first: of one mirror, or of all and of the whole.
+    pub fn of_reports(reports: &[RepositoryReport], mirror: Option<&MirrorId>) -> Self {
+        let of_report = |report: &RepositoryReport| {
+            let mirrors = report.mirrors.iter().filter(|known| mirror.is_none_or(|wanted| known.id == *wanted));
+            let mirrors = mirrors.map(|mirror| Self::of_standing(&mirror.standing)).max().unwrap_or(Self::Well);
+            if mirror.is_some() { mirrors } else { Self::of_standing(&report.standing).max(mirrors) }
+        };
+        reports.iter().map(of_report).max().unwrap_or(Self::Well)
     }
 
     /// What the outcome of a sync means: a failure weighs more than a decision.

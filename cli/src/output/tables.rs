@@ -6,7 +6,7 @@ use standin_core::health::HealthReport;
 use standin_core::sentinel::{FileState, SentinelReport};
 use standin_core::state::model::{
     Aspect, AspectReport, AspectStatus, ConsentQuestion, Health, MasterHealth, MasterVerdict, MirrorReport,
-    MirrorStatus, RepositoryReport, Role,
+    RepositoryReport, Standing, StandingWord, Tone,
 };
 use standin_core::state::store::{AuditEntry, ChangeOutcome, Rescue, RunRecord};
 
@@ -29,7 +29,7 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
 pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
     let epoch = report.epoch.map_or_else(|| "not synced yet".to_owned(), |epoch| format!("epoch {epoch}"));
     let mut lines = vec![
-        format!("{}  {}", report.repository, report.self_role),
+        format!("{}  {}  {}", report.repository, report.self_role, standing_words(&report.standing)),
         format!("  master {}  ({epoch})", report.master),
         format!(
             "  all in step {}",
@@ -83,13 +83,7 @@ fn master_lines(health: &MasterHealth, now: Timestamp) -> Vec<String> {
 
 fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
     let role = mirror.role.map_or_else(|| mirror.kind.to_string(), |role| role.to_string());
-    let is_master = mirror.role.is_some_and(|role| role != Role::Slave);
-    let state = match (mirror.enabled, is_master) {
-        (false, _) => "switched off",
-        (true, true) => "the others follow it",
-        (true, false) => status_words(mirror.status),
-    };
-    let mut lines = vec![format!("[{}] {}  {role}  {state}", mirror.id, mirror.repo)];
+    let mut lines = vec![format!("[{}] {}  {role}  {}", mirror.id, mirror.repo, standing_words(&mirror.standing))];
     for (aspect, report) in [
         (Aspect::Code, &mirror.code),
         (Aspect::Secrets, &mirror.secrets),
@@ -115,14 +109,23 @@ fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
     lines
 }
 
-fn status_words(status: MirrorStatus) -> &'static str {
-    match status {
-        MirrorStatus::Idle => "never synced",
-        MirrorStatus::Syncing => "⏳ syncing",
-        MirrorStatus::Success => "✅ in step",
-        MirrorStatus::Failed => "❌ failed",
-        MirrorStatus::Blocked => "⏸  waits for your decision",
-    }
+/// How something stands, in a word or three.
+fn standing_words(standing: &Standing) -> String {
+    let icon = match standing.tone {
+        Tone::Failed => "❌ ",
+        Tone::Waiting => "⏸  ",
+        Tone::Running => "⏳ ",
+        Tone::Unknown => "",
+        Tone::Ok => "✅ ",
+    };
+    // Why the others are so stands in the lines below.
+    let why = match standing.word {
+        StandingWord::Stale | StandingWord::LeftApart | StandingWord::NeverSynced if !standing.reason.is_empty() => {
+            format!(" ({})", standing.reason)
+        }
+        _ => String::new(),
+    };
+    format!("{icon}{}{why}", standing.label)
 }
 
 fn aspect_lines(aspect: Aspect, report: &AspectReport, now: Timestamp) -> Vec<String> {
@@ -133,7 +136,11 @@ fn aspect_lines(aspect: Aspect, report: &AspectReport, now: Timestamp) -> Vec<St
         AspectStatus::Skipped => return Vec::new(),
         AspectStatus::Blocked => "⏸ ",
     };
-    let when = report.last_sync_iso.map_or_else(|| "never".to_owned(), |then| ago(then, now));
+    let synced = report.last_sync_iso.map_or_else(|| "never".to_owned(), |then| ago(then, now));
+    let when = match report.last_try_iso {
+        Some(tried) => format!("{synced}, tried {}", ago(tried, now)),
+        None => synced,
+    };
     let behind = match report.behind {
         Some(0) => ", 0 commits behind".to_owned(),
         Some(1) => ", 1 commit behind".to_owned(),

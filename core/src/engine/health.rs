@@ -59,7 +59,7 @@ impl Engine {
         let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
         reports.extend(join_all(checks).await.into_iter().collect::<Result<Vec<_>>>()?);
         observer::check_sentinels(&of_watched, &self.config(), &mut reports).await?;
-        status::write(&self.shared.store, &source.context.folder, &home)?;
+        status::write(&self.shared.store, &source.context.folder, &home, &self.terms())?;
         Ok(reports)
     }
 

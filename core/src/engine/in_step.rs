@@ -27,7 +27,7 @@ impl Engine {
                 return Ok(());
             }
             store.set_last_full_sync(&repository.id, self.shared.outside.clock.now())?;
-            status::write(store, &source.context.folder, repository)
+            status::write(store, &source.context.folder, repository, &self.terms())
         });
         if let Err(error) = noted {
             tracing::warn!(error = %error.message, "the moment of the full sync could not be kept");
@@ -37,12 +37,13 @@ impl Engine {
     fn all_in_step(&self, source: &SharedSource, request: &SyncRequest, outcomes: &[MirrorOutcome]) -> Result<bool> {
         let asked = |aspect| request.aspects.as_ref().is_none_or(|aspects| aspects.contains(&aspect));
         let repository = &source.context.repository;
-        let report = status::report(&self.shared.store, &source.context.folder, repository)?;
+        let report = status::report(&self.shared.store, &source.context.folder, repository, &self.terms())?;
         let snapshot = source.taken();
         for mirror in repository.mirrors.iter().filter(|mirror| mirror.enabled) {
             let Some(known) = report.mirrors.iter().find(|known| known.id == mirror.id) else { return Ok(false) };
             let is_ok = |aspect: &Aspect| aspect_status(known, *aspect) == AspectStatus::Ok;
-            if !mirror.sync.iter().all(is_ok) {
+            let is_apart = known.code.apart.is_some_and(|apart| apart > 0);
+            if is_apart || !mirror.sync.iter().all(is_ok) {
                 return Ok(false);
             }
             let is_synced = outcomes.iter().any(|outcome| outcome.mirror == mirror.id);

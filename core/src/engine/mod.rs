@@ -28,6 +28,7 @@ use crate::git::{self, GitProgram};
 use crate::jobs::Jobs;
 use crate::mastership::direction::Direction;
 use crate::outside::Outside;
+use crate::standing::Terms;
 use crate::{Code, Error, Result, status};
 
 pub use care::{Check, MirrorTest};
@@ -111,13 +112,13 @@ impl Engine {
     /// # Errors
     /// [`Code::NotFound`] for a repository that is not configured, [`Code::Storage`] when the memory cannot be read.
     pub fn status(&self, repository: Option<&RepositoryId>) -> Result<Vec<RepositoryReport>> {
-        let config = self.config();
+        let (config, terms) = (self.config(), self.terms());
         config
             .repositories
             .iter()
             .filter(|known| repository.is_none_or(|id| known.id == *id))
             .map(|known| {
-                let report = status::report(&self.shared.store, &self.folder(&known.id), known)?;
+                let report = status::report(&self.shared.store, &self.folder(&known.id), known, &terms)?;
                 Ok(RepositoryReport { consent: self.shown_question(known)?, ..report })
             })
             .collect::<Result<Vec<_>>>()
@@ -204,6 +205,10 @@ impl Engine {
     /// As [`Engine::repository`]; [`Code::Storage`] when the memory cannot be read.
     pub fn direction(&self, id: Option<&RepositoryId>) -> Result<Direction> {
         Direction::of(&self.shared.store, &*self.repository(id)?)
+    }
+
+    fn terms(&self) -> Terms {
+        Terms::now(&self.config(), self.shared.outside.clock.as_ref())
     }
 
     fn folder(&self, repository: &RepositoryId) -> PathBuf {

@@ -1,6 +1,6 @@
 //! What a role change and its steps are called before a person.
 
-use standin_state::model::MirrorId;
+use standin_state::model::{Action, MirrorId, Verb};
 
 use super::machine::{Change, Kind, Step, Way};
 
@@ -38,13 +38,17 @@ pub fn step(change: &Change, step: &Step) -> String {
     }
 }
 
+/// What goes on with an open change.
+pub fn resume(change: &Change, standby: &MirrorId) -> Action {
+    let is_back = change.kind == Kind::Demote || change.is_homeward;
+    let verb = if is_back { "demote" } else { "promote" };
+    Action { command: format!("standin {verb} {standby} --resume"), ..Action::new(Verb::Resume, Some(standby)) }
+}
+
 /// How to go on with an open change.
 pub fn ways(change: &Change, standby: &MirrorId) -> String {
-    let (resume, rollback) = if change.kind == Kind::Demote || change.is_homeward {
-        (format!("`standin demote {standby} --resume`"), format!("`standin demote {standby} --rollback`"))
-    } else {
-        (format!("`standin promote {standby} --resume`"), format!("`standin promote {standby} --rollback`"))
-    };
+    let command = resume(change, standby).command;
+    let (resume, rollback) = (format!("`{command}`"), format!("`{}`", command.replace("--resume", "--rollback")));
     if change.is_one_way {
         format!("{resume} goes on with it; it has no way back.")
     } else {

@@ -292,7 +292,7 @@ impl Driver<'_> {
         let Some(heartbeat) = &context.repository.heartbeat else {
             return Ok("no state file is configured".to_owned());
         };
-        let report = status::report(&context.store, &context.folder, &self.parts.direction.home)?;
+        let report = status::report(&context.store, &context.folder, &self.parts.direction.home, &(&**context).into())?;
         let section = state_file::section(&report, &here.mirror.target.display(), &self.parts.source_site());
         Ok(match state_file::commit(here, &heartbeat.path, &section, &words::headline(change)).await? {
             state_file::Committed::NotThere => format!("{} is not there", heartbeat.path),

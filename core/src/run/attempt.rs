@@ -297,7 +297,12 @@ impl Results {
             }
             report
         });
-        let report = AspectReport { last_sync_iso: Some(context.outside().clock.now()), ..report };
+        let before = context.store().aspect_report(&context.repository().id, &context.mirror.id, aspect);
+        let before = before.unwrap_or_else(|error| {
+            tracing::warn!(error = %error.message, "what was known of an aspect cannot be read");
+            None
+        });
+        let report = report.tried(context.outside().clock.now(), before.as_ref());
         context.event(&Event::AspectFinished {
             run: context.run.clone(),
             repository: context.repository().id.clone(),

@@ -93,7 +93,7 @@ fn write(
         detail: describe(tried, totals),
         outcome: audit_outcome(status, tried),
     })?;
-    status::write(store, &source.folder, repository)
+    status::write(store, &source.folder, repository, &source.into())
 }
 
 /// Tells that a mirror's run could not even begin.

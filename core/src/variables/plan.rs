@@ -7,7 +7,7 @@ use standin_state::config::Source;
 use standin_state::model::Role;
 
 use super::ROLE;
-use crate::Result;
+use crate::{Error, Result};
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{VALUE_LIMIT, is_name};
@@ -101,7 +101,7 @@ async fn from_source(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<V
         });
         return Ok(Vec::new());
     };
-    let variables = client.source_variables(slug).await?;
+    let variables = client.source_variables(slug).await.map_err(Error::at_source)?;
     Ok(variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect())
 }
 

@@ -4,11 +4,15 @@
 
 mod consent;
 mod names;
+mod standing;
 mod status;
 pub(crate) mod time;
 mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, visible};
 pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use standing::{Action, Standing};
 pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
-pub use words::{Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, Trigger};
+pub use words::{
+    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone, Trigger, Verb,
+};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role, time,
+    Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId, Role,
+    Standing, time,
 };
 use crate::error::Error;
 
@@ -17,6 +18,8 @@ pub struct RepositoryReport {
     pub repository: RepositoryId,
     /// Whether syncs may run at all (`MIRROR_ENABLED`).
     pub enabled: bool,
+    /// How the whole stands: the worst of what follows.
+    pub standing: Standing,
     /// What waits for the owner's yes before anything of this repository is read or written; absent where nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -115,6 +118,10 @@ pub struct OpenChangeReport {
     pub since_iso: Timestamp,
     /// What it is and how it ends, for a person.
     pub detail: String,
+    /// What goes on with it, or ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub action: Option<Action>,
 }
 
 /// One mirror.
@@ -132,6 +139,8 @@ pub struct MirrorReport {
     pub role: Option<Role>,
     /// Whether this mirror is switched on.
     pub enabled: bool,
+    /// How it stands.
+    pub standing: Standing,
     /// The state of its last run, or `syncing` while one holds it.
     pub status: MirrorStatus,
     /// Branches and tags.

@@ -188,3 +188,89 @@ words! {
         Hook = "hook",
     }
 }
+
+words! {
+    /// How a mirror or repository stands, the worst first: what a person must know before all else.
+    StandingWord {
+        /// Its `.env` waits for its owner's yes; nothing is done before.
+        ConsentNeeded = "consent_needed",
+        /// A change was begun and not ended.
+        ChangeOpen = "change_open",
+        /// The master is gone: deleted, suspended or blocked.
+        MasterGone = "master_gone",
+        /// The master does not answer, or its heartbeat stands still.
+        MasterDown = "master_down",
+        /// The master cannot be judged: the token or the way to it is ill.
+        MasterUnknown = "master_unknown",
+        /// It could not take over now: it cannot be reached or used.
+        CannotTakeOver = "cannot_take_over",
+        /// A person has to decide.
+        Waits = "waits",
+        /// The last sync did not work.
+        Failed = "failed",
+        /// A standby stands in for the configured source.
+        StandsIn = "stands_in",
+        /// The configured source, while a standby stands in for it.
+        WaitsForHandBack = "waits_for_hand_back",
+        /// It works, with something to be looked after.
+        Attention = "attention",
+        /// Nobody has looked for longer than two intervals of the schedule.
+        Stale = "stale",
+        /// It lacks commits that the master has.
+        Behind = "behind",
+        /// It stays apart from the master where a person decided so.
+        LeftApart = "left_apart",
+        /// It was never synced.
+        NeverSynced = "never_synced",
+        /// A sync goes on.
+        Syncing = "syncing",
+        /// No mirror is configured.
+        NoMirrors = "no_mirrors",
+        /// Switched off by the user.
+        SwitchedOff = "switched_off",
+        /// It is the master.
+        IsMaster = "is_master",
+        /// All that is kept in step is so.
+        InStep = "in_step",
+    }
+}
+
+words! {
+    /// How much a state needs a person.
+    Tone {
+        /// At once.
+        Failed = "failed",
+        /// Soon.
+        Waiting = "waiting",
+        /// Something goes on.
+        Running = "running",
+        /// Nothing is known, or nothing is wanted.
+        Unknown = "unknown",
+        /// Not at all.
+        Ok = "ok",
+    }
+}
+
+words! {
+    /// What a person can do about a state, with one command or one click.
+    Verb {
+        /// Say yes to what a clone's `.env` asks for.
+        Allow = "allow",
+        /// Sync now.
+        Sync = "sync",
+        /// Look at what waits for a decision.
+        Decide = "decide",
+        /// Look at the master and the mirrors.
+        Health = "health",
+        /// Store a token.
+        SetToken = "set_token",
+        /// Make a standby the master.
+        Promote = "promote",
+        /// Hand back to the configured source.
+        Demote = "demote",
+        /// Go on with a change of master that is open.
+        Resume = "resume",
+        /// Install the sentinel, or wake it.
+        InstallSentinel = "install_sentinel",
+    }
+}

@@ -11,6 +11,9 @@ import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
 import type { RepositoryReport } from '../lib/bindings/RepositoryReport';
 import type { Stamped } from '../lib/bindings/Stamped';
+import type { Standing } from '../lib/bindings/Standing';
+import type { StandingWord } from '../lib/bindings/StandingWord';
+import type { Tone } from '../lib/bindings/Tone';
 
 export const NOW = Date.parse('2026-02-07T18:03:10Z');
 export const OID = '093f7683e987c0ffee00112233445566778899aa';
@@ -23,6 +26,14 @@ export function ago(seconds: number): string {
 export const unknown: AspectReport = { status: 'unknown', last_sync_iso: null };
 export const skipped: AspectReport = { status: 'skipped', last_sync_iso: null };
 
+export function stands(word: StandingWord, tone: Tone, label: string, reason = ''): Standing {
+  return { word, tone, label, reason, since_iso: null, actions: [] };
+}
+
+export const inStep = stands('in_step', 'ok', 'in step');
+export const failed = stands('failed', 'failed', 'failed');
+export const waits = stands('waits', 'waiting', 'waits for your decision');
+
 export function mirror(over: Partial<MirrorReport> = {}): MirrorReport {
   return {
     id: 'mirror-1',
@@ -30,6 +41,7 @@ export function mirror(over: Partial<MirrorReport> = {}): MirrorReport {
     type: 'github',
     role: 'SLAVE',
     enabled: true,
+    standing: inStep,
     status: 'success',
     code: { status: 'ok', last_sync_iso: ago(125), detail: '093f7683e987', last_commit: OID, behind: 0 },
     secrets: { status: 'ok', last_sync_iso: ago(125), detail: '5/5', synced_count: 5, total: 5 },
@@ -44,6 +56,7 @@ export function mirror(over: Partial<MirrorReport> = {}): MirrorReport {
 
 export function neverSynced(over: Partial<MirrorReport> = {}): MirrorReport {
   return mirror({
+    standing: stands('never_synced', 'unknown', 'never synced'),
     status: 'idle',
     code: unknown,
     secrets: unknown,
@@ -72,6 +85,7 @@ export function repository(mirrors: MirrorReport[], over: Partial<RepositoryRepo
   return {
     repository: 'orchestrator',
     enabled: true,
+    standing: mirrors.find((mirror) => mirror.standing.tone !== 'ok')?.standing ?? inStep,
     self_role: 'MASTER',
     master: 'you/orchestrator',
     epoch: 1,

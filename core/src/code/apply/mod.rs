@@ -201,6 +201,7 @@ fn report(ctx: &MirrorContext, view: &MirrorView, planned: &CodePlan, failures: 
     let in_step = commit.is_some() && commit == planned.source_tip.as_ref();
     let mut report = AspectReport {
         last_commit: commit.map(ToString::to_string),
+        apart: Some(decided(planned, |_| true)),
         behind: Some(if in_step || planned.default_branch.is_none() { 0 } else { planned.behind }),
         detail: Some(detail(commit.map(|oid| oid.short()), planned)),
         ..AspectReport::new(AspectStatus::Ok)
@@ -242,13 +243,16 @@ fn report(ctx: &MirrorContext, view: &MirrorView, planned: &CodePlan, failures: 
     report
 }
 
+/// How many refs stay apart by such a choice of the user's.
+fn decided(planned: &CodePlan, is_meant: impl Fn(DecisionChoice) -> bool) -> u64 {
+    let decisions = planned.refs.diverged.iter().filter_map(|divergence| divergence.decision.as_ref());
+    decisions.filter(|decision| is_meant(decision.choice)).map(|_| 1).sum()
+}
+
 /// The commit, and what the user decided to leave as it is.
 fn detail(commit: Option<&str>, planned: &CodePlan) -> String {
     let mut parts = vec![commit.unwrap_or("no commits").to_owned()];
-    let chosen = |choice| {
-        let decisions = planned.refs.diverged.iter().filter_map(|divergence| divergence.decision.as_ref());
-        decisions.filter(|decision| decision.choice == choice).count()
-    };
+    let chosen = |choice| usize::try_from(decided(planned, |found| found == choice)).unwrap_or(usize::MAX);
     let left = chosen(DecisionChoice::Leave);
     if left > 0 {
         parts.push(format!("{} left as on the mirror", counted(left, "ref")));

@@ -279,7 +279,7 @@ impl Engine {
         let context = &parts.home.context;
         // What was said of the master before is advice for another day.
         store.set_master_health(&context.repository.id, None)?;
-        status::write(store, &context.folder, &parts.direction.home)?;
+        status::write(store, &context.folder, &parts.direction.home, &self.terms())?;
         let outcome = RoleOutcome {
             repository: context.repository.id.clone(),
             mirror: parts.standby.id.clone(),

@@ -52,7 +52,7 @@ impl Engine {
     }
 
     pub(super) fn refuse_open(&self, parts: &Parts) -> Result<()> {
-        let report = status::report(&self.shared.store, &parts.home.context.folder, &parts.direction.home)?;
+        let report = status::report(&self.shared.store, &parts.home.context.folder, &parts.direction.home, &self.terms())?;
         match report.open_change {
             Some(open) if open.kind == ROLE_CHANGE => Err(Error::new(
                 Code::RoleChangeOpen,

@@ -53,7 +53,7 @@ impl Engine {
                 // It is not known to be ended.
                 Err(error) => {
                     tracing::info!(error = %error.message, "the change of the journal cannot be looked for now");
-                    return status::write(store, &folder, home);
+                    return status::write(store, &folder, home, &self.terms());
                 }
             };
             if found.is_none_or(|found| found.id != entry.change.id) {
@@ -62,6 +62,6 @@ impl Engine {
                 self.audited("role_settled", Some(&home.id), Some(&mirror), detail, Ok(()))?;
             }
         }
-        status::write(store, &folder, home)
+        status::write(store, &folder, home, &self.terms())
     }
 }

@@ -10,9 +10,17 @@ export type AspectReport = {
  */
 status: AspectStatus, 
 /**
- * When it was last tried.
+ * When it was last brought, or found, in step.
  */
 last_sync_iso: string | null, 
+/**
+ * When it was last tried, where that did not work: what is said beside it was so before.
+ */
+last_try_iso?: string, 
+/**
+ * Whether that was the source's or master's fault, which could not be read.
+ */
+at_source?: boolean, 
 /**
  * Figures for a person, such as `093f7683e987`, `3/3`, `1 active, 3 held`.
  */
@@ -33,6 +41,10 @@ last_commit?: string,
  * Code: how many commits of the default branch the mirror lacks, as of the last look at the source.
  */
 behind?: number, 
+/**
+ * Code: how many branches and tags stay apart from the source's because a person decided so (`leave`, `take`).
+ */
+apart?: number, 
 /**
  * Secrets, variables: how many are in step.
  */

@@ -24,4 +24,8 @@ retryable: boolean,
 /**
  * How long the host asked us to wait before trying again, in seconds.
  */
-retry_after_seconds?: number, };
+retry_after_seconds?: number, 
+/**
+ * Whether it is about the source or current master, which could not be read: no mirror is ill by that.
+ */
+at_source?: boolean, };

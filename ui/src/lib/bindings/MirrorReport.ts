@@ -7,6 +7,7 @@ import type { MirrorStatus } from "./MirrorStatus";
 import type { MirrorType } from "./MirrorType";
 import type { Role } from "./Role";
 import type { SentinelStatus } from "./SentinelStatus";
+import type { Standing } from "./Standing";
 
 /**
  * One mirror.
@@ -32,6 +33,10 @@ role: Role | null,
  * Whether this mirror is switched on.
  */
 enabled: boolean, 
+/**
+ * How it stands.
+ */
+standing: Standing, 
 /**
  * The state of its last run, or `syncing` while one holds it.
  */

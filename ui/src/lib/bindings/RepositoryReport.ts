@@ -5,6 +5,7 @@ import type { MirrorReport } from "./MirrorReport";
 import type { OpenChangeReport } from "./OpenChangeReport";
 import type { RepositoryId } from "./RepositoryId";
 import type { Role } from "./Role";
+import type { Standing } from "./Standing";
 
 /**
  * One repository and its mirrors.
@@ -18,6 +19,10 @@ repository: RepositoryId,
  * Whether syncs may run at all (`MIRROR_ENABLED`).
  */
 enabled: boolean, 
+/**
+ * How the whole stands: the worst of what follows.
+ */
+standing: Standing, 
 /**
  * What waits for the owner's yes before anything of this repository is read or written; absent where nothing does.
  */

@@ -5,7 +5,8 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { Aspect } from '../bindings/Aspect';
 import type { Error as Failure } from '../bindings/Error';
 import type { Stamped } from '../bindings/Stamped';
-import { aspectDeed, changeTips, changeWords, type Tone } from '../words/words';
+import type { Tone } from '../bindings/Tone';
+import { aspectDeed, changeTips, changeWords } from '../words/words';
 import { bytes, counted, duration } from '../words/time';
 
 export interface Line {

@@ -9,16 +9,15 @@ import type { GuardReason } from '../bindings/GuardReason';
 import type { Health } from '../bindings/Health';
 import type { MasterVerdict } from '../bindings/MasterVerdict';
 import type { MirrorReport } from '../bindings/MirrorReport';
-import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { MirrorType } from '../bindings/MirrorType';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { RescueReason } from '../bindings/RescueReason';
 import type { RoleChangeEnd } from '../bindings/RoleChangeEnd';
 import type { RunStatus } from '../bindings/RunStatus';
+import type { Standing } from '../bindings/Standing';
+import type { Tone } from '../bindings/Tone';
 import type { Trigger } from '../bindings/Trigger';
 import { counted, relativeTime } from './time';
-
-export type Tone = 'ok' | 'waiting' | 'failed' | 'running' | 'unknown';
 
 export interface StateWord {
   tone: Tone;
@@ -45,9 +44,10 @@ export const aspectDeed: Record<Aspect, string> = {
 export function aspectState(report: AspectReport): StateWord {
   switch (report.status) {
     case 'ok':
-      return report.behind ? { tone: 'waiting', word: 'Behind' } : { tone: 'ok', word: 'In step' };
+      if (report.behind) return { tone: 'waiting', word: 'Behind' };
+      return report.apart ? { tone: 'waiting', word: 'Left apart' } : { tone: 'ok', word: 'In step' };
     case 'failed':
-      return { tone: 'failed', word: 'Failed' };
+      return report.at_source ? { tone: 'waiting', word: 'Not compared' } : { tone: 'failed', word: 'Failed' };
     case 'blocked':
       return { tone: 'waiting', word: 'Needs a decision' };
     case 'skipped':
@@ -55,20 +55,6 @@ export function aspectState(report: AspectReport): StateWord {
     case 'unknown':
       return { tone: 'unknown', word: 'Never synced' };
   }
-}
-
-const mirrorStatusWord: Record<MirrorStatus, StateWord> = {
-  idle: { tone: 'unknown', word: 'Never synced' },
-  syncing: { tone: 'running', word: 'Syncing' },
-  success: { tone: 'ok', word: 'In step' },
-  failed: { tone: 'failed', word: 'Failed' },
-  blocked: { tone: 'waiting', word: 'Needs a decision' },
-};
-
-export function mirrorState(mirror: MirrorReport): StateWord {
-  if (!mirror.enabled) return { tone: 'unknown', word: 'Switched off' };
-  if (mirror.status === 'success' && mirror.code.behind) return { tone: 'waiting', word: 'Behind' };
-  return mirrorStatusWord[mirror.status];
 }
 
 const verdictWord: Record<MasterVerdict, string> = {
@@ -96,13 +82,10 @@ export function masterNews(report: RepositoryReport, now: number): MasterNews | 
   };
 }
 
-/** How a mirror stands in its repository: the master, a source that waits for it, or one that is kept in step. */
-export function standing(report: RepositoryReport, mirror: MirrorReport): StateWord {
-  if (isMaster(report, mirror)) {
-    return { tone: 'ok', word: mirror.role === 'TEMPORARY_MASTER' ? 'Stands in' : 'Is master' };
-  }
-  if (waitsForHandBack(report, mirror)) return { tone: 'waiting', word: 'Waits for the hand-back' };
-  return mirrorState(mirror);
+/** How a mirror or repository stands, as core says it; the word begins with a capital on screen. */
+export function stateOf(standing: Standing): StateWord {
+  const [first = '', ...rest] = standing.label;
+  return { tone: standing.tone, word: first.toUpperCase() + rest.join('') };
 }
 
 export function isMaster(report: RepositoryReport, mirror: MirrorReport): boolean {
@@ -112,18 +95,6 @@ export function isMaster(report: RepositoryReport, mirror: MirrorReport): boolea
 /** Whether it is the configured source while a standby stands in for it: nothing is synced to it until it is master again. */
 export function waitsForHandBack(report: RepositoryReport, mirror: MirrorReport): boolean {
   return mirror.id === 'source' && report.mirrors.some((other) => other.role === 'TEMPORARY_MASTER');
-}
-
-/** The state of a repository: the one of its mirrors that needs the user most. */
-export function repositoryState(report: RepositoryReport): StateWord {
-  if (!report.enabled) return { tone: 'unknown', word: 'Switched off' };
-  const order: Tone[] = ['running', 'failed', 'waiting', 'unknown', 'ok'];
-  const states = report.mirrors.filter((mirror) => mirror.enabled).map((mirror) => standing(report, mirror));
-  for (const tone of order) {
-    const found = states.find((state) => state.tone === tone);
-    if (found) return found;
-  }
-  return { tone: 'unknown', word: 'No mirrors' };
 }
 
 export const healthWord: Record<Health, StateWord> = {
