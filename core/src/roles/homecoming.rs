@@ -31,8 +31,7 @@ pub(crate) async fn waiting(parts: &mut Parts) -> Result<Option<HandBack>> {
     if !matches!((seen.standby, seen.source), (Master::Here, Master::Here)) {
         return Ok(None);
     }
-    let direction = Direction::of(&parts.home.context.store, &parts.direction.home)?;
-    parts.direction = direction;
+    parts.direction = Direction::of(&parts.home.context.store, &parts.direction.home)?;
     let direction = &parts.direction;
     let is_slave = direction.who.as_ref().is_some_and(|who| who.rivals.is_empty()) && direction.master().is_none();
     if !direction.home.enabled || !is_slave {

@@ -11,11 +11,10 @@ use super::parts::Parts;
 use super::preview::{self, Master};
 use crate::context::MirrorContext;
 use crate::fence::{Document, ROLE_CHANGE, same_master};
-use crate::mastership;
 use crate::mastership::direction::Direction;
 use crate::mastership::machine::{Change, Kind, Site};
 use crate::source::named;
-use crate::{Code, Error, Result, status};
+use crate::{Code, Error, Result, mastership, status};
 
 /// The change that a request means, by what both sides say now; `id` is what it shall be called.
 ///
