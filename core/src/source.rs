@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use standin_state::config::{MirrorConfig, Target};
-use standin_state::model::{MirrorType, RunId};
+use standin_state::config::{MirrorConfig, RepositoryConfig, Target};
+use standin_state::model::{MirrorId, MirrorType, RunId};
 use standin_state::store::{JournalKind, RunTotals};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -153,4 +153,27 @@ fn turn_to_target(source: &SourceContext, mirror: &MirrorConfig) -> Result<()> {
         }
     }
     store.set_target(repository, &mirror.id, &now)
+}
+
+/// The mirror with this id, if it may be synced.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::Disabled`].
+pub(crate) fn named(repository: &RepositoryConfig, id: &MirrorId) -> Result<Arc<MirrorConfig>> {
+    let Some(mirror) = repository.mirror(id) else {
+        let names: Vec<&str> = repository.mirrors.iter().map(|mirror| mirror.id.as_str()).collect();
+        return Err(Error::new(
+            Code::NotFound,
+            format!("{} has no mirror {id}", repository.id),
+            format!("Its mirrors: {}.", names.join(", ")),
+        ));
+    };
+    if !mirror.enabled {
+        return Err(Error::new(
+            Code::Disabled,
+            format!("mirror {id} is switched off"),
+            "Set its `ENABLED` to true in `.env` or its `enabled` in `standin.toml`.",
+        ));
+    }
+    Ok(Arc::new(mirror.clone()))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use standin_core::code;
 use standin_core::context::MirrorContext;
 use standin_core::event::Event;
-use standin_core::fence::{self, Document, OpenChange};
+use standin_core::fence::{Document, OpenChange};
 use standin_core::mirror::{self, MirrorView, fence_move};
 use standin_core::plan::ActionsGuardPlan;
 use standin_core::state::model::{Aspect, AspectStatus};

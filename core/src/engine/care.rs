@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Engine;
-use super::sync::named;
 use crate::code::{self, Resolved, Restored};
 use crate::context::MirrorContext;
 use crate::git::ssh::{self, HostKey};
 use crate::keychain::SessionKeychain;
+use crate::source::named;
 use crate::tokens::{self, Place, RightState, TokenReport};
 use crate::{Code, Error, Result, mirror};
 

@@ -7,10 +7,11 @@ use standin_state::config::RepositoryConfig;
 use standin_state::model::{Health, MirrorId, RepositoryId};
 
 use super::Engine;
-use super::sync::{SyncRequest, named};
+use super::sync::SyncRequest;
 use crate::event::Notice;
 use crate::health::{self, HealthReport};
 use crate::observer;
+use crate::source::named;
 use crate::{Result, roles, status};
 
 impl Engine {

@@ -31,8 +31,8 @@ use crate::outside::Outside;
 use crate::standing::Terms;
 use crate::{Code, Error, Result, status};
 
+pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use care::{Check, MirrorTest};
-pub use roles::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
 

@@ -6,8 +6,8 @@ use standin_state::config::RepositoryConfig;
 use standin_state::model::{MirrorId, MirrorType, RepositoryId};
 
 use super::Engine;
-use super::sync::named;
 use crate::sentinel::{self, Installed, Rendered, SecretsSet, SentinelReport, Tokens, install};
+use crate::source::named;
 use crate::tokens::{Place, missing};
 use crate::{Code, Error, Result};
 

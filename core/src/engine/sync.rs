@@ -21,7 +21,7 @@ use crate::keychain;
 use crate::mastership::direction::Direction;
 use crate::plan::Plan;
 use crate::run::{self, MirrorOutcome, RunRequest};
-use crate::source::SharedSource;
+use crate::source::{SharedSource, named};
 use crate::tokens::{self, Place};
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
@@ -303,24 +303,4 @@ fn chosen(direction: &Direction, request: &SyncRequest) -> Result<Vec<Arc<Mirror
             named(repository, id)
         })
         .collect()
-}
-
-/// The mirror with this id, if it may be synced.
-pub(super) fn named(repository: &RepositoryConfig, id: &MirrorId) -> Result<Arc<MirrorConfig>> {
-    let Some(mirror) = repository.mirror(id) else {
-        let names: Vec<&str> = repository.mirrors.iter().map(|mirror| mirror.id.as_str()).collect();
-        return Err(Error::new(
-            Code::NotFound,
-            format!("{} has no mirror {id}", repository.id),
-            format!("Its mirrors: {}.", names.join(", ")),
-        ));
-    };
-    if !mirror.enabled {
-        return Err(Error::new(
-            Code::Disabled,
-            format!("mirror {id} is switched off"),
-            "Set its `ENABLED` to true in `.env` or its `enabled` in `standin.toml`.",
-        ));
-    }
-    Ok(Arc::new(mirror.clone()))
 }

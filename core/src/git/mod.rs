@@ -13,8 +13,7 @@
 //! | [`address`] | what a remote's URL says: transport, host, port |
 //! | [`credential`] | answering git's question for a token over an owner-only socket |
 //! | [`ssh`] | the ssh command line, host keys |
-//! | `remote`, `fetch`, `listing`, `push`, `progress` | talking to a remote, and reading what git says |
-//! | `folder` | listing a folder of this machine with one call of git's |
+//! | `remote`, `listing`, `fetch`, `push`, `progress` | talking to a remote, and reading what git says |
 //! | `far_side` | the program on the other side, where that is a folder of this machine |
 //! | `outbox` | the repository that a push goes from |
 //! | `http`, `http_push` | listing a remote over HTTP and pushing one small commit there, without starting git |
@@ -33,7 +32,6 @@ mod environment;
 mod failure;
 mod far_side;
 mod fetch;
-mod folder;
 mod history;
 mod http;
 mod http_push;

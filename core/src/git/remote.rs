@@ -1,4 +1,4 @@
-//! Talking to one remote: listing and pushing, and what every call has in common. Every call is one git of its own, with
+//! Talking to one remote: pushing, and what every call has in common. Every call is one git of its own, with
 //! its credential desk and a private folder that are gone when it ends; over HTTP, what a request or two can do is done
 //! without it.
 
@@ -23,7 +23,7 @@ use super::outbox::Outbox;
 use super::progress::ProgressLine;
 use super::push::{self, Answer, PushOptions, PushReport, Room, Update};
 use super::scratch::Scratch;
-use super::{Cache, GitProgram, Listing, failure, far_side, http, progress, ssh};
+use super::{Cache, GitProgram, failure, far_side, http, progress, ssh};
 use crate::redact::Redactor;
 use crate::totals::Totals;
 use crate::{Code, Error, Result, crash};
@@ -166,38 +166,14 @@ impl Remote {
         &self.address
     }
 
-    /// Lists the remote's refs that start with one of `prefixes`, and its `HEAD`.
-    ///
-    /// # Errors
-    /// As the remote's failure is understood: see [`Code`].
-    pub async fn list(&self, prefixes: &[&str]) -> Result<Listing> {
-        let what = format!("listing the refs of {}", self.address);
-        if let Some(listing) = self.list_over_http(&what, prefixes).boxed().await? {
-            return Ok(listing);
-        }
-        if let Some(listing) = self.list_in_folder(&what, prefixes).boxed().await? {
-            return Ok(listing);
-        }
-        let folder = Scratch::make()?;
-        // Outside of any repository: no configuration there can redirect the call.
-        let nowhere = folder.path().join("none");
-        let mut prepared = self.prepare(folder, &nowhere, "ls-remote")?;
-        prepared.command.args(["--symref", "--", self.address.as_str()]);
-        let ended = self.run(&what, Doing::List, prepared, Input::Nothing).await?;
-        if !ended.status.success() {
-            return Err(self.failure(&what, &ended.lines));
-        }
-        Ok(Listing::parse(&ended.stdout, prefixes))
-    }
-
     /// Whether the remote is reached over HTTP and needs nothing that only git knows: the proxies and certificates of the
     /// user's git configuration.
-    fn is_plain_http(&self) -> bool {
+    pub(super) fn is_plain_http(&self) -> bool {
         let over_http = matches!(self.address.transport, Transport::Https | Transport::Http);
         over_http && self.git.user_settings().is_empty()
     }
 
-    fn asking<'a>(&'a self, what: &'a str) -> http::Asking<'a> {
+    pub(super) fn asking<'a>(&'a self, what: &'a str) -> http::Asking<'a> {
         http::Asking {
             what,
             address: &self.address,
@@ -206,18 +182,6 @@ impl Remote {
             work_limit: self.options.work_limit,
             cancel: &self.options.cancel,
         }
-    }
-
-    /// Lists with one request of our own; `None` where git must be asked.
-    async fn list_over_http(&self, what: &str, prefixes: &[&str]) -> Result<Option<Listing>> {
-        if !self.is_plain_http() {
-            return Ok(None);
-        }
-        self.options.totals.git_calls.add(1);
-        crash::point(&format!("{}.list.before", self.options.point));
-        let listed = self.asking(what).list(prefixes).await;
-        crash::point(&format!("{}.list.after", self.options.point));
-        listed
     }
 
     /// Cuts updates into pieces that one push can carry each, when `reserved` (the fence) goes along with every piece and

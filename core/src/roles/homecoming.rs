@@ -3,23 +3,49 @@
 //! to the source. And a master that was gone may come back when the source has long taken over.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
-use standin_state::model::{Oid, RefName, Role};
+use standin_state::model::{MirrorStatus, Oid, RefName, Role};
 
+use super::change::RoleOutcome;
 use super::handback::{self, HandBack, HandedBack};
 use super::parts::Parts;
-use super::site;
+use super::preview::{self, Master, RolePlan};
+use super::{prepare, site};
 use crate::context::MirrorContext;
+use crate::event::{Event, RoleChangeEnd};
 use crate::fence::{self, Fence};
+use crate::mastership::direction::Direction;
+use crate::mastership::machine::{Change, Kind};
 use crate::mirror::{self, fence_move};
+use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result, mastership};
+
+/// What waits on a standby that has stepped back; `None` where a request to hand back means something else.
+///
+/// # Errors
+/// [`Code::RoleChangeOpen`]; what keeps the two from being compared.
+pub(crate) async fn waiting(parts: &mut Parts) -> Result<Option<HandBack>> {
+    let seen = prepare::look_at_both(parts).await;
+    if !matches!((seen.standby, seen.source), (Master::Here, Master::Here)) {
+        return Ok(None);
+    }
+    parts.direction = Direction::of(&parts.home.context.store, &parts.direction.home)?;
+    let direction = &parts.direction;
+    let is_slave = direction.who.as_ref().is_some_and(|who| who.rivals.is_empty()) && direction.master().is_none();
+    if !direction.home.enabled || !is_slave {
+        return Ok(None);
+    }
+    prepare::refuse_open(parts)?;
+    look(parts).await
+}
 
 /// What waits on a standby that is no longer master; `None` where nothing does. The fences of both were just read.
 ///
 /// # Errors
 /// What keeps the two from being compared.
-pub(crate) async fn look(parts: &Parts) -> Result<Option<HandBack>> {
+async fn look(parts: &Parts) -> Result<Option<HandBack>> {
     let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
     let now = parts.direction.who.as_ref().map_or(1, |who| who.epoch);
     let fence = site::read(standby).await?.1.map(|fence| fence.document);
@@ -41,7 +67,7 @@ pub(crate) async fn look(parts: &Parts) -> Result<Option<HandBack>> {
 /// # Errors
 /// [`Code::RoleChangeOpen`] or [`Code::FencedOff`] where somebody changes the master meanwhile; else as
 /// [`handback::apply`].
-pub(crate) async fn bring(parts: &Parts, plan: &HandBack) -> Result<HandedBack> {
+async fn bring(parts: &Parts, plan: &HandBack) -> Result<HandedBack> {
     let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
     let guard = || -> BoxFuture<'_, Result<Option<Fence>>> { Box::pin(guard(parts, standby, source)) };
     handback::apply(standby, source, plan, &guard).await
@@ -71,7 +97,7 @@ async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -
 ///
 /// # Errors
 /// What reading both, moving the fence and setting the role report.
-pub(crate) async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
+async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
     let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
     let now = handback::plan(standby, source, plan.epoch).await?;
     let unsafe_yet: BTreeSet<&RefName> =
@@ -85,4 +111,62 @@ pub(crate) async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
     })
     .await?;
     super::workflows::set_role(standby, Role::Slave).await.map(drop)
+}
+
+/// The preview of it.
+pub(crate) fn preview(parts: &Parts, hand_back: HandBack) -> RolePlan {
+    let (old, new) = (parts.standby_site(), parts.source_site());
+    let change = Change::new(preview::new_id(), Kind::Demote, old.clone(), new.clone(), hand_back.epoch);
+    let epoch = parts.direction.who.as_ref().map_or(hand_back.epoch + 1, |who| who.epoch);
+    RolePlan {
+        headline: headline(parts),
+        steps: vec![format!("bring the commits of {old} to {new}"), format!("bring {old} in step with {new}")],
+        epoch,
+        epoch_after: epoch,
+        hand_back: Some(hand_back),
+        never_travels: Vec::new(),
+        ..RolePlan::begin(parts, &change)
+    }
+}
+
+/// Brings it home, then brings the standby in step.
+///
+/// # Errors
+/// What keeps it from being brought home. That the standby is not in step is in the outcome.
+pub(crate) async fn carry_out(parts: &Parts, plan: &HandBack, yes: bool, actor: &str) -> Result<RoleOutcome> {
+    let begun = Instant::now();
+    let handed = bring(parts, plan).await?;
+    let context = &parts.home.context;
+    for notice in handed.notices {
+        context.outside.progress.event(&Event::Notice {
+            repository: context.repository.id.clone(),
+            mirror: None,
+            notice,
+        });
+    }
+    release(parts, plan).await?;
+    let sync = RunRequest::of_all(&parts.standby, yes, actor);
+    let synced = run::execute_held(parts.home.clone(), parts.standby.clone(), sync).await;
+    let error = match synced.status {
+        MirrorStatus::Success => None,
+        _ => Some(synced.error.unwrap_or_else(|| {
+            Error::new(
+                Code::Diverged,
+                format!("the commits are home; {} is not in step yet", parts.standby.id),
+                "`standin status` shows what it waits for.",
+            )
+        })),
+    };
+    Ok(RoleOutcome {
+        repository: context.repository.id.clone(),
+        mirror: parts.standby.id.clone(),
+        headline: headline(parts),
+        end: RoleChangeEnd::Done,
+        error,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+fn headline(parts: &Parts) -> String {
+    format!("bring home to {} what {} committed as master", parts.source_site(), parts.standby_site())
 }

@@ -2,19 +2,24 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | [`preview`] | what a change would do and what would be missing |
+//! | [`change`] | a change from its beginning to its end: what is asked for, how it ended |
+//! | `prepare`, [`preview`] | which change is meant; what it would do and what would be missing |
 //! | `parts`, `journal`, `drive` | who takes part, what is written down, carrying it out step after step |
 //! | `site` | reading and moving the fence of one repository |
+//! | `settle` | what is remembered as open and is not |
 //! | `homecoming` | what a repository committed as master that lost this without a hand-back |
 //! | `workflows`, [`quiesce`], [`handback`], [`state_file`] | what single steps do |
 
-pub(crate) mod drive;
+pub mod change;
+mod drive;
 pub mod handback;
 pub(crate) mod homecoming;
 pub(crate) mod journal;
 pub(crate) mod parts;
+pub(crate) mod prepare;
 pub mod preview;
 pub mod quiesce;
+pub(crate) mod settle;
 mod site;
 pub mod state_file;
 mod workflows;
@@ -31,7 +36,7 @@ use crate::mastership::open_in;
 ///
 /// # Errors
 /// What keeps them from being listed.
-pub(crate) async fn workflow_states(site: &MirrorContext) -> Result<BTreeMap<String, String>> {
+async fn workflow_states(site: &MirrorContext) -> Result<BTreeMap<String, String>> {
     workflows::states(site).await
 }
 
@@ -47,7 +52,7 @@ pub(crate) async fn read_fence(site: &MirrorContext) -> Result<()> {
 ///
 /// # Errors
 /// As [`crate::mirror::fence_read::read`].
-pub(crate) async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
+async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
     let (_, fence) = site::read(site).await?;
     Ok(fence.and_then(|fence| open_in(&fence.document).map(|(change, _)| change)))
 }
@@ -56,12 +61,7 @@ pub(crate) async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
 ///
 /// # Errors
 /// [`crate::Code::RoleChangeOpen`] where it is no longer there; what moving the fence reports.
-pub(crate) async fn take_over(
-    parts: &Parts,
-    register: &str,
-    me: &str,
-    turned: impl Fn(Change) -> Change,
-) -> Result<Change> {
+async fn take_over(parts: &Parts, register: &str, me: &str, turned: impl Fn(Change) -> Change) -> Result<Change> {
     site::take_over(parts.site(register)?, me, |document, seen| {
         let (change, _) = open_in(document).ok_or_else(|| {
             crate::Error::new(

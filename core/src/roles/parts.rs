@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use standin_state::config::MirrorConfig;
+use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::lock::MirrorLock;
 use standin_state::model::MirrorId;
 
@@ -12,7 +12,7 @@ use crate::context::MirrorContext;
 use crate::fence::same_master;
 use crate::mastership::direction::Direction;
 use crate::mastership::machine::{Change, Site};
-use crate::source::SharedSource;
+use crate::source::{SharedSource, named};
 use crate::{Code, Error, Result};
 
 /// The repositories of one role change.
@@ -32,6 +32,36 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Makes each of them reachable. `home` is as configured, `at_home` its source, `turned` the source where the standby is
+    /// master.
+    ///
+    /// # Errors
+    /// What keeps the standby or, but for a missing token, the source from being reached.
+    pub async fn gather(
+        home: &RepositoryConfig,
+        standby: Arc<MirrorConfig>,
+        at_home: Arc<SharedSource>,
+        turned: Arc<SharedSource>,
+    ) -> Result<Self> {
+        let mut sites: BTreeMap<String, MirrorContext> = BTreeMap::new();
+        sites.insert(standby.target.display(), at_home.context_by_hand(standby.clone()).await?);
+        let source = named(&turned.context.repository, &MirrorId::source())?;
+        match turned.context_by_hand(source.clone()).await {
+            Ok(context) => _ = sites.insert(source.target.display(), context),
+            // A fail-over does without it.
+            Err(error) if error.code == Code::TokenMissing => {}
+            Err(error) => return Err(error),
+        }
+        for mirror in home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.id != standby.id) {
+            let mirror = Arc::new(mirror.clone());
+            if let Ok(context) = at_home.context_by_hand(mirror.clone()).await {
+                sites.insert(mirror.target.display(), context);
+            }
+        }
+        let direction = Direction::of(&at_home.context.store, home)?;
+        Ok(Self { direction, standby, home: at_home, turned, sites, locks: Vec::new() })
+    }
+
     /// The slug of the standby.
     pub fn standby_site(&self) -> Site {
         self.standby.target.display()

@@ -1,4 +1,6 @@
-//! What a remote has: the answer of `git ls-remote --symref`.
+//! What a remote has: asked for ([`ask`]), and read from the answer of `git ls-remote --symref`.
+
+mod ask;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +30,7 @@ impl Listing {
     /// Reads the answer, keeping refs that start with one of `prefixes`.
     ///
     /// The filter is here since git sends the server none for `ls-remote` with patterns, which match at any slash.
-    pub(super) fn parse(answer: &[u8], prefixes: &[&str]) -> Self {
+    pub(in crate::git) fn parse(answer: &[u8], prefixes: &[&str]) -> Self {
         let mut listing = Self::default();
         for line in answer.split(|&byte| byte == b'\n') {
             let Some(tab) = line.iter().position(|&byte| byte == b'\t') else { continue };

@@ -1,0 +1,250 @@
+//! Changes of master: preview, start, resume, roll back. Here are the door, the locks and the audit trail; what is done is in
+//! [`crate::roles`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use standin_state::config::{MirrorConfig, RepositoryConfig};
+use standin_state::lock::{self, MirrorLock, Refusal};
+use standin_state::model::{MirrorId, RepositoryId};
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use crate::event::Event;
+use crate::mastership::machine::Change;
+use crate::mastership::words;
+use crate::roles::change::{self, OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
+use crate::roles::handback::HandBack;
+use crate::roles::parts::{Parts, source_lock};
+use crate::roles::preview::{self, RolePlan};
+use crate::roles::{homecoming, journal, prepare, settle};
+use crate::{Code, Error, Result, status};
+
+/// How long a sync that is going on may hold a role change up.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+impl Engine {
+    /// What a promotion or demotion would do. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for what makes no sense, such as promoting the master; [`Code::RoleChangeOpen`] while one is
+    /// open. What keeps it from starting is in the plan.
+    pub async fn role_plan(&self, request: &RoleRequest) -> Result<RolePlan> {
+        if let Some((parts, hand_back)) = self.homecoming(request, self.limited()).await? {
+            return Ok(homecoming::preview(&parts, hand_back));
+        }
+        let (parts, change) = self.prepare(request, self.limited()).await?;
+        change::plan(&parts, change).await
+    }
+
+    /// Promotes or demotes a standby. Ends in the new state, in the old one, or in an open change that every machine sees.
+    ///
+    /// # Errors
+    /// What keeps it from beginning; nothing was changed then. What happens after it began is in the outcome.
+    pub async fn change_role(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<RoleOutcome> {
+        let action = match request.goal {
+            RoleGoal::Promote => "promote",
+            RoleGoal::Demote => "demote",
+        };
+        let changed = self.start_change(request, cancel).await;
+        self.audit_outcome(action, request.repository.as_ref(), &request.mirror, changed)
+    }
+
+    /// Goes on with the change that is open, or takes it back, whoever began it.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] where none is open; what keeps it from being taken over.
+    pub async fn end_change(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        choice: OpenChangeChoice,
+        cancel: CancellationToken,
+    ) -> Result<RoleOutcome> {
+        let action = match choice {
+            OpenChangeChoice::Resume => "role_resume",
+            OpenChangeChoice::Rollback => "role_rollback",
+        };
+        let ended = self.take_up(repository, mirror, choice, cancel).await;
+        self.audit_outcome(action, repository, mirror, ended)
+    }
+
+    fn audit_outcome(
+        &self,
+        action: &str,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        outcome: Result<RoleOutcome>,
+    ) -> Result<RoleOutcome> {
+        let detail = match &outcome {
+            Ok(outcome) => format!("{}: {:?}", outcome.headline, outcome.end).to_lowercase(),
+            Err(_) => String::new(),
+        };
+        let told = match &outcome {
+            Ok(RoleOutcome { error: Some(error), .. }) => Err(error.clone()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.clone()),
+        };
+        // The trail gets the error of an outcome; the caller gets the outcome.
+        if let Err(error) = self.audited(action, repository, Some(mirror), detail, told)
+            && error.code == Code::Storage
+        {
+            return Err(error);
+        }
+        outcome
+    }
+
+    async fn start_change(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<RoleOutcome> {
+        let actor = &self.shared.actor;
+        if let Some((mut parts, hand_back)) = self.homecoming(request, cancel.clone()).await? {
+            parts.locks = self.locks(&parts).await?;
+            return homecoming::carry_out(&parts, &hand_back, request.yes, actor).await;
+        }
+        let (mut parts, change) = self.prepare(request, cancel).await?;
+        change::check(&parts, &change).await?;
+        parts.locks = self.locks(&parts).await?;
+        change::begin(&parts, change, request, actor).await
+    }
+
+    async fn take_up(
+        &self,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        choice: OpenChangeChoice,
+        cancel: CancellationToken,
+    ) -> Result<RoleOutcome> {
+        let home = self.repository(repository)?;
+        self.settle_role_change(&home).await?;
+        let here = journal::open_here(&self.shared.store, &home.id)?;
+        let standby = prepare::standby(&home, here.as_ref().map_or(mirror, |entry| &entry.standby))?;
+        // Whose change it is stands in the fence, so the fence is read before the contexts can belong to it.
+        let scout = self.parts(&home, standby.clone(), None, cancel.clone()).await?;
+        let Some((found, register)) = change::find_open(&scout).await? else {
+            return Err(Error::new(
+                Code::NotFound,
+                format!("no role change is open on {mirror}"),
+                "`standin status` shows who is master and whether a change is open.",
+            ));
+        };
+        if choice == OpenChangeChoice::Rollback && found.is_one_way {
+            return Err(Error::new(
+                Code::Usage,
+                format!("this change has no way back: {}", words::headline(&found)),
+                words::ways(&found, mirror),
+            ));
+        }
+        let mut parts = self.parts(&home, standby, Some(found.id), cancel).await?;
+        parts.locks = self.locks(&parts).await?;
+        change::take_up(&parts, &register, choice, here, &self.shared.actor).await
+    }
+
+    /// The change that a request means, and who takes part.
+    async fn prepare(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<(Parts, Change)> {
+        let home = self.repository(request.repository.as_ref())?;
+        if !home.enabled {
+            return Err(Error::new(
+                Code::Disabled,
+                format!("mirroring of {} is switched off (`MIRROR_ENABLED=false`)", home.id),
+                "Set `MIRROR_ENABLED=true` in `.env`, or `enabled = true` in `standin.toml`.",
+            ));
+        }
+        let standby = prepare::standby(&home, &request.mirror)?;
+        self.settle_role_change(&home).await?;
+        let id = preview::new_id();
+        let parts = self.parts(&home, standby, Some(id.clone()), cancel).await?;
+        prepare::meant(parts, request, id).await
+    }
+
+    /// What waits on a standby that has stepped back, with who takes part; `None` where the request means something else.
+    async fn homecoming(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<Option<(Parts, HandBack)>> {
+        if request.goal != RoleGoal::Demote {
+            return Ok(None);
+        }
+        let home = self.repository(request.repository.as_ref())?;
+        let standby = prepare::standby(&home, &request.mirror)?;
+        let mut parts = self.parts(&home, standby, None, cancel).await?;
+        Ok(homecoming::waiting(&mut parts).await?.map(|plan| (parts, plan)))
+    }
+
+    /// Reads fences again that are remembered with an open role change, and closes the journal of this machine where the change
+    /// is open no more.
+    ///
+    /// # Errors
+    /// [`Code::RoleChangeOpen`] where the change names repositories that are not in this configuration; what the store
+    /// reports.
+    pub(super) async fn settle_role_change(&self, home: &Arc<RepositoryConfig>) -> Result<()> {
+        let store = &self.shared.store;
+        let Some(remembered) = settle::remembered(store, home)? else { return Ok(()) };
+        let folder = self.make_folder(&home.id)?;
+        // Whoever carries it out here has the lock, from before it is written down until it is ended.
+        if lock::is_held(&folder, &remembered.standby.id)?.is_some() {
+            return Ok(());
+        }
+        let parts = self.parts(home, remembered.standby.clone(), None, self.limited()).await?;
+        if let Some((mirror, detail)) = settle::settle(&parts, remembered).await? {
+            self.audited("role_settled", Some(&home.id), Some(&mirror), detail, Ok(()))?;
+        }
+        status::write(store, &folder, home, &self.terms())
+    }
+
+    async fn parts(
+        &self,
+        home: &Arc<RepositoryConfig>,
+        standby: Arc<MirrorConfig>,
+        change: Option<String>,
+        cancel: CancellationToken,
+    ) -> Result<Parts> {
+        let turned = home.turned_to(&standby.id).map(Arc::new).ok_or_else(|| {
+            Error::new(
+                Code::Internal,
+                format!("{} cannot be turned round to {}", home.id, standby.id),
+                "Please report this.",
+            )
+        })?;
+        let (at_home, turned) = tokio::try_join!(
+            self.source_for(home, cancel.clone(), change.clone()),
+            self.source_for(&turned, cancel, change),
+        )?;
+        Parts::gather(home, standby, at_home, turned).await
+    }
+
+    /// Keeps syncs of this machine away; waits a while for one that is going on.
+    async fn locks(&self, parts: &Parts) -> Result<Vec<MirrorLock>> {
+        let context = &parts.home.context;
+        let until = Instant::now() + LOCK_PATIENCE;
+        let mut locks = Vec::new();
+        let mut told = false;
+        for id in [parts.standby.id.clone(), source_lock()] {
+            loop {
+                let text = lock::holder(&self.shared.actor, context.outside.clock.now());
+                let holder = match MirrorLock::try_acquire(&context.folder, &id, &text) {
+                    Ok(lock) => {
+                        locks.push(lock);
+                        break;
+                    }
+                    Err(Refusal::Failed(error)) => return Err(error),
+                    Err(Refusal::Held { holder }) => holder,
+                };
+                if Instant::now() > until {
+                    return Err(Error::passing(
+                        Code::Busy,
+                        format!("{id} is being synced by {holder}; a role change waits until that is through"),
+                        "Wait for it or stop it, then try again: nothing was changed.",
+                    ));
+                }
+                if !told {
+                    told = true;
+                    let (repository, mirror) = (context.repository.id.clone(), id.clone());
+                    context.outside.progress.event(&Event::RunWaiting { repository, mirror, holder });
+                }
+                tokio::select! {
+                    () = context.cancel.cancelled() => {
+                        return Err(Error::new(Code::Cancelled, "stopped before it began; nothing was changed", ""));
+                    }
+                    () = tokio::time::sleep(Duration::from_millis(200)) => {}
+                }
+            }
+        }
+        Ok(locks)
+    }
+}

@@ -1,0 +1,263 @@
+//! Before a change of master: what is meant, what speaks against it.
+
+use std::sync::Arc;
+
+use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
+use standin_state::model::{MirrorId, MirrorType};
+
+use super::change::{RoleGoal, RoleRequest};
+use super::journal;
+use super::parts::Parts;
+use super::preview::{self, Master};
+use crate::context::MirrorContext;
+use crate::fence::{Document, ROLE_CHANGE, same_master};
+use crate::mastership::direction::Direction;
+use crate::mastership::machine::{Change, Kind, Site};
+use crate::source::named;
+use crate::{Code, Error, Result, mastership, status};
+
+/// The change that a request means, by what both sides say now; `id` is what it shall be called.
+///
+/// # Errors
+/// What makes no sense, what cannot be told, and what is open.
+pub(crate) async fn meant(parts: Parts, request: &RoleRequest, id: String) -> Result<(Parts, Change)> {
+    let mut seen = look_at_both(&parts).await;
+    // What was just read may say something new.
+    let direction = Direction::of(&parts.home.context.store, &parts.direction.home)?;
+    let parts = Parts { direction, ..parts };
+    if let Some(other) = other_master(&parts) {
+        seen.master = Some(look_at(parts.site(&other)?).await);
+    }
+    let change = change(request, &parts, id, seen)?;
+    Ok((parts, change))
+}
+
+/// Refuses to begin while a change of master is open.
+///
+/// # Errors
+/// [`Code::RoleChangeOpen`], with which and what to do.
+pub(super) fn refuse_open(parts: &Parts) -> Result<()> {
+    let context = &parts.home.context;
+    let report = status::report(&context.store, &context.folder, &parts.direction.home, &(&**context).into())?;
+    match report.open_change {
+        Some(open) if open.kind == ROLE_CHANGE => Err(Error::new(
+            Code::RoleChangeOpen,
+            format!("a role change is open since {}, begun by {}: {}", open.since_iso, open.writer, open.detail),
+            "End it first, with `--resume` or `--rollback`.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn change(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
+    let (direction, mirror) = (&parts.direction, &request.mirror);
+    let standby = parts.standby_site();
+    let Some(who) = &direction.who else {
+        return Err(Error::new(
+            Code::Usage,
+            format!("{mirror} has never been synced: there is nothing that could take over or hand back"),
+            format!("`standin sync --mirror {mirror}` makes a standby of it."),
+        ));
+    };
+    let mut change = match request.goal {
+        RoleGoal::Promote => {
+            refuse_open(parts)?;
+            if direction.master() == Some(mirror) && who.rivals.is_empty() {
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("{mirror} ({standby}) is the master already, since epoch {}", who.epoch),
+                    format!("`standin demote {mirror}` hands back to {}.", parts.source_site()),
+                ));
+            }
+            promotion(request, parts, id, seen)?
+        }
+        RoleGoal::Demote => {
+            let under_way = under_way_with_gone(parts, &seen)?;
+            if under_way.is_none() {
+                refuse_open(parts)?;
+            }
+            let is_rival = who.rivals.iter().any(|rival| same_master(rival, &standby));
+            if direction.master() != Some(mirror) && !is_rival && under_way.is_none() {
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("{mirror} ({standby}) is a SLAVE: {} is master since epoch {}", who.master, who.epoch),
+                    format!("There is nothing to hand back. `standin promote {mirror}` makes it master."),
+                ));
+            }
+            let change = hand_back(request, parts, id, seen)?;
+            match under_way {
+                Some(open) => change.ending(&open),
+                None => change,
+            }
+        }
+    };
+    change.others = parts.others(&change);
+    Ok(change)
+}
+
+/// The change that stands open between the source and a standby that does not answer, and which only the standby's
+/// fence could end.
+fn under_way_with_gone(parts: &Parts, seen: &Seen) -> Result<Option<Change>> {
+    if matches!(seen.standby, Master::Here) {
+        return Ok(None);
+    }
+    let (store, home) = (&parts.home.context.store, &parts.direction.home);
+    let epoch = parts.direction.who.as_ref().map_or(0, |who| who.epoch);
+    let mut found: Vec<Change> = Vec::new();
+    for place in [&MirrorId::source(), &parts.standby.id] {
+        let Some(memory) = store.fence_memory(&home.id, place)? else { continue };
+        let document = Document::parse(memory.document.as_bytes())?;
+        found.extend(mastership::open_in(&document).filter(|_| memory.epoch >= epoch).map(|(change, _)| change));
+    }
+    found.extend(journal::open_here(store, &home.id)?.map(|entry| entry.change));
+    let localized = found.iter().filter_map(|change| parts.localized(change).ok());
+    Ok(localized.into_iter().find(|change| *change.register() == parts.standby_site()))
+}
+
+/// The mirror as one whose role can change.
+///
+/// # Errors
+/// Why it has no role, or what [`named`] says.
+pub(crate) fn standby(home: &RepositoryConfig, mirror: &MirrorId) -> Result<Arc<MirrorConfig>> {
+    if mirror.is_source() {
+        return Err(Error::new(
+            Code::Usage,
+            "the source is no mirror: it becomes master again when the standby hands back",
+            "`standin demote MIRROR`, with the mirror that is master now.",
+        ));
+    }
+    let standby = named(home, mirror)?;
+    if standby.kind != MirrorType::GitHub {
+        return Err(Error::new(
+            Code::Usage,
+            format!("{mirror} is of type {}: it has no Actions, so it can be no master", standby.kind),
+            "Only mirrors of type `github` have a role.",
+        ));
+    }
+    if !matches!(home.source, Source::GitHub(_)) {
+        return Err(Error::new(
+            Code::Usage,
+            format!(
+                "the source {} is not on GitHub, so it has no role that {mirror} could take over",
+                home.source.display()
+            ),
+            "Name its repository on GitHub as source: `MIRROR_SOURCE=owner/name` or `source = \"owner/name\"`.",
+        ));
+    }
+    Ok(standby)
+}
+
+/// What both sides say when they are asked.
+pub(super) struct Seen {
+    /// The standby whose role changes.
+    pub standby: Master,
+    /// The configured source.
+    pub source: Master,
+    /// Another standby, where that is master.
+    pub master: Option<Master>,
+}
+
+/// Reads the fences of both, and whether they answer.
+pub(super) async fn look_at_both(parts: &Parts) -> Seen {
+    let standby = match parts.site(&parts.standby_site()) {
+        Ok(standby) => look_at(standby).await,
+        Err(error) => Master::Unclear(error),
+    };
+    let source = match parts.site(&parts.source_site()) {
+        Ok(source) => match preview::look_for(source).await {
+            Master::Here => match super::read_fence(source).await {
+                Ok(()) => Master::Here,
+                Err(error) => Master::Unclear(error),
+            },
+            other => other,
+        },
+        Err(_) => Master::Unclear(crate::tokens::missing(&parts.direction.home, &crate::tokens::Place::Source)),
+    };
+    Seen { standby, source, master: None }
+}
+
+/// Reads the fence of one; where it cannot be read, whether that says that the repository is gone.
+async fn look_at(site: &MirrorContext) -> Master {
+    let Err(error) = super::read_fence(site).await else { return Master::Here };
+    match preview::look_for(site).await {
+        Master::Here => Master::Unclear(error),
+        other => other,
+    }
+}
+
+/// The standby that is master while the request is about another.
+fn other_master(parts: &Parts) -> Option<Site> {
+    let direction = &parts.direction;
+    let other = direction.master().filter(|master| **master != parts.standby.id)?;
+    Some(direction.home.mirror(other)?.target.display())
+}
+
+/// The epoch that a change begins with: of two masters of one epoch, both are left behind.
+fn epoch(parts: &Parts) -> u64 {
+    parts.direction.who.as_ref().map_or(1, |who| who.epoch + u64::from(!who.rivals.is_empty()))
+}
+
+/// A standby becomes master instead of whoever is.
+fn promotion(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
+    let (mirror, standby) = (&request.mirror, parts.standby_site());
+    if let Master::Gone(error) | Master::Unclear(error) = seen.standby {
+        return Err(error.during(format!("Reading the standby {standby}")));
+    }
+    let (old, master, is_source) = match (other_master(parts), seen.master) {
+        (Some(other), Some(master)) => (other, master, false),
+        _ => (parts.source_site(), seen.source, true),
+    };
+    match master {
+        Master::Here if is_source => Ok(Change::new(id, Kind::Switchover, old, standby, epoch(parts))),
+        Master::Here => {
+            let other = parts.direction.master().map_or("MIRROR", MirrorId::as_str);
+            Err(Error::new(
+                Code::Usage,
+                format!("{other} is the master now, and well; a standby takes over from the configured source"),
+                format!("Hand back first: `standin demote {other}`, then `standin promote {mirror}`."),
+            ))
+        }
+        Master::Unclear(error) if !request.gone => {
+            Err(unclear(error, "the master", &format!("`standin promote {mirror} --gone`")))
+        }
+        Master::Gone(_) | Master::Unclear(_) if is_source => {
+            Ok(Change::new(id, Kind::Failover, old, standby, epoch(parts)))
+        }
+        Master::Gone(_) | Master::Unclear(_) => Ok(Change::past(id, old, standby, epoch(parts))),
+    }
+}
+
+/// The configured source becomes master again: by a hand-back or, where the standby is gone, alone.
+fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
+    let (standby, home) = (parts.standby_site(), parts.source_site());
+    if let Master::Gone(error) | Master::Unclear(error) = seen.source {
+        return Err(error.during(format!("{home} cannot be handed back to, since it does not answer")));
+    }
+    let change = match seen.standby {
+        Master::Here => Change::new(id, Kind::Demote, standby, home, epoch(parts)),
+        Master::Gone(_) | Master::Unclear(_) if request.gone => {
+            Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parts)) }
+        }
+        Master::Unclear(error) => {
+            return Err(unclear(error, &standby, &format!("`standin demote {} --gone`", request.mirror)));
+        }
+        // A token that sees the repository no more looks the same, and a hand-back is another thing: so it is asked for.
+        Master::Gone(error) => {
+            let hint = format!(
+                "{} If it is gone, `standin demote {} --gone` makes {home} master again without it; what was committed \
+                 there comes home when it is back.",
+                error.hint, request.mirror
+            );
+            return Err(Error {
+                hint,
+                ..error.during(format!("{standby} cannot hand back, since it does not answer"))
+            });
+        }
+    };
+    Ok(Change { old_is_temporary: parts.direction.is_temporary(), ..change })
+}
+
+fn unclear(error: Error, master: &str, command: &str) -> Error {
+    let hint = format!("{} If you know that {master} is gone, {command} says so.", error.hint);
+    Error { hint, ..error.during(format!("whether {master} is there cannot be told from here")) }
+}
