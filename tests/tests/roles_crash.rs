@@ -1,6 +1,6 @@
 //! Changes of master killed at each step, and once more while they are ended: one master, nothing lost, nothing open.
 
-use standin_tests::turns::{End, From, Job, Trial, play, points};
+use standin_tests::turns::{End, From, Job, Play, Trial};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_standin-under-test");
 
@@ -29,19 +29,21 @@ fn is_everything() -> bool {
 /// One trial at each point after a step. Of all other points of the kind, each is tried by one of `of` tests, this being
 /// the `part`th of them.
 fn each(job: Job, choice: fn(&str) -> bool, (part, of): (usize, usize), end: End, from: From) {
-    let all = points(PROGRAM, job, choice);
+    let mut play = Play::new(PROGRAM, job);
+    let all = play.points(choice);
     let (steps, others): (Vec<String>, Vec<String>) = all.into_iter().partition(|point| is_after_a_step(point));
     let others = others.into_iter().enumerate();
     let others = others.filter(|(index, _)| is_everything() || index % of == part).map(|(_, point)| point);
     let trials: Vec<Trial> =
         steps.into_iter().chain(others).map(|point| Trial { point, end, from, again: None }).collect();
     println!("{} points of {job:?}", trials.len());
-    play(PROGRAM, job, &trials);
+    play.all(&trials);
 }
 
 /// Killed after a step, and again after a step of what ends it: every step of both comes up.
 fn pairs(job: Job, end: End, from: From) {
-    let steps = points(PROGRAM, job, is_after_a_step);
+    let mut play = Play::new(PROGRAM, job);
+    let steps = play.points(is_after_a_step);
     let mut trials = Vec::new();
     for (first, point) in steps.iter().enumerate() {
         for (second, again) in steps.iter().enumerate() {
@@ -51,7 +53,7 @@ fn pairs(job: Job, end: End, from: From) {
         }
     }
     println!("{} pairs of {} points of {job:?}", trials.len(), steps.len());
-    let twice = play(PROGRAM, job, &trials);
+    let twice = play.all(&trials);
     println!("{twice} of them died twice");
     assert!(twice * 3 >= trials.len(), "only {twice} of {} died twice", trials.len());
 }

@@ -50,7 +50,7 @@ pub struct World {
     pub settings: Vec<(String, String)>,
     program: PathBuf,
     folder: tempfile::TempDir,
-    machines: AtomicU32,
+    pub(super) machines: AtomicU32,
 }
 
 /// A workflow that runs at every push.
