@@ -116,10 +116,10 @@ async fn an_empty_source_and_an_empty_mirror_need_nothing() {
 }
 
 #[tokio::test]
-async fn two_thousand_refs_travel_in_one_push() {
+async fn many_refs_travel_in_one_push() {
     let (pair, machine) = Pair::in_step().await;
     let tip = pair.source.tip("refs/heads/main").unwrap();
-    for number in 0..1000 {
+    for number in 0..50 {
         pair.source.set(&format!("refs/heads/many/{number}"), &tip);
         pair.source.set(&format!("refs/tags/many/{number}"), &tip);
     }
@@ -128,7 +128,7 @@ async fn two_thousand_refs_travel_in_one_push() {
     assert_eq!(pair.mirror.fence().unwrap().1.sequence, 2, "one push");
 
     let more = pair.source.commit("more", Some(&tip));
-    for number in 0..1000 {
+    for number in 0..50 {
         pair.source.set(&format!("refs/heads/many/{number}"), &more);
     }
     machine.sync().await.unwrap();
@@ -139,16 +139,17 @@ async fn two_thousand_refs_travel_in_one_push() {
 async fn more_refs_than_one_push_carries_go_in_several_each_with_its_own_fence() {
     let (pair, machine) = Pair::in_step().await;
     let tip = pair.source.tip("refs/heads/main").unwrap();
-    let long = "x".repeat(200);
-    for number in 0..1500 {
+    // As long as a name can be in every folder: few such refs fill a command line.
+    let long = vec!["x".repeat(200); 5].join("/");
+    for number in 0..300 {
         pair.source.set(&format!("refs/tags/{long}/{number}"), &tip);
     }
     machine.sync().await.unwrap();
     pair.assert_in_step();
     let (_, fence) = pair.mirror.fence().unwrap();
-    assert_eq!((fence.sequence, fence.refs.len()), (2, 1501), "what is made needs no room on a command line");
+    assert_eq!((fence.sequence, fence.refs.len()), (2, 301), "what is made needs no room on a command line");
     // Each delete stands on git's command line.
-    for number in 0..1500 {
+    for number in 0..300 {
         pair.source.delete(&format!("refs/tags/{long}/{number}"));
     }
     machine.sync_with_yes().await.unwrap();
