@@ -144,11 +144,11 @@ fn build(place: &Place) -> Result<(), Failure> {
 }
 
 /// The tests that rest on what git says to a listing, a fetch or a push: run with this machine's git and with the newest.
-const OF_GITS_WORDS: &str = "package(standin-tests) and binary(/^(git_push|git_push_http|git_trouble|git_cache|code_races|code_refused|\
-                             code_fence|code_mended|code_jgit|code_default_branch|many_refs)$/)";
+const OF_GITS_WORDS: &str = "package(standin-tests) and test(/^(git_push|git_push_http|git_trouble|git_cache|code_races|code_refused|\
+                             code_fence|code_mended|code_jgit|code_default_branch|many_refs)::/)";
 
 /// The tests that rest on what is written to a disk and read back: the store, its files and locks, the cache of git.
-const OF_THE_DISK: &str = "package(standin-state) or (package(standin-tests) and binary(git_cache))";
+const OF_THE_DISK: &str = "package(standin-state) or (package(standin-tests) and test(/^git_cache::/))";
 
 /// All Rust tests: in memory where that can be, but for those of the disk. What is asked for by name is run as asked.
 fn every_rust_test(place: &Place, tools: &Tools, asked: &[String], report: &mut Report, results: &mut Results) {
