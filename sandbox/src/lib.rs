@@ -112,7 +112,7 @@ mod world;
 pub use actions::check_workflow;
 pub use barred::Barred;
 pub use faults::{Effect, Fault, FaultId, FaultMatcher, PushFailure};
-pub use library::{SecretEntry, WorkflowEntry};
+pub use library::{SecretEntry, Snapshot, WorkflowEntry};
 pub use options::{Options, SandboxError, SecondaryLimit};
 pub use sandbox::Sandbox;
 pub use traffic::{Exchange, Kind, RequestRecord, Transport};

@@ -104,6 +104,11 @@ impl Limits {
         self.usage(account, now, |usage| usage.core.used = used);
     }
 
+    /// Nobody used up anything.
+    pub(crate) fn clear(&self) {
+        self.by_account.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Counts a content-making request, or says how long to wait because there were too many.
     pub(crate) fn make_content(&self, account: u64, limit: &SecondaryLimit, now: Timestamp) -> Result<(), Duration> {
         let age = |made: Timestamp| Duration::try_from(now.duration_since(made)).unwrap_or_default();

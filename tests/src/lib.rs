@@ -15,3 +15,12 @@ pub mod standby;
 pub mod turns;
 pub mod watch;
 pub mod window;
+
+/// What the calling test program calls a test of this module, which is its caller's `module_path!()`: programs are told by
+/// that name which of their tests to run again in a process of its own.
+pub fn own_name(module: &str, test: &str) -> String {
+    match module.split_once("::") {
+        Some((_, inner)) => format!("{inner}::{test}"),
+        None => test.to_owned(),
+    }
+}

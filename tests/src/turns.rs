@@ -1,7 +1,7 @@
 //! Killing a change of master at a named point, ending it from here or from elsewhere, and what must be true then.
 //!
-//! One stage sees many changes: a change that was gone on with makes the way for the next hand-back, and the other way
-//! round. Standin's invariants are meant: (3) no tip is lost; (5) the old state, the new, or an open change that every
+//! One stage sees many trials and goes back to its beginning for each; every second begins after a change of the same kind
+//! there and back. Standin's invariants are meant: (3) no tip is lost; (5) the old state, the new, or an open change that every
 //! machine sees and can resume or take back.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,13 +13,11 @@ use git2::{Oid, Repository};
 use standin_core::state::store::Store;
 use standin_sandbox::RepositoryState;
 
-use crate::cli::{BACKUP, Machine, NAME, OWNER, STANDBY, refs};
+use crate::cli::{BACKUP, Beginning, Machine, NAME, OWNER, STANDBY, refs};
 use crate::stage::{REPOSITORY, Stage, Standing, fence, has};
 
 /// The signal by which a process ends itself.
 const ABORTED: i32 = 6;
-/// How many changes one stage sees: later ones would find it crowded.
-const ROUNDS: usize = 12;
 
 /// A change of master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +61,12 @@ pub struct Trial {
     pub again: Option<String>,
 }
 
-/// A stage with one change after the other.
-struct Play {
+/// A stage on which a job is tried again and again.
+pub struct Play {
     stage: Stage,
-    rounds: usize,
+    job: Job,
+    /// With the job to do: on a new stage, and on one that has seen it done.
+    beginnings: Vec<Beginning>,
 }
 
 impl Job {
@@ -80,62 +80,56 @@ impl Job {
     }
 }
 
-/// The points that a job passes, of which `choice` says yes, with each passing.
-pub fn points(program: &'static str, job: Job, choice: fn(&str) -> bool) -> Vec<String> {
-    let mut play = Play::new(program);
-    play.prepare(job);
-    let log = play.stage.folder().join("points");
-    let machine = play.stage.machine.with("STANDIN_CRASH_LOG", log.display().to_string());
-    let ran = play.during(job, |_| machine.standin(&job.arguments()));
-    assert_eq!(ran.code(), 0, "{job:?} without a crash: {}", ran.all());
-    let text = fs::read_to_string(log).unwrap();
-    let points: Vec<String> = text.lines().filter(|line| choice(line)).map(str::to_owned).collect();
-    assert!(!points.is_empty(), "no point is chosen of {text}");
-    points
-}
+impl Play {
+    /// A stage with the job to do.
+    pub fn new(program: &'static str, job: Job) -> Self {
+        let mut play = Self { stage: Stage::new(program), job, beginnings: Vec::new() };
+        play.prepare();
+        play.during(job, |stage| stage.run(0, &job.arguments()));
+        play.prepare();
+        play
+    }
 
-/// Plays all trials, on as few stages as they need; how many were killed twice. Fails with all that did not end well.
-pub fn play(program: &'static str, job: Job, trials: &[Trial]) -> usize {
-    let (mut failures, mut twice) = (Vec::new(), 0);
-    let mut play: Option<Play> = None;
-    for trial in trials {
-        let mut now = play.take().filter(|play| play.rounds < ROUNDS).unwrap_or_else(|| Play::new(program));
-        let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            now.prepare(job);
-            // A used stage may do without what a new one does once.
-            let died_twice = now.attempt(job, trial).or_else(|| {
-                now = Play::new(program);
-                now.prepare(job);
-                now.attempt(job, trial)
-            });
-            now.rounds += 1;
-            (now, died_twice.expect("it was to die"))
-        }));
-        match tried {
-            Ok((now, died_twice)) => {
-                play = Some(now);
-                twice += usize::from(died_twice);
-            }
-            Err(panic) => {
-                let owned = panic.downcast_ref::<String>().cloned();
-                let words = owned.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-                failures.push(format!("{trial:?}: {}", words.unwrap_or_default()));
+    /// The points that the job passes, of which `choice` says yes, with each passing.
+    pub fn points(&mut self, choice: fn(&str) -> bool) -> Vec<String> {
+        let job = self.job;
+        self.stage.world.go_back(&self.beginnings[0]);
+        let log = self.stage.folder().join("points");
+        let machine = self.stage.machine.with("STANDIN_CRASH_LOG", log.display().to_string());
+        let ran = self.during(job, |_| machine.standin(&job.arguments()));
+        assert_eq!(ran.code(), 0, "{job:?} without a crash: {}", ran.all());
+        let text = fs::read_to_string(log).unwrap();
+        let points: Vec<String> = text.lines().filter(|line| choice(line)).map(str::to_owned).collect();
+        assert!(!points.is_empty(), "no point is chosen of {text}");
+        points
+    }
+
+    /// Plays all trials; how many were killed twice. Fails with all that did not end well.
+    pub fn all(&mut self, trials: &[Trial]) -> usize {
+        let (mut failures, mut twice) = (Vec::new(), 0);
+        for (number, trial) in trials.iter().enumerate() {
+            let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                // A used stage may do without what a new one does once.
+                let died_twice = self.attempt(trial, number % 2).or_else(|| self.attempt(trial, 0));
+                died_twice.expect("it was to die")
+            }));
+            match tried {
+                Ok(died_twice) => twice += usize::from(died_twice),
+                Err(panic) => {
+                    let owned = panic.downcast_ref::<String>().cloned();
+                    let words = owned.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                    failures.push(format!("{trial:?}: {}", words.unwrap_or_default()));
+                }
             }
         }
-    }
-    assert!(failures.is_empty(), "{} of {} trials:\n\n{}", failures.len(), trials.len(), failures.join("\n\n"));
-    twice
-}
-
-impl Play {
-    fn new(program: &'static str) -> Self {
-        Self { stage: Stage::new(program), rounds: 0 }
+        assert!(failures.is_empty(), "{} of {} trials:\n\n{}", failures.len(), trials.len(), failures.join("\n\n"));
+        twice
     }
 
-    /// Makes the job be to do: with commits that it must bring along.
-    fn prepare(&mut self, job: Job) {
-        let stage = &self.stage;
-        let name = format!("{job:?}-{}", self.rounds);
+    /// Makes the job be to do, with commits that it must bring along, and remembers it.
+    fn prepare(&mut self) {
+        let (stage, job) = (&self.stage, self.job);
+        let name = format!("{job:?}-{}", self.beginnings.len());
         let standing = stage.standing();
         match (job, standing.master) {
             (Job::Demote, OWNER) => {
@@ -152,6 +146,7 @@ impl Play {
                 stage.commit_on(BACKUP, "topic", &format!("{name}-here"));
             }
         }
+        self.beginnings.push(self.stage.beginning());
     }
 
     /// Does something while the world is as the job means it.
@@ -165,7 +160,9 @@ impl Play {
     }
 
     /// Whether ending it was killed as well; `None` where the change went through without passing the point.
-    fn attempt(&self, job: Job, trial: &Trial) -> Option<bool> {
+    fn attempt(&mut self, trial: &Trial, beginning: usize) -> Option<bool> {
+        let job = self.job;
+        self.stage.world.go_back(&self.beginnings[beginning]);
         let stage = &self.stage;
         let before = stage.standing();
         let tips = stage.tips();
@@ -205,7 +202,7 @@ impl Play {
         })?;
         // Where nothing was left to end, the sync that comes next is what is looked at.
         if !nothing_left {
-            self.check(job, before, trial.end, if trial.from == From::Elsewhere { &other } else { crashed });
+            self.check(before, trial.end, if trial.from == From::Elsewhere { &other } else { crashed });
         }
         stage.check_reachable(&tips, &[crashed, &other]);
         // The machine that was killed comes back, and knows what became of it; everything is in step after.
@@ -214,20 +211,20 @@ impl Play {
         let diverged = ran.code() == 3 && before.temporary;
         assert!(ran.code() == 0 || diverged, "a sync after: {}", ran.all());
         if nothing_left || trial.from == From::Elsewhere {
-            self.check(job, before, trial.end, crashed);
+            self.check(before, trial.end, crashed);
         }
         stage.check_reachable(&tips, &[crashed, &other]);
         Some(died_twice)
     }
 
     /// One master, the old or the new, in an epoch that fits.
-    fn check(&self, job: Job, before: Standing, end: End, machine: &Machine) {
+    fn check(&self, before: Standing, end: End, machine: &Machine) {
         let now = self.stage.standing();
         let is_new = now.master != before.master;
         assert!(now.epoch >= before.epoch && now.epoch <= before.epoch + 2, "from {} to {}", before.epoch, now.epoch);
         assert!(!is_new || now.epoch == before.epoch + 1, "from {} to {}", before.epoch, now.epoch);
         assert!(!(is_new && end == End::Rollback && now.epoch != before.epoch + 1), "taken back, and yet new");
-        assert_eq!(now.temporary, if is_new { job == Job::Failover } else { before.temporary });
+        assert_eq!(now.temporary, if is_new { self.job == Job::Failover } else { before.temporary });
         self.stage.check(machine, now);
     }
 }

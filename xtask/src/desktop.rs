@@ -102,7 +102,7 @@ pub fn screenshots(place: &Place) -> Result<ExitCode, Failure> {
         std::fs::create_dir_all(&folder).map_err(|error| Failure::io("make the folder for screenshots", error))?;
         Program::cargo(place)
             .args(["nextest", "run", "--locked", "--workspace", "--all-targets", "--profile", "ci"])
-            .args(["-E", "package(standin-tests) and binary(/^window/) and test(/screenshot/)"])
+            .args(["-E", "package(standin-tests) and test(/^window.*screenshot/)"])
             .env("STANDIN_SCREENSHOTS", &folder)
             .envs(&tools.environment())
             .envs(&test_environment(place))

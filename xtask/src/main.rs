@@ -23,8 +23,9 @@ Usage: cargo xtask COMMAND
 
   demo                          install what is missing, build, and show Standin at work in a sandbox
   run [-- ARGUMENTS]            build the desktop application and open it on your own configuration
-  test [--only STEPS] [-- …]    every check and test; STEPS: format, ui, clippy, rust (comma-separated);
-                                what follows `--` goes to cargo-nextest
+  test [--only STEPS] [--times] [-- …]
+                                every check and test; STEPS: format, ui, clippy, rust (comma-separated);
+                                --times shows the slowest tests; what follows `--` goes to cargo-nextest
   bench sync [OPTIONS]          Standin beside the shell script that one would write instead
   bench refs [--tags N,N]       Very many refs to a mirror in a folder, beside git's own push
                                   --mirrors 1,10,50   how many mirrors

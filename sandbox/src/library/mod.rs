@@ -1,8 +1,10 @@
 //! What tests, the demo and drills do to the world without asking over HTTP, and what they look at.
 
 mod actions;
+mod snapshot;
 
 pub(crate) use actions::{dispatch, wait_for_runs};
+pub use snapshot::Snapshot;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -29,7 +29,7 @@ pub use runs::{Annotation, AnnotationLevel, Conclusion, Execute, Job, Run, RunSt
 pub use token::{Level, Token, TokenKind, TokenSpec};
 
 /// Everything that the sandbox remembers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct World {
     clock: Arc<Clock>,
     accounts: BTreeMap<String, Account>,

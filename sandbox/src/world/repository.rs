@@ -104,7 +104,7 @@ pub struct Issue {
 }
 
 /// A repository.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Repository {
     /// Number of the repository; it survives renames.
     pub id: u64,

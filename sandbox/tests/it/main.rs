@@ -16,4 +16,5 @@ mod reports;
 mod rest;
 mod schedule;
 mod secrets;
+mod snapshot;
 mod stopped;

@@ -4,11 +4,13 @@
 //! [`World`] is what there is; [`Machine`] is where Standin runs: a state folder and an environment of its own. Every
 //! token and every secret is random, so that a trace of one can be looked for anywhere.
 
+mod beginning;
 mod consent;
 mod program;
 mod words;
 mod world;
 
+pub use beginning::Beginning;
 pub use program::{Machine, Ran, Running, finish};
 pub use words::{chronicle, settings};
 pub use world::{ARCHIVE, BACKUP, NAME, OWNER, Options, Refs, STANDBY, World, branch, commit_in, refs, set};

@@ -50,7 +50,7 @@ pub struct World {
     pub settings: Vec<(String, String)>,
     program: PathBuf,
     folder: tempfile::TempDir,
-    machines: AtomicU32,
+    pub(super) machines: AtomicU32,
 }
 
 /// A workflow that runs at every push.
@@ -62,7 +62,9 @@ fn temporary_folder(in_memory: bool) -> tempfile::TempDir {
     let mut builder = tempfile::Builder::new();
     builder.prefix("sw-");
     let memory = Path::new("/dev/shm");
-    let in_memory = if in_memory && memory.is_dir() { builder.tempdir_in(memory).ok() } else { None };
+    // A run whose temporary folders are in memory tidies those up, also after tests that were killed.
+    let in_memory = in_memory && !std::env::temp_dir().starts_with(memory) && memory.is_dir();
+    let in_memory = if in_memory { builder.tempdir_in(memory).ok() } else { None };
     in_memory.unwrap_or_else(|| builder.tempdir().unwrap())
 }
 

@@ -14,15 +14,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::cli::{Machine, Options, Ran, World};
+use crate::cli::{Beginning, Machine, Options, Ran, World};
 
 use check::same_actions;
 pub use check::{Before, check_after_crash, check_in_step, check_values, last_changes};
 
-/// How many jobs one world sees, each interrupted and finished: later ones would find it crowded.
-const ROUNDS: usize = 6;
-/// How many worlds are tried side by side; they mostly wait.
-const SIDE_BY_SIDE: usize = 3;
+/// How many worlds are tried side by side.
+const SIDE_BY_SIDE: usize = 2;
 /// The signal by which a process ends itself.
 const ABORTED: i32 = 6;
 
@@ -59,20 +57,36 @@ impl Place {
     }
 }
 
-impl Scenario {
-    fn place(&self) -> Place {
-        let mut place = (self.world)();
-        if let Some(prepare) = self.prepare {
-            prepare(&mut place);
+/// A place and the moments at which the job was to do in it, to which it goes back for each trial.
+struct Tried {
+    place: Place,
+    /// In a new world; then, where the job can be made to do again, in one where it was done before.
+    beginnings: Vec<(usize, Beginning)>,
+}
+
+impl Tried {
+    fn new(scenario: &Scenario) -> Self {
+        let mut tried = Self { place: (scenario.world)(), beginnings: Vec::new() };
+        if let Some(prepare) = scenario.prepare {
+            prepare(&mut tried.place);
+            tried.remember();
+            let ran = tried.place.machine.standin(scenario.job);
+            assert_eq!(ran.code(), 0, "without a crash: {}", ran.all());
+            tried.place.round += 1;
+            prepare(&mut tried.place);
         }
-        place
+        tried.remember();
+        tried
     }
 
-    /// The place of an earlier round with the job to do again, where it has any more rounds in it.
-    fn again(&self, place: Option<Place>) -> Option<Place> {
-        let mut place = place.filter(|place| place.round < ROUNDS)?;
-        self.prepare?(&mut place);
-        Some(place)
+    fn remember(&mut self) {
+        self.beginnings.push((self.place.round, self.place.world.beginning()));
+    }
+
+    fn go_back(&mut self, beginning: usize) {
+        let (round, beginning) = &self.beginnings[beginning];
+        self.place.world.go_back(beginning);
+        self.place.round = *round;
     }
 }
 
@@ -151,8 +165,9 @@ pub fn crash_and_change_machine(scenario: &Scenario, choice: Choice) {
 
 /// The chosen points of a scenario. Of writes on this machine the first and the last passing of each name are enough, of
 /// reads, which leave nothing behind, the last.
-fn points(scenario: &Scenario, choice: Choice) -> Vec<String> {
-    let place = scenario.place();
+fn points(scenario: &Scenario, tried: &mut Tried, choice: Choice) -> Vec<String> {
+    tried.go_back(0);
+    let place = &tried.place;
     let log = place.world.folder().join("points");
     let ran = place.machine.with("STANDIN_CRASH_LOG", log.display().to_string()).standin(scenario.job);
     assert_eq!(ran.code(), 0, "without a crash: {}", ran.all());
@@ -176,23 +191,26 @@ fn points(scenario: &Scenario, choice: Choice) -> Vec<String> {
 
 /// Does the job with a crash at each chosen point, then `check`; some side by side. Fails with all failures.
 fn each(scenario: &Scenario, choice: Choice, check: impl Fn(&Place, &Before) + Sync) {
-    let points = points(scenario, choice);
+    let mut first = Tried::new(scenario);
+    let points = points(scenario, &mut first, choice);
+    let first = Mutex::new(Some(first));
     let next = AtomicUsize::new(0);
     let failures: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
-                let mut used = None;
-                while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let earlier = used.take();
+                let mut mine = first.lock().unwrap().take();
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(point) = points.get(number) else { break };
                     let tried = catch_unwind(AssertUnwindSafe(|| {
-                        let (mut place, before) = crash_at(scenario, point, earlier);
-                        check(&place, &before);
-                        place.round += 1;
-                        place
+                        let mut tried = mine.take().unwrap_or_else(|| Tried::new(scenario));
+                        let before = crash_at(scenario, point, &mut tried, number);
+                        check(&tried.place, &before);
+                        tried
                     }));
                     match tried {
-                        Ok(place) => used = Some(place),
+                        Ok(tried) => mine = Some(tried),
                         Err(panic) => failures.lock().unwrap().push(format!("killed at {point}: {}", words(&*panic))),
                     }
                 }
@@ -208,32 +226,29 @@ fn words(panic: &(dyn Any + Send)) -> String {
     owned.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned())).unwrap_or_default()
 }
 
-/// Runs the job of a scenario until it dies at `point`, in a used world where there is one. Should the point not be
-/// passed there as often as in a new one, a new one it is. What runs side by side is written down now one by one, now
-/// together: a point that is not passed so often this time is tried one passing earlier.
-fn crash_at(scenario: &Scenario, point: &str, used: Option<Place>) -> (Place, Before) {
-    let die = |place: &Place, point: &str| {
-        let before = Before::of(&place.world);
-        let ran = place.machine.with("STANDIN_CRASH_AT", point).standin(scenario.job);
-        (before, ran)
-    };
-    if let Some(place) = scenario.again(used) {
-        let (before, ran) = die(&place, point);
-        if ran.status.signal() == Some(ABORTED) {
-            return (place, before);
-        }
-    }
+/// Runs the job of a scenario until it dies at `point`; every second trial in a used world where there is one. Should the
+/// point not be passed there as often as in a new one, a new one it is. What runs side by side is written down now one by
+/// one, now together: a point that is not passed so often this time is tried one passing earlier.
+fn crash_at(scenario: &Scenario, point: &str, tried: &mut Tried, number: usize) -> Before {
     let (name, last) = point.split_once('#').unwrap();
     let last: u32 = last.parse().unwrap();
-    for number in (last.saturating_sub(1).max(1)..=last).rev() {
-        let place = scenario.place();
-        let (before, ran) = die(&place, &format!("{name}#{number}"));
-        if ran.status.signal() == Some(ABORTED) {
-            return (place, before);
+    let earlier = last.saturating_sub(1).max(1);
+    let tries = [(number % tried.beginnings.len(), last), (0, last), (0, earlier)];
+    let mut said = String::new();
+    for (index, (beginning, passing)) in tries.into_iter().enumerate() {
+        if tries[..index].contains(&(beginning, passing)) {
+            continue;
         }
-        assert!(number == last && last > 1, "it was to die, but: {}", ran.all());
+        tried.go_back(beginning);
+        let before = Before::of(&tried.place.world);
+        let machine = tried.place.machine.with("STANDIN_CRASH_AT", format!("{name}#{passing}"));
+        let ran = machine.standin(scenario.job);
+        if ran.status.signal() == Some(ABORTED) {
+            return before;
+        }
+        said = ran.all();
     }
-    unreachable!("the last of the tries returned or failed")
+    panic!("it was to die, but: {said}");
 }
 
 /// Runs `standin sync`, which must end well.

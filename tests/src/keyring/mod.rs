@@ -8,11 +8,13 @@ pub mod service;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use crate::own_name;
+
 const STEP: &str = "STANDIN_TEST_KEYRING";
 
-/// Runs `test` of the calling test program, which is ignored otherwise, in a new session with an unlocked keychain; once
-/// for each step, with the step in `STANDIN_TEST_KEYRING`. Fails unless each passes.
-pub fn in_a_session(test: &str, steps: &[&str]) {
+/// Runs `test` of this module of the calling test program, which is ignored otherwise, in a new session with an unlocked
+/// keychain; once for each step, with the step in `STANDIN_TEST_KEYRING`. Fails unless each passes.
+pub fn in_a_session(module: &str, test: &str, steps: &[&str]) {
     let home = tempfile::tempdir().expect("a temporary folder");
     let script = r#"
         printf 'pw\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null
@@ -24,7 +26,7 @@ pub fn in_a_session(test: &str, steps: &[&str]) {
     let output = Command::new("dbus-run-session")
         .args(["--", "sh", "-c", script])
         .arg(std::env::current_exe().expect("this program"))
-        .arg(test)
+        .arg(own_name(module, test))
         .args(steps)
         .env("HOME", home.path())
         .env("XDG_RUNTIME_DIR", home.path())
@@ -79,12 +81,12 @@ impl Drop for Bus {
     }
 }
 
-/// Runs `test` of the calling test program, which is ignored otherwise, on a bus of its own; the test may put a
-/// [`service::Service`] there.
-pub fn on_a_bus(test: &str) {
+/// Runs `test` of this module of the calling test program, which is ignored otherwise, on a bus of its own; the test may put
+/// a [`service::Service`] there.
+pub fn on_a_bus(module: &str, test: &str) {
     let bus = Bus::start();
     let output = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", test, "--ignored", "--nocapture"])
+        .args(["--exact", own_name(module, test).as_str(), "--ignored", "--nocapture"])
         .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
         .env("HOME", bus.folder.path())
         .env("XDG_RUNTIME_DIR", bus.folder.path())

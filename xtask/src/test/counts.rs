@@ -31,16 +31,18 @@ impl Counts {
     fn from_junit(text: &str) -> Option<Self> {
         let (_, rest) = text.split_once("<testsuites")?;
         let (root, suites) = rest.split_once('>')?;
-        let total = attribute(root, "tests")?;
-        let failed = attribute(root, "failures")? + attribute(root, "errors").unwrap_or(0);
+        let number = |name: &str| attribute(root, name)?.parse::<u64>().ok();
+        let total = number("tests")?;
+        let failed = number("failures")? + number("errors").unwrap_or(0);
         let skipped = suites.matches("<skipped").count() as u64;
         Some(Self { passed: total.checked_sub(failed + skipped)?, failed })
     }
 }
 
-fn attribute(element: &str, name: &str) -> Option<u64> {
+/// An attribute of an element that is given without its brackets.
+pub(super) fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = element.split_once(&format!(" {name}=\""))?;
-    rest.split_once('"')?.0.parse().ok()
+    Some(rest.split_once('"')?.0)
 }
 
 impl fmt::Display for Counts {

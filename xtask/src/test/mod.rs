@@ -5,6 +5,8 @@
 //! differently and build the dependencies again.
 
 mod counts;
+mod times;
+mod worlds;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,6 +18,8 @@ use crate::process::Program;
 use crate::report::{Failure, Report, say, seconds};
 use crate::setup::{self, For, Tools};
 use counts::Counts;
+use times::Times;
+use worlds::Worlds;
 
 /// The parts that `--only` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,17 +37,17 @@ impl Part {
 
 /// Runs the chosen steps; exit status 0 only if all of them passed.
 pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
-    let Choice { parts, for_nextest } = choice(arguments)?;
+    let Choice { parts, times, for_nextest } = choice(arguments)?;
     let mut report = Report::start();
     let tools = report.must("Setup", || setup::prepare(place, For::Test))?;
-    let mut counts = Counts::default();
+    let mut results = Results::default();
 
     if parts.contains(&Part::Format) {
         report.step("Formatting", || Program::cargo(place).args(["fmt", "--all", "--check"]).run());
     }
     if parts.contains(&Part::Ui) {
         report.step("Frontend: check", || Program::npm(place, "ui").args(["run", "check"]).run());
-        report.step("Frontend: tests", || frontend_tests(place, &mut counts));
+        report.step("Frontend: tests", || frontend_tests(place, &mut results));
     }
     if parts.contains(&Part::Ui) || !place.path("ui/dist/index.html").is_file() {
         // The desktop application embeds the result, so it cannot even be checked without it.
@@ -54,19 +58,7 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     }
     if parts.contains(&Part::Rust) {
         match report.step("Rust: build", || build(place)) {
-            Some(()) => {
-                report.step("Rust: tests", || rust_tests(place, &tools, None, &for_nextest, &mut counts));
-                match tools.newest_git() {
-                    _ if !for_nextest.is_empty() => {}
-                    Some(git) => {
-                        let words = ["-E".to_owned(), OF_GITS_WORDS.to_owned()];
-                        report.step("Rust: tests with the newest git", || {
-                            rust_tests(place, &tools, Some(git), &words, &mut counts)
-                        });
-                    }
-                    None => report.skip("Rust: tests with the newest git", "since it cannot be had here"),
-                }
-            }
+            Some(()) => every_rust_test(place, &tools, &for_nextest, &mut report, &mut results),
             None => report.skip("Rust: tests", "since the build failed"),
         }
     }
@@ -78,17 +70,36 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     } else {
         say(&format!("Not well: {} failed ({}).", report.failed().join(", "), seconds(report.elapsed())));
     }
-    println!("{counts}");
+    if times {
+        println!("{}", results.times);
+    }
+    println!("{}", results.counts);
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the runners wrote.
+#[derive(Default)]
+struct Results {
+    counts: Counts,
+    times: Times,
+}
+
+impl Results {
+    fn add_from(&mut self, results: &Path, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        self.times.add_from(results);
+        self.counts.add_from(results, outcome)
+    }
 }
 
 struct Choice {
     parts: BTreeSet<Part>,
+    /// Whether the slowest tests are shown.
+    times: bool,
     for_nextest: Vec<String>,
 }
 
 fn choice(arguments: &[String]) -> Result<Choice, Failure> {
-    let mut parts = BTreeSet::new();
+    let (mut parts, mut times) = (BTreeSet::new(), false);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -102,6 +113,7 @@ fn choice(arguments: &[String]) -> Result<Choice, Failure> {
                     parts.insert(*part);
                 }
             }
+            "--times" => times = true,
             "--" => break,
             other => return Err(Failure::usage(format!("`test` does not know `{other}`."))),
         }
@@ -109,17 +121,17 @@ fn choice(arguments: &[String]) -> Result<Choice, Failure> {
     if parts.is_empty() {
         parts.extend(Part::ALL.map(|(_, part)| part));
     }
-    Ok(Choice { parts, for_nextest: arguments.cloned().collect() })
+    Ok(Choice { parts, times, for_nextest: arguments.cloned().collect() })
 }
 
-fn frontend_tests(place: &Place, counts: &mut Counts) -> Result<(), Failure> {
-    let results = place.scratch("xtask/vitest.xml");
-    forget(&results);
+fn frontend_tests(place: &Place, results: &mut Results) -> Result<(), Failure> {
+    let written = place.scratch("xtask/vitest.xml");
+    forget(&written);
     let outcome = Program::npm(place, "ui")
         .args(["test", "--", "--reporter=default", "--reporter=junit"])
-        .arg(format!("--outputFile.junit={}", results.display()))
+        .arg(format!("--outputFile.junit={}", written.display()))
         .run();
-    counts.add_from(&results, outcome)
+    results.add_from(&written, outcome)
 }
 
 fn clippy(place: &Place) -> Result<(), Failure> {
@@ -132,30 +144,57 @@ fn build(place: &Place) -> Result<(), Failure> {
 }
 
 /// The tests that rest on what git says to a listing, a fetch or a push: run with this machine's git and with the newest.
-const OF_GITS_WORDS: &str = "package(standin-tests) and binary(/^(git_push|git_push_http|git_trouble|git_cache|code_races|code_refused|\
-                             code_fence|code_mended|code_jgit|code_default_branch|many_refs)$/)";
+const OF_GITS_WORDS: &str = "package(standin-tests) and test(/^(git_push|git_push_http|git_trouble|git_cache|code_races|code_refused|\
+                             code_fence|code_mended|code_jgit|code_default_branch|many_refs)::/)";
+
+/// The tests that rest on what is written to a disk and read back: the store, its files and locks, the cache of git.
+const OF_THE_DISK: &str = "package(standin-state) or (package(standin-tests) and test(/^git_cache::/))";
+
+/// All Rust tests: in memory where that can be, but for those of the disk. What is asked for by name is run as asked.
+fn every_rust_test(place: &Place, tools: &Tools, asked: &[String], report: &mut Report, results: &mut Results) {
+    let only = |filter: String| ["-E".to_owned(), filter];
+    let mut step = |name: &str, worlds: Option<&Worlds>, newest_git: Option<&Path>, extra: &[String]| {
+        report.step(name, || rust_tests(place, tools, worlds, newest_git, extra, results));
+    };
+    let worlds = Worlds::in_memory(place);
+    let worlds = worlds.as_ref();
+    if !asked.is_empty() || worlds.is_none() {
+        step("Rust: tests", worlds, None, asked);
+    } else {
+        step("Rust: tests", worlds, None, &only(format!("not ({OF_THE_DISK})")));
+        step("Rust: tests of the disk", None, None, &only(OF_THE_DISK.to_owned()));
+    }
+    match tools.newest_git() {
+        _ if !asked.is_empty() => {}
+        Some(git) => step("Rust: tests with the newest git", worlds, Some(git), &only(OF_GITS_WORDS.to_owned())),
+        None => report.skip("Rust: tests with the newest git", "since it cannot be had here"),
+    }
+}
 
 fn rust_tests(
     place: &Place,
     tools: &Tools,
+    worlds: Option<&Worlds>,
     newest_git: Option<&Path>,
     extra: &[String],
-    counts: &mut Counts,
+    results: &mut Results,
 ) -> Result<(), Failure> {
-    let results = place.scratch("nextest/ci/junit.xml");
-    forget(&results);
-    let cargo = Program::cargo(place);
-    let cargo = match newest_git {
-        Some(folder) => cargo.with_programs(folder),
-        None => cargo,
-    };
+    let written = place.scratch("nextest/ci/junit.xml");
+    forget(&written);
+    let mut cargo = Program::cargo(place);
+    if let Some(folder) = newest_git {
+        cargo = cargo.with_programs(folder);
+    }
+    if let Some(worlds) = worlds {
+        cargo = cargo.env("TMPDIR", worlds.folder());
+    }
     let outcome = cargo
         .args(["nextest", "run", "--locked", "--workspace", "--all-targets", "--profile", "ci"])
         .args(extra)
         .envs(&tools.environment())
         .envs(&desktop::test_environment(place))
         .run();
-    counts.add_from(&results, outcome)
+    results.add_from(&written, outcome)
 }
 
 /// Removes the results of an earlier run, so that they are never taken for this one's.
@@ -185,6 +224,12 @@ mod tests {
         let choice = chosen(&["--only", "rust,ui", "--", "-E", "test(fence)"]).unwrap();
         assert_eq!(choice.parts, BTreeSet::from([Part::Ui, Part::Rust]));
         assert_eq!(choice.for_nextest, ["-E", "test(fence)"]);
+    }
+
+    #[test]
+    fn the_slowest_tests_are_shown_on_request() {
+        assert!(!chosen(&["--only", "rust"]).unwrap().times);
+        assert!(chosen(&["--times"]).unwrap().times);
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! A first sync that is refused as a whole, by an outage, a full repository or a missing right: nothing is learned from it.
+
+use standin_core::state::model::AspectStatus;
+use standin_tests::replay::presets::PRESETS;
+
+use super::scene::{FENCE, Scene};
+
+#[tokio::test]
+async fn a_first_sync_that_is_refused_as_a_whole_teaches_nothing_about_the_fence() {
+    for preset in PRESETS {
+        for wording in preset.refusals_of_all() {
+            let mut scene = Scene::over_http(preset.host());
+            scene.replay.host().fail(wording.mishap(), None);
+            for branch in ["main", "other", "third"] {
+                scene.pair.source.commit_on(branch, branch);
+            }
+            let first = scene.sync().await;
+            assert_ne!(first.status(), Some(AspectStatus::Ok), "{wording:?}: {first:?}");
+            let (words, essence) = (first.words(), wording.essence("refs/heads/main"));
+            assert!(words.contains(&essence), "{essence}: {words}");
+            assert!(scene.pair.mirror.refs().is_empty());
+
+            scene.replay.host().troubles.clear();
+            let second = scene.sync().await;
+            assert_eq!(second.status(), Some(AspectStatus::Ok), "{wording:?}: {second:?}");
+            scene.pair.assert_in_step();
+            let (_, fence) = scene.pair.mirror.fence().unwrap_or_else(|| panic!("no fence after {wording:?}"));
+            assert_eq!(fence.sequence, 1, "{wording:?}");
+            assert!(second.pushes[0].has(FENCE), "{wording:?}");
+            assert!(scene.machine.plan().await.unwrap().fence.supported, "{wording:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_take_the_fence_is_told_from_one_that_takes_nothing() {
+    for preset in PRESETS {
+        let mut scene = Scene::over_http(preset.host().without_fence());
+        for branch in ["main", "other"] {
+            scene.pair.source.commit_on(branch, branch);
+        }
+        let synced = scene.sync().await;
+        assert_eq!(synced.status(), Some(AspectStatus::Ok), "{}: {synced:?}", preset.name);
+        scene.pair.assert_in_step();
+        assert!(scene.pair.mirror.fence().is_none());
+        let plan = scene.machine.plan().await.unwrap();
+        assert!(!plan.fence.supported, "{}", preset.name);
+    }
+}
