@@ -44,7 +44,11 @@ impl SharedSource {
                 return Ok(snapshot.clone());
             }
         }
-        self.snapshots[attempt.min(ATTEMPTS - 1)].get_or_init(|| code::snapshot(&self.context)).await.clone().map_err(Error::at_source)
+        self.snapshots[attempt.min(ATTEMPTS - 1)]
+            .get_or_init(|| code::snapshot(&self.context))
+            .await
+            .clone()
+            .map_err(Error::at_source)
     }
 
     /// The last snapshot that could be taken, if any was.

@@ -99,7 +99,8 @@ fn of_master(report: &RepositoryReport) -> Option<Standing> {
             || format!("{} stands in for the source.", stand_in.repo),
             |health| format!("{} stands in for {}: {}.", stand_in.repo, health.repo, health.detail),
         );
-        let next = if is_well { Action::new(Verb::Demote, Some(&stand_in.id)) } else { Action::new(Verb::Health, None) };
+        let next =
+            if is_well { Action::new(Verb::Demote, Some(&stand_in.id)) } else { Action::new(Verb::Health, None) };
         return Some(standing(StandingWord::StandsIn, &reason, health.map(|health| health.since_iso), vec![next]));
     }
     let health = health?;
@@ -244,12 +245,8 @@ impl<'a> Known<'a> {
             let word = if is_syncing { StandingWord::Syncing } else { word };
             Some(standing(word, reason, since, if is_syncing { Vec::new() } else { sync() }))
         };
-        let never: Vec<&str> = self
-            .aspects
-            .iter()
-            .filter(|(_, report)| report.last_sync_iso.is_none())
-            .map(|(name, _)| *name)
-            .collect();
+        let never: Vec<&str> =
+            self.aspects.iter().filter(|(_, report)| report.last_sync_iso.is_none()).map(|(name, _)| *name).collect();
         if !never.is_empty() {
             let reason =
                 if never.len() == self.aspects.len() { String::new() } else { format!("of it: {}", never.join(", ")) };

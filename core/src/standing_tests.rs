@@ -85,8 +85,8 @@ fn master(verdict: MasterVerdict) -> MasterHealth {
 #[test]
 fn each_state_has_its_word_and_none_is_green_but_what_is_well() {
     use StandingWord::{
-        Attention, Behind, CannotTakeOver, Failed, InStep, IsMaster, LeftApart, NeverSynced, Stale, SwitchedOff, Syncing,
-        Waits,
+        Attention, Behind, CannotTakeOver, Failed, InStep, IsMaster, LeftApart, NeverSynced, Stale, SwitchedOff,
+        Syncing, Waits,
     };
     type Row = (StandingWord, Tone, fn(&mut MirrorReport));
     let never = |mirror: &mut MirrorReport| {
@@ -212,7 +212,10 @@ fn a_repository_stands_as_its_worst() {
     assert_eq!(word(&[&off]).word, StandingWord::NoMirrors);
     assert_eq!(word(&[&mirror("a"), &off]).word, StandingWord::InStep);
     let worst = word(&[&mirror("a"), &behind]);
-    assert_eq!((worst.word, worst.reason.as_str()), (StandingWord::Behind, "b: 1 commit of the master is missing there"));
+    assert_eq!(
+        (worst.word, worst.reason.as_str()),
+        (StandingWord::Behind, "b: 1 commit of the master is missing there")
+    );
     assert_eq!(word(&[&mirror("a"), &behind, &failed]).word, StandingWord::Failed);
 
     let open = OpenChangeReport {

@@ -7,11 +7,11 @@ use standin_state::config::Source;
 use standin_state::model::Role;
 
 use super::ROLE;
-use crate::{Error, Result};
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::{VALUE_LIMIT, is_name};
 use crate::plan::{VariableState, VariablesPlan};
+use crate::{Error, Result};
 
 /// Plans the variables: one list request, and one of the source for all mirrors of a sync where values come from there.
 ///

@@ -14,5 +14,6 @@ pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use standing::{Action, Standing};
 pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
 pub use words::{
-    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone, Trigger, Verb,
+    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone,
+    Trigger, Verb,
 };

@@ -27,8 +27,7 @@ pub struct MirrorMemory {
     pub last_health_check: Option<Timestamp>,
 }
 
-const REPORT_COLUMNS: &str =
-    "aspect, status, last_sync_ns, detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, \
+const REPORT_COLUMNS: &str = "aspect, status, last_sync_ns, detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, \
      at_source, apart";
 
 impl Store {

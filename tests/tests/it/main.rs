@@ -26,6 +26,7 @@ mod demo;
 mod documents;
 mod drill;
 mod first_contact;
+mod fuzz_consent;
 mod git_cache;
 mod git_push;
 mod git_push_http;

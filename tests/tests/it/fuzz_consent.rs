@@ -1,7 +1,7 @@
 //! Whatever stands in the `.env` of a clone and in standin.toml: before the owner's yes nothing of the clone's leads to a
 //! request, a program or an opened keychain.
 //!
-//! Here it is a property test with a bounded number of inputs. With `cargo bolero test -p standin-tests fuzz_consent::no_input_acts_before_a_yes`
+//! Here it is a property test with a bounded number of inputs. With `cargo bolero test -p standin-tests --test it fuzz_consent::no_input_acts_before_a_yes`
 //! (and a nightly compiler) the same target runs under libFuzzer for as long as one likes.
 
 use std::collections::BTreeMap;
