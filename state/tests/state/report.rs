@@ -5,8 +5,15 @@ use std::fs;
 use standin_state::error::Code;
 use standin_state::files;
 use standin_state::model::{
-    AspectReport, AspectStatus, Health, MirrorReport, MirrorStatus, MirrorType, RepositoryReport, Role,
+    Action, AspectReport, AspectStatus, Health, MirrorReport, MirrorStatus, MirrorType, RepositoryReport, Role,
+    Standing, StandingWord, Tone, Verb,
 };
+
+fn standing(word: StandingWord, tone: Tone) -> Standing {
+    let action = Action::new(Verb::Sync, Some(&"mirror-1".parse().unwrap()));
+    let reason = "secrets: RESEND_API_KEY has no value here".to_owned();
+    Standing { word, tone, label: "failed".to_owned(), reason, since_iso: None, actions: vec![action] }
+}
 
 fn report() -> RepositoryReport {
     let now = Some("2026-02-07T18:01:07.987654321Z".parse().unwrap());
@@ -14,6 +21,7 @@ fn report() -> RepositoryReport {
     RepositoryReport {
         repository: "orchestrator".parse().unwrap(),
         enabled: true,
+        standing: standing(StandingWord::Failed, Tone::Failed),
         consent: None,
         self_role: Role::Master,
         master: "owner/name".to_owned(),
@@ -27,6 +35,7 @@ fn report() -> RepositoryReport {
             kind: MirrorType::GitHub,
             role: Some(Role::Slave),
             enabled: true,
+            standing: standing(StandingWord::Failed, Tone::Failed),
             status: MirrorStatus::Success,
             code: AspectReport {
                 detail: Some("093f7683e987".to_owned()),

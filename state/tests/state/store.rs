@@ -200,7 +200,10 @@ fn a_mirror_is_remembered_as_it_was_last_and_a_new_one_is_unknown() {
         error: Some("e".to_owned()),
         hint: Some("h".to_owned()),
         last_commit: Some("c".to_owned()),
+        last_try_iso: Some(at("2026-01-01T00:00:02Z")),
+        at_source: true,
         behind: Some(7),
+        apart: Some(1),
         synced_count: Some(4),
         total: Some(5),
     };
