@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use standin_core::engine::SyncOutcome;
-use standin_core::state::model::{MirrorId, MirrorStatus, RepositoryReport, Standing, StandingWord, Tone};
+use standin_core::state::model::{MirrorId, MirrorStatus, RepositoryReport, Standing, StandingWord, Tone, Verb};
 use standin_core::{Code, Error};
 
 /// How the program ends.
@@ -52,7 +52,11 @@ impl Exit {
     pub fn of_standing(standing: &Standing) -> Self {
         match (standing.word, standing.tone) {
             (_, Tone::Failed) => Self::Failed,
-            (StandingWord::ConsentNeeded | StandingWord::ChangeOpen | StandingWord::Waits, _) => Self::Decision,
+            (StandingWord::ConsentNeeded | StandingWord::Waits, _) => Self::Decision,
+            // A change of master waits for a person, Actions that were left off for a sync.
+            (StandingWord::ChangeOpen, _) if standing.actions.iter().all(|action| action.verb == Verb::Resume) => {
+                Self::Decision
+            }
             (_, Tone::Waiting | Tone::Running | Tone::Unknown | Tone::Ok) => Self::Well,
         }
     }

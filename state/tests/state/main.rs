@@ -15,3 +15,4 @@ mod opening;
 mod private;
 mod report;
 mod store;
+mod targets;

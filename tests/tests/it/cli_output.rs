@@ -215,8 +215,17 @@ fn status_as_json_is_what_stands_in_the_file_and_has_every_promised_field() {
     let written: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     assert_eq!(written, status);
 
-    let promised =
-        ["repository", "enabled", "self_role", "master", "epoch", "last_full_sync_iso", "open_change", "mirrors"];
+    let promised = [
+        "repository",
+        "enabled",
+        "standing",
+        "self_role",
+        "master",
+        "epoch",
+        "last_full_sync_iso",
+        "open_change",
+        "mirrors",
+    ];
     assert_eq!(names(&status), promised);
     assert_eq!(names(&never), promised);
     assert_eq!((&status["self_role"], &status["epoch"]), (&"MASTER".into(), &1.into()));
@@ -226,6 +235,7 @@ fn status_as_json_is_what_stands_in_the_file_and_has_every_promised_field() {
             "repo",
             "type",
             "role",
+            "standing",
             "status",
             "code",
             "secrets",

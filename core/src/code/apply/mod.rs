@@ -201,7 +201,7 @@ fn report(ctx: &MirrorContext, view: &MirrorView, planned: &CodePlan, failures: 
     let in_step = commit.is_some() && commit == planned.source_tip.as_ref();
     let mut report = AspectReport {
         last_commit: commit.map(ToString::to_string),
-        apart: Some(decided(planned, |_| true)),
+        apart: Some(decided(planned, |_| true)).filter(|count| *count > 0),
         behind: Some(if in_step || planned.default_branch.is_none() { 0 } else { planned.behind }),
         detail: Some(detail(commit.map(|oid| oid.short()), planned)),
         ..AspectReport::new(AspectStatus::Ok)

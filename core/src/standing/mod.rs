@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use standin_state::config::Config;
 use standin_state::model::{
     Action, AspectReport, AspectStatus, Health, MasterVerdict, MirrorReport, MirrorStatus, MirrorType,
-    RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
+    OpenChangeReport, RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
 };
 
 use crate::context::SourceContext;
+use crate::fence::ROLE_CHANGE;
 use crate::outside::Clock;
 
 /// What time does to what is known.
@@ -66,8 +67,8 @@ fn of_repository(report: &RepositoryReport) -> Standing {
         Some(worst) if worst.standing.word == StandingWord::InStep => worst.standing.clone(),
         Some(worst) => {
             let Standing { reason, .. } = &worst.standing;
-            let about = if reason.is_empty() { worst.standing.label.clone() } else { reason.clone() };
-            Standing { reason: format!("{}: {about}", worst.id), ..worst.standing.clone() }
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            Standing { reason: format!("{}{why}", worst.id), ..worst.standing.clone() }
         }
         None => standing(StandingWord::NoMirrors, "no mirrors are configured or switched on", None, Vec::new()),
     }
@@ -87,7 +88,7 @@ fn before_all(report: &RepositoryReport) -> Option<Standing> {
 
 /// What the look at the master says, and a change of it that is open.
 fn of_master(report: &RepositoryReport) -> Option<Standing> {
-    if let Some(open) = &report.open_change {
+    if let Some(open) = left_open(report) {
         let actions = open.action.clone().into_iter().collect();
         return Some(standing(StandingWord::ChangeOpen, &open.detail, Some(open.since_iso), actions));
     }
@@ -117,7 +118,20 @@ fn of_master(report: &RepositoryReport) -> Option<Standing> {
         StandingWord::MasterUnknown => vec![look],
         _ => promote.chain([look]).collect(),
     };
-    Some(standing(word, &format!("{}: {}", health.repo, health.detail), Some(health.since_iso), actions))
+    let reason = match health.detail.starts_with(&health.repo) {
+        true => health.detail.clone(),
+        false => format!("{}: {}", health.repo, health.detail),
+    };
+    Some(standing(word, &reason, Some(health.since_iso), actions))
+}
+
+/// A change that is open and on which nobody works at this moment: while a sync goes on, Actions are off around its push.
+fn left_open(report: &RepositoryReport) -> Option<&OpenChangeReport> {
+    let is_at_work = |open: &&OpenChangeReport| {
+        let mirror = report.mirrors.iter().find(|mirror| mirror.id == open.mirror);
+        open.kind != ROLE_CHANGE && mirror.is_some_and(|mirror| mirror.status == MirrorStatus::Syncing)
+    };
+    report.open_change.as_ref().filter(|open| !is_at_work(open))
 }
 
 /// Whether a mirror is a standby that nothing known keeps from becoming master.
@@ -139,7 +153,7 @@ fn of_mirror(report: &RepositoryReport, mirror: &MirrorReport, terms: &Terms) ->
         return standing;
     }
     let id = &mirror.id;
-    if let Some(open) = report.open_change.as_ref().filter(|open| open.mirror == *id) {
+    if let Some(open) = left_open(report).filter(|open| open.mirror == *id) {
         let actions = open.action.clone().into_iter().collect();
         return standing(StandingWord::ChangeOpen, &open.detail, Some(open.since_iso), actions);
     }
@@ -307,5 +321,4 @@ pub(crate) fn not_judged() -> Standing {
 }
 
 #[cfg(test)]
-#[path = "standing_tests.rs"]
 mod tests;
