@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use standin_core::state::config::{self, Config, Consents, LoadRequest};
-use standin_core::state::model::MirrorType;
+use standin_core::state::model::{MirrorType, StandingWord, Tone};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -32,6 +32,17 @@ fn tools_and_documents_ask_for_the_versions_that_core_checks() {
     let git = standin_core::git::MINIMUM_VERSION;
     let sentence = format!("git {git} or later and gh {major}.{minor} or later");
     assert!(read("README.md").contains(&sentence), "README.md does not say: {sentence}");
+}
+
+#[test]
+fn every_word_for_how_something_stands_is_explained() {
+    let text = read("docs/status.md");
+    for word in StandingWord::ALL {
+        assert!(text.contains(&format!("`{word}`")), "docs/status.md does not say what `{word}` is");
+    }
+    for tone in Tone::ALL {
+        assert!(text.contains(&format!("`{tone}`")), "docs/status.md does not name the tone `{tone}`");
+    }
 }
 
 #[test]
