@@ -1,4 +1,4 @@
-//! Carrying a role change out: journal, ask, act, journal, step after step, as [`super::machine`] says.
+//! Carrying a role change out: journal, ask, act, journal, step after step, as [`crate::mastership::machine`] says.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
