@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::mistakes::{Complaint, did_you_mean, shown};
-use super::{GitHubHost, values};
+use super::{GitHubHost, Source, values};
 use crate::model::Slug;
 
 /// What a text names. A URL never has credentials in it.
@@ -117,6 +117,16 @@ impl Surroundings<'_> {
             None => path.to_owned(),
         };
         text.parse().ok().filter(|slug: &Slug| slug.host.as_deref() == host)
+    }
+}
+
+impl From<&Source> for Location {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::GitHub(slug) => Self::GitHub(slug.clone()),
+            Source::Url(url) => Self::Url(url.clone()),
+            Source::Path(path) => Self::Path(path.clone()),
+        }
     }
 }
 

@@ -337,7 +337,7 @@ impl<'a> Loader<'a> {
         let mut repository = validate::repository(merged, &room, mistakes)?;
         // A file outside of any clone, which the user named, is the user's own.
         let wish = file.as_ref().filter(|_| !is_own);
-        let wish = wish.and_then(|file| consent::wish(file, clone.as_ref(), &repository, &room.surroundings));
+        let wish = wish.and_then(|file| consent::wish(file, clone.as_ref(), &variables, &repository, &room.surroundings));
         repository.consent = consent::judge(wish, self.consents, &self.request.environment);
         Some(repository)
     }
