@@ -5,15 +5,15 @@
 //! Places are shown as they are resolved, so that two ways to write one place are one wish, and a clone that was moved asks anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::draft::{MirrorDraft, Named, RepositoryDraft};
 use super::env::EnvFile;
-use super::location::{Location, Surroundings};
+use super::location::{Location, Surroundings, lossless, quoted, shown_path};
 use super::mistakes::{Given, Mistakes};
 use super::origin::Clone;
 use super::variables::{self, Variables};
-use super::{RepositoryConfig, travel, validate};
+use super::{RepositoryConfig, git_folder, travel, validate};
 use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish};
 use crate::store::ConsentRecord;
 
@@ -122,7 +122,10 @@ pub(super) fn wish(
         lines.add(ConsentTopic::Sets, &format!("{name}={}", quoted(value)));
     }
     if let Some(place) = link(&file.path) {
-        lines.add(ConsentTopic::Reads, &format!("these lines from {}, since the file is a link to it", quoted(&place)));
+        lines.add(
+            ConsentTopic::Reads,
+            &format!("these lines from {}, since the file is a link to it", shown_path(&place)),
+        );
     }
     Some(FileWish { file: name_of(&file.path), wish: Wish::new(lines.lines) })
 }
@@ -131,14 +134,14 @@ pub(super) fn wish(
 pub(super) fn name_of(path: &Path) -> String {
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
     match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name).display().to_string(),
-        _ => path.display().to_string(),
+        (Some(folder), Some(name)) => lossless(&folder.join(name)),
+        _ => lossless(path),
     }
 }
 
-fn link(path: &Path) -> Option<String> {
+fn link(path: &Path) -> Option<PathBuf> {
     let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_symlink());
-    is_link.then(|| path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string())
+    is_link.then(|| path.canonicalize().unwrap_or_else(|_| path.to_owned()))
 }
 
 /// Settings of the whole program that a `.env` may hold, with their values.
@@ -184,12 +187,13 @@ impl Lines<'_> {
         ", with your ssh keys"
     }
 
-    /// A place as it is used, on GitHub by its API and https whatever way it is written; and how it is opened.
-    fn place(&mut self, place: &Location, has_token: bool) -> (String, &'static str) {
+    /// A place as it is used, on GitHub by its API and https whatever way it is written; and how it is opened, or what of a
+    /// folder's data is elsewhere.
+    fn place(&mut self, place: &Location, has_token: bool) -> (String, String) {
         match place {
-            Location::GitHub(slug) => (quoted(&slug.to_string()), self.opened("https://", has_token)),
-            Location::Url(url) => (address(url), self.opened(url, has_token)),
-            Location::Path(path) => (folder(path), ""),
+            Location::GitHub(slug) => (quoted(&slug.to_string()), self.opened("https://", has_token).to_owned()),
+            Location::Url(url) => (address(url), self.opened(url, has_token).to_owned()),
+            Location::Path(path) => (folder(path), git_folder::said_of(path)),
         }
     }
 
@@ -261,7 +265,7 @@ impl Lines<'_> {
             text.push_str(", with the token in this file");
         }
         if let Some(key) = &mirror.ssh_key {
-            text.push_str(&format!(", with the ssh key {}", quoted(&key.value.display().to_string())));
+            text.push_str(&format!(", with the ssh key {}", shown_path(&key.value)));
         }
         let is_on = |aspect: &Aspect| mirror.sync.get(aspect).is_none_or(|given| given.value);
         let aspects: Vec<&str> = match (is_github, &place) {
@@ -367,21 +371,15 @@ fn address(text: &str) -> String {
 
 /// A folder, and where it is if a link leads there.
 fn folder(path: &Path) -> String {
-    let shown = quoted(&path.display().to_string());
+    let shown = shown_path(path);
     match path.canonicalize() {
-        Ok(real) if real != path => format!("{shown}, which leads to {}", quoted(&real.display().to_string())),
+        Ok(real) if real != path => format!("{shown}, which leads to {}", shown_path(&real)),
         _ => shown,
     }
 }
 
 fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
-}
-
-/// A text of the file's among words of ours: in quotes where it could pass for some of them.
-fn quoted(text: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "-._~:/@%+=[]#?&*$!\\".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("{text:?}") }
 }
 
 /// The names as they are listed, with those that patterns match now.

@@ -33,7 +33,8 @@ impl Surroundings<'_> {
             return self.locate_url(text, &scheme.to_ascii_lowercase(), rest);
         }
         if is_path(text) {
-            return values::path(text, base, self.home).map(Location::Path);
+            let path = values::path(text, base, self.home)?;
+            return refuse_unreadable(&path).map(|()| Location::Path(path));
         }
         if let Some((host, path)) = scp_form(text) {
             refuse_options(host)?;
@@ -137,7 +138,7 @@ impl Location {
             Self::GitHub(slug) => {
                 format!("github:{}/{}", slug.host.as_deref().unwrap_or("github.com"), slug.path()).to_ascii_lowercase()
             }
-            Self::Path(path) => format!("path:{}", real_path(path).display()),
+            Self::Path(path) => format!("path:{}", lossless(&real_path(path))),
             Self::Url(url) => {
                 let (server, path) = match url.split_once("://") {
                     Some((scheme, rest)) => {
@@ -170,6 +171,38 @@ impl Location {
             Self::Url(url) => url.clone(),
             Self::Path(path) => path.display().to_string(),
         }
+    }
+}
+
+/// A path as text, another for each other path: names on a disk need not be text.
+pub(super) fn lossless(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        // No path that a configuration may name begins so.
+        None => format!("b\"{}\"", path.as_os_str().as_encoded_bytes().escape_ascii()),
+    }
+}
+
+/// The same among words of ours.
+pub(super) fn shown_path(path: &Path) -> String {
+    let text = lossless(path);
+    if path.to_str().is_none() { text } else { quoted(&text) }
+}
+
+/// A text of somebody else's among words of ours: in quotes where it could pass for some of them.
+pub(super) fn quoted(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-._~:/@%+=[]#?&*$!\\".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("{text:?}") }
+}
+
+/// Refuses a folder whose name is no text: git, the memory and messages could each take it for another one.
+pub(super) fn refuse_unreadable(path: &Path) -> Result<(), Complaint> {
+    match path.to_str() {
+        Some(_) => Ok(()),
+        None => Err(Complaint::new(
+            format!("the name of the folder {} is no UTF-8 text", lossless(path)),
+            "Rename it, or move what is in it to a folder with a name that every program can read.",
+        )),
     }
 }
 

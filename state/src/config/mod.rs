@@ -14,6 +14,7 @@ mod consent;
 mod draft;
 mod env;
 mod file;
+mod git_folder;
 mod inside;
 mod location;
 mod merge;
@@ -321,23 +322,25 @@ impl<'a> Loader<'a> {
         }
         let surroundings = Surroundings { hosts, home: self.home.as_deref() };
         let variables = self.variables(file.as_ref(), clone.as_ref(), is_at_hand);
-        if let (Some(clone), Some(file)) = (&clone, &file)
-            && (draft.env_file.is_none()
-                || location::real_path(&file.path).starts_with(location::real_path(&clone.root)))
-        {
-            validate::refuse_foreign_source(&variables, draft.source.as_ref(), clone, &surroundings, mistakes);
-        }
-        let is_own = draft.env_file.is_some()
-            && file
-                .as_ref()
-                .and_then(|file| file.path.parent())
-                .is_some_and(|folder| LocalClone::around(folder).is_none());
-        let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
-        let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() };
-        let mut repository = validate::repository(merged, &room, mistakes)?;
         // A file outside of any clone, which the user named, is the user's own.
+        let owner = file.as_ref().and_then(|file| match &draft.env_file {
+            Some(_) => LocalClone::with(&file.path),
+            None => clone.clone(),
+        });
+        let is_own = draft.env_file.is_some() && owner.is_none();
+        if let Some(owner) = &owner {
+            validate::refuse_foreign_source(&variables, draft.source.as_ref(), owner, &surroundings, mistakes);
+        }
+        if let Some(clone) = &clone {
+            mistakes.take(&draft.place, location::refuse_unreadable(&clone.root));
+        }
+        let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
+        let owner = owner.filter(|owner| clone.as_ref().is_none_or(|clone| clone.root != owner.root));
+        let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref(), owner: owner.as_ref() };
+        let mut repository = validate::repository(merged, &room, mistakes)?;
         let wish = file.as_ref().filter(|_| !is_own);
-        let wish = wish.and_then(|file| consent::wish(file, clone.as_ref(), &variables, &repository, &room.surroundings));
+        let wish =
+            wish.and_then(|file| consent::wish(file, clone.as_ref(), &variables, &repository, &room.surroundings));
         repository.consent = consent::judge(wish, self.consents, &self.request.environment);
         Some(repository)
     }

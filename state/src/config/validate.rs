@@ -24,6 +24,14 @@ pub(super) struct Room<'a> {
     pub surroundings: Surroundings<'a>,
     pub clone: Option<&'a Clone>,
     pub env_file: Option<&'a EnvFile>,
+    /// The clone that the `.env` is in or came with, where that is another one.
+    pub owner: Option<&'a Clone>,
+}
+
+impl<'a> Room<'a> {
+    fn clones(&self) -> impl Iterator<Item = &'a Clone> {
+        self.clone.into_iter().chain(self.owner)
+    }
 }
 
 /// The repository, or `None` where it has no usable source or id; every mistake is noted.
@@ -315,8 +323,8 @@ fn target(draft: &MirrorDraft, kind: MirrorType, room: &Room<'_>, mistakes: &mut
         }
     };
     let location = mistakes.take(&given.place, surroundings.locate(&given.value.text, &given.value.base))?;
-    if let Some(clone) = room.clone.filter(|_| given.value.from_clone && kind != MirrorType::GitHub) {
-        mistakes.take(&given.place, inside::refuse(&location, clone))?;
+    for clone in room.clones().filter(|_| given.value.from_clone && kind != MirrorType::GitHub) {
+        mistakes.take(&given.place, inside::refuse(&location, clone, surroundings.home))?;
     }
     let identity = location.identity(surroundings);
     let target = match (kind, location) {

@@ -63,6 +63,13 @@ impl Ground {
         self
     }
 
+    /// In any folder.
+    #[cfg(target_os = "linux")]
+    pub fn at(mut self, folder: PathBuf) -> Self {
+        self.current_dir = folder;
+        self
+    }
+
     pub fn file(self, name: &str, text: &str) -> Self {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,6 +2,7 @@
 
 mod config_consent;
 #[cfg(unix)]
+mod config_elsewhere;
 mod config_inside;
 mod config_mistakes;
 mod config_origin;
