@@ -40,6 +40,10 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));
         lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
     }
+    if let Some(error) = &report.error {
+        lines.extend(error.message.lines().map(|line| format!("  ❌ {line}")));
+        lines.extend(error.hint.lines().map(|line| format!("  → {line}")));
+    }
     if !report.enabled {
         lines.push("  mirroring is switched off (MIRROR_ENABLED=false)".to_owned());
     }

@@ -105,6 +105,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
     Some(RepositoryConfig {
         id: id?,
         consent: Consent::NotNeeded,
+        mistakes: Vec::new(),
         enabled: draft.enabled.unwrap_or(!mirrors.is_empty()),
         clone: room.clone.map(|clone| clone.root.clone()),
         source: match source? {
@@ -217,6 +218,11 @@ pub(super) fn origin_of(clone: &Clone, surroundings: &Surroundings<'_>, mistakes
             None
         }
     }
+}
+
+/// An id for what is known by its folder alone.
+pub(super) fn id_of_folder(folder: &Path, surroundings: &Surroundings<'_>) -> Option<RepositoryId> {
+    derived_id(&Location::Path(folder.to_owned()), surroundings)
 }
 
 /// An id for a repository that has none: the same for all clones of one source, and another for each other source.
