@@ -11,10 +11,9 @@ use crate::{Code, Error, Result};
 
 /// The error of everything that waits for the yes to a file.
 pub(super) fn needed(question: &ConsentQuestion) -> Error {
-    let lines: Vec<String> = question.text().into_iter().map(|line| format!("  {line}")).collect();
     Error::new(
         Code::ConsentNeeded,
-        format!("{}\n{}", question.title, lines.join("\n")),
+        question.told().join("\n"),
         format!(
             "A file that may have come with a clone decides nothing by itself. If this is what you want, say so once: \
              `standin allow` (where nobody can be asked: {ALLOW}={}).",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{MirrorDraft, Named, RepositoryDraft};
 use super::env::EnvFile;
-use super::location::{Location, Surroundings, lossless, quoted, shown_path};
+use super::location::{Location, Surroundings, lossless, quoted, shortened, shown_path};
 use super::mistakes::{Given, Mistakes};
 use super::origin::Clone;
 use super::variables::{self, Variables};
@@ -366,7 +366,7 @@ fn is_here<T>(said: Option<&Given<T>>, used: Option<&Given<T>>) -> bool {
 
 /// An address so that its end is seen, and so that no letter of a host's name passes for another.
 fn address(text: &str) -> String {
-    if text.is_ascii() { quoted(text) } else { format!("\"{}\"", text.escape_default()) }
+    if text.is_ascii() { quoted(text) } else { format!("\"{}\"", shortened(&text.escape_default().to_string())) }
 }
 
 /// A folder, and where it is if a link leads there.

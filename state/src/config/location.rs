@@ -1,6 +1,9 @@
 //! Where a source or mirror is: a repository on GitHub, a git URL, or a path.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 use super::mistakes::{Complaint, did_you_mean, shown};
 use super::{GitHubHost, Source, values};
@@ -191,8 +194,28 @@ pub(super) fn shown_path(path: &Path) -> String {
 
 /// A text of somebody else's among words of ours: in quotes where it could pass for some of them.
 pub(super) fn quoted(text: &str) -> String {
+    let text = &*shortened(text);
     let is_plain = |character: char| character.is_alphanumeric() || "-._~:/@%+=[]#?&*$!\\".contains(character);
     if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("{text:?}") }
+}
+
+/// A text of which a line can have all: the middle of a very long one is left out, with its length and its hash in its place, so
+/// that it is still another for each other text. The host of an address is never a part of that.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    const LONG: usize = 300;
+    const HOST_LIMIT: usize = 260;
+    const HEAD: usize = 120;
+    const TAIL: usize = 80;
+    let count = text.chars().count();
+    if count <= LONG {
+        return Cow::Borrowed(text);
+    }
+    let after = text.find("://").map_or(0, |at| at + 3);
+    let host = text[after..].find(['/', ':']).map_or(0, |at| text[..after + at].chars().count()).min(HOST_LIMIT);
+    let head = host.max(HEAD).min(count - TAIL);
+    let at = |position: usize| text.char_indices().nth(position).map_or(text.len(), |(at, _)| at);
+    let hash: String = Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    Cow::Owned(format!("{}…[{count} characters, SHA-256 {hash}]…{}", &text[..at(head)], &text[at(count - TAIL)..]))
 }
 
 /// Refuses a folder whose name is no text: git, the memory and messages could each take it for another one.

@@ -302,6 +302,40 @@ fn no_place_passes_for_words_of_the_question() {
     assert!(odd.iter().any(|line| line.contains("gith\\u{443}b.example")), "{odd:?}");
 }
 
+#[test]
+fn a_long_address_is_cut_where_no_host_is_and_is_another_wish_for_each_other_one() {
+    let of = |url: &str| {
+        let consent = asked(&format!("MIRROR_1_TYPE=git\nMIRROR_1_URL={url}\n"));
+        let question = consent.question().unwrap();
+        (question.text().into_iter().find(|line| line.starts_with("writes")).unwrap(), question.hash.clone())
+    };
+    let host = format!("github.com.{}evil.example", "a.".repeat(100));
+    let url = |middle: &str| format!("https://{host}/{}{middle}{}/x.git", "b".repeat(3_000), "c".repeat(3_000));
+    let (line, hash) = of(&url("1"));
+    assert!(line.len() < 800 && line.contains(&host) && line.contains("/x.git"), "{line}");
+    assert!(line.contains(&format!("[{} characters, SHA-256 ", url("1").len())), "{line}");
+    assert_ne!(hash, of(&url("2")).1);
+    let path = format!("/srv/{}", "d/".repeat(2_000));
+    assert!(of(&path).0.contains(" characters, SHA-256 "), "{}", of(&path).0);
+}
+
+#[test]
+fn a_question_longer_than_a_screen_says_at_both_ends_what_it_is() {
+    let mirrors: String = (1..=40).map(|number| format!("MIRROR_{number}_REPO=backup/a{number}\n")).collect();
+    let consent = asked(&format!("{mirrors}MIRROR_SECRETS=A,B_*\nB_1=x\nB_2=x\nSTANDIN_PARALLEL=2\n"));
+    let question = consent.question().unwrap();
+    let told = question.told();
+    assert_eq!(told[1], "  (45 lines; what they come to stands below them)");
+    assert_eq!(told.len(), 45 + 4);
+    assert_eq!(told[told.len() - 2], question.title);
+    assert_eq!(
+        told[told.len() - 1],
+        "  in all: 1 place is read, 40 mirrors are written, 5 names travel, 1 setting is changed, runs gh, git; nothing that came with the clone"
+    );
+    let short = asked(ENV);
+    assert_eq!(short.question().unwrap().told().len(), 1 + lines(ENV).len());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_a_link_says_so_and_is_another_wish() {
