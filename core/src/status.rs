@@ -73,6 +73,7 @@ fn gather(
         enabled: repository.enabled,
         standing: standing::not_judged(),
         consent: repository.consent.question().cloned(),
+        error: (!repository.mistakes.is_empty()).then(|| Error::from(repository.mistakes.clone())),
         self_role: direction.role_of_source(),
         master: direction.config.source.display(),
         epoch: direction.who.as_ref().map(|who| who.epoch),

@@ -16,11 +16,13 @@ use crate::error::{Code, Error, Result};
 /// The state folder, made where it is missing, and where it really is.
 ///
 /// # Errors
-/// [`Code::Storage`] when it cannot be made, belongs to another user, or may be written by others.
+/// [`Code::Storage`] when it cannot be made, belongs to another user, or may be written by others; or where others may write in
+/// a folder above it, and so put another folder in its place.
 pub(crate) fn state_folder(path: &Path) -> Result<PathBuf> {
     make(path)?;
     let real = path.canonicalize().map_err(|error| unmade(path, &error))?;
     check_folder(&real)?;
+    check_above(&real)?;
     Ok(real)
 }
 
@@ -232,6 +234,41 @@ fn check_owner(folder: &Path, data: &fs::Metadata) -> Result<()> {
             format!("Look at what is in it, then close it: `chmod go-w {shown}`. Or name another with `--state-dir`."),
         ));
     }
+    Ok(())
+}
+
+/// Where a folder above has the sticky bit, as `/tmp` has, others cannot move what is not theirs.
+#[cfg(unix)]
+fn check_above(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = nix::unistd::geteuid().as_raw();
+    for above in folder.ancestors().skip(1) {
+        let data = above.symlink_metadata().map_err(|error| unmade(above, &error))?;
+        let shown = above.display();
+        let (mode, owner) = (data.mode(), data.uid());
+        if owner != own && owner != 0 {
+            return Err(Error::new(
+                Code::Storage,
+                format!("the folder {shown}, which the state folder is in, belongs to another user (number {owner})"),
+                "Name a state folder in a place of your own with `--state-dir`.",
+            ));
+        }
+        if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+            return Err(Error::new(
+                Code::Storage,
+                format!(
+                    "others may write in the folder {shown} (mode {:o}), and so put another in the place of the state folder",
+                    mode & 0o7777
+                ),
+                format!("Close it: `chmod go-w {shown}`. Or name a state folder elsewhere with `--state-dir`."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_above(_folder: &Path) -> Result<()> {
     Ok(())
 }
 

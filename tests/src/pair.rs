@@ -92,6 +92,7 @@ impl Pair {
         let repository = RepositoryConfig {
             id: "demo".parse().unwrap(),
             consent: Default::default(),
+            mistakes: Vec::new(),
             enabled: true,
             source: Source::Path(source.path.clone()),
             source_token: None,

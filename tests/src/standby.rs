@@ -358,6 +358,7 @@ pub fn repository() -> RepositoryConfig {
     RepositoryConfig {
         id: "orchestrator".parse().expect("a good id"),
         consent: Default::default(),
+        mistakes: Vec::new(),
         enabled: true,
         source: Source::GitHub(slug(PRIMARY)),
         source_token: None,

@@ -66,7 +66,8 @@ impl Exit {
         let of_report = |report: &RepositoryReport| {
             let mirrors = report.mirrors.iter().filter(|known| mirror.is_none_or(|wanted| known.id == *wanted));
             let mirrors = mirrors.map(|mirror| Self::of_standing(&mirror.standing)).max().unwrap_or(Self::Well);
-            if mirror.is_some() { mirrors } else { Self::of_standing(&report.standing).max(mirrors) }
+            let whole = report.error.as_ref().map_or_else(|| Self::of_standing(&report.standing), Self::of_error);
+            if mirror.is_some() && report.error.is_none() { mirrors } else { whole.max(mirrors) }
         };
         reports.iter().map(of_report).max().unwrap_or(Self::Well)
     }

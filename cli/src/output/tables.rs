@@ -40,6 +40,10 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));
         lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
     }
+    if let Some(error) = &report.error {
+        lines.extend(error.message.lines().map(|line| format!("  ❌ {line}")));
+        lines.extend(error.hint.lines().map(|line| format!("  → {line}")));
+    }
     if !report.enabled {
         lines.push("  mirroring is switched off (MIRROR_ENABLED=false)".to_owned());
     }
@@ -59,8 +63,8 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
 
 /// What waits for its owner's yes.
 pub fn consent(question: &ConsentQuestion) -> Vec<String> {
-    let lines = question.text().into_iter().map(|line| format!("  {line}"));
-    std::iter::once(format!("⏸️  {}", question.title)).chain(lines).collect()
+    let is_title = |line: &String| *line == question.title;
+    question.told().into_iter().map(|line| if is_title(&line) { format!("⏸️  {line}") } else { line }).collect()
 }
 
 fn master_lines(health: &MasterHealth, now: Timestamp) -> Vec<String> {

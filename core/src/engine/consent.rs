@@ -11,10 +11,9 @@ use crate::{Code, Error, Result};
 
 /// The error of everything that waits for the yes to a file.
 pub(super) fn needed(question: &ConsentQuestion) -> Error {
-    let lines: Vec<String> = question.text().into_iter().map(|line| format!("  {line}")).collect();
     Error::new(
         Code::ConsentNeeded,
-        format!("{}\n{}", question.title, lines.join("\n")),
+        question.told().join("\n"),
         format!(
             "A file that may have come with a clone decides nothing by itself. If this is what you want, say so once: \
              `standin allow` (where nobody can be asked: {ALLOW}={}).",
@@ -44,15 +43,19 @@ impl Engine {
     /// What waits for the owner's yes; `None` where nothing does. Asks no keychain.
     ///
     /// # Errors
-    /// As [`Engine::configured`]; [`Code::Storage`] when the memory cannot be read.
+    /// As [`Engine::configured`]; [`Code::Configuration`] with what is wrong with it; [`Code::Storage`] when the memory cannot
+    /// be read.
     pub fn consent(&self, repository: Option<&RepositoryId>) -> Result<Option<ConsentQuestion>> {
-        let known = self.configured(repository)?;
+        let known = self.readable(repository)?;
         self.asked_of(&known)
     }
 
     /// The question that a report shows: only where it is known that something waits, and then with all that the yes would
     /// be for.
     pub(super) fn shown_question(&self, known: &RepositoryConfig) -> Result<Option<ConsentQuestion>> {
+        if !known.mistakes.is_empty() {
+            return Ok(None);
+        }
         let store = &self.shared.store;
         let mut waits = known.consent.question().is_some();
         for kept in kept_of(known, &self.values_of(known)?)? {
@@ -77,7 +80,8 @@ impl Engine {
     /// The values in the vault that are meant to travel, by name. Their names need no key.
     fn values_of(&self, known: &RepositoryConfig) -> Result<Vec<String>> {
         let names = self.vault().names(&known.id)?;
-        Ok(names.into_iter().filter(|name| known.takes_from_vault(name)).collect())
+        let takes = known.takes_from_vault();
+        Ok(names.into_iter().filter(|name| takes(name)).collect())
     }
 
     /// Says yes to a question as it was shown. The files are read again first: the yes is for what they say then, or it
@@ -87,7 +91,7 @@ impl Engine {
     /// [`Code::ConsentNeeded`] where something else waits by now; as [`Engine::reload`]; [`Code::Storage`].
     pub fn allow(&self, repository: Option<&RepositoryId>, hash: &str) -> Result<ConsentQuestion> {
         self.reload()?;
-        let known = self.configured(repository)?;
+        let known = self.readable(repository)?;
         let question = self.same_question(&known, hash)?;
         let store = &self.shared.store;
         let kept = kept_of(&known, &self.values_of(&known)?)?;
@@ -109,7 +113,7 @@ impl Engine {
     /// As [`Engine::reload`]; [`Code::Storage`].
     pub fn deny(&self, repository: Option<&RepositoryId>) -> Result<Option<String>> {
         self.reload()?;
-        let known = self.configured(repository)?;
+        let known = self.readable(repository)?;
         let Some(wish) = known.consent.wish() else { return Ok(None) };
         let kept = kept_of(&known, &self.values_of(&known)?)?;
         self.shared.store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())))?;

@@ -28,7 +28,8 @@ impl Engine {
         let mut setup = setup::gather(&self.shared.store, &self.folder(&home.id), home, mirror, now)?;
         // Names in the vault are readable without its key; values are not asked for.
         let kept = self.vault().names(&home.id)?;
-        setup.has_values(kept.into_iter().filter(|name| home.takes_from_vault(name)));
+        let takes = home.takes_from_vault();
+        setup.has_values(kept.into_iter().filter(|name| takes(name)));
         Ok(setup)
     }
 

@@ -158,12 +158,22 @@ impl Engine {
     /// outside, opens a keychain or vault, or runs a program.
     ///
     /// # Errors
-    /// As [`Engine::configured`]; [`Code::ConsentNeeded`] with what waits for the yes.
+    /// As [`Engine::configured`]; [`Code::Configuration`] with what is wrong with this one; [`Code::ConsentNeeded`] with what
+    /// waits for the yes.
     pub fn repository(&self, id: Option<&RepositoryId>) -> Result<Arc<RepositoryConfig>> {
-        let repository = self.configured(id)?;
+        let repository = self.readable(id)?;
         match repository.consent.question() {
             Some(question) => Err(consent::needed(question)),
             None => Ok(repository),
+        }
+    }
+
+    /// The repository meant, where nothing is wrong with its configuration.
+    fn readable(&self, id: Option<&RepositoryId>) -> Result<Arc<RepositoryConfig>> {
+        let repository = self.configured(id)?;
+        match repository.mistakes.is_empty() {
+            true => Ok(repository),
+            false => Err(Error::from(repository.mistakes.clone())),
         }
     }
 

@@ -54,7 +54,7 @@ impl Engine {
         let set = vault.set(&known.id, &name, value).await;
         let set = set.and_then(|()| store.rebind(&account, targets.iter().map(String::as_str)));
         self.audited("secret_set", Some(&known.id), None, name.clone(), set)?;
-        Ok(place(&known, name, true))
+        Ok(place(&known, name, true, known.takes_from_vault()))
     }
 
     /// Removes a secret from the vault; `false` where it was not there. Mirrors keep what was sent to them.
@@ -81,12 +81,14 @@ impl Engine {
         let kept = self.vault().names(&known.id)?;
         let is_kept = |name: &String| kept.iter().any(|kept| kept.eq_ignore_ascii_case(name));
         let configured = known.secrets.values.keys().chain(&known.secrets.missing);
-        let mut places: Vec<SecretPlace> = configured.map(|name| place(&known, name.clone(), is_kept(name))).collect();
+        let takes = known.takes_from_vault();
+        let mut places: Vec<SecretPlace> =
+            configured.map(|name| place(&known, name.clone(), is_kept(name), &takes)).collect();
         let is_placed =
             |places: &[SecretPlace], name: &str| places.iter().any(|place| place.name.eq_ignore_ascii_case(name));
         for name in &kept {
             if !is_placed(&places, name) {
-                places.push(place(&known, name.clone(), true));
+                places.push(place(&known, name.clone(), true, &takes));
             }
         }
         places.sort_by(|one, other| one.name.cmp(&other.name));
@@ -98,8 +100,14 @@ impl Engine {
     pub(super) async fn with_vault(&self, repository: &Arc<RepositoryConfig>) -> Arc<RepositoryConfig> {
         let vault = self.vault();
         let names = match vault.names(&repository.id) {
-            Ok(names) if !names.iter().any(|name| repository.takes_from_vault(name)) => return repository.clone(),
-            names => names,
+            Ok(names) => {
+                let takes = repository.takes_from_vault();
+                if !names.iter().any(|name| takes(name)) {
+                    return repository.clone();
+                }
+                Ok(names)
+            }
+            Err(error) => Err(error),
         };
         let values = match names {
             Ok(_) => vault.values(&repository.id).await,
@@ -108,8 +116,9 @@ impl Engine {
         let mut repository = RepositoryConfig::clone(repository);
         match values {
             Ok(values) => {
-                let (known, values) = (repository.clone(), values.into_iter());
-                for (name, value) in values.filter(|(name, _)| known.takes_from_vault(name)) {
+                let known = repository.clone();
+                let takes = known.takes_from_vault();
+                for (name, value) in values.into_iter().filter(|(name, _)| takes(name)) {
                     repository.add_from_vault(&name, value);
                 }
             }
@@ -127,11 +136,11 @@ fn unopened(error: Error) -> Error {
     error.during("secrets are kept in the vault, which could not be opened")
 }
 
-fn place(repository: &RepositoryConfig, name: String, in_vault: bool) -> SecretPlace {
+fn place(repository: &RepositoryConfig, name: String, in_vault: bool, takes: impl Fn(&str) -> bool) -> SecretPlace {
     let secrets = &repository.secrets;
     let is = |known: &String| known.eq_ignore_ascii_case(&name);
     let from_env = secrets.values.keys().any(is);
-    let from_vault = in_vault && repository.takes_from_vault(&name);
+    let from_vault = in_vault && takes(&name);
     let travels = from_env || from_vault || secrets.missing.iter().any(is);
     let source = match (from_env, from_vault) {
         (true, _) => Some(SecretSource::Env),

@@ -167,8 +167,10 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     } else if has(&text, OTHER_OWNER) {
         new(
             Code::Forbidden,
-            "The folder belongs to another user. Allow it by `git config --global --add safe.directory PATH`."
-                .to_owned(),
+            exception(lines, address).map_or_else(
+                || "The folder belongs to another user there, who must allow it.".to_owned(),
+                |command| format!("The folder belongs to another user. If you trust it: `{command}`."),
+            ),
         )
     } else if is_ssh && has(&text, SSH_REFUSED) {
         new(
@@ -257,6 +259,14 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     }
 }
 
+/// The command that takes a folder of another user's for safe, as git gives it: it names the very path that git compares, that of
+/// the git folder. Only git on this machine is asked what to type here.
+fn exception<'a>(lines: &'a [String], address: &Address) -> Option<&'a str> {
+    const COMMAND: &str = "git config --global --add safe.directory ";
+    let mut lines = lines.iter().map(|line| line.trim()).filter(|_| address.transport == Transport::File);
+    lines.find(|line| line.starts_with(COMMAND))
+}
+
 /// How much of the words is shown.
 const SHOWN_WORDS: usize = 6;
 
@@ -318,6 +328,24 @@ mod tests {
         ] {
             assert_eq!(code(url, &[line]), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_folder_of_another_user_has_the_command_that_git_gives_and_a_host_gives_none() {
+        let lines = [
+            "fatal: detected dubious ownership in repository at '/srv/n/.git'",
+            "To add an exception for this directory, call:",
+            "",
+            "\tgit config --global --add safe.directory /srv/n/.git",
+        ]
+        .map(str::to_owned);
+        let hint = |url: &str| classify("x", &Address::parse(url, None).unwrap(), &lines, true).hint;
+        assert!(
+            hint("/srv/n").contains("`git config --global --add safe.directory /srv/n/.git`"),
+            "{}",
+            hint("/srv/n")
+        );
+        assert!(!hint("ssh://git@host.example/n").contains("git config"));
     }
 
     #[test]

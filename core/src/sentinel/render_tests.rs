@@ -27,6 +27,7 @@ fn repository() -> RepositoryConfig {
     RepositoryConfig {
         id: "site".parse().expect("an id"),
         consent: Default::default(),
+        mistakes: Vec::new(),
         enabled: true,
         source: Source::GitHub("acme/site".parse().expect("a slug")),
         source_token: None,

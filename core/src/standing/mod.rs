@@ -76,6 +76,9 @@ fn of_repository(report: &RepositoryReport) -> Standing {
 
 /// What stops everything of a repository, mirror or not.
 fn before_all(report: &RepositoryReport) -> Option<Standing> {
+    if let Some(error) = &report.error {
+        return Some(standing(StandingWord::Failed, &error.message, None, Vec::new()));
+    }
     if let Some(question) = &report.consent {
         let action = Action::new(Verb::Allow, None);
         return Some(standing(StandingWord::ConsentNeeded, &question.title, None, vec![action]));

@@ -47,6 +47,7 @@ fn repository(mirrors: Vec<MirrorReport>) -> RepositoryReport {
         enabled: true,
         standing: not_judged(),
         consent: None,
+        error: None,
         self_role: Role::Master,
         master: "ada/site".to_owned(),
         epoch: Some(1),

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobBuilder, GlobMatcher};
-use standin_state::config::Source;
+use standin_state::config::{NamePatterns, Source};
 use standin_state::model::Role;
 
 use super::ROLE;
@@ -65,9 +64,9 @@ async fn wanted(ctx: &MirrorContext) -> Result<Wanted> {
         && plain.iter().all(|name| wanted.values.contains_key(&name.to_ascii_uppercase()));
     // With a list of names that all have their values here, the source need not be asked.
     if configured.patterns.is_empty() || !all_here {
-        let globs = globs(&configured.patterns);
+        let patterns = NamePatterns::new(&configured.patterns);
         for (name, value) in from_source(ctx, &mut wanted.notices).await? {
-            let asked_for = globs.is_empty() || globs.iter().any(|glob| glob.is_match(&name));
+            let asked_for = configured.patterns.is_empty() || patterns.matches(&name);
             if asked_for && !wanted.values.contains_key(&name.to_ascii_uppercase()) {
                 wanted.add(&name, &value);
             }
@@ -112,15 +111,6 @@ pub(crate) fn stays_here(name: &str) -> bool {
 
 fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '[', '{'])
-}
-
-fn globs(patterns: &[String]) -> Vec<GlobMatcher> {
-    // The configuration has refused patterns that are none.
-    patterns
-        .iter()
-        .filter_map(|pattern| GlobBuilder::new(pattern).case_insensitive(true).build().ok())
-        .map(|glob| glob.compile_matcher())
-        .collect()
 }
 
 fn compare(on_mirror: &BTreeMap<String, String>, wanted: Wanted) -> VariablesPlan {

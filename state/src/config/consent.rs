@@ -1,19 +1,19 @@
 //! What the `.env` of a clone asks for, in lines that a person understands, and whether its owner said yes to them.
 //!
-//! The lines come from the file alone (and from where the clone came from, which decides what is read where the file
-//! does not say): what the user says elsewhere, in `standin.toml` or in the environment, asks nobody. Places are shown
-//! as they are resolved, so that two ways to write one place are one wish, and a clone that was moved asks anew.
+//! The lines are about what the file speaks of, and say what will be done: where the environment, which is the stronger, or the
+//! user's own file decides a part of it, that is what they say. What the user says elsewhere of other things asks nobody.
+//! Places are shown as they are resolved, so that two ways to write one place are one wish, and a clone that was moved asks anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::draft::{MirrorDraft, Named, RepositoryDraft};
 use super::env::EnvFile;
-use super::location::{Location, Surroundings};
+use super::location::{Location, Surroundings, lossless, quoted, shortened, shown_path};
 use super::mistakes::{Given, Mistakes};
 use super::origin::Clone;
 use super::variables::{self, Variables};
-use super::{RepositoryConfig, travel, validate};
+use super::{RepositoryConfig, git_folder, travel, validate};
 use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish};
 use crate::store::ConsentRecord;
 
@@ -81,17 +81,19 @@ pub(super) fn judge(wish: Option<FileWish>, consents: &Consents, environment: &B
 }
 
 /// What is asked for by a file that was read, or `None` where nothing in it routes or travels. `merged` is the repository as
-/// all layers together make it: the user's own lists may take values from the file.
+/// all layers together make it, `layered` the file with the environment over it, where that speaks of this repository.
 pub(super) fn wish(
     file: &EnvFile,
     clone: Option<&Clone>,
+    layered: &Variables,
     merged: &RepositoryConfig,
     surroundings: &Surroundings<'_>,
 ) -> Option<FileWish> {
     let base = clone.map(|clone| clone.root.as_path()).or(file.path.parent()).unwrap_or(Path::new("."));
     let variables = Variables::new(None, Some((file, base)), surroundings.home);
     let sets = settings(file);
-    let draft = variables.repository(&mut Mistakes::default());
+    let said = variables.repository(&mut Mistakes::default());
+    let used = layered.repository(&mut Mistakes::default());
     let mut lines = Lines {
         lines: Vec::new(),
         surroundings,
@@ -100,13 +102,14 @@ pub(super) fn wish(
         variables: merged.mirrors.iter().any(|mirror| mirror.sync.contains(&Aspect::Variables)),
     };
     if file.names_mirrors() || variables.speak_of_mirrors() {
-        lines.source(&draft, clone);
-        for mirror in &draft.mirrors {
-            lines.mirror(mirror);
+        lines.source(layered, clone, merged);
+        for mirror in &said.mirrors {
+            let used = used.mirrors.iter().find(|used| used.id == mirror.id).unwrap_or(mirror);
+            lines.mirror(used, is_here(mirror.token.as_ref(), used.token.as_ref()));
         }
-        lines.travels(&draft, file, merged);
+        lines.travels(&said, &used, file, merged);
         lines.runs();
-        if let Some(enabled) = draft.enabled {
+        if let Some(enabled) = said.enabled {
             lines.add(ConsentTopic::Sets, &format!("MIRROR_ENABLED={enabled}"));
         }
     } else {
@@ -119,7 +122,10 @@ pub(super) fn wish(
         lines.add(ConsentTopic::Sets, &format!("{name}={}", quoted(value)));
     }
     if let Some(place) = link(&file.path) {
-        lines.add(ConsentTopic::Reads, &format!("these lines from {}, since the file is a link to it", quoted(&place)));
+        lines.add(
+            ConsentTopic::Reads,
+            &format!("these lines from {}, since the file is a link to it", shown_path(&place)),
+        );
     }
     Some(FileWish { file: name_of(&file.path), wish: Wish::new(lines.lines) })
 }
@@ -128,14 +134,14 @@ pub(super) fn wish(
 pub(super) fn name_of(path: &Path) -> String {
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
     match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name).display().to_string(),
-        _ => path.display().to_string(),
+        (Some(folder), Some(name)) => lossless(&folder.join(name)),
+        _ => lossless(path),
     }
 }
 
-fn link(path: &Path) -> Option<String> {
+fn link(path: &Path) -> Option<PathBuf> {
     let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_symlink());
-    is_link.then(|| path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string())
+    is_link.then(|| path.canonicalize().unwrap_or_else(|_| path.to_owned()))
 }
 
 /// Settings of the whole program that a `.env` may hold, with their values.
@@ -181,26 +187,39 @@ impl Lines<'_> {
         ", with your ssh keys"
     }
 
-    /// A place as it is used, on GitHub by its API and https whatever way it is written; and how it is opened.
-    fn place(&mut self, place: &Location, has_token: bool) -> (String, &'static str) {
+    /// A place as it is used, on GitHub by its API and https whatever way it is written; and how it is opened, or what of a
+    /// folder's data is elsewhere.
+    fn place(&mut self, place: &Location, has_token: bool) -> (String, String) {
         match place {
-            Location::GitHub(slug) => (quoted(&slug.to_string()), self.opened("https://", has_token)),
-            Location::Url(url) => (address(url), self.opened(url, has_token)),
-            Location::Path(path) => (folder(path), ""),
+            Location::GitHub(slug) => (quoted(&slug.to_string()), self.opened("https://", has_token).to_owned()),
+            Location::Url(url) => (address(url), self.opened(url, has_token).to_owned()),
+            Location::Path(path) => (folder(path), git_folder::said_of(path)),
         }
     }
 
-    fn source(&mut self, draft: &RepositoryDraft, clone: Option<&Clone>) {
-        let has_token = draft.source_token.is_some();
-        let named = draft.source.as_ref().map(|given| self.locate(given));
+    fn source(&mut self, layered: &Variables, clone: Option<&Clone>, merged: &RepositoryConfig) {
+        let has_token = layered.source_token_is_from_file();
+        let named = layered.source().map(|given| self.locate(&given));
+        let own = ", as your own configuration says";
         let (place, why) = match (named, clone) {
-            (Some(Some(place)), _) => (place, ""),
+            (Some(Some(place)), _) if layered.source_is_from_file() => (place, ""),
+            (Some(Some(place)), _) => (place, own),
             // A mistake, which is told where mistakes are.
             (Some(None), _) => return,
-            (None, Some(clone)) => match validate::origin_of(clone, self.surroundings, &mut Mistakes::default()) {
-                Some(origin) => (origin, ", where this clone came from"),
-                None => (Location::Path(clone.root.clone()), ", this clone"),
-            },
+            (None, Some(clone)) => {
+                let used = Location::from(&merged.source);
+                let identity = used.identity(self.surroundings);
+                let is_used = |place: &Location| place.identity(self.surroundings) == identity;
+                let origin = validate::origin_of(clone, self.surroundings, &mut Mistakes::default());
+                match origin.unwrap_or_else(|| Location::Path(clone.root.clone())) {
+                    // Before the folder of a clone with an origin that is this very folder.
+                    Location::Path(path) if path == clone.root && is_used(&Location::Path(path.clone())) => {
+                        (Location::Path(path), ", this clone")
+                    }
+                    origin if is_used(&origin) => (origin, ", where this clone came from"),
+                    _ => (used, own),
+                }
+            }
             (None, None) if has_token => {
                 return self.add(
                     ConsentTopic::Reads,
@@ -213,7 +232,7 @@ impl Lines<'_> {
         self.add(ConsentTopic::Reads, &format!("{place}{why}{opened}"));
     }
 
-    fn mirror(&mut self, mirror: &MirrorDraft) {
+    fn mirror(&mut self, mirror: &MirrorDraft, has_token: bool) {
         let id = mirror.id.as_ref().map_or("", |id| id.as_str());
         let place = match mirror.repo.as_ref().or(mirror.url.as_ref()) {
             Some(given) => match self.locate(given) {
@@ -226,7 +245,6 @@ impl Lines<'_> {
             (Some(kind), _) => kind.value == MirrorType::GitHub,
             (None, place) => mirror.repo.is_some() || place.is_none(),
         };
-        let has_token = mirror.token.is_some();
         let given = mirror.repo.as_ref().or(mirror.url.as_ref()).map(|given| given.value.text.trim());
         let mut text = match (&place, given) {
             // git gets the very text, whatever it stands for.
@@ -243,11 +261,11 @@ impl Lines<'_> {
                 format!("{id}{kind}, whose place your own configuration names")
             }
         };
-        if let (None, Some(_)) = (&place, &mirror.token) {
+        if place.is_none() && has_token {
             text.push_str(", with the token in this file");
         }
         if let Some(key) = &mirror.ssh_key {
-            text.push_str(&format!(", with the ssh key {}", quoted(&key.value.display().to_string())));
+            text.push_str(&format!(", with the ssh key {}", shown_path(&key.value)));
         }
         let is_on = |aspect: &Aspect| mirror.sync.get(aspect).is_none_or(|given| given.value);
         let aspects: Vec<&str> = match (is_github, &place) {
@@ -276,16 +294,17 @@ impl Lines<'_> {
         self.add(ConsentTopic::Writes, &text);
     }
 
-    /// What travels by name. Where the file lists nothing, a list of the user's own counts.
-    fn travels(&mut self, draft: &RepositoryDraft, file: &EnvFile, merged: &RepositoryConfig) {
-        match &draft.secrets {
+    /// What travels by name. Where the file lists nothing, or the environment lists something else, a list of the user's own
+    /// counts.
+    fn travels(&mut self, said: &RepositoryDraft, used: &RepositoryDraft, file: &EnvFile, merged: &RepositoryConfig) {
+        match said.secrets.as_ref().filter(|said| is_here(Some(said), used.secrets.as_ref())) {
             Some(listed) => {
                 let names = worded(&listed.value, &travel::names(listed, file));
                 self.add(ConsentTopic::Sends, &format!("the secrets {names}, from this file and from your vault"));
             }
             None => self.secrets_of_own_list(merged),
         }
-        match &draft.variables {
+        match said.variables.as_ref().filter(|said| is_here(Some(said), used.variables.as_ref())) {
             Some(listed) => {
                 let names = worded(&listed.value, &travel::names(listed, file));
                 self.add(ConsentTopic::Sends, &format!("the variables {names}, from this file and the source's own"));
@@ -340,28 +359,27 @@ impl Lines<'_> {
     }
 }
 
+/// Whether what is used is what the file says, and not what stands elsewhere.
+fn is_here<T>(said: Option<&Given<T>>, used: Option<&Given<T>>) -> bool {
+    matches!((said, used), (Some(said), Some(used)) if said.place == used.place)
+}
+
 /// An address so that its end is seen, and so that no letter of a host's name passes for another.
 fn address(text: &str) -> String {
-    if text.is_ascii() { quoted(text) } else { format!("\"{}\"", text.escape_default()) }
+    if text.is_ascii() { quoted(text) } else { format!("\"{}\"", shortened(&text.escape_default().to_string())) }
 }
 
 /// A folder, and where it is if a link leads there.
 fn folder(path: &Path) -> String {
-    let shown = quoted(&path.display().to_string());
+    let shown = shown_path(path);
     match path.canonicalize() {
-        Ok(real) if real != path => format!("{shown}, which leads to {}", quoted(&real.display().to_string())),
+        Ok(real) if real != path => format!("{shown}, which leads to {}", shown_path(&real)),
         _ => shown,
     }
 }
 
 fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
-}
-
-/// A text of the file's among words of ours: in quotes where it could pass for some of them.
-fn quoted(text: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "-._~:/@%+=[]#?&*$!\\".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("{text:?}") }
 }
 
 /// The names as they are listed, with those that patterns match now.

@@ -35,7 +35,7 @@ pub(super) struct SettingsDraft {
 }
 
 /// A repository as one layer has it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct RepositoryDraft {
     pub place: String,
     pub id: Option<RepositoryId>,
@@ -54,7 +54,7 @@ pub(super) struct RepositoryDraft {
 }
 
 /// A mirror as one layer has it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct MirrorDraft {
     pub place: String,
     pub id: Option<MirrorId>,

@@ -1,9 +1,12 @@
 //! Where a source or mirror is: a repository on GitHub, a git URL, or a path.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::mistakes::{Complaint, did_you_mean, shown};
-use super::{GitHubHost, values};
+use super::{GitHubHost, Source, values};
 use crate::model::Slug;
 
 /// What a text names. A URL never has credentials in it.
@@ -33,7 +36,8 @@ impl Surroundings<'_> {
             return self.locate_url(text, &scheme.to_ascii_lowercase(), rest);
         }
         if is_path(text) {
-            return values::path(text, base, self.home).map(Location::Path);
+            let path = values::path(text, base, self.home)?;
+            return refuse_unreadable(&path).map(|()| Location::Path(path));
         }
         if let Some((host, path)) = scp_form(text) {
             refuse_options(host)?;
@@ -120,6 +124,16 @@ impl Surroundings<'_> {
     }
 }
 
+impl From<&Source> for Location {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::GitHub(slug) => Self::GitHub(slug.clone()),
+            Source::Url(url) => Self::Url(url.clone()),
+            Source::Path(path) => Self::Path(path.clone()),
+        }
+    }
+}
+
 impl Location {
     /// The same for all ways to write the same place.
     pub fn identity(&self, surroundings: &Surroundings<'_>) -> String {
@@ -127,7 +141,7 @@ impl Location {
             Self::GitHub(slug) => {
                 format!("github:{}/{}", slug.host.as_deref().unwrap_or("github.com"), slug.path()).to_ascii_lowercase()
             }
-            Self::Path(path) => format!("path:{}", real_path(path).display()),
+            Self::Path(path) => format!("path:{}", lossless(&real_path(path))),
             Self::Url(url) => {
                 let (server, path) = match url.split_once("://") {
                     Some((scheme, rest)) => {
@@ -160,6 +174,58 @@ impl Location {
             Self::Url(url) => url.clone(),
             Self::Path(path) => path.display().to_string(),
         }
+    }
+}
+
+/// A path as text, another for each other path: names on a disk need not be text.
+pub(super) fn lossless(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        // No path that a configuration may name begins so.
+        None => format!("b\"{}\"", path.as_os_str().as_encoded_bytes().escape_ascii()),
+    }
+}
+
+/// The same among words of ours.
+pub(super) fn shown_path(path: &Path) -> String {
+    let text = lossless(path);
+    if path.to_str().is_none() { text } else { quoted(&text) }
+}
+
+/// A text of somebody else's among words of ours: in quotes where it could pass for some of them.
+pub(super) fn quoted(text: &str) -> String {
+    let text = &*shortened(text);
+    let is_plain = |character: char| character.is_alphanumeric() || "-._~:/@%+=[]#?&*$!\\".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("{text:?}") }
+}
+
+/// A text of which a line can have all: the middle of a very long one is left out, with its length and its hash in its place, so
+/// that it is still another for each other text. The host of an address is never a part of that.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    const LONG: usize = 300;
+    const HOST_LIMIT: usize = 260;
+    const HEAD: usize = 120;
+    const TAIL: usize = 80;
+    let count = text.chars().count();
+    if count <= LONG {
+        return Cow::Borrowed(text);
+    }
+    let after = text.find("://").map_or(0, |at| at + 3);
+    let host = text[after..].find(['/', ':']).map_or(0, |at| text[..after + at].chars().count()).min(HOST_LIMIT);
+    let head = host.max(HEAD).min(count - TAIL);
+    let at = |position: usize| text.char_indices().nth(position).map_or(text.len(), |(at, _)| at);
+    let hash: String = Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    Cow::Owned(format!("{}…[{count} characters, SHA-256 {hash}]…{}", &text[..at(head)], &text[at(count - TAIL)..]))
+}
+
+/// Refuses a folder whose name is no text: git, the memory and messages could each take it for another one.
+pub(super) fn refuse_unreadable(path: &Path) -> Result<(), Complaint> {
+    match path.to_str() {
+        Some(_) => Ok(()),
+        None => Err(Complaint::new(
+            format!("the name of the folder {} is no UTF-8 text", lossless(path)),
+            "Rename it, or move what is in it to a folder with a name that every program can read.",
+        )),
     }
 }
 

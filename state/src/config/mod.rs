@@ -7,6 +7,9 @@
 //! A `.env` may be somebody else's: what it asks for waits for its owner's yes ([`consent`]). Each file is read once for
 //! one loading, so that the yes is for what is then used.
 //!
+//! A mistake in a repository that a clone has a say in stops that repository alone ([`RepositoryConfig::mistakes`]): whoever made
+//! the clone must not stop the others.
+//!
 //! Data flows from the layers ([`env`], [`variables`], [`file`]) as drafts through [`merge`] to [`validate`]; all
 //! mistakes are collected before any is shown.
 
@@ -14,11 +17,13 @@ mod consent;
 mod draft;
 mod env;
 mod file;
+mod git_folder;
 mod inside;
 mod location;
 mod merge;
 mod mistakes;
 mod origin;
+mod patterns;
 mod reading;
 mod settings;
 mod travel;
@@ -33,6 +38,7 @@ use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use mistakes::ConfigError;
+pub use patterns::NamePatterns;
 pub use travel::secret_name;
 pub use types::{
     Config, GitHubHost, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues, SentinelSettings,
@@ -70,7 +76,7 @@ pub struct LoadRequest {
     pub default_config_dir: PathBuf,
 }
 
-/// A configuration without mistakes.
+/// A configuration without mistakes, but for those that stop one repository alone.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The configuration.
@@ -90,7 +96,7 @@ pub struct Loaded {
 /// with the question ([`RepositoryConfig::consent`]), and nothing else of such a file has an effect.
 ///
 /// # Errors
-/// Every mistake, in the order in which they were found.
+/// Every mistake of the user's own, in the order in which they were found.
 pub fn load(request: &LoadRequest, consents: &Consents) -> Result<Loaded, Vec<ConfigError>> {
     let mut mistakes = Mistakes::default();
     let config = Loader::new(request, consents, &mut mistakes).load(&mut mistakes);
@@ -109,6 +115,17 @@ struct Entry {
     draft: RepositoryDraft,
     clone: Option<LocalClone>,
     is_at_hand: bool,
+}
+
+impl Entry {
+    /// The `.env` that has a say, and the clone that it came with; without one it is the user's own.
+    fn env_file(&self) -> Option<(PathBuf, Option<LocalClone>)> {
+        match (&self.draft.env_file, &self.clone) {
+            (Some(path), _) => Some((path.value.clone(), LocalClone::with(&path.value))),
+            (None, Some(clone)) => Some((clone.root.join(".env"), Some(clone.clone()))),
+            (None, None) => None,
+        }
+    }
 }
 
 impl<'a> Loader<'a> {
@@ -142,7 +159,10 @@ impl<'a> Loader<'a> {
 
         let mut env_at_hand = self.env_at_hand(mistakes);
         let variables = self.variables(env_at_hand.as_ref(), self.at_hand.as_ref(), true);
-        let with_file = variables.settings(mistakes);
+        self.variables(None, None, true).settings(mistakes);
+        let mut of_file = Mistakes::default();
+        let with_file = variables.settings(&mut of_file);
+        of_file.errors.retain(|mistake| !mistakes.errors.contains(mistake));
         let entries = self.entries(file.repositories, env_at_hand.as_ref(), &variables, &surroundings);
         refuse_same_ids(&entries, mistakes);
         let stopped = self.variables(None, None, true).enabled(mistakes) == Some(false);
@@ -152,15 +172,25 @@ impl<'a> Loader<'a> {
         for entry in entries {
             let is_at_hand = entry.is_at_hand;
             let read = env_at_hand.take_if(|_| is_at_hand);
-            let Some(mut repository) = self.repository(entry, read, &hosts, mistakes) else { continue };
+            let held = if is_at_hand { std::mem::take(&mut of_file) } else { Mistakes::default() };
+            let Some(mut repository) = self.held(entry, read, &hosts, held, mistakes) else { continue };
             repository.enabled &= !stopped;
             if is_at_hand {
-                at_hand = Some(repository.id.clone());
                 // The file at hand has a say in the settings of the whole program once its owner said yes.
                 let read = self.at_hand.as_ref().map(|clone| consent::name_of(&clone.root.join(".env")));
                 if let Consent::Given(wish) = &repository.consent {
                     may_set = read.as_ref() == Some(&wish.file);
                 }
+                // What a broken file says of its id is not known, and where it came from may be another's.
+                let is_taken =
+                    |known: &RepositoryConfig| known.id.as_str().eq_ignore_ascii_case(repository.id.as_str());
+                if let Some(clone) = self.at_hand.as_ref().filter(|_| !repository.mistakes.is_empty())
+                    && repositories.iter().any(is_taken)
+                    && let Some(id) = validate::id_of_folder(&clone.root, &surroundings)
+                {
+                    repository.id = id;
+                }
+                at_hand = Some(repository.id.clone());
                 repositories.insert(0, repository);
             } else {
                 repositories.push(repository);
@@ -281,7 +311,43 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// `read` is the `.env` of the clone at hand, where this is its repository.
+    /// A repository, or what can be known of it where a clone has a say in it and something is wrong: then it stands there with
+    /// its mistakes. `read` is the `.env` of the clone at hand, where this is its repository, and `held` what is wrong in it.
+    fn held(
+        &self,
+        entry: Entry,
+        read: Option<EnvFile>,
+        hosts: &[GitHubHost],
+        mut held: Mistakes,
+        mistakes: &mut Mistakes,
+    ) -> Option<RepositoryConfig> {
+        let Some((path, Some(_))) = entry.env_file() else { return self.repository(entry, read, hosts, mistakes) };
+        let (draft, clone) = (entry.draft.clone(), entry.clone.clone());
+        let built = self.repository(entry, read, hosts, &mut held);
+        mistakes.notices.append(&mut held.notices);
+        if held.errors.is_empty() {
+            return built;
+        }
+        let surroundings = || Surroundings { hosts, home: self.home.as_deref() };
+        let room = Room { surroundings: surroundings(), clone: clone.as_ref(), env_file: None, owner: None };
+        let RepositoryDraft { place, id, source, path: folder, .. } = draft.clone();
+        let named =
+            RepositoryDraft { place: place.clone(), id: id.clone(), source, path: folder, ..Default::default() };
+        let bare = RepositoryDraft { place, id, ..Default::default() };
+        let found = [draft, named, bare].into_iter().find_map(|draft| {
+            let mut unheard = Mistakes::default();
+            let found = validate::repository(draft, &room, &mut unheard)?;
+            unheard.errors.is_empty().then_some(found)
+        });
+        match found {
+            Some(known) => Some(RepositoryConfig { mistakes: held.errors, env_file: Some(path), ..known }),
+            None => {
+                mistakes.errors.append(&mut held.errors);
+                None
+            }
+        }
+    }
+
     fn repository(
         &self,
         entry: Entry,
@@ -289,6 +355,7 @@ impl<'a> Loader<'a> {
         hosts: &[GitHubHost],
         mistakes: &mut Mistakes,
     ) -> Option<RepositoryConfig> {
+        let of_clone = entry.env_file();
         let Entry { draft, clone, is_at_hand } = entry;
         let is_read = |path: &Path| read.as_ref().is_some_and(|read| read.path == *path);
         let mut file = match (&draft.env_file, &clone) {
@@ -321,23 +388,22 @@ impl<'a> Loader<'a> {
         }
         let surroundings = Surroundings { hosts, home: self.home.as_deref() };
         let variables = self.variables(file.as_ref(), clone.as_ref(), is_at_hand);
-        if let (Some(clone), Some(file)) = (&clone, &file)
-            && (draft.env_file.is_none()
-                || location::real_path(&file.path).starts_with(location::real_path(&clone.root)))
-        {
-            validate::refuse_foreign_source(&variables, draft.source.as_ref(), clone, &surroundings, mistakes);
-        }
-        let is_own = draft.env_file.is_some()
-            && file
-                .as_ref()
-                .and_then(|file| file.path.parent())
-                .is_some_and(|folder| LocalClone::around(folder).is_none());
-        let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
-        let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref() };
-        let mut repository = validate::repository(merged, &room, mistakes)?;
         // A file outside of any clone, which the user named, is the user's own.
+        let owner = of_clone.and_then(|(_, owner)| owner).filter(|_| file.is_some());
+        let is_own = draft.env_file.is_some() && owner.is_none();
+        if let Some(owner) = &owner {
+            validate::refuse_foreign_source(&variables, draft.source.as_ref(), owner, &surroundings, mistakes);
+        }
+        if let Some(clone) = &clone {
+            mistakes.take(&draft.place, location::refuse_unreadable(&clone.root));
+        }
+        let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
+        let owner = owner.filter(|owner| clone.as_ref().is_none_or(|clone| clone.root != owner.root));
+        let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref(), owner: owner.as_ref() };
+        let mut repository = validate::repository(merged, &room, mistakes)?;
         let wish = file.as_ref().filter(|_| !is_own);
-        let wish = wish.and_then(|file| consent::wish(file, clone.as_ref(), &repository, &room.surroundings));
+        let wish =
+            wish.and_then(|file| consent::wish(file, clone.as_ref(), &variables, &repository, &room.surroundings));
         repository.consent = consent::judge(wish, self.consents, &self.request.environment);
         Some(repository)
     }

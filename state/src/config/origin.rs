@@ -1,89 +1,99 @@
 //! Finding the clone around a folder, and reading where it came from.
 //!
-//! Of git's files only two small ones are read, `.git` (where it is a file) and `config`: this crate knows no git.
+//! Of git's files only small ones are read, such as `.git` (where it is a file) and `config`: this crate knows no git.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use super::git_folder::GitFolder;
 use super::reading::small_text;
-use super::values::lexical;
 
 /// A clone on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clone {
     /// Its folder: the work tree, or the bare repository itself.
     pub root: PathBuf,
-    /// Where its `config` is; linked work trees share one.
-    common: PathBuf,
+    git: GitFolder,
 }
 
 impl Clone {
-    /// The clone that `folder` is in or is.
+    /// The clone that `folder` is in or is: by its name, else by where its links lead.
     pub fn around(folder: &Path) -> Option<Self> {
-        folder.ancestors().find_map(Self::at)
+        let by_name = folder.ancestors().find_map(Self::at);
+        by_name.or_else(|| folder.canonicalize().ok()?.ancestors().find_map(Self::at))
     }
 
     /// The clone whose folder this is.
     pub fn at(folder: &Path) -> Option<Self> {
-        let dot_git = folder.join(".git");
-        if is_git_folder(&dot_git) {
-            return Some(Self { root: folder.to_owned(), common: dot_git });
+        if let Some(git) = GitFolder::at(&folder.join(".git")) {
+            return Some(Self { root: folder.to_owned(), git });
         }
-        if let Some(git_folder) = linked_git_folder(&dot_git) {
-            let common = match small_text(&git_folder.join("commondir")) {
-                Some(text) => lexical(&git_folder.join(text.trim())),
-                None => git_folder,
+        let git = GitFolder::at(folder).filter(|_| folder.is_dir())?;
+        let root = match (folder.file_name(), folder.parent()) {
+            (Some(name), Some(parent)) if name == ".git" => parent,
+            _ => folder,
+        };
+        Some(Self { root: root.to_owned(), git })
+    }
+
+    /// The clone that a file came with: the one that it is in, or that has a say in where it is by a link on the way to it.
+    pub fn with(file: &Path) -> Option<Self> {
+        const LINKS_LIMIT: usize = 64;
+        let mut rest: Vec<PathBuf> = vec![file.to_owned()];
+        let mut at = PathBuf::new();
+        let mut links = 0;
+        while let Some(next) = rest.pop() {
+            let mut parts = next.components();
+            let Some(part) = parts.next() else { continue };
+            rest.push(parts.as_path().to_owned());
+            let path = match part {
+                Component::ParentDir => at.parent().unwrap_or(&at).to_owned(),
+                part => at.join(part),
             };
-            return Some(Self { root: folder.to_owned(), common });
-        }
-        if !is_git_folder(folder) {
-            return None;
-        }
-        match (folder.file_name(), folder.parent()) {
-            (Some(name), Some(parent)) if name == ".git" => {
-                Some(Self { root: parent.to_owned(), common: folder.to_owned() })
+            match path.read_link() {
+                Ok(target) if links < LINKS_LIMIT => {
+                    if let Some(clone) = Self::around(&at) {
+                        return Some(clone);
+                    }
+                    links += 1;
+                    rest.push(target);
+                }
+                _ => at = path,
             }
-            _ => Some(Self { root: folder.to_owned(), common: folder.to_owned() }),
         }
+        Self::around(at.parent()?)
     }
 
     /// Whether both are work trees of one repository.
     pub fn is_same(&self, other: &Self) -> bool {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        real(&self.common) == real(&other.common)
+        real(&self.git.common) == real(&other.git.common)
     }
 
-    /// All that belongs to it: its folder, and that of its git data.
+    /// All that belongs to it: its folder, and those of its git data.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
-        [self.root.as_path(), self.common.as_path()].into_iter()
+        [&self.root, &self.git.own, &self.git.common].into_iter().map(PathBuf::as_path)
+    }
+
+    /// Where its `config` is.
+    pub fn common(&self) -> &Path {
+        &self.git.common
     }
 
     /// The URL of the remote `origin`, as it stands in the clone's `config`.
     pub fn origin(&self) -> Option<String> {
-        remote_url(&small_text(&self.common.join("config"))?, "origin")
+        config_value(&small_text(&self.git.common.join("config"))?, ("remote", "origin"), "url")
     }
 }
 
-fn is_git_folder(path: &Path) -> bool {
-    path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir()
-}
-
-/// What a `.git` file points to.
-fn linked_git_folder(dot_git: &Path) -> Option<PathBuf> {
-    let text = small_text(dot_git)?;
-    let target = text.strip_prefix("gitdir:")?.trim();
-    let folder = lexical(&dot_git.parent()?.join(target));
-    folder.join("HEAD").is_file().then_some(folder)
-}
-
-/// The first `url` of a remote: the one that git fetches from.
-fn remote_url(config: &str, remote: &str) -> Option<String> {
+/// The first value of a setting in a text of git's: for the URLs of a remote the one that git fetches from.
+pub(super) fn config_value(config: &str, wanted: (&str, &str), name: &str) -> Option<String> {
     let mut inside = false;
     let mut lines = config.trim_start_matches('\u{feff}').lines();
     while let Some(line) = lines.next() {
         let mut line = line.trim_start().to_owned();
         if line.starts_with('[') {
-            let (section, rest) = section(&line)?;
-            inside = section == ("remote".to_owned(), remote.to_owned());
+            let ((section, sub), rest) = section(&line)?;
+            inside = (section.as_str(), sub.as_str()) == wanted;
             line = rest.trim_start().to_owned();
         }
         if line.is_empty() || line.starts_with(['#', ';']) {
@@ -95,8 +105,8 @@ fn remote_url(config: &str, remote: &str) -> Option<String> {
             line.push_str(lines.next().unwrap_or_default());
         }
         let (key, value) = line.split_once('=').unwrap_or((&line, ""));
-        if inside && key.trim().eq_ignore_ascii_case("url") {
-            return value_of(value).filter(|url| !url.is_empty());
+        if inside && key.trim().eq_ignore_ascii_case(name) {
+            return value_of(value).filter(|value| !value.is_empty());
         }
     }
     None
@@ -181,7 +191,7 @@ mod tests {
             ("", None),
         ];
         for (config, expected) in cases {
-            assert_eq!(remote_url(config, "origin").as_deref(), expected, "{config}");
+            assert_eq!(config_value(config, ("remote", "origin"), "url").as_deref(), expected, "{config}");
         }
     }
 }

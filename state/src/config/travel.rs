@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobSet};
 use secrecy::SecretString;
 
 use super::env::EnvFile;
 use super::mistakes::{Complaint, Given, Mistakes, looks_secret, shown};
+use super::patterns::{self, LIST_LIMIT, NamePatterns, PATTERNS_LIMIT};
 use super::{RepositoryConfig, SecretValues, VariableValues};
 use crate::error::{Code, Error};
 
@@ -16,7 +17,7 @@ const VALUE_LIMIT: usize = 48 * 1024;
 /// Names as the user listed them.
 struct Patterns {
     plain: BTreeSet<String>,
-    globs: Vec<GlobMatcher>,
+    globs: GlobSet,
 }
 
 /// Selects the secrets: the listed ones, or, without a list, every key that may be meant to travel.
@@ -28,11 +29,9 @@ pub(super) fn secrets(
 ) -> SecretValues {
     let mut selected = SecretValues { listed: listed.is_some(), ..SecretValues::default() };
     let Some(listed) = listed else {
+        let others: BTreeSet<&str> = variables.patterns.iter().map(String::as_str).collect();
         for (key, value, line) in entries(file) {
-            if is_local_only(key)
-                || variables.values.contains_key(key)
-                || variables.patterns.iter().any(|name| name == key)
-            {
+            if is_local_only(key) || variables.values.contains_key(key) || others.contains(key) {
                 continue;
             }
             match check_name(key).and_then(|()| check_size(key, value)) {
@@ -46,7 +45,7 @@ pub(super) fn secrets(
         return selected;
     };
     selected.patterns = listed.value.clone();
-    let patterns = Patterns::read(listed, mistakes);
+    let patterns = Patterns::read(listed, |_| true, mistakes);
     selected.missing = patterns.plain.clone();
     for (key, value, line) in entries(file) {
         let by_glob = || !is_local_only(key) && !variables.values.contains_key(key) && patterns.globs_match(key);
@@ -64,7 +63,7 @@ pub(super) fn secrets(
 
 /// The names of values in a file that a list takes.
 pub(super) fn names(listed: &Given<Vec<String>>, file: &EnvFile) -> BTreeSet<String> {
-    let patterns = Patterns::read(listed, &mut Mistakes::default());
+    let patterns = Patterns::read(listed, |_| true, &mut Mistakes::default());
     let keys = entries(Some(file)).map(|(key, ..)| key);
     keys.filter(|key| patterns.plain.contains(*key) || (!is_local_only(key) && patterns.globs_match(key)))
         .map(str::to_owned)
@@ -80,12 +79,12 @@ pub(super) fn variables(
     mistakes: &mut Mistakes,
 ) -> VariableValues {
     let Some(listed) = listed else { return VariableValues::default() };
-    let mut patterns = Patterns::read(listed, mistakes);
-    patterns.globs.retain(|glob| glob.glob().glob().contains(|character: char| character.is_ascii_alphanumeric()));
-    let is_secret = |key: &str| secrets.is_some_and(|names| names.value.iter().any(|name| name == key));
+    let says_something = |glob: &Glob| glob.glob().contains(|character: char| character.is_ascii_alphanumeric());
+    let patterns = Patterns::read(listed, says_something, mistakes);
+    let secrets: BTreeSet<&str> = secrets.iter().flat_map(|names| &names.value).map(String::as_str).collect();
     let mut selected = VariableValues { patterns: listed.value.clone(), values: BTreeMap::new() };
     for (key, value, line) in entries(file) {
-        let by_glob = || !is_local_only(key) && !is_secret(key) && patterns.globs_match(key);
+        let by_glob = || !is_local_only(key) && !secrets.contains(key) && patterns.globs_match(key);
         if (patterns.plain.contains(key) || by_glob())
             && mistakes.take(&line, check_name(key).and_then(|()| check_size(key, value))).is_some()
         {
@@ -97,22 +96,21 @@ pub(super) fn variables(
 }
 
 impl RepositoryConfig {
-    /// Whether the vault's secret of this name is meant to travel: it is listed, or there is no list; and `.env`, which
-    /// comes first, has no value for it. GitHub ignores the case of names.
-    pub fn takes_from_vault(&self, name: &str) -> bool {
-        let is = |known: &String| known.eq_ignore_ascii_case(name);
-        let variables = &self.variables;
-        if self.secrets.values.keys().any(is) || variables.values.keys().any(is) || stays_home(name) {
-            return false;
+    /// Says of names in the vault whether their secret is meant to travel: it is listed, or there is no list; and `.env`,
+    /// which comes first, has no value for it. GitHub ignores the case of names.
+    pub fn takes_from_vault(&self) -> impl Fn(&str) -> bool {
+        let patterns = NamePatterns::new(&self.secrets.patterns);
+        move |name| {
+            let is = |known: &String| known.eq_ignore_ascii_case(name);
+            let variables = &self.variables;
+            if self.secrets.values.keys().any(is) || variables.values.keys().any(is) || stays_home(name) {
+                return false;
+            }
+            if !self.secrets.listed {
+                return !is_local_only(name) && !variables.patterns.iter().any(is);
+            }
+            self.secrets.patterns.iter().any(is) || (!is_local_only(name) && patterns.matches(name))
         }
-        if !self.secrets.listed {
-            return !is_local_only(name) && !variables.patterns.iter().any(is);
-        }
-        let by_glob = |pattern: &String| {
-            let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
-            glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
-        };
-        self.secrets.patterns.iter().any(is) || (!is_local_only(name) && self.secrets.patterns.iter().any(by_glob))
     }
 
     /// Adds a value from the vault.
@@ -139,31 +137,38 @@ pub fn secret_name(text: &str) -> Result<String, Error> {
 }
 
 impl Patterns {
-    fn read(listed: &Given<Vec<String>>, mistakes: &mut Mistakes) -> Self {
-        let mut patterns = Self { plain: BTreeSet::new(), globs: Vec::new() };
+    /// Reads a list, and of its patterns those that are `taken`.
+    fn read(listed: &Given<Vec<String>>, taken: impl Fn(&Glob) -> bool, mistakes: &mut Mistakes) -> Self {
+        let mut patterns = Self { plain: BTreeSet::new(), globs: GlobSet::empty() };
+        let count = listed.value.iter().filter(|text| patterns::is_pattern(text)).count();
+        for (count, limit, what) in
+            [(listed.value.len(), LIST_LIMIT, "names and patterns"), (count, PATTERNS_LIMIT, "patterns")]
+        {
+            if count > limit {
+                let message = format!("{count} {what} are listed here, and {limit} are read at most");
+                mistakes.add(&listed.place, Complaint::new(message, "List what travels from this repository alone."));
+                return patterns;
+            }
+        }
+        let mut globs = Vec::new();
         for text in &listed.value {
             if stays_home(text) {
                 let message = format!("{} is Standin's own and never travels", shown(text));
                 mistakes.add(&listed.place, Complaint::new(message, "Take it out of the list."));
-            } else if !text.contains(['*', '?', '[', '{', '!']) {
+            } else if !patterns::is_pattern(text) {
                 if mistakes.take(&listed.place, check_name(text)).is_some() {
                     patterns.plain.insert(text.clone());
                 }
             } else {
-                let glob = GlobBuilder::new(text).build().map_err(|_| {
-                    Complaint::new(
-                        format!("{} is no pattern", shown(text)),
-                        "Write a name, or a pattern such as `TWILIO_*` or `{A,B}_KEY`.",
-                    )
-                });
-                patterns.globs.extend(mistakes.take(&listed.place, glob).map(|glob| glob.compile_matcher()));
+                globs.extend(mistakes.take(&listed.place, patterns::parse(text, false)).filter(&taken));
             }
         }
+        patterns.globs = mistakes.take(&listed.place, patterns::compile(globs)).unwrap_or_default();
         patterns
     }
 
     fn globs_match(&self, name: &str) -> bool {
-        self.globs.iter().any(|glob| glob.is_match(name))
+        self.globs.is_match(name)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::consent::Consent;
+use super::mistakes::ConfigError;
 use crate::error::Error;
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Slug};
 
@@ -81,6 +82,8 @@ pub struct RepositoryConfig {
     pub id: RepositoryId,
     /// Whether anything of it may be done.
     pub consent: Consent,
+    /// What is wrong where a clone has a say in it: then nothing of it is done, and this is what is known without that.
+    pub mistakes: Vec<ConfigError>,
     /// `MIRROR_ENABLED`: `false` stops every sync of it, by hand too.
     pub enabled: bool,
     /// Where the code comes from.

@@ -24,6 +24,14 @@ pub(super) struct Room<'a> {
     pub surroundings: Surroundings<'a>,
     pub clone: Option<&'a Clone>,
     pub env_file: Option<&'a EnvFile>,
+    /// The clone that the `.env` is in or came with, where that is another one.
+    pub owner: Option<&'a Clone>,
+}
+
+impl<'a> Room<'a> {
+    fn clones(&self) -> impl Iterator<Item = &'a Clone> {
+        self.clone.into_iter().chain(self.owner)
+    }
 }
 
 /// The repository, or `None` where it has no usable source or id; every mistake is noted.
@@ -97,6 +105,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
     Some(RepositoryConfig {
         id: id?,
         consent: Consent::NotNeeded,
+        mistakes: Vec::new(),
         enabled: draft.enabled.unwrap_or(!mirrors.is_empty()),
         clone: room.clone.map(|clone| clone.root.clone()),
         source: match source? {
@@ -211,6 +220,11 @@ pub(super) fn origin_of(clone: &Clone, surroundings: &Surroundings<'_>, mistakes
     }
 }
 
+/// An id for what is known by its folder alone.
+pub(super) fn id_of_folder(folder: &Path, surroundings: &Surroundings<'_>) -> Option<RepositoryId> {
+    derived_id(&Location::Path(folder.to_owned()), surroundings)
+}
+
 /// An id for a repository that has none: the same for all clones of one source, and another for each other source.
 fn derived_id(source: &Location, surroundings: &Surroundings<'_>) -> Option<RepositoryId> {
     let identity = source.identity(surroundings);
@@ -315,8 +329,8 @@ fn target(draft: &MirrorDraft, kind: MirrorType, room: &Room<'_>, mistakes: &mut
         }
     };
     let location = mistakes.take(&given.place, surroundings.locate(&given.value.text, &given.value.base))?;
-    if let Some(clone) = room.clone.filter(|_| given.value.from_clone && kind != MirrorType::GitHub) {
-        mistakes.take(&given.place, inside::refuse(&location, clone))?;
+    for clone in room.clones().filter(|_| given.value.from_clone && kind != MirrorType::GitHub) {
+        mistakes.take(&given.place, inside::refuse(&location, clone, surroundings.home))?;
     }
     let identity = location.identity(surroundings);
     let target = match (kind, location) {

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ts_rs::TS;
@@ -56,27 +58,52 @@ impl ConsentLine {
     }
 }
 
-/// A text in which every character shows, for a place where somebody else's names stand: control characters and those that
-/// turn the direction of text are written out, but for those that are `kept`.
+/// So many marks one letter may carry before they cover what stands around it.
+const MARKS_LIMIT: usize = 4;
+
+/// A text in which every character shows, for a place where somebody else's names stand. Written out, but for those that are
+/// `kept`, is what shows nothing or passes for a space, turns the direction of text, or changes how its neighbours look.
 pub fn visible(text: &str, kept: &[char]) -> String {
     let mut plain = String::with_capacity(text.len());
+    // How many marks the letter before carries, where there is one.
+    let mut marks = None;
     for character in text.chars() {
-        let hidden = (character.is_control() || hides(character)) && !kept.contains(&character);
-        if hidden {
+        let category = CodePointMapData::<GeneralCategory>::new().get(character);
+        let is_mark = matches!(category, GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark);
+        let next = match (marks, is_mark) {
+            (Some(count), true) if count < MARKS_LIMIT => Some(count + 1),
+            (_, true) => None,
+            (_, false) => character.is_alphanumeric().then_some(0),
+        };
+        let is_hidden = hides(character, category) || (is_mark && next.is_none());
+        if is_hidden && !kept.contains(&character) {
             plain.extend(character.escape_unicode());
+            marks = None;
         } else {
             plain.push(character);
+            marks = next;
         }
     }
     plain
 }
 
-/// Characters that show nothing themselves and change how others look.
-fn hides(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}')
+/// Characters that show nothing themselves, whatever stands before them.
+fn hides(character: char, category: GeneralCategory) -> bool {
+    let is_of_kind = match category {
+        GeneralCategory::SpaceSeparator => character != ' ',
+        GeneralCategory::Control
+        | GeneralCategory::Format
+        | GeneralCategory::LineSeparator
+        | GeneralCategory::ParagraphSeparator
+        | GeneralCategory::Surrogate
+        | GeneralCategory::PrivateUse
+        | GeneralCategory::Unassigned
+        | GeneralCategory::EnclosingMark => true,
+        _ => false,
+    };
+    // Unicode has no kind for signs that are drawn as nothing: a pattern of no dots, an empty note, and empty hieroglyphs.
+    let is_blank = matches!(character, '\u{2800}' | '\u{1d159}' | '\u{13441}' | '\u{13442}');
+    is_of_kind || is_blank || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
 /// Everything of a file that routes.
@@ -152,6 +179,18 @@ pub struct ConsentQuestion {
     pub lines: Vec<AskedLine>,
 }
 
+impl AskedLine {
+    /// How many names a line of what travels has: `the secrets A, B_* (now B_1, B_2), from …`. A line without a list counts as one.
+    fn names(&self) -> usize {
+        let list = ["the secrets ", "the variables "].iter().find_map(|start| self.text.strip_prefix(start));
+        let list = list.and_then(|list| list.rsplit_once(", from "));
+        list.map_or(1, |(list, _)| list.replace(" (now ", ", ").split(", ").count())
+    }
+}
+
+/// More lines than this are no question that is seen at once.
+const SCREEN: usize = 30;
+
 impl ConsentQuestion {
     /// The question about a file's wish, where `before` was allowed.
     pub fn of_file(file: &str, wish: &Wish, before: Option<&Wish>, is_denied: bool) -> Self {
@@ -196,6 +235,53 @@ impl ConsentQuestion {
         Some(question)
     }
 
+    /// All of it as text. What is longer than a screen begins with its length, and ends with its title again and what it comes to:
+    /// that is what is seen where the answer is given.
+    pub fn told(&self) -> Vec<String> {
+        let mut told = vec![self.title.clone()];
+        let lines = self.text();
+        if lines.len() <= SCREEN {
+            told.extend(lines.into_iter().map(|line| format!("  {line}")));
+            return told;
+        }
+        told.push(format!("  ({} lines; what they come to stands below them)", lines.len()));
+        told.extend(lines.into_iter().map(|line| format!("  {line}")));
+        told.push(self.title.clone());
+        told.extend(self.totals().into_iter().map(|line| format!("  {line}")));
+        told
+    }
+
+    fn totals(&self) -> Vec<String> {
+        let mut totals = Vec::new();
+        for change in [ConsentChange::Removed, ConsentChange::Added] {
+            let of = |topic| self.lines.iter().filter(move |line| line.change == change && line.topic == topic);
+            let counted = |count: usize, one: &str, many: &str| match count {
+                0 => None,
+                1 => Some(format!("1 {one}")),
+                count => Some(format!("{count} {many}")),
+            };
+            let parts: Vec<String> = [
+                counted(of(ConsentTopic::Reads).count(), "place is read", "places are read"),
+                counted(of(ConsentTopic::Writes).count(), "mirror is written", "mirrors are written"),
+                counted(of(ConsentTopic::Sends).map(AskedLine::names).sum(), "name travels", "names travel"),
+                counted(of(ConsentTopic::Sets).count(), "setting is changed", "settings are changed"),
+            ]
+            .into_iter()
+            .flatten()
+            .chain(of(ConsentTopic::Runs).map(|line| format!("runs {}", line.text)))
+            .collect();
+            if !parts.is_empty() {
+                let mark = match (self.is_change, change) {
+                    (false, _) => "in all: ",
+                    (true, ConsentChange::Added) => "+ in all: ",
+                    (true, ConsentChange::Removed) => "- in all: ",
+                };
+                totals.push(format!("{mark}{}", parts.join(", ")));
+            }
+        }
+        totals
+    }
+
     /// The lines as text, each below the other.
     pub fn text(&self) -> Vec<String> {
         self.lines
@@ -235,6 +321,62 @@ mod tests {
     fn nothing_hides_on_a_line() {
         let line = ConsentLine::new(ConsentTopic::Writes, "a\u{1b}[2K\nb\u{202e}c\u{200b}é");
         assert_eq!(line.text, "a\\u{1b}[2K\\u{a}b\\u{202e}c\\u{200b}é");
+    }
+
+    #[test]
+    fn what_shows_nothing_or_covers_others_is_written_out() {
+        let shown = |text: &str| visible(text, &[]);
+        for hidden in [
+            '\u{a0}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1680}',
+            '\u{17b4}',
+            '\u{180b}',
+            '\u{180e}',
+            '\u{2000}',
+            '\u{200a}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2028}',
+            '\u{202f}',
+            '\u{205f}',
+            '\u{2061}',
+            '\u{206a}',
+            '\u{20dd}',
+            '\u{2800}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{e000}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff0}',
+            '\u{fffb}',
+            '\u{13430}',
+            '\u{1bca0}',
+            '\u{1d159}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0100}',
+            '\u{e0fff}',
+            '\u{10ffff}',
+        ] {
+            let code = format!("\\u{{{:x}}}", u32::from(hidden));
+            assert_eq!(shown(&format!("a{hidden}b")), format!("a{code}b"));
+        }
+        // Marks belong on a letter, and not too many of them.
+        assert_eq!(shown("a/\u{338}b"), "a/\\u{338}b");
+        assert_eq!(shown("\u{301}a"), "\\u{301}a");
+        assert_eq!(shown("a \u{301}\u{301}"), "a \\u{301}\\u{301}");
+        assert_eq!(shown(&format!("a{}", "\u{301}".repeat(5))), format!("a{}\\u{{301}}", "\u{301}".repeat(4)));
+        // What people write stays.
+        for plain in ["naïve cafe\u{301}", "日本語", "ภาษาไทย", "हिन्दी", "a_b-c.d/e:f@g", "🙂", "…→–"]
+        {
+            assert_eq!(shown(plain), plain);
+        }
+        assert_eq!(visible("a\u{a0}\n", &['\n']), "a\\u{a0}\n");
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub struct RepositoryReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub consent: Option<ConsentQuestion>,
+    /// What is wrong with its configuration, where that stops it alone; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub error: Option<Error>,
     /// The role of the source.
     pub self_role: Role,
     /// The current master: a slug, a URL without credentials, or a path.

@@ -200,6 +200,43 @@ fn a_file_cannot_borrow_what_was_said_of_another_place() {
     }
 }
 
+/// The environment is the stronger: what it says is what is done, so the lines say that and the yes is for that.
+#[test]
+fn the_lines_say_what_is_used_where_the_environment_says_something_else() {
+    let env = format!(
+        "MIRROR_SOURCE_TOKEN={TOKEN}\nMIRROR_1_TYPE=git\nMIRROR_1_URL=https://h.example/x.git\nMIRROR_1_TOKEN={TOKEN}\nMIRROR_2_TYPE=git\nMIRROR_2_URL=ssh://git@h.example/x.git\nMIRROR_2_SSH_KEY_PATH=/theirs\nMIRROR_3_REPO=backup/site\nMIRROR_3_SYNC_VARS=false\nMIRROR_3_TOKEN={TOKEN}\nMIRROR_SECRETS=A\nB=1\n"
+    );
+    let text = |variables: &[(&str, &str)]| {
+        let ground = Ground::with_clone().env(&env).consents(Consents::new());
+        let ground = variables.iter().fold(ground, |ground, (name, value)| ground.variable(name, value));
+        let question = ground.repository().consent.question().cloned().unwrap();
+        (question.text(), question.hash)
+    };
+    let line = |lines: &[String], part: &str| lines.iter().find(|line| line.contains(part)).cloned().unwrap();
+    let (plain, hash) = text(&[]);
+    assert!(line(&plain, "mirror-1").contains("with the token in this file"), "{plain:#?}");
+    assert!(line(&plain, "reads").contains("with the token in this file"), "{plain:#?}");
+    for (name, value, part, shown) in [
+        ("MIRROR_1_TOKEN", "ghp_mine", "mirror-1", "with your own token"),
+        ("MIRROR_SOURCE_TOKEN", "ghp_mine", "reads", "with your own token"),
+        ("MIRROR_SOURCE", "acme/other", "reads", "acme/other, as your own configuration says"),
+        ("MIRROR_1_URL", "https://mine.example/x.git", "mirror-1", "https://mine.example/x.git (git)"),
+        ("MIRROR_2_SSH_KEY_PATH", "/mine", "mirror-2", "with the ssh key /mine"),
+        ("MIRROR_3_SYNC_VARS", "true", "mirror-3", "code, secrets, variables"),
+        ("MIRROR_SECRETS", "B", "sends", "the secrets B, from this file, as your own configuration lists them"),
+    ] {
+        let (lines, other) = text(&[(name, value)]);
+        assert!(line(&lines, part).contains(shown), "{name}: {lines:#?}");
+        assert!(!line(&lines, part).contains("theirs"), "{name}: {lines:#?}");
+        assert_ne!(hash, other, "{name}");
+    }
+    // The user's own file decides what is read where nothing else does.
+    let toml = "[[repository]]\nid = \"site\"\npath = \"../site\"\nsource = \"acme/private\"\n";
+    let ground = Ground::with_clone().toml(toml).env("MIRROR_1_REPO=backup/site\n").consents(Consents::new());
+    let lines = ground.repository().consent.question().unwrap().text();
+    assert!(line(&lines, "reads").contains("acme/private, as your own configuration says"), "{lines:#?}");
+}
+
 #[test]
 fn every_way_to_a_git_server_is_another_wish() {
     let mut seen = std::collections::BTreeSet::new();
@@ -263,6 +300,40 @@ fn no_place_passes_for_words_of_the_question() {
     assert!(pretended.iter().any(|line| line.contains("\"ssh://git@h/x (git), with")), "{pretended:?}");
     let odd = of_url("https://gith\u{443}b.example/x.git", "");
     assert!(odd.iter().any(|line| line.contains("gith\\u{443}b.example")), "{odd:?}");
+}
+
+#[test]
+fn a_long_address_is_cut_where_no_host_is_and_is_another_wish_for_each_other_one() {
+    let of = |url: &str| {
+        let consent = asked(&format!("MIRROR_1_TYPE=git\nMIRROR_1_URL={url}\n"));
+        let question = consent.question().unwrap();
+        (question.text().into_iter().find(|line| line.starts_with("writes")).unwrap(), question.hash.clone())
+    };
+    let host = format!("github.com.{}evil.example", "a.".repeat(100));
+    let url = |middle: &str| format!("https://{host}/{}{middle}{}/x.git", "b".repeat(3_000), "c".repeat(3_000));
+    let (line, hash) = of(&url("1"));
+    assert!(line.len() < 800 && line.contains(&host) && line.contains("/x.git"), "{line}");
+    assert!(line.contains(&format!("[{} characters, SHA-256 ", url("1").len())), "{line}");
+    assert_ne!(hash, of(&url("2")).1);
+    let path = format!("/srv/{}", "d/".repeat(2_000));
+    assert!(of(&path).0.contains(" characters, SHA-256 "), "{}", of(&path).0);
+}
+
+#[test]
+fn a_question_longer_than_a_screen_says_at_both_ends_what_it_is() {
+    let mirrors: String = (1..=40).map(|number| format!("MIRROR_{number}_REPO=backup/a{number}\n")).collect();
+    let consent = asked(&format!("{mirrors}MIRROR_SECRETS=A,B_*\nB_1=x\nB_2=x\nSTANDIN_PARALLEL=2\n"));
+    let question = consent.question().unwrap();
+    let told = question.told();
+    assert_eq!(told[1], "  (45 lines; what they come to stands below them)");
+    assert_eq!(told.len(), 45 + 4);
+    assert_eq!(told[told.len() - 2], question.title);
+    assert_eq!(
+        told[told.len() - 1],
+        "  in all: 1 place is read, 40 mirrors are written, 5 names travel, 1 setting is changed, runs gh, git; nothing that came with the clone"
+    );
+    let short = asked(ENV);
+    assert_eq!(short.question().unwrap().told().len(), 1 + lines(ENV).len());
 }
 
 #[cfg(unix)]

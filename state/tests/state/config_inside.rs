@@ -57,6 +57,49 @@ fn a_folder_outside_of_it_is_taken_and_so_is_any_that_the_user_names() {
     assert!(ground().toml(&format!("{SITE}{mirror}")).mirror().hooks);
 }
 
+/// A linked work tree has its file from the same repository as the main one, and a submodule from whoever made the outer one.
+#[test]
+fn a_folder_of_the_repository_around_the_clone_is_refused_too() {
+    let linked = || {
+        ground()
+            .file("site/.git/worktrees/fix/HEAD", "ref: refs/heads/fix\n")
+            .file("site/.git/worktrees/fix/commondir", "../..\n")
+            .file("fix/.git", "gitdir: [dir]/site/.git/worktrees/fix\n")
+            .inside("fix")
+    };
+    let submodule = || {
+        ground()
+            .bare_at("site/.git/modules/lib", "")
+            .file("site/lib/.git", "gitdir: ../.git/modules/lib\n")
+            .inside("site/lib")
+    };
+    let nested = || ground().clone_at("site/lib", "").inside("site/lib");
+    let moved = || {
+        ground()
+            .bare_at("site/.git/modules/lib", "")
+            .file("lib/.git", "gitdir: ../site/.git/modules/lib\n")
+            .inside("lib")
+    };
+    let file = |name: &str, url: &str| (format!("{name}/.env"), format!("MIRROR_1_TYPE=git\nMIRROR_1_URL={url}\n"));
+    for (name, ground) in
+        [("fix", &linked as &dyn Fn() -> Ground), ("site/lib", &submodule), ("site/lib", &nested), ("lib", &moved)]
+    {
+        for url in ["[dir]/site/tools/cache.git", "[dir]/way-in/cache.git", "[dir]/site", "[dir]/site/.git/not-yet.git"]
+        {
+            let (path, text) = file(name, url);
+            let mistakes = ground().file(&path, &text).mistakes();
+            assert_eq!(mistakes.len(), 1, "{name}, {url}: {mistakes:#?}");
+            let told = mistakes[0].to_string();
+            assert!(told.contains("the clone"), "{name}, {url}: {told}");
+        }
+        let (path, text) = file(name, "[dir]/outside.git");
+        ground().file(&path, &text).mirror();
+    }
+    // Whoever keeps the home folder in a repository may have mirrors there.
+    let (path, text) = file("home/lib", "[dir]/home/mirrors/a.git");
+    Ground::empty().clone_at("home", "").clone_at("home/lib", "").inside("home/lib").file(&path, &text).mirror();
+}
+
 #[test]
 fn what_was_said_of_one_folder_holds_for_no_other() {
     let mirror = "[[repository.mirror]]\nid = \"mirror-1\"\ntype = \"git\"\nurl = \"../outside.git\"\nhooks = true\n";

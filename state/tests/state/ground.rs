@@ -63,6 +63,13 @@ impl Ground {
         self
     }
 
+    /// In any folder.
+    #[cfg(target_os = "linux")]
+    pub fn at(mut self, folder: PathBuf) -> Self {
+        self.current_dir = folder;
+        self
+    }
+
     pub fn file(self, name: &str, text: &str) -> Self {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -102,7 +109,16 @@ impl Ground {
         self
     }
 
+    /// What was loaded, or every mistake, be it of one repository alone.
     pub fn load(&self) -> Result<Loaded, Vec<ConfigError>> {
+        let loaded = self.load_in_parts()?;
+        let mistakes: Vec<_> =
+            loaded.config.repositories.iter().flat_map(|repository| repository.mistakes.clone()).collect();
+        if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }
+    }
+
+    /// What was loaded, with mistakes that stop one repository in it.
+    pub fn load_in_parts(&self) -> Result<Loaded, Vec<ConfigError>> {
         let request = LoadRequest {
             environment: self.environment.clone(),
             repo: self.repo.clone(),

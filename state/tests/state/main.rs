@@ -2,10 +2,12 @@
 
 mod config_consent;
 #[cfg(unix)]
+mod config_elsewhere;
 mod config_inside;
 mod config_mistakes;
 mod config_origin;
 mod config_precedence;
+mod config_strangers;
 mod config_travel;
 mod crash_points;
 mod ground;

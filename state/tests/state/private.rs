@@ -166,3 +166,29 @@ fn the_state_folder_itself_may_be_reached_through_a_link() {
     assert_eq!(store.folder(), dir.path().canonicalize().unwrap().join("state"));
     store.fingerprint_key().unwrap();
 }
+
+#[test]
+fn a_state_folder_below_one_that_others_may_write_is_refused_with_the_mend() {
+    let dir = tempfile::tempdir().unwrap();
+    let above = dir.path().join("shared");
+    let state = above.join("deep/state");
+    Store::open(&state).unwrap();
+    for open in [0o777, 0o775, 0o757, 0o720] {
+        mode(&above, open);
+        let error = Store::open(&state).err().expect("it is refused");
+        assert!(error.message.contains("put another in the place of the state folder"), "{open:o}: {error:?}");
+        assert!(error.hint.contains(&format!("chmod go-w {}`", above.canonicalize().unwrap().display())), "{error:?}");
+        // By a link, too.
+        let _ = symlink(&state, dir.path().join("link"));
+        refused(Store::open(&dir.path().join("link")), "put another in the place");
+    }
+    // Others cannot move what is not theirs.
+    for closed in [0o1777, 0o755, 0o700] {
+        mode(&above, closed);
+        Store::open(&state).unwrap();
+    }
+    // Only where this test may give a folder away.
+    if chown(&above, Some(12_345), None).is_ok() {
+        refused(Store::open(&state), "belongs to another user");
+    }
+}

@@ -23,6 +23,7 @@ fn report() -> RepositoryReport {
         enabled: true,
         standing: standing(StandingWord::Failed, Tone::Failed),
         consent: None,
+        error: None,
         self_role: Role::Master,
         master: "owner/name".to_owned(),
         epoch: Some(3),
