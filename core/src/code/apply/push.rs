@@ -15,7 +15,7 @@ use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::Fence;
 use crate::git::{Blame, Refs};
-use crate::mirror::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
+use crate::mirror::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
@@ -70,7 +70,14 @@ impl<'a> Pusher<'a> {
     fn of(ctx: &'a MirrorContext, source: &'a Refs, ours: bool, epoch: u64) -> Result<Self> {
         let remote = mirror_remote(ctx, "git.mirror")?;
         Ok(Self {
-            sender: Sender { ctx, remote, source, ours, told_races: 0 },
+            sender: Sender {
+                ctx,
+                remote,
+                source,
+                ours,
+                told_races: 0,
+                doubts_passing: learned::is_believed(ctx, PASSING)?,
+            },
             epoch,
             refused: Vec::new(),
             known: if ours { remembered::recall(ctx)? } else { Vec::new() },
@@ -98,7 +105,11 @@ impl<'a> Pusher<'a> {
     /// # Errors
     /// What stops the whole: the connection, the token, the store. Then some pushes may have been made; `view` says which.
     pub async fn push(&mut self, view: &mut MirrorView, changes: Vec<RefChange>) -> Result<Pushed> {
+        let is_much = !changes.is_empty();
         let pushed = self.push_all(view, changes).await;
+        if is_much && self.refused.is_empty() && pushed.is_ok() {
+            learned::forget(self.sender.ctx, PASSING)?;
+        }
         if self.sender.ours {
             // However it ended, what was found is not searched for again.
             let (source, mirror) = (self.sender.source, &view.refs);
@@ -134,6 +145,7 @@ impl<'a> Pusher<'a> {
             saved => saved?,
         }
         let mut search = Search::of(view, group, is_again);
+        self.sender.doubts_passing |= is_again;
         while let Some(mut group) = search.next() {
             // What goes on from a step that was refused has nothing to stand on.
             let asked = group.len();
@@ -210,6 +222,15 @@ impl<'a> Pusher<'a> {
             return Ok(Pushed::Through);
         }
         search.spend();
+        // Without the fence nothing else tells whether it is the host or one of these.
+        let is_apart = !view.fence_supported || search.doubt.is_refused();
+        if is_apart
+            && !search.is_again
+            && search.is_vain()
+            && let Some(passing) = refusal.passing(&self.sender.whose())
+        {
+            return Err(passing);
+        }
         let with_fence = view.fence_supported && !search.doubt.is_refused();
         let is_proven = matches!(search.doubt, Doubt::Proven | Doubt::TriedAlone);
         let proven = (with_fence && is_proven).then_some(&fence);
@@ -226,7 +247,7 @@ impl<'a> Pusher<'a> {
         match blamed {
             Blame::These(names) if names.iter().any(|name| *name != fence) => {
                 search.one_by_one += 1;
-                let errors = names.iter().map(|name| (name.clone(), refusal.error_of(name))).collect();
+                let errors = names.iter().map(|name| (name.clone(), refusal.error_of_one(name))).collect();
                 let mut rest = self.take_out(group, errors)?;
                 rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
                 if search.is_again {
@@ -252,7 +273,8 @@ impl<'a> Pusher<'a> {
                 search.later(second);
             }
             _ => {
-                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
+                let errors =
+                    group.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name))).collect();
                 self.take_out(group, errors)?;
             }
         }
@@ -281,6 +303,10 @@ impl<'a> Pusher<'a> {
         };
         search.doubt = match refused {
             None => Doubt::TriedAlone,
+            // The host as a whole has a fault.
+            Some(error) if error.retryable && (view.fence.is_some() || group.is_empty()) => {
+                return Err(refusal.passing(&self.sender.whose()).unwrap_or(error));
+            }
             // It took the fence before, and takes nothing now: there is nothing to search for.
             Some(_) if view.fence.is_some() && of_all && !group.is_empty() => {
                 let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
@@ -292,10 +318,12 @@ impl<'a> Pusher<'a> {
                     error.during("The mirror has a fence, but its host refuses to move it, so nothing was pushed")
                 );
             }
-            // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
+            // Nothing else is to be pushed, so that is all there is to learn.
             Some(error) if group.is_empty() => {
-                return Err(error.during("The mirror has no fence yet, and its host refuses to make one"));
+                self.do_without_fence(view, &error)?;
+                return Ok(Pushed::Through);
             }
+            // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
             Some(error) => Doubt::Refused(error),
         };
         search.at_once(group);
@@ -308,17 +336,21 @@ impl<'a> Pusher<'a> {
         search.doubt = match self.sender.send(view, self.epoch, &[]).await? {
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Refused(refusal) => {
-                let error = refusal.error_of(&RefName::fence());
-                learned::remember(self.sender.ctx, NO_FENCE)?;
-                view.fence_supported = false;
-                let notice = no_fence();
-                self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
-                self.sender.remember_alone(view, self.epoch)?;
+                self.do_without_fence(view, &refusal.error_of(&RefName::fence()))?;
                 Doubt::Proven
             }
             Sent::Done | Sent::ByHalf(_) | Sent::NotAtomic => Doubt::TriedAlone,
         };
         Ok(Pushed::Through)
+    }
+
+    /// Remembers that the host takes no fence: from now on it is kept here alone.
+    fn do_without_fence(&self, view: &mut MirrorView, error: &Error) -> Result<()> {
+        learned::remember(self.sender.ctx, NO_FENCE)?;
+        view.fence_supported = false;
+        let notice = no_fence();
+        self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
+        self.sender.remember_alone(view, self.epoch)
     }
 
     /// The host moved some refs of an atomic push and refused others. What the fence says that is not so is taken back at once. Of a

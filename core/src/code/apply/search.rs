@@ -4,15 +4,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use standin_state::model::RefName;
+
+use crate::Error;
 use crate::mirror::MirrorView;
 use crate::plan::RefChange;
-use crate::Error;
-use standin_state::model::RefName;
 
 /// How many refused pushes a search may take before anything of it arrives.
 const FIRST_PUSHES: usize = 40;
 /// How many it may take for refs that the host refused at the last sync as well, after they were offered together.
 const PUSHES_AGAIN: usize = 20;
+/// How many pushes in parts must be refused in words for a passing fault until it is believed that nothing is taken.
+const VAIN: usize = 8;
 /// How long a search may take. What it did not come to is left to the next sync, which leaves out what was found.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -25,6 +28,9 @@ pub(super) struct Search {
     pub is_again: bool,
     /// What is still to be pushed.
     waiting: VecDeque<Vec<RefChange>>,
+    /// How many pushes were refused, and how many arrived.
+    spent: usize,
+    arrived: usize,
     pushes_left: usize,
     /// Below so many the smallest part is tried first: then refs are found, however many are refused.
     in_depth: usize,
@@ -43,6 +49,8 @@ impl Search {
             one_by_one: 0,
             is_again,
             waiting: VecDeque::from([group]),
+            spent: 0,
+            arrived: 0,
             pushes_left,
             in_depth: pushes_left / 2,
             for_arrival: 2 * halvings + 2,
@@ -70,12 +78,19 @@ impl Search {
 
     /// A push was refused.
     pub fn spend(&mut self) {
+        self.spent += 1;
         self.pushes_left = self.pushes_left.saturating_sub(1);
     }
 
     /// Something arrived: it is worth while to go on.
     pub fn earn(&mut self) {
+        self.arrived += 1;
         self.pushes_left += self.for_arrival;
+    }
+
+    /// Whether nothing arrived, though it was tried often enough that one ref cannot be the reason.
+    pub fn is_vain(&self) -> bool {
+        self.arrived == 0 && self.spent > if self.doubt.is_refused() { 0 } else { VAIN }
     }
 
     /// Whether no more may be spent on it.

@@ -400,7 +400,16 @@ impl Meaning {
         if words.trim() == "failure" {
             return Self { kind: Kind::Passing, hint: KINDS[0].hint };
         }
-        match KINDS.iter().find(|entry| has(&words, entry.words)) {
+        Self::first(&words, |_| true)
+    }
+
+    /// What else they mean, where it is no passing fault whatever they say.
+    pub(crate) fn but_passing(words: &str) -> Self {
+        Self::first(&words.to_lowercase(), |kind| kind != Kind::Passing)
+    }
+
+    fn first(words: &str, is_meant: impl Fn(Kind) -> bool) -> Self {
+        match KINDS.iter().find(|entry| is_meant(entry.kind) && has(words, entry.words)) {
             Some(Entry { kind, hint, .. }) => Self { kind: *kind, hint },
             None => Self { kind: Kind::Unknown, hint: "" },
         }
