@@ -7,7 +7,7 @@ use standin_state::store::{ChangeAction, ChangeOutcome};
 
 use super::parts::{in_two, making_room, pieces};
 use super::remembered::{self, Known};
-use super::search::{Doubt, Search, in_parts};
+use super::search::{Doubt, Search, in_parts, not_reached};
 use super::send::{Sender, Sent, recorded, recorded_fence};
 use crate::code::Snapshot;
 use crate::code::plan::{by_half, in_the_way, no_fence, not_atomic};
@@ -495,13 +495,4 @@ impl<'a> Pusher<'a> {
         self.refuse(blocked)?;
         Ok(free)
     }
-}
-
-/// What is said of a ref that the search did not come to.
-fn not_reached(name: &RefName) -> Error {
-    Error::new(
-        Code::RefRefused,
-        format!("{name}: not pushed yet, since the host refuses much of what goes with it and does not say which"),
-        "The next sync goes on from here. Mend what the host says of the other refs, then it goes at once.",
-    )
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use standin_state::model::RefName;
 
-use crate::Error;
 use crate::mirror::MirrorView;
 use crate::plan::RefChange;
+use crate::{Code, Error};
 
 /// How many refused pushes a search may take before anything of it arrives.
 const FIRST_PUSHES: usize = 40;
@@ -130,4 +130,13 @@ pub(super) fn in_parts(mut group: Vec<RefChange>, likely: &BTreeSet<RefName>) ->
         return (group, second);
     }
     group.into_iter().partition(|change| !likely.contains(&change.name))
+}
+
+/// What is said of a ref that the search did not come to.
+pub(super) fn not_reached(name: &RefName) -> Error {
+    Error::new(
+        Code::RefRefused,
+        format!("{name}: not pushed yet, since the host refuses much of what goes with it and does not say which"),
+        "The next sync goes on from here. Mend what the host says of the other refs, then it goes at once.",
+    )
 }
