@@ -115,7 +115,12 @@ const KINDS: &[Entry] = &[
     },
     Entry {
         kind: Kind::TooMuchAtOnce,
-        words: &["pack exceeds maximum allowed size", "can not update more than", "cannot update more than"],
+        words: &[
+            "pack exceeds maximum allowed size",
+            "can not update more than",
+            "cannot update more than",
+            "http 413",
+        ],
         hint: "The host does not take so much in one push, and it could not be cut smaller. Push the first part of the history \
                by hand once (`git push URL COMMIT:refs/heads/NAME` with an older commit), then sync again.",
     },
@@ -435,6 +440,7 @@ mod tests {
             ("invalid old id sent", Kind::Race),
             ("pack exceeds maximum allowed size (2.00 GiB)", Kind::TooMuchAtOnce),
             ("Pushes can not update more than 5 branches or tags.", Kind::TooMuchAtOnce),
+            ("HTTP 413: the request is too large", Kind::TooMuchAtOnce),
             ("The 'acme' organization has enabled or enforced SAML SSO.", Kind::Policy),
             ("You're using an RSA key with SHA-1, which is no longer allowed.", Kind::Policy),
             ("Your account is suspended. Please visit https://host/support", Kind::Blocked),
