@@ -184,7 +184,7 @@ fn read_plan(plan: &Plan, report: &mut HealthReport, findings: &mut Findings) {
     match &plan.code {
         Some(Planned::Failed(error)) => failed(error),
         Some(Planned::Ready(code)) => {
-            report.behind = Some(code.behind);
+            report.behind = code.known_behind();
             for divergence in code.undecided() {
                 findings.notice(
                     Health::Warning,

@@ -28,6 +28,9 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible(line, SHOWN));
 }
 
+/// How many refused changes are told one by one.
+const LISTED: usize = 20;
+
 /// Turns events into lines.
 #[derive(Default)]
 pub struct Lines {
@@ -39,7 +42,7 @@ pub struct Lines {
 struct Block {
     repo: String,
     made: BTreeMap<Aspect, usize>,
-    refused: Vec<(String, Error)>,
+    refused: Vec<(Aspect, String, Error)>,
     notices: Vec<Notice>,
     reports: BTreeMap<Aspect, AspectReport>,
 }
@@ -105,7 +108,7 @@ impl Block {
     fn change(&mut self, change: &Change, outcome: &ChangeOutcome) {
         match outcome {
             ChangeOutcome::Done => *self.made.entry(change.aspect).or_default() += 1,
-            ChangeOutcome::Failed { error } => self.refused.push((change.name.clone(), error.clone())),
+            ChangeOutcome::Failed { error } => self.refused.push((change.aspect, change.name.clone(), error.clone())),
         }
     }
 
@@ -116,9 +119,15 @@ impl Block {
             lines.push(aspect_line(*aspect, report, self.made.get(aspect).copied().unwrap_or(0)));
             lines.extend(hint_lines(report));
         }
-        for (name, error) in &self.refused {
+        // The report of code tells of its refs itself.
+        let is_told = |aspect: Aspect| aspect == Aspect::Code && self.reports.contains_key(&aspect);
+        let untold: Vec<_> = self.refused.iter().filter(|(aspect, ..)| !is_told(*aspect)).collect();
+        for (_, name, error) in untold.iter().take(LISTED) {
             lines.push(format!("     {name}: {}", error.message));
             lines.push(format!("       → {}", error.hint));
+        }
+        if untold.len() > LISTED {
+            lines.push(format!("     and {} more", untold.len() - LISTED));
         }
         for notice in &self.notices {
             lines.extend(notice_lines("  ", notice));

@@ -1,14 +1,17 @@
 //! Which branch of the source is its default branch.
 //!
 //! Of a bare repository and of a host it is the one that HEAD names. The HEAD of a working clone is only where somebody works at
-//! the moment: there it is the one that its `origin` has, else the mirror's own, else the name that git gives to first branches.
+//! the moment: there it is the one that its `origin` has, else the mirror's own, else the name that git gives to first branches, else the
+//! only branch. Where none of these is there, what is checked out counts after all, and that is said.
 
 use std::path::Path;
 
-use standin_state::config::Source;
+use standin_state::config::{Source, Target};
 use standin_state::model::RefName;
 
-use crate::git::{Listing, Refs};
+use crate::git::address::Transport;
+use crate::git::{Address, Listing, Refs, folder};
+use crate::{Code, Error, Result};
 
 /// What is known of the source's default branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub enum DefaultBranch {
     Known(Option<RefName>),
     /// Only guessed: the mirror's own, where the source has a branch of that name, else this one.
     Guessed(Option<RefName>),
+    /// Nothing tells it: likewise, and else this one for want of a better.
+    Assumed(RefName),
 }
 
 impl DefaultBranch {
@@ -34,16 +39,58 @@ impl DefaultBranch {
         // Where there is but one branch, it is that one.
         let mut branches = refs.keys().filter(|name| name.is_branch());
         let only = branches.next().filter(|_| branches.next().is_none()).cloned();
-        Self::Guessed(candidates.chain(only).find(there))
+        let usual = candidates.chain(only).find(there);
+        let head = || listing.head.clone().filter(there);
+        let first = || refs.keys().find(|name| name.is_branch()).cloned();
+        match usual {
+            Some(name) => Self::Guessed(Some(name)),
+            None => head().or_else(first).map_or(Self::Guessed(None), Self::Assumed),
+        }
     }
 
     /// The default branch, seen from a mirror whose default branch is `mirror`.
     pub fn seen_from<'a>(&'a self, mirror: Option<&'a RefName>, refs: &Refs) -> Option<&'a RefName> {
-        match self {
-            Self::Known(name) => name.as_ref(),
-            Self::Guessed(name) => mirror.filter(|mirror| refs.contains_key(*mirror)).or(name.as_ref()),
-        }
+        let name = match self {
+            Self::Known(name) => return name.as_ref(),
+            Self::Guessed(name) => name.as_ref(),
+            Self::Assumed(name) => Some(name),
+        };
+        mirror.filter(|mirror| refs.contains_key(*mirror)).or(name)
     }
+
+    /// Whether that is assumed for want of a better.
+    pub fn is_assumed_from(&self, mirror: Option<&RefName>, refs: &Refs) -> bool {
+        matches!(self, Self::Assumed(_)) && !mirror.is_some_and(|mirror| refs.contains_key(mirror))
+    }
+}
+
+/// The branch that the HEAD of a bare repository in a folder of this machine names, where no such branch is there: whoever clones it
+/// gets nothing.
+pub(super) fn unborn(target: &Target) -> Option<(git2::Repository, RefName)> {
+    let Target::Git(url) = target else { return None };
+    let address = Address::parse(url, None).ok().filter(|address| address.transport == Transport::File)?;
+    let repository = git2::Repository::open_bare(folder(address.as_str())).ok()?;
+    let is_unborn = matches!(repository.head(), Err(error) if error.code() == git2::ErrorCode::UnbornBranch);
+    if !is_unborn || !repository.is_bare() {
+        return None;
+    }
+    let named = repository.find_reference("HEAD").ok()?.symbolic_target().ok()??.parse().ok()?;
+    Some((repository, named))
+}
+
+/// Lets such a HEAD name `branch`.
+///
+/// # Errors
+/// [`Code::Storage`] where it cannot be written.
+pub(super) fn name_default(target: &Target, branch: &RefName) -> Result<()> {
+    let Some((repository, _)) = unborn(target) else { return Ok(()) };
+    repository.set_head(branch.as_str()).map_err(|error| {
+        Error::new(
+            Code::Storage,
+            format!("the HEAD of `{}` cannot be written: {}", repository.path().display(), error.message()),
+            format!("Write it by hand: `git symbolic-ref HEAD {branch}` in that folder."),
+        )
+    })
 }
 
 /// Whether the repository has a working folder.
@@ -86,7 +133,11 @@ mod tests {
         assert_eq!(of(None, Some("gone"), None, &all).as_deref(), Some("main"));
         assert_eq!(of(None, None, None, &["master", "topic"]).as_deref(), Some("master"));
         assert_eq!(of(None, None, None, &["topic"]).as_deref(), Some("topic"));
-        assert_eq!(of(None, None, None, &["one", "topic"]), None);
+        // Where nothing tells, what is checked out counts after all, else the first.
+        assert_eq!(of(None, None, None, &["one", "topic"]).as_deref(), Some("topic"));
+        assert_eq!(of(None, None, Some("one"), &["one", "topic"]).as_deref(), Some("one"));
+        assert_eq!(of(None, None, None, &["one", "two"]).as_deref(), Some("one"));
+        assert_eq!(of(None, None, None, &[]), None);
     }
 
     #[test]

@@ -252,6 +252,14 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
         passing(Code::Network, format!("{host} cannot be reached. Check the network and the address."))
     } else if has(&text, HOST_FAILED) || told.kind == Kind::Passing {
         passing(Code::HostFailed, format!("{host} has a fault of its own. Try again later."))
+    } else if is_ssh && words::words(lines, is_ssh).is_empty() {
+        new(
+            Code::GitFailed,
+            format!(
+                "The key was taken, and then {host} started nothing. Check the path in the address, and on the host that the account may \
+                 run git (its shell, a `command=` in `authorized_keys`); the log of its ssh server may say more."
+            ),
+        )
     } else if has(&text, BROKEN) {
         passing(Code::Network, format!("The connection to {host} broke. Try again."))
     } else {
@@ -273,7 +281,11 @@ const SHOWN_WORDS: usize = 6;
 /// The words worth showing, in one line.
 fn in_one_line(lines: &[String], is_ssh: bool) -> String {
     let words = words::words(lines, is_ssh);
-    if words.is_empty() { "git gave no reason".to_owned() } else { words[..words.len().min(SHOWN_WORDS)].join("; ") }
+    match words.as_slice() {
+        [] if is_ssh => "the server ended the connection without a word".to_owned(),
+        [] => "git gave no reason".to_owned(),
+        words => words[..words.len().min(SHOWN_WORDS)].join("; "),
+    }
 }
 
 #[cfg(test)]
@@ -346,6 +358,23 @@ mod tests {
             hint("/srv/n")
         );
         assert!(!hint("ssh://git@host.example/n").contains("git config"));
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_not_given_gits_closing_words() {
+        let lines = [
+            "fatal: Could not read from remote repository.",
+            "",
+            "Please make sure you have the correct access rights",
+            "and the repository exists.",
+        ]
+        .map(str::to_owned);
+        let address = Address::parse("git@host.example:o/n.git", None).unwrap();
+        for lines in [&lines[..], &[lines[0].clone(), "fatal: the remote end hung up unexpectedly".to_owned()], &[]] {
+            let error = classify("pushing to mirror", &address, lines, false);
+            assert_eq!(error.message, "pushing to mirror: the server ended the connection without a word");
+            assert!(error.hint.contains("authorized_keys"), "{error:?}");
+        }
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub(crate) fn has_hooks(place: &str) -> bool {
 }
 
 /// The folder that an address without a host names.
-pub(super) fn folder(place: &str) -> PathBuf {
+pub(crate) fn folder(place: &str) -> PathBuf {
     PathBuf::from(place.strip_prefix("file://").unwrap_or(place))
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, USER_AGENT};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -15,9 +15,13 @@ use super::address::{Address, Transport};
 use super::child::{self, MAX_OUTPUT};
 use super::credential::DEFAULT_USER;
 use super::listing::Listing;
-use crate::Result;
 use crate::github::connections;
+use crate::{Code, Error, Result};
 
+/// How long an answer may be that is only looked at for words.
+const MAX_WORDS: usize = 64 << 10;
+/// How many of its lines are kept.
+const MAX_LINES: usize = 20;
 /// GitHub answers only a name that starts with `git/`, and others none that looks like a git of old.
 const USER_AGENT_OF_A_GIT: &str = concat!("git/2.0 (standin/", env!("CARGO_PKG_VERSION"), ")");
 
@@ -54,13 +58,36 @@ impl Asking<'_> {
     }
 
     /// The advertisement of `service`; `None` for any other answer.
+    ///
+    /// # Errors
+    /// As [`Asking::list`], and [`crate::Code::HostFailed`] for an answer without a word, which git takes for an empty repository.
     pub(super) async fn refs_of(&self, service: &str) -> Result<Option<Vec<u8>>> {
         let Some(request) = self.request(Method::GET, &format!("info/refs?service={service}")) else { return Ok(None) };
         let Ok(response) = self.in_time(request.send()).await? else { return Ok(None) };
-        if !is_answer(&response, &format!("application/x-{service}-advertisement")) {
+        let is_meant = is_answer(&response, &format!("application/x-{service}-advertisement"));
+        if !is_meant && response.status().as_u16() != 200 {
             return Ok(None);
         }
-        Ok(self.body(response, MAX_OUTPUT).await?.ok())
+        match self.body(response, if is_meant { MAX_OUTPUT } else { MAX_WORDS }).await? {
+            Ok(body) if body.trim_ascii().is_empty() => Err(no_git(self.what, self.address)),
+            body => Ok(body.ok().filter(|_| is_meant)),
+        }
+    }
+
+    /// Why a host refuses pushes, asked by one without anything in it: of a refused request git keeps the status alone.
+    ///
+    /// # Errors
+    /// As [`Asking::list`].
+    pub(super) async fn words_to_a_push(&self) -> Result<Vec<String>> {
+        let service = "git-receive-pack";
+        let Some(request) = self.request(Method::POST, service) else { return Ok(Vec::new()) };
+        let request = request.header(CONTENT_TYPE, format!("application/x-{service}-request")).body("0000");
+        let Ok(response) = self.in_time(request.send()).await? else { return Ok(Vec::new()) };
+        if response.status().is_success() {
+            return Ok(Vec::new());
+        }
+        let headers = response.headers().clone();
+        Ok(self.body(response, MAX_WORDS).await?.map_or_else(|_| Vec::new(), |body| told(&headers, &body)))
     }
 
     /// A request with the token; `None` where the address or the token is nothing for HTTP.
@@ -102,6 +129,34 @@ impl Asking<'_> {
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         tokio::time::timeout(self.silent_limit, work).await.map_err(|_| child::silent(self.what, self.silent_limit))
     }
+}
+
+/// What an answer other than the one that was asked for says to people, as lines that a host told: its text, and the address that
+/// GitHub names for single sign-on.
+pub(super) fn told(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut lines = Vec::new();
+    if text("content-type").starts_with("text/plain") {
+        let body = String::from_utf8_lossy(body);
+        let shown = body.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_LINES);
+        lines.extend(shown.map(|line| format!("remote: {line}")));
+    }
+    if let Some((_, address)) = text("x-github-sso").split_once("url=")
+        && !lines.iter().any(|line| line.contains(address))
+    {
+        lines.push(format!("remote: Open {address} for single sign-on"));
+    }
+    lines
+}
+
+/// The error of an answer that is none of a git server's, though it says that all is well.
+pub(super) fn no_git(what: &str, address: &Address) -> Error {
+    Error::passing(
+        Code::HostFailed,
+        format!("{what}: {} answered, but not as a git server does: the answer is empty", address.host_shown()),
+        "Something else may have answered: a proxy, the login page of a network, a page for maintenance. Nothing is concluded from \
+         it. Open the address in a browser to see who answers; Standin tries again by itself.",
+    )
 }
 
 /// Whether this is the answer that was asked for.

@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder};
 
 use super::Cache;
 use super::child::Lines;
-use super::http::{Asking, Packets, is_answer, read_advertisement};
+use super::http::{Asking, Packets, is_answer, read_advertisement, told};
 use super::push::{PushResult, Update};
 use crate::Result;
 
@@ -184,7 +184,12 @@ impl Asking<'_> {
                 Err(error) => return Ok(Err(Answered::unknown(&in_words(&error.without_url())))),
             };
             if !is_answer(&response, &format!("application/x-{SERVICE}-result")) {
-                return Ok(Err(Answered::unknown(&format!("HTTP {}", response.status().as_u16()))));
+                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                let mut answered = Answered::unknown(&format!("HTTP {status}"));
+                if let Ok(body) = self.body(response, MAX_ANSWER).await? {
+                    answered.lines.extend(told(&headers, &body));
+                }
+                return Ok(Err(answered));
             }
             Ok(self.body(response, MAX_ANSWER).await?.map_err(|why| Answered::unknown(&why)))
         };

@@ -51,7 +51,7 @@ mod words;
 pub use address::Address;
 pub(crate) use blame::{Blame, blame, is_sunk};
 pub use cache::Cache;
-pub(crate) use far_side::has_hooks;
+pub(crate) use far_side::{folder, has_hooks};
 pub use history::TreeFile;
 pub use listing::{Listing, Refs};
 pub use program::{GitProgram, MINIMUM_VERSION, Version};

@@ -208,6 +208,30 @@ pub(super) fn read_report(update: &Update, refused: Option<&str>, lines: &[Strin
     Answer::Known(report)
 }
 
+/// Whether the whole request was refused by its status, of which git keeps the number alone.
+pub(super) fn is_sent_away(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.contains("HTTP 4") && line.starts_with("error: RPC failed"))
+}
+
+/// The report of a push whose request was refused for what was in it: too much, or something that the host does not take. Which ref
+/// it was for shows when they go in parts.
+pub(super) fn refused_by_status(lines: &[String], updates: &[Update]) -> Option<PushReport> {
+    let is = |status: &str| lines.iter().any(|line| line.starts_with("error: RPC failed") && line.contains(status));
+    let reason = if is("HTTP 413") {
+        "HTTP 413: the request is too large"
+    } else if is("HTTP 422") {
+        "HTTP 422: the host cannot process the request"
+    } else {
+        return None;
+    };
+    let refused = |update: &Update| (update.name.clone(), PushResult::Refused { reason: reason.to_owned() });
+    Some(PushReport {
+        results: updates.iter().map(refused).collect(),
+        messages: messages(lines),
+        ..PushReport::default()
+    })
+}
+
 /// How git marks what the remote refused.
 const REMOTE_REJECTED: &str = "remote rejected";
 

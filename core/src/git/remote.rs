@@ -217,7 +217,7 @@ impl Remote {
         if let [update] = updates
             && let Some(pushed) = self.push_over_http(&what, cache, update, options).boxed().await?
         {
-            return self.reported(&what, pushed);
+            return self.reported(&what, updates, pushed);
         }
         let folder = Scratch::make()?;
         let outbox = Outbox::make(folder.path(), cache, &self.address, updates)?;
@@ -235,14 +235,23 @@ impl Remote {
         command.args(outbox.arguments);
         let ended =
             self.run(&what, if options.dry_run { Doing::Probe } else { Doing::Push }, prepared, Input::Nothing).await?;
-        let answer = push::read_answer(&ended.stdout, &ended.lines, updates);
-        self.reported(&what, Pushed { answer, lines: ended.lines, by_git: self.options.trusts_reports })
+        let mut lines = ended.lines;
+        let answer = push::read_answer(&ended.stdout, &lines, updates);
+        if matches!(answer, Answer::Unknown) && self.is_plain_http() && push::is_sent_away(&lines) {
+            let redactor = Redactor::of(&self.options.credential);
+            let words = self.asking(&what).words_to_a_push().boxed().await.unwrap_or_default();
+            lines.extend(words.iter().map(|line| redactor.text(line)));
+        }
+        self.reported(&what, updates, Pushed { answer, lines, by_git: self.options.trusts_reports })
     }
 
-    fn reported(&self, what: &str, pushed: Pushed) -> Result<Reported> {
+    fn reported(&self, what: &str, updates: &[Update], pushed: Pushed) -> Result<Reported> {
         match pushed.answer {
             Answer::Known(report) => Ok(Reported { report, by_git: pushed.by_git }),
-            Answer::Unknown => Err(self.unknown_outcome(what, &pushed.lines)),
+            Answer::Unknown => match push::refused_by_status(&pushed.lines, updates) {
+                Some(report) => Ok(Reported { report, by_git: pushed.by_git }),
+                None => Err(self.unknown_outcome(what, &pushed.lines)),
+            },
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::BufRead as _;
+use std::time::Duration;
 
 use super::push::{PushOptions, PushReport, PushResult, Update};
 use super::remote::{Remote, Reported};
@@ -13,8 +14,13 @@ use super::scratch::Scratch;
 use super::{Cache, Listing};
 use crate::{Code, Error, Result};
 
+/// How long a remote has to show what it said that it did.
+const MOMENT: Duration = Duration::from_secs(1);
 /// The ref that a dry run pretends to create.
 const PROBE: &str = "refs/standin/probe";
+
+/// What is said of a ref that stands where it stood, though the remote said that it moved.
+const IGNORED: &str = "the host said `ok` and did not move it";
 
 /// What a remote can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +43,15 @@ impl Remote {
             Ok(Reported { report, by_git }) if options.dry_run || !leaves_open(&report, by_git) => Ok(report),
             Ok(Reported { mut report, .. }) => match self.list(&folders(updates)).await {
                 Ok(listing) => {
+                    let told = report.clone();
                     believe(&mut report, updates, &listing);
+                    if is_ignored(&report) {
+                        // Some hosts list from a copy that is a moment old.
+                        tokio::time::sleep(MOMENT).await;
+                        let listing = self.list(&folders(updates)).await?;
+                        report = told;
+                        believe(&mut report, updates, &listing);
+                    }
                     Ok(report)
                 }
                 // A refusal is told all the same: who takes it for more than that tries again first.
@@ -84,6 +98,11 @@ fn leaves_open(report: &PushReport, by_git: bool) -> bool {
     !report.atomic_unsupported && (refused || !by_git)
 }
 
+fn is_ignored(report: &PushReport) -> bool {
+    let is_ignored = |result: &PushResult| matches!(result, PushResult::Refused { reason } if reason == IGNORED);
+    report.results.values().any(is_ignored)
+}
+
 /// Follows what the remote holds, whatever it said.
 fn believe(report: &mut PushReport, updates: &[Update], listing: &Listing) {
     for update in updates {
@@ -91,8 +110,11 @@ fn believe(report: &mut PushReport, updates: &[Update], listing: &Listing) {
         let told = report.results.get(&update.name);
         if stands == update.new.as_ref() {
             report.results.insert(update.name.clone(), PushResult::Done);
-        } else if stands != update.old.as_ref() || told == Some(&PushResult::Done) {
+        } else if stands != update.old.as_ref() {
             report.results.insert(update.name.clone(), PushResult::Stale);
+        } else if told == Some(&PushResult::Done) {
+            let reason = IGNORED.to_owned();
+            report.results.insert(update.name.clone(), PushResult::Refused { reason });
         }
     }
 }
@@ -141,7 +163,7 @@ mod tests {
             (Some('3'), refused.clone(), PushResult::Stale),
             (None, refused, PushResult::Stale),
             (Some('2'), PushResult::Done, PushResult::Done),
-            (Some('1'), PushResult::Done, PushResult::Stale),
+            (Some('1'), PushResult::Done, PushResult::Refused { reason: IGNORED.to_owned() }),
             (Some('3'), PushResult::Done, PushResult::Stale),
             (Some('1'), PushResult::NotTried, PushResult::NotTried),
         ] {

@@ -18,6 +18,9 @@ pub(crate) const NOT_ATOMIC: (&str, &str) = ("atomic", "no");
 
 /// The fact and word for a host that says it moves several refs all or none, and was seen to move some without the others.
 pub(crate) const BY_HALF: (&str, &str) = ("atomic", "half");
+/// The fact and word for a host that refused a push as a whole in words for a fault that passes. Where it does so again, it may be one
+/// ref that it means.
+pub(crate) const PASSING: (&str, &str) = ("passing", "told");
 /// The fact for the program that answers a mirror's pushes, such as `git/2.47.3`; `?` where it does not tell.
 pub(crate) const SERVER: &str = "server";
 
@@ -62,6 +65,14 @@ pub(crate) fn trusts_reports(store: &Store, repository: &RepositoryId, mirror: &
             Ok(store.fact(repository, Some(&mirror.id), SERVER)?.is_some_and(|name| name.starts_with("git/")))
         }
     }
+}
+
+/// Forgets it: it is not so any more.
+pub(crate) fn forget(ctx: &MirrorContext, fact: (&str, &str)) -> Result<()> {
+    if is_known(ctx, fact)? {
+        ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), fact.0, None)?;
+    }
+    Ok(())
 }
 
 /// Makes what was found be tried at the next occasion.

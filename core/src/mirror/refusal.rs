@@ -11,6 +11,8 @@ use crate::{Code, Error};
 
 /// How many lines of the host's words are shown.
 const SHOWN_LINES: usize = 12;
+/// What to do where the words are not known.
+const HOST_WORDS: &str = "See the words of the mirror's host. The other refs are not held up by it.";
 
 /// What a host refused of one push, in its own words.
 #[derive(Debug)]
@@ -48,6 +50,17 @@ impl Refusal {
     /// The error for one of the refused refs.
     pub fn error_of(&self, name: &RefName) -> Error {
         explain(name, reason_of(name, &self.reasons()), &self.messages)
+    }
+
+    /// The same where the host takes others: in words for a passing fault too it is this ref that it means.
+    pub fn error_of_one(&self, name: &RefName) -> Error {
+        let error = self.error_of(name);
+        if error.code != Code::HostFailed {
+            return error;
+        }
+        let meaning = Meaning::but_passing(&error.message);
+        let hint = if meaning.hint.is_empty() { HOST_WORDS } else { meaning.hint };
+        Error::new(Code::RefRefused, error.message, hint)
     }
 
     /// How many refs a push may have where the host takes as much only in parts: as many as it says, else half as many.
@@ -137,11 +150,7 @@ pub fn explain(name: &RefName, reason: &str, messages: &[String]) -> Error {
     let meaning = Meaning::of(&message);
     match meaning.kind {
         Kind::Passing => Error::passing(Code::HostFailed, message, meaning.hint),
-        Kind::Unknown => Error::new(
-            Code::RefRefused,
-            message,
-            "See the words of the mirror's host. The other refs are not held up by it.",
-        ),
+        Kind::Unknown => Error::new(Code::RefRefused, message, HOST_WORDS),
         _ => Error::new(Code::RefRefused, message, meaning.hint),
     }
 }

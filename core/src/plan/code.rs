@@ -234,6 +234,12 @@ impl CodePlan {
         changes
     }
 
+    /// How many commits the mirror lacks; `None` where it is not known which branch is meant.
+    pub fn known_behind(&self) -> Option<u64> {
+        let is_empty = self.refs.unchanged == 0 && self.refs.changes.is_empty();
+        (self.default_branch.is_some() || is_empty).then_some(self.behind)
+    }
+
     /// Divergences that still wait for the user.
     pub fn undecided(&self) -> impl Iterator<Item = &Divergence> {
         self.refs.diverged.iter().filter(|divergence| divergence.decision.is_none())

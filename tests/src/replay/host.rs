@@ -118,6 +118,19 @@ pub struct Trouble {
     pub times: Option<u32>,
 }
 
+/// A proxy or a policy before the host, which sends pushes away by a status.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Of more bytes than these.
+    pub over: usize,
+    /// With this status.
+    pub status: u16,
+    /// And this as body.
+    pub lines: Vec<&'static str>,
+    /// What the header for single sign-on says.
+    pub sso: Option<&'static str>,
+}
+
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -139,6 +152,10 @@ pub struct Host {
     pub troubles: VecDeque<Trouble>,
     /// Refs that somebody moves just before the next push is judged, and where to.
     pub races: Vec<(String, Option<Oid>)>,
+    /// Refs of which it says that they moved, and does nothing.
+    pub ignored: Vec<&'static str>,
+    /// What answers instead of it to the requests that push, over HTTP.
+    pub front: Option<Front>,
     /// What it tells with every push that it took.
     pub greetings: Vec<String>,
     /// Waited before a push is answered.
@@ -158,6 +175,8 @@ impl Host {
             most: None,
             troubles: VecDeque::new(),
             races: Vec::new(),
+            ignored: Vec::new(),
+            front: None,
             greetings: Vec::new(),
             delay: Duration::ZERO,
         }
@@ -239,8 +258,11 @@ impl Host {
         self.lose_races(repository, &mut record, atomic && self.family.is_atomic());
         for asked in record.asked.clone() {
             if !record.report.contains_key(&asked.name) {
-                move_ref(repository, &asked.name, asked.new);
                 record.report.insert(asked.name.clone(), None);
+                if self.ignored.contains(&asked.name.as_str()) {
+                    continue;
+                }
+                move_ref(repository, &asked.name, asked.new);
                 record.taken.push(asked.name);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use git2::Repository;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use super::receive::{Answer, receive};
-use super::{Shared, protocol};
+use super::{Front, Shared, protocol};
 
 /// Serves connections until it is dropped.
 pub(super) async fn serve(shared: &Arc<Shared>, listener: &TcpListener) {
@@ -57,7 +57,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
             shared.host().meet();
         }
         let status = StatusCode::from_u16(status).unwrap();
-        return Ok(response(status, "text/plain; charset=utf-8", (lines.join("\n") + "\n").into_bytes()));
+        return Ok(response(status, "text/plain; charset=utf-8", as_text(&lines)));
     }
     let method = request.method().clone();
     Ok(match (&method, endpoint.as_str(), asks_for.as_str()) {
@@ -78,6 +78,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         }
         (&Method::POST, "git-receive-pack", _) => {
             let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
+            if let Some(front) = shared.host().front.clone().filter(|front| body.len() > front.over) {
+                return Ok(sent_away(&front));
+            }
             match receive(shared, body.as_ref()).await {
                 Ok(Answer::Report(report)) => response(StatusCode::OK, "application/x-git-receive-pack-result", report),
                 Ok(Answer::Empty) => response(StatusCode::OK, "application/x-git-receive-pack-result", Vec::new()),
@@ -96,6 +99,19 @@ fn listing(service: &str, refs: &[u8]) -> Response<Full<Bytes>> {
     body.extend_from_slice(b"0000");
     body.extend_from_slice(refs);
     response(StatusCode::OK, &format!("application/x-{service}-advertisement"), body)
+}
+
+fn as_text(lines: &[impl AsRef<str>]) -> Vec<u8> {
+    lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect::<String>().into_bytes()
+}
+
+fn sent_away(front: &Front) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(front.status).unwrap();
+    let mut response = response(status, "text/plain; charset=utf-8", as_text(&front.lines));
+    if let Some(sso) = front.sso {
+        response.headers_mut().insert("x-github-sso", HeaderValue::from_static(sso));
+    }
+    response
 }
 
 fn response(status: StatusCode, kind: &str, body: Vec<u8>) -> Response<Full<Bytes>> {

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-pub use host::{Family, Host, Mishap, RaceWords, Rule, Trouble};
+pub use host::{Family, Front, Host, Mishap, RaceWords, Rule, Trouble};
 pub use records::{Asked, PushRecord};
 pub use ssh::act_as_shell;
 

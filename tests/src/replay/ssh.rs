@@ -47,7 +47,8 @@ async fn answer(shared: &Shared, stream: UnixStream) -> std::io::Result<()> {
         if is_push {
             shared.host().meet();
         }
-        say(&mut writing, ERROR, (lines.join("\n") + "\n").as_bytes()).await?;
+        let words: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+        say(&mut writing, ERROR, words.as_bytes()).await?;
         return say(&mut writing, EXIT, &[1]).await;
     }
     if !is_push {

@@ -80,3 +80,40 @@ async fn where_the_clone_has_no_origin_the_mirrors_own_default_branch_counts() {
     git(&clone, &["commit", "--quiet", "--allow-empty", "--amend", "-m", "rewritten"]);
     assert!(!machine.plan().await.unwrap().guard.is_empty());
 }
+
+#[tokio::test]
+async fn where_nothing_tells_what_is_checked_out_counts_and_a_folder_s_head_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    git(&work, &["init", "--quiet", "--initial-branch", "trunk"]);
+    git(&work, &["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    git(&work, &["switch", "--quiet", "-c", "dev"]);
+    git(&work, &["commit", "--quiet", "--allow-empty", "-m", "second"]);
+    let mut pair = Pair::new();
+    pair.repository.source = Source::Path(work.clone());
+    let machine = pair.machine("laptop");
+    let plan = machine.plan().await.unwrap();
+    assert!(plan.notices.iter().any(|notice| notice.message.contains("`dev` counts as it")), "{:?}", plan.notices);
+    assert_eq!((plan.default_branch, plan.behind), (Some(name("refs/heads/dev")), 2));
+
+    let report = machine.sync().await.unwrap();
+    assert_eq!((report.status, report.behind), (AspectStatus::Ok, Some(0)), "{report:?}");
+    let head = std::fs::read_to_string(pair.mirror.path.join("HEAD")).unwrap();
+    assert_eq!(head.trim(), "ref: refs/heads/dev");
+    // From now on the mirror says it, whatever is checked out.
+    git(&work, &["switch", "--quiet", "trunk"]);
+    let plan = machine.plan().await.unwrap();
+    assert_eq!((plan.default_branch, plan.set_default_branch), (Some(name("refs/heads/dev")), false));
+    assert!(plan.notices.is_empty(), "{:?}", plan.notices);
+}
+
+#[tokio::test]
+async fn how_far_a_mirror_is_behind_is_not_told_where_no_default_branch_is_known() {
+    let pair = Pair::new();
+    pair.source.commit_on("one", "first");
+    pair.source.commit_on("two", "first");
+    let report = pair.machine("laptop").sync().await.unwrap();
+    assert_eq!((report.status, report.behind), (AspectStatus::Ok, None), "{report:?}");
+    assert_eq!(report.detail.as_deref(), Some("2 refs"));
+}

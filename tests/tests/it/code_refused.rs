@@ -72,6 +72,118 @@ async fn many_refused_refs_are_all_found() {
     assert_eq!(pair.mirror.refs().len(), 13);
 }
 
+/// The mirror has all of the source but these.
+fn assert_in_step_but(pair: &Pair, refused: &[String]) {
+    let mut expected = pair.source.refs();
+    expected.retain(|name, _| !refused.contains(name));
+    assert_eq!(pair.mirror.refs(), expected);
+}
+
+fn pushes(pair: &Pair) -> usize {
+    let noted = pair.mirror.path.join("pushes");
+    let count = std::fs::read_to_string(&noted).map_or(0, |noted| noted.lines().count());
+    let _ = std::fs::remove_file(&noted);
+    count
+}
+
+/// Notes each push that comes to the hooks.
+const NOTE: &str = "echo x >>\"$GIT_DIR/pushes\"";
+
+fn branches(pair: &Pair, refused: usize, taken: usize) -> Vec<String> {
+    let tip = pair.source.commit("many", pair.source.tip("refs/heads/main").as_ref());
+    // They stand among one another.
+    for number in 0..refused + taken {
+        pair.source.set(&format!("refs/heads/b{number:03}"), &tip);
+    }
+    (0..refused).map(|number| format!("refs/heads/b{:03}", number * (refused + taken) / refused)).collect()
+}
+
+#[tokio::test]
+async fn every_ref_that_a_host_takes_arrives_however_many_it_refuses_by_name() {
+    let (pair, machine) = Pair::in_step().await;
+    let refused = branches(&pair, 45, 105);
+    let pattern = refused.join("|");
+    refuse(&pair, &pattern, "this branch is closed");
+    write_hook(&pair.mirror.path, "pre-receive", NOTE);
+    let first = machine.sync().await.unwrap();
+    assert_eq!(first.status, AspectStatus::Failed);
+    let told = first.error.unwrap();
+    assert!(told.contains("45 changes not done") && told.contains("and 25 more"), "{told}");
+    assert!(told.contains("this branch is closed") && told.len() < 5_000, "{told}");
+    assert_in_step_but(&pair, &refused);
+    let searched = pushes(&pair);
+    assert!(searched > 45, "{searched} pushes");
+
+    // The next sync knows them, and sees at once when all are taken.
+    pair.source.commit_on("main", "second");
+    assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Failed);
+    assert_in_step_but(&pair, &refused);
+    let again = pushes(&pair);
+    assert!(again <= 14, "{again} pushes where {searched} found them");
+    write_hook(&pair.mirror.path, "update", "exit 0");
+    assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
+    assert!(pushes(&pair) <= 2);
+    pair.assert_in_step();
+}
+
+#[tokio::test]
+async fn every_ref_that_a_host_takes_arrives_though_it_does_not_say_which_it_refuses() {
+    let (pair, machine) = Pair::in_step().await;
+    let mut refused = branches(&pair, 12, 72);
+    let hook = |refused: &[String]| {
+        let pattern = refused.join("|");
+        let lines = format!(
+            "{NOTE}\nwhile read old new ref; do case $ref in {pattern}) echo 'not all of these'; exit 1;; esac; done"
+        );
+        write_hook(&pair.mirror.path, "pre-receive", &lines);
+    };
+    hook(&refused);
+    let ctx = machine.context().await;
+    assert_eq!(machine.sync_in(&ctx).await.unwrap().status, AspectStatus::Failed);
+    assert_in_step_but(&pair, &refused);
+    let failed = machine.changes(&ctx).into_iter().filter_map(|recorded| match recorded.outcome {
+        ChangeOutcome::Failed { error } => Some((recorded.change.name, error.message)),
+        ChangeOutcome::Done => None,
+    });
+    let failed: std::collections::BTreeMap<String, String> = failed.collect();
+    assert_eq!(failed.keys().cloned().collect::<Vec<_>>(), refused);
+    assert!(failed.values().all(|message| message.contains("not all of these")), "{failed:?}");
+    let searched = pushes(&pair);
+
+    // One of them is taken from now on: it arrives when its turn comes.
+    refused.remove(11);
+    hook(&refused);
+    for _ in 0..2 {
+        assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Failed);
+        let again = pushes(&pair);
+        assert!(again < searched / 2, "{again} pushes where {searched} found them");
+    }
+    assert_in_step_but(&pair, &refused);
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_goes_on_with_the_next_sync() {
+    let (pair, machine) = Pair::in_step().await;
+    let refused = branches(&pair, 100, 100);
+    // All but these are refused, and none is named.
+    let taken = ["refs/heads/main", "refs/standin/fence"];
+    let pattern = taken.join("|");
+    let lines = format!("{NOTE}\nwhile read old new ref; do case $ref in {pattern}) ;; *) exit 1;; esac; done");
+    write_hook(&pair.mirror.path, "pre-receive", &lines);
+    let mut known = 0;
+    for _ in 0..2 {
+        let report = machine.sync().await.unwrap();
+        assert_eq!(report.status, AspectStatus::Failed);
+        let searched = pushes(&pair);
+        assert!(searched < 90, "{searched} pushes");
+        let fact = machine.store.fact(&pair.repository.id, Some(&pair.repository.mirrors[0].id), "refused").unwrap();
+        let found = fact.unwrap().matches("hook declined").count();
+        assert!(found > known, "{found} refused refs are known, {known} before");
+        known = found;
+    }
+    assert_eq!(refused.len(), 100);
+}
+
 #[tokio::test]
 async fn a_file_that_is_too_large_is_traced_to_its_branch() {
     let (pair, machine) = Pair::in_step().await;

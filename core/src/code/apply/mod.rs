@@ -1,10 +1,13 @@
 //! Carrying out a plan: rescue, push together with the fence, take out what the host refuses, look again after a race.
 //!
-//! `send` makes one push and says what became of it; `push` makes as many as it takes, `parts` cuts what is too much for one; here is the order of things and
-//! the report.
+//! `send` makes one push and says what became of it; `push` makes as many as it takes, `search` keeps what is known meanwhile and when it
+//! is enough, `remembered` what was refused until the next sync, `parts` cuts what is too much for one; here is the order of things
+//! and the report.
 
 mod parts;
 mod push;
+mod remembered;
+mod search;
 mod send;
 
 use std::borrow::Cow;
@@ -14,6 +17,7 @@ use standin_state::config::Target;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 
+use super::default_branch::name_default;
 use super::plan::{has_not_heard, remember_confirmed};
 use super::{Snapshot, plan};
 use crate::code::snapshot::counted;
@@ -162,13 +166,15 @@ async fn carry_out(
 
 /// Makes the source's default branch the mirror's, where it differs and is there. The error is for the report.
 async fn set_default_branch(ctx: &MirrorContext, view: &mut MirrorView, planned: &CodePlan) -> Result<Option<Error>> {
-    let (Target::GitHub(slug), Some(client), Some(name)) = (&ctx.mirror.target, &ctx.github, &planned.default_branch)
-    else {
-        return Ok(None);
-    };
+    let Some(name) = &planned.default_branch else { return Ok(None) };
     if !planned.set_default_branch || view.head.as_ref() == Some(name) || !view.refs.contains_key(name) {
         return Ok(None);
     }
+    let client = match (&ctx.mirror.target, &ctx.github) {
+        (Target::GitHub(slug), Some(client)) => Some((slug, client)),
+        (Target::GitHub(_), None) => return Ok(None),
+        (Target::Git(_), _) => None,
+    };
     let change = Change {
         aspect: Aspect::Code,
         action: ChangeAction::DefaultBranch,
@@ -178,7 +184,11 @@ async fn set_default_branch(ctx: &MirrorContext, view: &mut MirrorView, planned:
     };
     // An empty repository makes the branch of that name its default branch by itself.
     let will_be = view.host.as_ref().is_some_and(|host| view.head.is_none() && host.default_branch == name.short());
-    let set = if will_be { Ok(()) } else { client.set_default_branch(slug, name.short()).await };
+    let set = match client {
+        _ if will_be => Ok(()),
+        Some((slug, client)) => client.set_default_branch(slug, name.short()).await,
+        None => name_default(&ctx.mirror.target, name),
+    };
     match set {
         Ok(()) => {
             view.head = Some(name.clone());
@@ -202,8 +212,8 @@ fn report(ctx: &MirrorContext, view: &MirrorView, planned: &CodePlan, failures: 
     let mut report = AspectReport {
         last_commit: commit.map(ToString::to_string),
         apart: Some(decided(planned, |_| true)).filter(|count| *count > 0),
-        behind: Some(if in_step || planned.default_branch.is_none() { 0 } else { planned.behind }),
-        detail: Some(detail(commit.map(|oid| oid.short()), planned)),
+        behind: if in_step { Some(0) } else { planned.known_behind() },
+        detail: Some(detail(commit.map(|oid| oid.short()), view.refs.len(), planned)),
         ..AspectReport::new(AspectStatus::Ok)
     };
     let undecided: Vec<&RefName> = planned.undecided().map(|divergence| &divergence.name).collect();
@@ -249,9 +259,14 @@ fn decided(planned: &CodePlan, is_meant: impl Fn(DecisionChoice) -> bool) -> u64
     decisions.filter(|decision| is_meant(decision.choice)).map(|_| 1).sum()
 }
 
-/// The commit, and what the user decided to leave as it is.
-fn detail(commit: Option<&str>, planned: &CodePlan) -> String {
-    let mut parts = vec![commit.unwrap_or("no commits").to_owned()];
+/// The commit of the default branch or how many refs there are, and what the user decided to leave as it is.
+fn detail(commit: Option<&str>, refs: usize, planned: &CodePlan) -> String {
+    let first = match (commit, refs) {
+        (Some(commit), _) => commit.to_owned(),
+        (None, 0) => "no commits".to_owned(),
+        (None, refs) => counted(refs, "ref"),
+    };
+    let mut parts = vec![first];
     let chosen = |choice| usize::try_from(decided(planned, |found| found == choice)).unwrap_or(usize::MAX);
     let left = chosen(DecisionChoice::Leave);
     if left > 0 {

@@ -1,9 +1,14 @@
-//! Cutting one change in two, where its history is more than the host takes in one push.
+//! Cutting what is to be pushed: into pieces that one push can carry, deletes that make room before the rest, and one change in two
+//! where its history is more than the host takes.
 
+use std::collections::BTreeSet;
+
+use standin_state::model::RefName;
 use standin_state::store::ChangeAction;
 
 use crate::Result;
-use crate::git::{Cache, Refs};
+use crate::code::plan::in_the_way;
+use crate::git::{Cache, Refs, Remote, Update};
 use crate::mirror::git_failed;
 use crate::plan::RefChange;
 
@@ -46,4 +51,30 @@ pub(super) fn in_two(cache: &Cache, change: &RefChange, there: &Refs) -> Result<
         return Ok(Some((first, second)));
     }
     Ok(None)
+}
+
+/// Deletes of names that stand in the way of a name to be made, and the rest. Git does not do both in one step.
+pub(super) fn making_room(changes: Vec<RefChange>) -> (Vec<RefChange>, Vec<RefChange>) {
+    let deleted: Refs = changes
+        .iter()
+        .filter(|change| change.action == ChangeAction::Delete)
+        .filter_map(|change| Some((change.name.clone(), change.old.clone()?)))
+        .collect();
+    let room: BTreeSet<RefName> = changes
+        .iter()
+        .filter(|change| change.action == ChangeAction::Create)
+        .flat_map(|change| in_the_way(&deleted, &change.name))
+        .cloned()
+        .collect();
+    changes.into_iter().partition(|change| room.contains(&change.name))
+}
+
+/// Cuts changes into pieces that fit into one push each, together with the fence. The mirror has `standing` refs.
+pub(super) fn pieces(remote: &Remote, changes: Vec<RefChange>, standing: usize) -> Vec<Vec<RefChange>> {
+    let updates: Vec<Update> = changes
+        .iter()
+        .map(|change| Update { name: change.name.clone(), old: change.old.clone(), new: change.new.clone() })
+        .collect();
+    let fence = Update { name: RefName::fence(), old: None, new: None };
+    remote.pieces(&updates, &[fence], standing).into_iter().map(|range| changes[range].to_vec()).collect()
 }

@@ -1,27 +1,29 @@
 //! Pushing changes whatever the host refuses of them: refused refs are taken out and explained, the rest goes again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use standin_state::model::RefName;
 use standin_state::store::{ChangeAction, ChangeOutcome};
 
-use super::parts::in_two;
+use super::parts::{in_two, making_room, pieces};
+use super::remembered::{self, Known};
+use super::search::{Doubt, Search, in_parts, not_reached};
 use super::send::{Sender, Sent, recorded, recorded_fence};
 use crate::code::Snapshot;
 use crate::code::plan::{by_half, in_the_way, no_fence, not_atomic};
 use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::Fence;
-use crate::git::{Blame, Refs, Remote, Update};
-use crate::mirror::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC};
+use crate::git::{Blame, Refs};
+use crate::mirror::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
 
-/// How many pushes may be spent on finding out which refs a host refuses.
-const MAX_SEARCHES: usize = 40;
 /// How often refs that a host names one by one are taken out before the rest is split.
 const MAX_ONE_BY_ONE: usize = 4;
+/// How many of the refs that a host refused before are looked at one by one, where it refuses all of them together again.
+const LOOKED_AT_AGAIN: usize = 8;
 
 static NO_REFS: Refs = Refs::new();
 
@@ -47,8 +49,11 @@ pub struct Refused {
 pub struct Pusher<'a> {
     sender: Sender<'a>,
     epoch: u64,
-    searches: usize,
     refused: Vec<Refused>,
+    /// What was refused before and not offered yet by this sync.
+    known: Vec<Known>,
+    /// What was refused now, or before and not looked at again: to be remembered.
+    found: Vec<Known>,
 }
 
 impl<'a> Pusher<'a> {
@@ -65,10 +70,18 @@ impl<'a> Pusher<'a> {
     fn of(ctx: &'a MirrorContext, source: &'a Refs, ours: bool, epoch: u64) -> Result<Self> {
         let remote = mirror_remote(ctx, "git.mirror")?;
         Ok(Self {
-            sender: Sender { ctx, remote, source, ours, told_races: 0 },
+            sender: Sender {
+                ctx,
+                remote,
+                source,
+                ours,
+                told_races: 0,
+                doubts_passing: learned::is_believed(ctx, PASSING)?,
+            },
             epoch,
-            searches: 0,
             refused: Vec::new(),
+            known: if ours { remembered::recall(ctx)? } else { Vec::new() },
+            found: Vec::new(),
         })
     }
 
@@ -86,20 +99,38 @@ impl<'a> Pusher<'a> {
     }
 
     /// Pushes changes in as few pushes as can be, each atomic with the fence: first deletes that make room for a name,
-    /// then the rest in order. Tips that go are rescued first. With no changes, only the fence moves.
+    /// then the rest in order, and at last what the host refused before. Tips that go are rescued first. With no changes, only the
+    /// fence moves.
     ///
     /// # Errors
     /// What stops the whole: the connection, the token, the store. Then some pushes may have been made; `view` says which.
     pub async fn push(&mut self, view: &mut MirrorView, changes: Vec<RefChange>) -> Result<Pushed> {
-        if changes.is_empty() {
-            return Box::pin(self.push_group(view, Vec::new())).await;
+        let is_much = !changes.is_empty();
+        let pushed = self.push_all(view, changes).await;
+        if is_much && self.refused.is_empty() && pushed.is_ok() {
+            learned::forget(self.sender.ctx, PASSING)?;
         }
+        if self.sender.ours {
+            // However it ended, what was found is not searched for again.
+            let (source, mirror) = (self.sender.source, &view.refs);
+            let known = self.known.iter().chain(&self.found).filter(|known| known.is_open(source, mirror));
+            remembered::keep(self.sender.ctx, known.cloned().collect())?;
+        }
+        pushed
+    }
+
+    async fn push_all(&mut self, view: &mut MirrorView, changes: Vec<RefChange>) -> Result<Pushed> {
+        if changes.is_empty() {
+            return Box::pin(self.push_group(view, Vec::new(), false)).await;
+        }
+        let is_known = |change: &RefChange| self.known.iter().any(|known| known.is(change));
+        let (again, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_known);
         let (room, rest) = making_room(changes);
-        for part in [room, rest] {
+        for (part, is_again) in [(room, false), (rest, false), (again, true)] {
             for group in pieces(&self.sender.remote, part, view.refs.len()) {
                 // What was to make room may have been refused.
                 let group = self.with_room(view, group)?;
-                if !group.is_empty() && Box::pin(self.push_group(view, group)).await? == Pushed::Moved {
+                if !group.is_empty() && Box::pin(self.push_group(view, group, is_again)).await? == Pushed::Moved {
                     return Ok(Pushed::Moved);
                 }
             }
@@ -107,21 +138,22 @@ impl<'a> Pusher<'a> {
         Ok(Pushed::Through)
     }
 
-    async fn push_group(&mut self, view: &mut MirrorView, group: Vec<RefChange>) -> Result<Pushed> {
+    async fn push_group(&mut self, view: &mut MirrorView, group: Vec<RefChange>, is_again: bool) -> Result<Pushed> {
         let endangered: Vec<Endangered<'_>> = group.iter().filter_map(Endangered::by).collect();
         match rescue::save(self.sender.ctx, &self.sender.remote, &view.cache, &endangered).await {
             Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
             saved => saved?,
         }
-        let mut search = Search { doubt: Doubt::of(view), one_by_one: 0, waiting: VecDeque::from([group]) };
-        while let Some(mut group) = search.waiting.pop_front() {
+        let mut search = Search::of(view, group, is_again);
+        self.sender.doubts_passing |= is_again;
+        while let Some(mut group) = search.next() {
             // What goes on from a step that was refused has nothing to stand on.
             let asked = group.len();
             group.retain(|change| view.refs.get(&change.name) == change.old.as_ref());
             if group.is_empty() && asked > 0 {
                 continue;
             }
-            if self.searches >= MAX_SEARCHES {
+            if search.is_over() {
                 self.give_up(group)?;
                 continue;
             }
@@ -132,6 +164,7 @@ impl<'a> Pusher<'a> {
             };
             match sent {
                 Sent::Done => {
+                    search.earn();
                     if let (true, Some(after)) = (group.is_empty(), &view.fence) {
                         self.sender.ctx.changed(recorded_fence(before.as_ref(), after), ChangeOutcome::Done)?;
                     }
@@ -148,7 +181,7 @@ impl<'a> Pusher<'a> {
                     view.atomic = false;
                     let notice = not_atomic(view.fence_supported);
                     self.sender.ctx.notice(notice.message, notice.hint);
-                    search.waiting.push_front(group);
+                    search.at_once(group);
                 }
                 Sent::ByHalf(refusal) => {
                     if self.correct(view, before.as_ref(), group, &refusal, &mut search).await? == Pushed::Moved {
@@ -177,18 +210,27 @@ impl<'a> Pusher<'a> {
         if let Some(most) = refusal.in_parts_of(group.len()) {
             // Nobody is to blame: in parts it goes.
             for part in group.chunks(most).rev() {
-                search.waiting.push_front(part.to_vec());
+                search.at_once(part.to_vec());
             }
             return Ok(Pushed::Through);
         }
         if let ([change], true) = (group.as_slice(), refusal.is_too_much())
             && let Some((first, second)) = in_two(&view.cache, change, &view.refs)?
         {
-            search.waiting.push_front(vec![second]);
-            search.waiting.push_front(vec![first]);
+            search.at_once(vec![second]);
+            search.at_once(vec![first]);
             return Ok(Pushed::Through);
         }
-        self.searches += 1;
+        search.spend();
+        // Without the fence nothing else tells whether it is the host or one of these.
+        let is_apart = !view.fence_supported || search.doubt.is_refused();
+        if is_apart
+            && !search.is_again
+            && search.is_vain()
+            && let Some(passing) = refusal.passing(&self.sender.whose())
+        {
+            return Err(passing);
+        }
         let with_fence = view.fence_supported && !search.doubt.is_refused();
         let is_proven = matches!(search.doubt, Doubt::Proven | Doubt::TriedAlone);
         let proven = (with_fence && is_proven).then_some(&fence);
@@ -205,26 +247,34 @@ impl<'a> Pusher<'a> {
         match blamed {
             Blame::These(names) if names.iter().any(|name| *name != fence) => {
                 search.one_by_one += 1;
-                let errors = names.iter().map(|name| (name.clone(), refusal.error_of(name))).collect();
+                let errors = names.iter().map(|name| (name.clone(), refusal.error_of_one(name))).collect();
                 let mut rest = self.take_out(group, errors)?;
                 rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+                if search.is_again {
+                    rest = self.leave(rest)?;
+                }
                 if search.one_by_one > MAX_ONE_BY_ONE && rest.len() > 1 {
                     let second = rest.split_off(rest.len().div_ceil(2));
-                    search.waiting.push_front(second);
+                    search.later(rest);
+                    search.later(second);
+                } else if !rest.is_empty() {
+                    search.at_once(rest);
                 }
-                if !rest.is_empty() {
-                    search.waiting.push_front(rest);
-                }
+            }
+            _ if search.is_again && group.len() > LOOKED_AT_AGAIN => {
+                let rest = self.leave(group)?;
+                search.at_once(rest);
             }
             _ if group.len() > 1 => {
                 let likely =
                     if names.is_empty() { refusal.told_of(group.iter().map(|change| &change.name)) } else { names };
                 let (first, second) = in_parts(group, &likely);
-                search.waiting.push_front(second);
-                search.waiting.push_front(first);
+                search.later(first);
+                search.later(second);
             }
             _ => {
-                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
+                let errors =
+                    group.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name))).collect();
                 self.take_out(group, errors)?;
             }
         }
@@ -253,6 +303,10 @@ impl<'a> Pusher<'a> {
         };
         search.doubt = match refused {
             None => Doubt::TriedAlone,
+            // The host as a whole has a fault.
+            Some(error) if error.retryable && (view.fence.is_some() || group.is_empty()) => {
+                return Err(refusal.passing(&self.sender.whose()).unwrap_or(error));
+            }
             // It took the fence before, and takes nothing now: there is nothing to search for.
             Some(_) if view.fence.is_some() && of_all && !group.is_empty() => {
                 let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
@@ -264,13 +318,15 @@ impl<'a> Pusher<'a> {
                     error.during("The mirror has a fence, but its host refuses to move it, so nothing was pushed")
                 );
             }
-            // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
+            // Nothing else is to be pushed, so that is all there is to learn.
             Some(error) if group.is_empty() => {
-                return Err(error.during("The mirror has no fence yet, and its host refuses to make one"));
+                self.do_without_fence(view, &error)?;
+                return Ok(Pushed::Through);
             }
+            // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
             Some(error) => Doubt::Refused(error),
         };
-        search.waiting.push_front(group);
+        search.at_once(group);
         Ok(Pushed::Through)
     }
 
@@ -280,17 +336,21 @@ impl<'a> Pusher<'a> {
         search.doubt = match self.sender.send(view, self.epoch, &[]).await? {
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Refused(refusal) => {
-                let error = refusal.error_of(&RefName::fence());
-                learned::remember(self.sender.ctx, NO_FENCE)?;
-                view.fence_supported = false;
-                let notice = no_fence();
-                self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
-                self.sender.remember_alone(view, self.epoch)?;
+                self.do_without_fence(view, &refusal.error_of(&RefName::fence()))?;
                 Doubt::Proven
             }
             Sent::Done | Sent::ByHalf(_) | Sent::NotAtomic => Doubt::TriedAlone,
         };
         Ok(Pushed::Through)
+    }
+
+    /// Remembers that the host takes no fence: from now on it is kept here alone.
+    fn do_without_fence(&self, view: &mut MirrorView, error: &Error) -> Result<()> {
+        learned::remember(self.sender.ctx, NO_FENCE)?;
+        view.fence_supported = false;
+        let notice = no_fence();
+        self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
+        self.sender.remember_alone(view, self.epoch)
     }
 
     /// The host moved some refs of an atomic push and refused others. What the fence says that is not so is taken back at once. Of a
@@ -333,7 +393,7 @@ impl<'a> Pusher<'a> {
             ctx.notice(notice.message, notice.hint);
         }
         if !rest.is_empty() {
-            search.waiting.push_front(rest);
+            search.at_once(rest);
         }
         Ok(Pushed::Through)
     }
@@ -373,8 +433,26 @@ impl<'a> Pusher<'a> {
                 None => rest.push(change),
             }
         }
+        self.found.extend(out.iter().map(Known::of));
+        self.known.retain(|known| !out.iter().any(|refused| known.is(&refused.change)));
         self.refuse(out)?;
         Ok(rest)
+    }
+
+    /// Of refs that the host refused before and refuses together again, some are looked at by themselves; the others stay refused for the
+    /// reason that is known, and it is their turn at a later sync.
+    fn leave(&mut self, group: Vec<RefChange>) -> Result<Vec<RefChange>> {
+        let (mut looked_at, mut left) = (Vec::new(), Vec::new());
+        for known in &self.known {
+            let Some(change) = group.iter().find(|change| known.is(change)) else { continue };
+            if looked_at.len() < LOOKED_AT_AGAIN {
+                looked_at.push(change.clone());
+            } else {
+                left.push(Refused { change: change.clone(), error: known.error.clone() });
+            }
+        }
+        self.refuse(left)?;
+        Ok(looked_at)
     }
 
     fn refuse(&mut self, refused: Vec<Refused>) -> Result<()> {
@@ -387,11 +465,8 @@ impl<'a> Pusher<'a> {
 
     fn give_up(&mut self, group: Vec<RefChange>) -> Result<()> {
         let given_up = group.into_iter().map(|change| {
-            let error = Error::new(
-                Code::RefRefused,
-                format!("{}: not pushed, since the host refuses too much of what goes with it", change.name),
-                "Mend what it says of the other refs, then sync again.",
-            );
+            let known = self.known.iter().find(|known| known.is(&change));
+            let error = known.map_or_else(|| not_reached(&change.name), |known| known.error.clone());
             Refused { change, error }
         });
         self.refuse(given_up.collect())
@@ -420,72 +495,4 @@ impl<'a> Pusher<'a> {
         self.refuse(blocked)?;
         Ok(free)
     }
-}
-
-/// The search for what a host refuses of one group.
-struct Search {
-    doubt: Doubt,
-    /// How often refs that the host named were taken out.
-    one_by_one: usize,
-    /// What is still to be pushed.
-    waiting: VecDeque<Vec<RefChange>>,
-}
-
-/// What is known of the fence on this host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Doubt {
-    /// The host took it before.
-    Proven,
-    /// It was never pushed there.
-    Unproven,
-    /// It was taken just now by itself, so that a refusal is not about it.
-    TriedAlone,
-    /// It was refused by itself, and no push without it was taken yet.
-    Refused(Error),
-}
-
-impl Doubt {
-    fn of(view: &MirrorView) -> Self {
-        if view.fence.is_some() { Self::Proven } else { Self::Unproven }
-    }
-
-    fn is_refused(&self) -> bool {
-        matches!(self, Self::Refused(_))
-    }
-}
-
-/// Cuts a group into what is `likely` to blame and the rest, or where that is all or nothing, in halves.
-fn in_parts(mut group: Vec<RefChange>, likely: &BTreeSet<RefName>) -> (Vec<RefChange>, Vec<RefChange>) {
-    let found = group.iter().filter(|change| likely.contains(&change.name)).count();
-    if found == 0 || found == group.len() {
-        let second = group.split_off(group.len().div_ceil(2));
-        return (group, second);
-    }
-    group.into_iter().partition(|change| !likely.contains(&change.name))
-}
-
-/// Deletes of names that stand in the way of a name to be made, and the rest. Git does not do both in one step.
-fn making_room(changes: Vec<RefChange>) -> (Vec<RefChange>, Vec<RefChange>) {
-    let deleted: Refs = changes
-        .iter()
-        .filter(|change| change.action == ChangeAction::Delete)
-        .filter_map(|change| Some((change.name.clone(), change.old.clone()?)))
-        .collect();
-    let room: BTreeSet<RefName> = changes
-        .iter()
-        .filter(|change| change.action == ChangeAction::Create)
-        .flat_map(|change| in_the_way(&deleted, &change.name))
-        .cloned()
-        .collect();
-    changes.into_iter().partition(|change| room.contains(&change.name))
-}
-
-/// Cuts changes into pieces that fit into one push each, together with the fence. The mirror has `standing` refs.
-fn pieces(remote: &Remote, changes: Vec<RefChange>, standing: usize) -> Vec<Vec<RefChange>> {
-    let updates: Vec<Update> = changes
-        .iter()
-        .map(|change| Update { name: change.name.clone(), old: change.old.clone(), new: change.new.clone() })
-        .collect();
-    let fence = Update { name: RefName::fence(), old: None, new: None };
-    remote.pieces(&updates, &[fence], standing).into_iter().map(|range| changes[range].to_vec()).collect()
 }

@@ -8,6 +8,7 @@ use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::{Document, Fence, same_master};
 use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
+use crate::mirror::learned::{self, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move};
 use crate::plan::RefChange;
 
@@ -40,13 +41,16 @@ pub(super) struct Sender<'a> {
     pub ours: bool,
     /// How often a race was told, and no ref stood elsewhere.
     pub told_races: usize,
+    /// Whether words for a passing fault count as a refusal like others: the host said them before, or of these very refs.
+    pub doubts_passing: bool,
 }
 
 impl Sender<'_> {
     /// Makes one push, together with the fence where the mirror has one. `view` follows what arrived.
     ///
     /// # Errors
-    /// [`Code::HostFailed`] for a fault of the host that is told in the report; else what git and the store report.
+    /// [`crate::Code::HostFailed`] for a fault of the host that is told in the report, unless it was told before; else what git and the
+    /// store report.
     pub async fn send(&mut self, view: &mut MirrorView, epoch: u64, changes: &[RefChange]) -> Result<Sent> {
         let endangered: Vec<Endangered<'_>> = changes.iter().filter_map(Endangered::by).collect();
         debug_assert!(rescue::are_saved(self.ctx, &view.cache, &endangered), "a tip is rescued before it is moved");
@@ -144,6 +148,11 @@ impl Sender<'_> {
         self.take_in(view, updates, fence, changes, report, atomic)
     }
 
+    /// Whose host it is, for messages.
+    pub fn whose(&self) -> String {
+        format!("mirror `{}`", self.ctx.mirror.id)
+    }
+
     /// Records what arrived, and says what became of the rest.
     fn take_in(
         &mut self,
@@ -181,7 +190,10 @@ impl Sender<'_> {
         if atomic && any_arrived {
             return Ok(Sent::ByHalf(refusal));
         }
-        if let Some(passing) = refusal.passing(&format!("mirror `{}`", self.ctx.mirror.id)) {
+        if !self.doubts_passing
+            && let Some(passing) = refusal.passing(&self.whose())
+        {
+            learned::remember(self.ctx, PASSING)?;
             return Err(passing);
         }
         // It was listed since: nothing stands elsewhere yet, and perhaps it does in a moment. Of the fence nothing is concluded

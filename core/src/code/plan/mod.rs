@@ -11,6 +11,7 @@ use standin_state::model::{MirrorType, Oid, RefName};
 use standin_state::store::ChangeAction;
 
 use super::Snapshot;
+use super::default_branch::unborn;
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache, Refs};
@@ -82,7 +83,12 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
         supported: view.fence_supported,
         atomic,
     };
-    let set_default_branch = ctx.mirror.kind == MirrorType::GitHub
+    // Of a folder it is only set where its HEAD names nothing.
+    let is_ours_to_set = match ctx.mirror.kind {
+        MirrorType::GitHub => true,
+        _ => unborn(&ctx.mirror.target).is_some_and(|(_, named)| !will_exist(&named, view, &refs)),
+    };
+    let set_default_branch = is_ours_to_set
         && view.head.as_ref() != default_branch
         && default_branch.is_some_and(|name| will_exist(name, view, &refs));
     let mut plan = CodePlan {

@@ -52,8 +52,18 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
     if snapshot.refs.is_empty() && view.refs.is_empty() {
         notices.push(notice("The source has no commits yet; there is nothing to push", ""));
     }
+    let default_branch = snapshot.default_branch(view.head.as_ref());
+    if let Some(name) = default_branch
+        && snapshot.default_branch.is_assumed_from(view.head.as_ref(), &snapshot.refs)
+    {
+        notices.push(notice(
+            format!("Nothing tells which branch of the source is its default branch: `{}` counts as it", name.short()),
+            "Where it is another one, say so in the source: `git config --global init.defaultBranch NAME`, or `git remote set-head origin NAME` \
+             where it has an `origin`.",
+        ));
+    }
     if ctx.mirror.kind == MirrorType::Git
-        && let (Some(source), Some(mirror)) = (snapshot.default_branch(view.head.as_ref()), &view.head)
+        && let (Some(source), Some(mirror)) = (default_branch, &view.head)
         && source != mirror
     {
         notices.push(notice(

@@ -4,13 +4,15 @@
 //! start there: one process instead of two, and no text made of its answer only to be read again. Whatever is not exactly
 //! as expected there gives no answer, and `git ls-remote` is asked: it says what is wrong.
 
+use std::path::Path;
+
 use futures_util::FutureExt as _;
 
 use super::Listing;
 use crate::git::address::Transport;
 use crate::git::child::Input;
 use crate::git::far_side;
-use crate::git::http::{Packets, lines_of};
+use crate::git::http::{Packets, lines_of, no_git};
 use crate::git::remote::{Doing, Prepared, Remote};
 use crate::git::scratch::Scratch;
 use crate::{Result, crash};
@@ -28,16 +30,39 @@ impl Remote {
         if let Some(listing) = self.list_in_folder(&what, prefixes).boxed().await? {
             return Ok(listing);
         }
+        let listed = self.list_by_git(&what, None).await?;
+        if listed.is_empty() && matches!(self.address.transport, Transport::Https | Transport::Http) {
+            self.check_that_git_answers(&what).await?;
+        }
+        Ok(Listing::parse(&listed, prefixes))
+    }
+
+    /// What `git ls-remote` prints. Git's own record of the packets goes to `trace`.
+    async fn list_by_git(&self, what: &str, trace: Option<&Path>) -> Result<Vec<u8>> {
         let folder = Scratch::make()?;
         // Outside of any repository: no configuration there can redirect the call.
         let nowhere = folder.path().join("none");
         let mut prepared = self.prepare(folder, &nowhere, "ls-remote")?;
-        prepared.command.args(["--symref", "--", self.address.as_str()]);
-        let ended = self.run(&what, Doing::List, prepared, Input::Nothing).await?;
-        if !ended.status.success() {
-            return Err(self.failure(&what, &ended.lines));
+        if let Some(trace) = trace {
+            prepared.command.env("GIT_TRACE_PACKET", trace);
         }
-        Ok(Listing::parse(&ended.stdout, prefixes))
+        prepared.command.args(["--symref", "--", self.address.as_str()]);
+        let ended = self.run(what, Doing::List, prepared, Input::Nothing).await?;
+        if !ended.status.success() {
+            return Err(self.failure(what, &ended.lines));
+        }
+        Ok(ended.stdout)
+    }
+
+    /// Git takes an answer without a word for an empty repository. One packet of a git server shows that it is one.
+    async fn check_that_git_answers(&self, what: &str) -> Result<()> {
+        let folder = Scratch::make()?;
+        let packets = folder.path().join("packets");
+        self.list_by_git(what, Some(&packets)).await?;
+        let packets = std::fs::read(&packets).unwrap_or_default();
+        let packets = String::from_utf8_lossy(&packets);
+        let is_said = |line: &str| line.contains("< # service=git-upload-pack") || line.contains("< version ");
+        if packets.lines().any(is_said) { Ok(()) } else { Err(no_git(what, &self.address)) }
     }
 
     /// Lists with one request of our own; `None` where git must be asked.

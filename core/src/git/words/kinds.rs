@@ -115,7 +115,12 @@ const KINDS: &[Entry] = &[
     },
     Entry {
         kind: Kind::TooMuchAtOnce,
-        words: &["pack exceeds maximum allowed size", "can not update more than", "cannot update more than"],
+        words: &[
+            "pack exceeds maximum allowed size",
+            "can not update more than",
+            "cannot update more than",
+            "http 413",
+        ],
         hint: "The host does not take so much in one push, and it could not be cut smaller. Push the first part of the history \
                by hand once (`git push URL COMMIT:refs/heads/NAME` with an older commit), then sync again.",
     },
@@ -400,7 +405,16 @@ impl Meaning {
         if words.trim() == "failure" {
             return Self { kind: Kind::Passing, hint: KINDS[0].hint };
         }
-        match KINDS.iter().find(|entry| has(&words, entry.words)) {
+        Self::first(&words, |_| true)
+    }
+
+    /// What else they mean, where it is no passing fault whatever they say.
+    pub(crate) fn but_passing(words: &str) -> Self {
+        Self::first(&words.to_lowercase(), |kind| kind != Kind::Passing)
+    }
+
+    fn first(words: &str, is_meant: impl Fn(Kind) -> bool) -> Self {
+        match KINDS.iter().find(|entry| is_meant(entry.kind) && has(words, entry.words)) {
             Some(Entry { kind, hint, .. }) => Self { kind: *kind, hint },
             None => Self { kind: Kind::Unknown, hint: "" },
         }
@@ -426,6 +440,7 @@ mod tests {
             ("invalid old id sent", Kind::Race),
             ("pack exceeds maximum allowed size (2.00 GiB)", Kind::TooMuchAtOnce),
             ("Pushes can not update more than 5 branches or tags.", Kind::TooMuchAtOnce),
+            ("HTTP 413: the request is too large", Kind::TooMuchAtOnce),
             ("The 'acme' organization has enabled or enforced SAML SSO.", Kind::Policy),
             ("You're using an RSA key with SHA-1, which is no longer allowed.", Kind::Policy),
             ("Your account is suspended. Please visit https://host/support", Kind::Blocked),

@@ -1,5 +1,6 @@
 //! What hosts of many kinds say and do to pushes, and what becomes of a mirror there.
 
+mod answers;
 mod half;
 mod parts;
 mod passing;

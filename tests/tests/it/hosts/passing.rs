@@ -108,6 +108,68 @@ async fn a_fault_of_one_ref_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn words_for_a_passing_fault_that_come_again_hold_up_nothing_but_the_ref_that_they_mean() {
+    for words in [
+        "branch held is frozen for the release, try again later",
+        "internal server error: branch held is protected",
+        "LFS objects are missing for held. Push them and try again later",
+    ] {
+        for known in [true, false] {
+            let mut scene = Scene::over_http(Host::new("a host", Family::PreReceive, ""));
+            if known {
+                scene.pair.source.commit_on("main", "first");
+                scene.sync().await.result.unwrap();
+            }
+            for branch in ["main", "held", "other", "third"] {
+                scene.pair.source.commit_on(branch, "second");
+            }
+            scene.replay.host().rules.push(Rule::new("refs/heads/held", "", &[words]));
+            let first = scene.sync().await;
+            let error = first.result.as_ref().expect_err("it may be a fault that passes");
+            assert!(error.retryable && error.message.contains(words), "{error:?}");
+            assert_eq!(first.pushes.len(), 1, "{first:?}");
+
+            for _ in 0..2 {
+                let again = scene.sync().await;
+                assert_eq!(again.status(), Some(AspectStatus::Failed), "{words}: {again:?}");
+                assert_eq!(again.refused.keys().collect::<Vec<_>>(), ["refs/heads/held"], "{words}: {again:?}");
+                let error = &again.refused["refs/heads/held"];
+                assert!(!error.retryable && error.message.contains(words), "{error:?}");
+                assert_eq!(scene.pair.mirror.refs(), scene.source_without(&["refs/heads/held"]), "{words}");
+            }
+            scene.replay.host().rules.clear();
+            assert_eq!(scene.sync().await.status(), Some(AspectStatus::Ok));
+            scene.pair.assert_in_step();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_stays_ill_is_asked_for_little_and_told_as_before() {
+    for without_fence in [false, true] {
+        let host = Host::new("a host", Family::PreReceive, "");
+        let mut scene = Scene::over_http(if without_fence { host.without_fence() } else { host });
+        scene.pair.source.commit_on("main", "first");
+        scene.sync().await.result.unwrap();
+        for branch in 0..40 {
+            scene.pair.source.commit_on(&format!("b{branch}"), "second");
+        }
+        let ill =
+            Mishap::Report { reason: "pre-receive hook declined".into(), remarks: vec!["maintenance mode".into()] };
+        scene.replay.host().fail(ill, None);
+        for _ in 0..3 {
+            let failed = scene.sync().await;
+            let error = failed.result.as_ref().expect_err("nothing arrived");
+            assert!(error.retryable && error.message.contains("maintenance mode"), "{error:?}");
+            assert!(failed.refused.is_empty() && failed.pushes.len() <= 12, "{failed:?}");
+        }
+        scene.replay.host().troubles.clear();
+        assert_eq!(scene.sync().await.status(), Some(AspectStatus::Ok));
+        scene.pair.assert_in_step();
+    }
+}
+
+#[tokio::test]
 async fn a_lock_that_somebody_left_behind_on_one_ref_holds_up_no_other() {
     only_one_branch_meets(
         "cannot lock ref 'refs/heads/frozen': Unable to create 'refs/heads/frozen.lock': File exists",

@@ -33,6 +33,28 @@ async fn a_first_sync_that_is_refused_as_a_whole_teaches_nothing_about_the_fence
 }
 
 #[tokio::test]
+async fn a_host_in_step_that_does_not_take_the_fence_is_done_without_it() {
+    for preset in PRESETS {
+        let mut scene = Scene::over_http(preset.host().without_fence());
+        for branch in ["main", "other"] {
+            let tip = scene.pair.source.commit_on(branch, branch);
+            scene.pair.source.git(&["push", "-q", &scene.pair.mirror.path.display().to_string(), branch]);
+            assert_eq!(scene.pair.mirror.tip(&format!("refs/heads/{branch}")), Some(tip));
+        }
+        // Another machine finds the same.
+        for machine in ["laptop", "second"] {
+            scene.machine = scene.pair.machine(machine);
+            for _ in 0..2 {
+                let synced = scene.sync().await;
+                assert_eq!(synced.status(), Some(AspectStatus::Ok), "{}: {synced:?}", preset.name);
+            }
+            assert!(!scene.machine.plan().await.unwrap().fence.supported, "{}", preset.name);
+            assert_eq!(scene.sync().await.pushes.len(), 0, "{}", preset.name);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_does_not_take_the_fence_is_told_from_one_that_takes_nothing() {
     for preset in PRESETS {
         let mut scene = Scene::over_http(preset.host().without_fence());
