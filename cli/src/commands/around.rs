@@ -72,9 +72,14 @@ pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
             let repository = engine.configured(None)?;
             let reports = engine.status(Some(&repository.id))?;
             let waiting = reports.iter().find_map(|report| report.consent.clone());
+            let broken = reports.iter().find_map(|report| report.error.clone());
             let mirrors: Vec<_> = reports.into_iter().flat_map(|report| report.mirrors).collect();
             if global.json {
                 return Ok(output::json(&mirrors));
+            }
+            if let Some(error) = &broken {
+                tables::mistakes(error).iter().for_each(|line| lines::print(line));
+                lines::print("");
             }
             if let Some(question) = &waiting {
                 tables::consent(question).iter().for_each(|line| lines::print(line));

@@ -1,6 +1,7 @@
 //! Status, history, rescues, health and tokens, as text.
 
 use jiff::{Timestamp, Unit};
+use standin_core::Error;
 use standin_core::event::Notice;
 use standin_core::health::HealthReport;
 use standin_core::sentinel::{FileState, SentinelReport};
@@ -40,10 +41,7 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));
         lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
     }
-    if let Some(error) = &report.error {
-        lines.extend(error.message.lines().map(|line| format!("  ❌ {line}")));
-        lines.extend(error.hint.lines().map(|line| format!("  → {line}")));
-    }
+    lines.extend(report.error.iter().flat_map(mistakes).map(|line| format!("  {line}")));
     if !report.enabled {
         lines.push("  mirroring is switched off (MIRROR_ENABLED=false)".to_owned());
     }
@@ -59,6 +57,12 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.push("  no mirror is configured".to_owned());
     }
     lines
+}
+
+/// What is wrong with the configuration of one repository.
+pub fn mistakes(error: &Error) -> Vec<String> {
+    let (message, hint) = (error.message.lines(), error.hint.lines());
+    message.map(|line| format!("❌ {line}")).chain(hint.map(|line| format!("   → {line}"))).collect()
 }
 
 /// What waits for its owner's yes.

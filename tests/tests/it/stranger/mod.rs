@@ -2,6 +2,7 @@
 //! is asked, whatever stands in it and whatever is typed.
 
 mod asked;
+mod broken;
 mod kept;
 mod places;
 mod rows;
@@ -29,7 +30,7 @@ fn all_commands_in(rows: std::ops::Range<usize>) {
             told.push_str(&ran.all());
         }
         // What is wrong in it, or what waits.
-        assert!(told.contains("waits for your yes") || told.contains("error: "), "{}: {told}", row.name);
+        assert!(told.contains("waits for your yes") || told.contains("❌"), "{}: {told}", row.name);
         assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{}: {told}", row.name);
     }
 }
