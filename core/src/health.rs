@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, Source};
 use standin_state::lock::MirrorLock;
-use standin_state::model::{Health, MasterVerdict, MirrorId, MirrorType};
+use standin_state::model::{Aspect, AspectReport, AspectStatus, Health, MasterVerdict, MirrorId, MirrorType};
 use ts_rs::TS;
 
 use crate::context::MirrorContext;
@@ -74,6 +74,8 @@ impl HealthReport {
     }
 }
 
+/// How much is shown of why the last sync failed.
+const SHOWN_LINES: usize = 8;
 /// A token that ends within so many days is warned of.
 const EXPIRY_WARNING_DAYS: i64 = 14;
 
@@ -83,7 +85,10 @@ pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request
     let mut findings = Findings::default();
     let mut report = HealthReport::new(mirror.id.clone(), mirror.target.display(), context.outside.clock.now());
     match look(&source, &mirror, request, &mut findings).await {
-        Ok(Looked::Compared(plan)) => read_plan(&plan, &mut report, &mut findings),
+        Ok(Looked::Compared(plan)) => {
+            let last = context.store.aspect_report(&context.repository.id, &mirror.id, Aspect::Code)?;
+            read_plan(&plan, last.as_ref(), &mut report, &mut findings);
+        }
         Ok(Looked::WithoutSource(error)) => {
             // A source on GitHub has a report of its own. Others have not, so that somebody must say it.
             let has_report = matches!(context.repository.source, Source::GitHub(_));
@@ -170,7 +175,7 @@ async fn mend(
     }
 }
 
-fn read_plan(plan: &Plan, report: &mut HealthReport, findings: &mut Findings) {
+fn read_plan(plan: &Plan, last: Option<&AspectReport>, report: &mut HealthReport, findings: &mut Findings) {
     let mut failed = |error: &Error| findings.failed(error.clone());
     if let Some(Planned::Failed(error)) = &plan.secrets {
         failed(error);
@@ -207,12 +212,19 @@ fn read_plan(plan: &Plan, report: &mut HealthReport, findings: &mut Findings) {
     }
     let changes = plan.changes().len();
     report.pending = Some(changes);
-    if changes > 0 {
-        findings.notice(
-            Health::Warning,
-            &format!("{changes} changes are not on the mirror yet"),
-            "Sync it; `standin plan` lists them.",
-        );
+    if changes == 0 {
+        return;
+    }
+    let missing = if changes == 1 { "1 change is" } else { &format!("{changes} changes are") };
+    let missing = format!("{missing} not on the mirror yet");
+    // Another sync by itself would meet the same.
+    match last.filter(|last| last.status == AspectStatus::Failed).and_then(|last| Some((last, last.error.as_ref()?))) {
+        Some((last, error)) => {
+            let error: Vec<&str> = error.lines().take(SHOWN_LINES).collect();
+            let said = format!("{missing}. The last sync failed: {}", error.join("\n"));
+            findings.notice(Health::Warning, &said, last.hint.as_deref().unwrap_or_default());
+        }
+        None => findings.notice(Health::Warning, &missing, "Sync it; `standin plan` lists them."),
     }
 }
 

@@ -213,7 +213,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     } else if has(&text, MOVED) {
         new(
             Code::RepositoryNotFound,
-            "The repository has moved, and a push never follows to another address by itself. Set the new address."
+            "The repository has moved. Standin does not follow to another address by itself: set the new one."
                 .to_owned(),
         )
     } else if has(&text, SHALLOW) {

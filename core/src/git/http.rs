@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, USER_AGENT};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -60,10 +60,20 @@ impl Asking<'_> {
     /// The advertisement of `service`; `None` for any other answer.
     ///
     /// # Errors
-    /// As [`Asking::list`], and [`crate::Code::HostFailed`] for an answer without a word, which git takes for an empty repository.
+    /// As [`Asking::list`]; [`Code::HostFailed`] for an answer without a word, which git takes for an empty repository;
+    /// [`Code::RepositoryNotFound`] with the new address of one that has moved.
     pub(super) async fn refs_of(&self, service: &str) -> Result<Option<Vec<u8>>> {
         let Some(request) = self.request(Method::GET, &format!("info/refs?service={service}")) else { return Ok(None) };
         let Ok(response) = self.in_time(request.send()).await? else { return Ok(None) };
+        if let Some(address) = moved_to(&response, self.address, service) {
+            return Err(Error::new(
+                Code::RepositoryNotFound,
+                format!("{}: the repository has moved to {address}", self.what),
+                format!(
+                    "Set {address} as its address. Standin does not follow by itself, since a token would go with it."
+                ),
+            ));
+        }
         let is_meant = is_answer(&response, &format!("application/x-{service}-advertisement"));
         if !is_meant && response.status().as_u16() != 200 {
             return Ok(None);
@@ -147,6 +157,27 @@ pub(super) fn told(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
         lines.push(format!("remote: Open {address} for single sign-on"));
     }
     lines
+}
+
+/// Where the repository is now, where the host sends a request for its refs on to another address.
+fn moved_to(response: &Response, from: &Address, service: &str) -> Option<String> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let base = Url::parse(from.as_str()).ok()?;
+    let mut url = base.join(location).ok()?;
+    // Any other, such as a page to log in at, is not the repository.
+    if url.query() != Some(&format!("service={service}")) || !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    let path = url.path().strip_suffix("/info/refs")?.to_owned();
+    url.set_path(&path);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    (url.as_str() != base.as_str()).then(|| url.into())
 }
 
 /// The error of an answer that is none of a git server's, though it says that all is well.

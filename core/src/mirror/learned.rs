@@ -21,12 +21,15 @@ pub(crate) const BY_HALF: (&str, &str) = ("atomic", "half");
 /// The fact and word for a host that refused a push as a whole in words for a fault that passes. Where it does so again, it may be one
 /// ref that it means.
 pub(crate) const PASSING: (&str, &str) = ("passing", "told");
+/// The fact and word for a host that takes one ref in a push, so that none goes with the fence.
+pub(crate) const ONE_A_PUSH: (&str, &str) = ("atomic", "one");
 /// The fact for the program that answers a mirror's pushes, such as `git/2.47.3`; `?` where it does not tell.
 pub(crate) const SERVER: &str = "server";
 
 /// How long most of it is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(24);
-/// How long it is believed of a host that it moves refs by half: only a refused ref could show that it does no more.
+/// How long it is believed of a host that it moves refs by half, or takes one in a push: only a refused push could show that it does no
+/// more.
 const HALF_BELIEVED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Remembers that it was found now.
@@ -45,13 +48,13 @@ pub(crate) fn is_known(ctx: &MirrorContext, fact: (&str, &str)) -> Result<bool> 
 /// Whether it was found so lately that it still holds.
 pub(crate) fn is_believed(ctx: &MirrorContext, fact: (&str, &str)) -> Result<bool> {
     let now = ctx.outside().clock.now();
-    let believed = if fact == BY_HALF { HALF_BELIEVED } else { BELIEVED };
+    let believed = if matches!(fact, BY_HALF | ONE_A_PUSH) { HALF_BELIEVED } else { BELIEVED };
     Ok(since(ctx, fact)?.is_some_and(|since| since <= now && now.duration_since(since) < believed))
 }
 
 /// Whether the mirror's host moves several refs all or none, as far as is known.
 pub(crate) fn is_atomic(ctx: &MirrorContext) -> Result<bool> {
-    Ok(!is_believed(ctx, NOT_ATOMIC)? && !is_believed(ctx, BY_HALF)?)
+    Ok(!is_believed(ctx, NOT_ATOMIC)? && !is_believed(ctx, BY_HALF)? && !is_believed(ctx, ONE_A_PUSH)?)
 }
 
 /// Whether what a mirror's server reports of a push is believed: where it is git's own program, or GitHub's. Others were seen to

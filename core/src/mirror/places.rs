@@ -5,7 +5,7 @@ use std::sync::Arc;
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId, Slug};
 
-use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, SERVER};
+use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, ONE_A_PUSH, SERVER};
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
 use crate::git::ssh::{self, HostKey};
@@ -84,7 +84,7 @@ pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
     let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
     store.set_fact(repository, mirror, SERVER, Some(found.agent.as_deref().unwrap_or("?")))?;
     // What it says of itself does not count where it was seen to do otherwise.
-    let by_half = learned::is_believed(ctx, BY_HALF)?;
+    let by_half = learned::is_believed(ctx, BY_HALF)? || learned::is_believed(ctx, ONE_A_PUSH)?;
     let atomic = found.atomic && !by_half;
     match (found.atomic, by_half) {
         (true, false) => store.set_fact(repository, mirror, NOT_ATOMIC.0, Some("yes"))?,

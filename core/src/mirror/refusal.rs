@@ -68,10 +68,24 @@ impl Refusal {
         if !self.is_too_much() || count < 2 {
             return None;
         }
-        let told = self.messages.iter().map(String::as_str).chain(self.reasons().into_iter().map(|(_, reason)| reason));
-        let limits = told.filter_map(|text| text.split_once("more than ")?.1.split(' ').next()?.parse::<usize>().ok());
-        let most = limits.filter(|limit| (1..count).contains(limit)).min();
+        let most = self.limits().filter(|limit| (1..count).contains(limit)).min();
         Some(most.unwrap_or(count.div_ceil(2)))
+    }
+
+    /// Whether the host says that it takes one ref in a push.
+    pub fn takes_one(&self) -> bool {
+        self.is_too_much() && self.limits().any(|limit| limit == 1)
+    }
+
+    /// Whether the host has no room for what was pushed.
+    pub fn is_no_room(&self) -> bool {
+        self.kind() == Kind::NoRoom
+    }
+
+    /// How many refs a push may have, as the host tells it.
+    fn limits(&self) -> impl Iterator<Item = usize> {
+        let told = self.messages.iter().map(String::as_str).chain(self.reasons().into_iter().map(|(_, reason)| reason));
+        told.filter_map(|text| text.split_once("more than ")?.1.split(' ').next()?.parse().ok())
     }
 
     /// The refs of `group` that the host names in what it tells.

@@ -148,6 +148,8 @@ pub struct Host {
     pub rules: Vec<Rule>,
     /// How many branches and tags one push may move, and how more are refused.
     pub most: Option<(usize, Rule)>,
+    /// Whether that counts other refs too, such as the fence.
+    pub counts_all: bool,
     /// What goes wrong, one after the other.
     pub troubles: VecDeque<Trouble>,
     /// Refs that somebody moves just before the next push is judged, and where to.
@@ -156,6 +158,8 @@ pub struct Host {
     pub ignored: Vec<&'static str>,
     /// What answers instead of it to the requests that push, over HTTP.
     pub front: Option<Front>,
+    /// Where it sends everybody on to: the address of the repository now.
+    pub moved_to: Option<String>,
     /// What it tells with every push that it took.
     pub greetings: Vec<String>,
     /// Waited before a push is answered.
@@ -173,10 +177,12 @@ impl Host {
             agent: "git/2.47.3",
             rules: Vec::new(),
             most: None,
+            counts_all: false,
             troubles: VecDeque::new(),
             races: Vec::new(),
             ignored: Vec::new(),
             front: None,
+            moved_to: None,
             greetings: Vec::new(),
             delay: Duration::ZERO,
         }
@@ -223,6 +229,8 @@ impl Host {
         let mut record = PushRecord { asked, atomic, report: BTreeMap::new(), remarks: Vec::new(), taken: Vec::new() };
         let is_short =
             |asked: &&Asked| ["refs/heads/", "refs/tags/"].iter().any(|folder| asked.name.starts_with(folder));
+        let counts_all = self.counts_all;
+        let is_short = |asked: &&Asked| counts_all || is_short(asked);
         let count = record.asked.iter().filter(is_short).count();
         let too_many = self.most.as_ref().filter(|(most, _)| count > *most).map(|(_, rule)| rule);
         let refused: Vec<(usize, Rule)> = record

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use git2::Repository;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -58,6 +58,12 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         }
         let status = StatusCode::from_u16(status).unwrap();
         return Ok(response(status, "text/plain; charset=utf-8", as_text(&lines)));
+    }
+    if let Some(address) = shared.host().moved_to.clone() {
+        let mut response = response(StatusCode::MOVED_PERMANENTLY, "text/html", Vec::new());
+        let location = format!("{address}/{endpoint}?{asks_for}");
+        response.headers_mut().insert(LOCATION, HeaderValue::from_str(&location).unwrap());
+        return Ok(response);
     }
     let method = request.method().clone();
     Ok(match (&method, endpoint.as_str(), asks_for.as_str()) {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use insta::assert_snapshot;
 use standin_core::event::{Event, Stamped};
 use standin_sandbox::{Effect, Fault, FaultMatcher};
-use standin_tests::cli::{ARCHIVE, BACKUP, Machine, NAME, Running, STANDBY, World, chronicle, finish, refs, settings};
+use standin_tests::cli::{
+    ARCHIVE, BACKUP, Machine, NAME, Running, STANDBY, World, branch, chronicle, finish, refs, settings,
+};
 use standin_tests::crash::{Before, check_in_step, check_values};
 
 fn world() -> World {
@@ -274,4 +276,27 @@ fn finishes(world: &World, machine: &Machine, before: &Before) {
     check_in_step(world, &[machine], before);
     let left: Vec<_> = fs::read_dir(world.folder().join("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "temporary files are left: {left:?}");
+}
+
+#[test]
+fn what_a_host_refuses_is_told_once_and_health_says_it_too() {
+    let world = world();
+    let machine = world.machine();
+    assert_eq!(machine.standin(&["sync", "--mirror", ARCHIVE]).code(), 0);
+    git2::Repository::open(world.archive())
+        .and_then(|repository| repository.config()?.set_str("receive.hideRefs", "refs/heads/no"))
+        .unwrap();
+    let tip = refs(&world.primary())[&branch("main")];
+    for number in 0..30 {
+        world.publish(&branch(&format!("no/{number:02}")), Some(tip));
+    }
+    let ran = machine.standin(&["sync", "--mirror", ARCHIVE]);
+    assert_eq!(ran.code(), 1, "{}", ran.all());
+    let told = |name: &str| ran.all().matches(&branch(name)).count();
+    assert_eq!((told("no/00"), told("no/29")), (1, 0), "{}", ran.all());
+    assert!(ran.all().contains("30 changes not done") && ran.all().contains("and 10 more"), "{}", ran.all());
+
+    let health = machine.standin(&["health", "--mirror", ARCHIVE]);
+    assert!(health.all().contains("deny updating a hidden ref"), "{}", health.all());
+    assert!(!health.all().contains("Sync it;"), "{}", health.all());
 }

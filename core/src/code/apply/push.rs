@@ -10,12 +10,12 @@ use super::remembered::{self, Known};
 use super::search::{Doubt, Search, in_parts, not_reached};
 use super::send::{Sender, Sent, recorded, recorded_fence};
 use crate::code::Snapshot;
-use crate::code::plan::{by_half, in_the_way, no_fence, not_atomic};
+use crate::code::plan::{by_half, in_the_way, not_atomic, one_a_push};
 use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::Fence;
 use crate::git::{Blame, Refs};
-use crate::mirror::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, PASSING};
+use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, ONE_A_PUSH, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
@@ -177,10 +177,8 @@ impl<'a> Pusher<'a> {
                     return Ok(Pushed::Moved);
                 }
                 Sent::NotAtomic => {
-                    learned::remember(self.sender.ctx, NOT_ATOMIC)?;
-                    view.atomic = false;
                     let notice = not_atomic(view.fence_supported);
-                    self.sender.ctx.notice(notice.message, notice.hint);
+                    self.sender.learn(view, NOT_ATOMIC, notice)?;
                     search.at_once(group);
                 }
                 Sent::ByHalf(refusal) => {
@@ -207,6 +205,11 @@ impl<'a> Pusher<'a> {
         search: &mut Search,
     ) -> Result<Pushed> {
         let fence = RefName::fence();
+        if refusal.takes_one() && view.atomic && view.fence_supported && !group.is_empty() {
+            self.sender.learn(view, ONE_A_PUSH, one_a_push())?;
+            search.at_once(group);
+            return Ok(Pushed::Through);
+        }
         if let Some(most) = refusal.in_parts_of(group.len()) {
             // Nobody is to blame: in parts it goes.
             for part in group.chunks(most).rev() {
@@ -241,10 +244,19 @@ impl<'a> Pusher<'a> {
         };
         // Where everything is refused for one reason, the fence by itself tells whether the host takes anything at all.
         let is_in_doubt = blamed == Blame::Whole || names.contains(&fence);
-        if with_fence && is_in_doubt && search.doubt != Doubt::TriedAlone {
+        if with_fence
+            && is_in_doubt
+            && !(refusal.is_no_room() && !group.is_empty())
+            && search.doubt != Doubt::TriedAlone
+        {
             return self.try_fence(view, group, refusal, blamed == Blame::Whole, search).await;
         }
         match blamed {
+            // Parts of it would fill what room there is, and be refused one by one.
+            Blame::Whole if refusal.is_no_room() => {
+                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
+                self.take_out(group, errors)?;
+            }
             Blame::These(names) if names.iter().any(|name| *name != fence) => {
                 search.one_by_one += 1;
                 let errors = names.iter().map(|name| (name.clone(), refusal.error_of_one(name))).collect();
@@ -320,7 +332,7 @@ impl<'a> Pusher<'a> {
             }
             // Nothing else is to be pushed, so that is all there is to learn.
             Some(error) if group.is_empty() => {
-                self.do_without_fence(view, &error)?;
+                self.sender.do_without_fence(view, self.epoch, &error)?;
                 return Ok(Pushed::Through);
             }
             // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
@@ -336,21 +348,12 @@ impl<'a> Pusher<'a> {
         search.doubt = match self.sender.send(view, self.epoch, &[]).await? {
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Refused(refusal) => {
-                self.do_without_fence(view, &refusal.error_of(&RefName::fence()))?;
+                self.sender.do_without_fence(view, self.epoch, &refusal.error_of(&RefName::fence()))?;
                 Doubt::Proven
             }
             Sent::Done | Sent::ByHalf(_) | Sent::NotAtomic => Doubt::TriedAlone,
         };
         Ok(Pushed::Through)
-    }
-
-    /// Remembers that the host takes no fence: from now on it is kept here alone.
-    fn do_without_fence(&self, view: &mut MirrorView, error: &Error) -> Result<()> {
-        learned::remember(self.sender.ctx, NO_FENCE)?;
-        view.fence_supported = false;
-        let notice = no_fence();
-        self.sender.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
-        self.sender.remember_alone(view, self.epoch)
     }
 
     /// The host moved some refs of an atomic push and refused others. What the fence says that is not so is taken back at once. Of a
@@ -364,7 +367,6 @@ impl<'a> Pusher<'a> {
         refusal: &Refusal,
         search: &mut Search,
     ) -> Result<Pushed> {
-        let ctx = self.sender.ctx;
         let fence = RefName::fence();
         let mut rest = group;
         rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
@@ -387,10 +389,7 @@ impl<'a> Pusher<'a> {
             let blamed = refusal.names().filter(|name| **name != fence);
             rest = self.take_out(rest, blamed.map(|name| (name.clone(), refusal.error_of(name))).collect())?;
         } else {
-            learned::remember(ctx, BY_HALF)?;
-            view.atomic = false;
-            let notice = by_half();
-            ctx.notice(notice.message, notice.hint);
+            self.sender.learn(view, BY_HALF, by_half())?;
         }
         if !rest.is_empty() {
             search.at_once(rest);

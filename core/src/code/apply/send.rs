@@ -3,14 +3,16 @@
 use standin_state::model::{Aspect, RefName};
 use standin_state::store::{Change, ChangeAction, ChangeOutcome};
 
-use crate::Result;
+use crate::code::plan::no_fence;
 use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
+use crate::event::Notice;
 use crate::fence::{Document, Fence, same_master};
 use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
-use crate::mirror::learned::{self, PASSING};
+use crate::mirror::learned::{self, NO_FENCE, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move};
 use crate::plan::RefChange;
+use crate::{Error, Result};
 
 /// How often the mirror is looked at again for nothing but words that tell of a race. A lock that was left behind on the server
 /// says the same for ever.
@@ -95,8 +97,31 @@ impl Sender<'_> {
         self.push(view, &updates(changes), None, changes).await
     }
 
+    /// Remembers that the host does not move several refs all or none, in the way that `fact` and `notice` say.
+    ///
+    /// # Errors
+    /// [`crate::Code::Storage`].
+    pub fn learn(&self, view: &mut MirrorView, fact: (&str, &str), notice: Notice) -> Result<()> {
+        learned::remember(self.ctx, fact)?;
+        view.atomic = false;
+        self.ctx.notice(notice.message, notice.hint);
+        Ok(())
+    }
+
+    /// Remembers that the host takes no fence, as `error` says it: from now on it is kept here alone.
+    ///
+    /// # Errors
+    /// [`crate::Code::Storage`].
+    pub fn do_without_fence(&self, view: &mut MirrorView, epoch: u64, error: &Error) -> Result<()> {
+        learned::remember(self.ctx, NO_FENCE)?;
+        view.fence_supported = false;
+        let notice = no_fence();
+        self.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
+        self.remember_alone(view, epoch)
+    }
+
     /// Keeps a fence in our own memory only, for a host that takes none.
-    pub fn remember_alone(&self, view: &mut MirrorView, epoch: u64) -> Result<()> {
+    fn remember_alone(&self, view: &mut MirrorView, epoch: u64) -> Result<()> {
         let fence = self.next_fence(view, epoch, &[])?;
         fence_move::remember(self.ctx, &view.cache, &fence)?;
         view.fence = Some(fence);

@@ -16,14 +16,14 @@ use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache, Refs};
 use crate::mastership::parked;
-use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, SERVER};
+use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, ONE_A_PUSH, SERVER};
 use crate::mirror::{MirrorView, git_failed, probe};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
 use crate::{Code, Error, Result};
 
 use refs::{Ancestry, Sides};
 
-pub(super) use notices::{by_half, no_fence, not_atomic};
+pub(super) use notices::{by_half, no_fence, not_atomic, one_a_push};
 pub(crate) use refs::in_the_way;
 
 /// The changes without rewrites that follow from a hand-back: the commits that a branch loses on the mirror are kept by a
@@ -135,7 +135,11 @@ async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     let is_known = |fact| Ok::<_, Error>(ctx.store().fact(repository, Some(mirror), fact)?.is_some());
     let is_old = |fact| Ok::<_, Error>(learned::is_known(ctx, fact)? && !learned::is_believed(ctx, fact)?);
-    let is_asked = is_known(NOT_ATOMIC.0)? && is_known(SERVER)? && !is_old(NOT_ATOMIC)? && !is_old(BY_HALF)?;
+    let is_asked = is_known(NOT_ATOMIC.0)?
+        && is_known(SERVER)?
+        && !is_old(NOT_ATOMIC)?
+        && !is_old(BY_HALF)?
+        && !is_old(ONE_A_PUSH)?;
     if ctx.mirror.kind == MirrorType::GitHub || is_asked {
         return Ok(view.atomic);
     }

@@ -138,6 +138,14 @@ pub(in crate::code) fn by_half() -> Notice {
     )
 }
 
+/// The mirror's host takes one ref in a push.
+pub(in crate::code) fn one_a_push() -> Notice {
+    notice(
+        "The mirror's host takes one ref in a push: from now on the fence is moved first, then each ref by itself",
+        "Nothing is lost by it. A host that takes more, or a higher limit there, gives the full promise.",
+    )
+}
+
 /// Names that some hosts cannot hold side by side, or that git does not accept.
 fn names(snapshot: &Snapshot, view: &MirrorView) -> Vec<Notice> {
     let mut notices = Vec::new();

@@ -1,7 +1,7 @@
 //! Answers that are none of a git server's, and servers that say one thing and do another: nothing is concluded from them that is not so.
 
 use standin_core::Code;
-use standin_core::state::config::Source;
+use standin_core::state::config::{Source, Target};
 use standin_core::state::model::AspectStatus;
 use standin_tests::replay::{Family, Front, Host, Mishap, Replay};
 
@@ -53,16 +53,38 @@ async fn an_empty_repository_is_one_whoever_asks() {
     }
 }
 
-#[tokio::test]
-async fn an_answer_without_a_word_is_no_empty_source() {
+/// A source behind a host, and a mirror in a folder, in step.
+async fn source_behind_a_host() -> (Scene, Replay) {
     let mut scene = Scene::over_http(preset("github").host());
     let origin = Replay::start(&scene.pair.source.path, preset("github").host());
     scene.pair.repository.source = Source::Url(origin.url());
-    scene.pair.repository.mirrors[0].target =
-        standin_core::state::config::Target::Git(scene.pair.mirror.path.display().to_string());
+    scene.pair.repository.mirrors[0].target = Target::Git(scene.pair.mirror.path.display().to_string());
     scene.machine = scene.pair.machine("second");
     scene.pair.source.commit_on("main", "first");
     scene.machine.sync().await.unwrap();
+    (scene, origin)
+}
+
+#[tokio::test]
+async fn a_repository_that_moved_is_told_with_its_new_address() {
+    let now = "https://host.example/new/name.git";
+    let (scene, origin) = source_behind_a_host().await;
+    origin.host().moved_to = Some(now.to_owned());
+    let source = scene.machine.sync().await.expect_err("it is elsewhere");
+    let mut scene = Scene::over_http(preset("github").host());
+    scene.pair.source.commit_on("main", "first");
+    scene.replay.host().moved_to = Some(now.to_owned());
+    let mirror = scene.sync().await.result.expect_err("it is elsewhere");
+    for error in [source, mirror] {
+        assert_eq!((error.code, error.retryable), (Code::RepositoryNotFound, false), "{error:?}");
+        assert!(error.message.contains(now) && error.hint.contains(now), "{error:?}");
+        assert!(!error.hint.contains("push"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_word_is_no_empty_source() {
+    let (scene, origin) = source_behind_a_host().await;
     origin.host().fail(nothing(), None);
     let error = scene.machine.sync_with_yes().await.expect_err("there is no source");
     assert_eq!((error.code, error.retryable), (Code::HostFailed, true), "{error:?}");
@@ -119,7 +141,7 @@ async fn a_push_that_a_policy_forbids_is_told_in_the_hosts_words() {
     for known in [true, false] {
         if !known {
             scene.pair.mirror.delete(FENCE);
-            scene.pair.mirror.set("refs/heads/main", &scene.pair.source.tip("refs/heads/main").unwrap());
+            scene.pair.source.git(&["push", "-q", &scene.pair.mirror.path.display().to_string(), "main"]);
             scene.machine = scene.pair.machine("second");
         }
         let failed = scene.sync().await;
