@@ -17,7 +17,7 @@ use crate::wire::Message;
 const GATHER: Duration = Duration::from_millis(40);
 
 enum Heard {
-    Event(Stamped),
+    Event(Box<Stamped>),
     /// To be told after everything that was heard before it.
     Message(Message),
 }
@@ -74,7 +74,7 @@ impl Feed {
 
 impl Progress for Feed {
     fn event(&self, event: &Event) {
-        self.hear(Heard::Event(Stamped { at_iso: SystemClock.now(), event: event.clone() }));
+        self.hear(Heard::Event(Box::new(Stamped { at_iso: SystemClock.now(), event: event.clone() })));
     }
 }
 
@@ -85,9 +85,9 @@ fn bunches(heard: Vec<Heard>) -> Vec<Message> {
         match one {
             Heard::Event(stamped) => {
                 if let Some(last) = events.last_mut().filter(|last| same_bar(&last.event, &stamped.event)) {
-                    *last = stamped;
+                    *last = *stamped;
                 } else {
-                    events.push(stamped);
+                    events.push(*stamped);
                 }
             }
             Heard::Message(message) => {
@@ -129,12 +129,12 @@ mod tests {
             done,
             total: None,
         };
-        Heard::Event(Stamped { at_iso: SystemClock.now(), event })
+        Heard::Event(Box::new(Stamped { at_iso: SystemClock.now(), event }))
     }
 
     fn finished() -> Heard {
         let event = Event::SyncFinished { repository: "one".parse().unwrap(), synced: 1, failed: 0, blocked: 0 };
-        Heard::Event(Stamped { at_iso: SystemClock.now(), event })
+        Heard::Event(Box::new(Stamped { at_iso: SystemClock.now(), event }))
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl<'a> Pusher<'a> {
         let is_in_doubt = blamed == Blame::Whole || names.contains(&fence);
         if with_fence
             && is_in_doubt
-            && !(refusal.is_no_room() && !group.is_empty())
+            && (group.is_empty() || !refusal.is_no_room())
             && search.doubt != Doubt::TriedAlone
         {
             return self.try_fence(view, group, refusal, blamed == Blame::Whole, search).await;
