@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use standin_core::Result;
-use standin_core::state::model::{Health, RunId};
+use standin_core::state::model::{Health, RepositoryReport, RunId};
 use standin_core::state::store::{AuditFilter, RunFilter};
 
 use super::{looking_engine, quiet_engine};
@@ -16,6 +16,10 @@ pub fn status(global: &Global, arguments: &StatusArguments) -> Result<Exit> {
         true => engine.status(None)?,
         false => engine.status(Some(&engine.configured(None)?.id))?,
     };
+    // Among others it is told with them; alone it is all that there is to tell.
+    if let (false, [RepositoryReport { error: Some(error), .. }]) = (arguments.all, reports.as_slice()) {
+        return Err(error.clone());
+    }
     if let Some(wanted) = &arguments.mirror {
         for report in &mut reports {
             report.mirrors.retain(|mirror| mirror.id == *wanted);

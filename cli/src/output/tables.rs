@@ -42,7 +42,7 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
     }
     lines.extend(report.error.iter().flat_map(mistakes).map(|line| format!("  {line}")));
-    if !report.enabled {
+    if !report.enabled && report.error.is_none() {
         lines.push("  mirroring is switched off (MIRROR_ENABLED=false)".to_owned());
     }
     if let Some(change) = &report.open_change {
@@ -53,7 +53,7 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.push(String::new());
         lines.extend(mirror_lines(mirror, now));
     }
-    if report.mirrors.is_empty() {
+    if report.mirrors.is_empty() && report.error.is_none() {
         lines.push("  no mirror is configured".to_owned());
     }
     lines

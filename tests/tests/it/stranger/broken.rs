@@ -69,8 +69,13 @@ fn the_hint_for_another_users_clone_is_what_git_wants() {
     let text = told.all();
     let command = text.split('`').find(|part| part.starts_with("git config --global --add safe.directory ")).unwrap();
     let words: Vec<&str> = command.split(' ').collect();
-    let status = std::process::Command::new(words[0]).args(&words[1..]).env("HOME", scene.world.folder().join("home"));
-    let status = { status }.env_remove("GIT_CONFIG_GLOBAL").env_remove("XDG_CONFIG_HOME").status().unwrap();
+    let status = std::process::Command::new(words[0])
+        .args(&words[1..])
+        .env("HOME", scene.world.folder().join("home"))
+        .env_remove("GIT_CONFIG_GLOBAL")
+        .env_remove("XDG_CONFIG_HOME")
+        .status()
+        .unwrap();
     assert!(status.success());
     let synced = scene.run_with(&clone, &["sync"], &none);
     assert_eq!(synced.code(), 0, "{command}: {synced:?}");
