@@ -244,10 +244,7 @@ impl<'a> Pusher<'a> {
         };
         // Where everything is refused for one reason, the fence by itself tells whether the host takes anything at all.
         let is_in_doubt = blamed == Blame::Whole || names.contains(&fence);
-        if with_fence
-            && is_in_doubt
-            && (group.is_empty() || !refusal.is_no_room())
-            && search.doubt != Doubt::TriedAlone
+        if with_fence && is_in_doubt && (group.is_empty() || !refusal.is_no_room()) && search.doubt != Doubt::TriedAlone
         {
             return self.try_fence(view, group, refusal, blamed == Blame::Whole, search).await;
         }
