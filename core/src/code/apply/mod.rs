@@ -1,11 +1,12 @@
 //! Carrying out a plan: rescue, push together with the fence, take out what the host refuses, look again after a race.
 //!
 //! `send` makes one push and says what became of it; `push` makes as many as it takes, `search` keeps what is known meanwhile and when it
-//! is enough, `remembered` what was refused until the next sync, `parts` cuts what is too much for one; here is the order of things
+//! is enough, `refused` takes out what does not go, `remembered` keeps that until the next sync, `parts` cuts what is too much for one; here is the order of things
 //! and the report.
 
 mod parts;
 mod push;
+mod refused;
 mod remembered;
 mod search;
 mod send;

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use standin_state::model::RefName;
-use standin_state::store::{ChangeAction, ChangeOutcome};
+use standin_state::store::ChangeOutcome;
 
 use super::parts::{in_two, making_room, pieces};
+use super::refused::{LOOKED_AT_AGAIN, Refused};
 use super::remembered::{self, Known};
-use super::search::{Doubt, Search, in_parts, not_reached};
-use super::send::{Sender, Sent, recorded, recorded_fence};
+use super::search::{Doubt, Search, in_parts};
+use super::send::{Sender, Sent, recorded_fence};
 use crate::code::Snapshot;
-use crate::code::plan::{by_half, in_the_way, not_atomic, one_a_push};
+use crate::code::plan::{by_half, not_atomic, one_a_push};
 use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::Fence;
@@ -18,13 +19,10 @@ use crate::git::{Blame, Refs};
 use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, ONE_A_PUSH, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
-use crate::{Code, Error, Result};
+use crate::{Code, Result};
 
 /// How often refs that a host names one by one are taken out before the rest is split.
 const MAX_ONE_BY_ONE: usize = 4;
-/// How many of the refs that a host refused before are looked at one by one, where it refuses all of them together again.
-const LOOKED_AT_AGAIN: usize = 8;
-
 static NO_REFS: Refs = Refs::new();
 
 /// What became of all pushes together.
@@ -36,24 +34,15 @@ pub enum Pushed {
     Moved,
 }
 
-/// A ref that the host refused.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// The change.
-    pub change: RefChange,
-    /// Why, and what to do.
-    pub error: Error,
-}
-
 /// Pushes changes, and remembers which were refused.
 pub struct Pusher<'a> {
-    sender: Sender<'a>,
+    pub(super) sender: Sender<'a>,
     epoch: u64,
-    refused: Vec<Refused>,
+    pub(super) refused: Vec<Refused>,
     /// What was refused before and not offered yet by this sync.
-    known: Vec<Known>,
-    /// What was refused now, or before and not looked at again: to be remembered.
-    found: Vec<Known>,
+    pub(super) known: Vec<Known>,
+    /// What was refused now: to be remembered.
+    pub(super) found: Vec<Known>,
 }
 
 impl<'a> Pusher<'a> {
@@ -281,6 +270,9 @@ impl<'a> Pusher<'a> {
                 search.later(first);
                 search.later(second);
             }
+            _ if with_fence && view.atomic && search.may_go_apart() => {
+                return self.try_apart(view, group, search).await;
+            }
             _ => {
                 let errors =
                     group.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name))).collect();
@@ -336,6 +328,26 @@ impl<'a> Pusher<'a> {
             Some(error) => Doubt::Refused(error),
         };
         search.at_once(group);
+        Ok(Pushed::Through)
+    }
+
+    /// Pushes one ref after the fence, since the host took the fence alone and nothing together with it.
+    async fn try_apart(&mut self, view: &mut MirrorView, group: Vec<RefChange>, search: &mut Search) -> Result<Pushed> {
+        view.atomic = false;
+        match self.sender.send(view, self.epoch, &group).await? {
+            Sent::Moved => return Ok(Pushed::Moved),
+            Sent::Done => {
+                search.earn();
+                self.sender.learn(view, ONE_A_PUSH, one_a_push())?;
+            }
+            Sent::Refused(refusal) | Sent::ByHalf(refusal) => {
+                view.atomic = true;
+                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name)));
+                let errors = errors.collect();
+                self.take_out(group, errors)?;
+            }
+            Sent::NotAtomic => search.at_once(group),
+        }
         Ok(Pushed::Through)
     }
 
@@ -418,77 +430,5 @@ impl<'a> Pusher<'a> {
             Err(error) if error.code == Code::Raced => Ok(Pushed::Moved),
             corrected => corrected.map(|()| Pushed::Through),
         }
-    }
-
-    /// Records the refused changes of a group and returns the others.
-    fn take_out(&mut self, group: Vec<RefChange>, mut errors: BTreeMap<RefName, Error>) -> Result<Vec<RefChange>> {
-        let (mut out, mut rest) = (Vec::new(), Vec::new());
-        for change in group {
-            match errors.remove(&change.name) {
-                Some(error) => out.push(Refused { change, error }),
-                None => rest.push(change),
-            }
-        }
-        self.found.extend(out.iter().map(Known::of));
-        self.known.retain(|known| !out.iter().any(|refused| known.is(&refused.change)));
-        self.refuse(out)?;
-        Ok(rest)
-    }
-
-    /// Of refs that the host refused before and refuses together again, some are looked at by themselves; the others stay refused for the
-    /// reason that is known, and it is their turn at a later sync.
-    fn leave(&mut self, group: Vec<RefChange>) -> Result<Vec<RefChange>> {
-        let (mut looked_at, mut left) = (Vec::new(), Vec::new());
-        for known in &self.known {
-            let Some(change) = group.iter().find(|change| known.is(change)) else { continue };
-            if looked_at.len() < LOOKED_AT_AGAIN {
-                looked_at.push(change.clone());
-            } else {
-                left.push(Refused { change: change.clone(), error: known.error.clone() });
-            }
-        }
-        self.refuse(left)?;
-        Ok(looked_at)
-    }
-
-    fn refuse(&mut self, refused: Vec<Refused>) -> Result<()> {
-        let failed =
-            |refused: &Refused| (recorded(&refused.change), ChangeOutcome::Failed { error: refused.error.clone() });
-        self.sender.ctx.all_changed(refused.iter().map(failed).collect())?;
-        self.refused.extend(refused);
-        Ok(())
-    }
-
-    fn give_up(&mut self, group: Vec<RefChange>) -> Result<()> {
-        let given_up = group.into_iter().map(|change| {
-            let known = self.known.iter().find(|known| known.is(&change));
-            let error = known.map_or_else(|| not_reached(&change.name), |known| known.error.clone());
-            Refused { change, error }
-        });
-        self.refuse(given_up.collect())
-    }
-
-    /// Takes out creates whose name is still taken.
-    fn with_room(&mut self, view: &MirrorView, group: Vec<RefChange>) -> Result<Vec<RefChange>> {
-        let (mut free, mut blocked) = (Vec::new(), Vec::new());
-        for change in group {
-            let taken = match change.action {
-                ChangeAction::Create => in_the_way(&view.refs, &change.name).next().cloned(),
-                _ => None,
-            };
-            match taken {
-                None => free.push(change),
-                Some(other) => {
-                    let error = Error::new(
-                        Code::RefRefused,
-                        format!("{}: `{other}` on the mirror is in its way and could not be deleted", change.name),
-                        "git keeps refs like files, so one cannot be a folder of the other.",
-                    );
-                    blocked.push(Refused { change, error });
-                }
-            }
-        }
-        self.refuse(blocked)?;
-        Ok(free)
     }
 }

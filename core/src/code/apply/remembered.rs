@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use standin_state::model::{Oid, RefName};
 
-use super::push::Refused;
+use super::refused::Refused;
 use crate::context::MirrorContext;
 use crate::git::Refs;
 use crate::plan::RefChange;
@@ -55,7 +55,7 @@ pub(super) fn keep(ctx: &MirrorContext, mut refs: Vec<Known>) -> Result<()> {
     let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
     if refs.is_empty() {
         return match store.fact(repository, mirror, FACT)? {
-            Some(_) => Ok(store.set_fact(repository, mirror, FACT, None)?),
+            Some(_) => store.set_fact(repository, mirror, FACT, None),
             None => Ok(()),
         };
     }

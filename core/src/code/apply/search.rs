@@ -24,6 +24,8 @@ pub(super) struct Search {
     pub doubt: Doubt,
     /// How often refs that the host named were taken out.
     pub one_by_one: usize,
+    /// Whether one ref was tried apart from the fence.
+    went_apart: bool,
     /// Whether these are refs that the host refused before.
     pub is_again: bool,
     /// What is still to be pushed.
@@ -47,6 +49,7 @@ impl Search {
         Self {
             doubt: Doubt::of(view),
             one_by_one: 0,
+            went_apart: false,
             is_again,
             waiting: VecDeque::from([group]),
             spent: 0,
@@ -91,6 +94,13 @@ impl Search {
     /// Whether nothing arrived, though it was tried often enough that one ref cannot be the reason.
     pub fn is_vain(&self) -> bool {
         self.arrived == 0 && self.spent > if self.doubt.is_refused() { 0 } else { VAIN }
+    }
+
+    /// Whether one ref may be tried apart from the fence: once, where the fence alone was taken and nothing else.
+    pub fn may_go_apart(&mut self) -> bool {
+        let may = !self.is_again && self.arrived == 0 && self.doubt == Doubt::TriedAlone && !self.went_apart;
+        self.went_apart |= may;
+        may
     }
 
     /// Whether no more may be spent on it.

@@ -24,8 +24,14 @@ async fn more_branches_than_one_push_may_move_go_in_parts() {
 
 #[tokio::test]
 async fn a_host_that_takes_one_ref_in_a_push_gets_the_fence_before_each() {
+    for words in ["Pushes can not update more than 1 ref", "one at a time, please"] {
+        one_in_a_push(words).await;
+    }
+}
+
+async fn one_in_a_push(words: &str) {
     let mut host = preset("github").host();
-    host.most = Some((1, Rule::new("*", "Pushes can not update more than 1 ref", &[])));
+    host.most = Some((1, Rule::new("*", words, &[])));
     host.counts_all = true;
     let mut scene = Scene::over_http(host);
     let branches = ["main", "other", "third"];
