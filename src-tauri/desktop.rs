@@ -9,7 +9,7 @@ use standin_core::event::Notice;
 use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
 use standin_core::outside::{Gh, Outside, SystemClock};
 use standin_core::start::{self, StartOptions};
-use standin_core::state::config::{self, Consents, LoadRequest};
+use standin_core::state::config::{self, ConfigError, Consents, LoadRequest};
 use standin_core::state::model::{MirrorId, RepositoryId};
 use standin_core::{Code, Error, Result};
 use tokio_util::sync::CancellationToken;
@@ -125,7 +125,7 @@ impl Desktop {
         if found.is_empty() {
             return vec![error];
         }
-        found.into_iter().map(|mistake| Error::new(Code::Configuration, mistake.to_string(), mistake.hint)).collect()
+        each(found)
     }
 
     /// The engine.
@@ -166,14 +166,22 @@ impl Desktop {
     /// # Errors
     /// [`Code::Storage`] when the memory cannot be read.
     pub fn overview(&self) -> Result<Overview> {
-        let (engine, notices, mistakes) = {
+        let (engine, notices, mut mistakes) = {
             let opened = self.opened();
             (opened.engine.clone(), opened.notices.clone(), opened.mistakes.clone())
         };
-        let repositories = match &engine {
+        let mut repositories = match &engine {
             Some(engine) if mistakes.is_empty() => engine.status(None)?,
             _ => Vec::new(),
         };
+        // Where there is nothing but what is wrong, that is shown, each by itself.
+        if let Some(engine) = &engine
+            && !repositories.is_empty()
+            && repositories.iter().all(|report| report.error.is_some())
+        {
+            mistakes = each(engine.config().repositories.iter().flat_map(|known| known.mistakes.clone()));
+            repositories.clear();
+        }
         let running = self
             .running()
             .iter()
@@ -242,6 +250,12 @@ impl Desktop {
     fn running(&self) -> MutexGuard<'_, HashMap<JobId, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Mistakes as errors of their own.
+fn each(mistakes: impl IntoIterator<Item = ConfigError>) -> Vec<Error> {
+    let mistakes = mistakes.into_iter();
+    mistakes.map(|mistake| Error::new(Code::Configuration, mistake.to_string(), mistake.hint)).collect()
 }
 
 /// What the engine is asked for. A mirror that another process holds is waited for: the window shows who holds it, and

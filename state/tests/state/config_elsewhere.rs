@@ -11,6 +11,9 @@ use crate::ground::Ground;
 
 const MIRROR: &str = "MIRROR_1_TYPE=git\nMIRROR_1_URL=https://h.example/x.git\n";
 
+/// What makes a clone lead elsewhere.
+type Way<'a> = &'a dyn Fn(&Ground);
+
 /// A yes for "this clone" is none for a repository that its `.git` leads to.
 #[test]
 fn data_that_is_in_another_repository_shows_and_is_another_wish() {
@@ -36,7 +39,7 @@ fn data_that_is_in_another_repository_shows_and_is_another_wish() {
         fs::create_dir_all(ground.path(to)).unwrap();
         symlink(ground.path(to), ground.path(part)).unwrap();
     };
-    let ways: [(&str, &dyn Fn(&Ground)); 13] = [
+    let ways: [(&str, Way<'_>); 13] = [
         ("a file", &|ground| text(ground, "site/.git", "gitdir: [dir]/private.git\n")),
         ("a file with a way up", &|ground| text(ground, "site/.git", "gitdir: ./../private.git\n")),
         ("a file to a link", &|ground| {

@@ -175,7 +175,7 @@ fn a_state_folder_below_one_that_others_may_write_is_refused_with_the_mend() {
     Store::open(&state).unwrap();
     for open in [0o777, 0o775, 0o757, 0o720] {
         mode(&above, open);
-        let error = Store::open(&state).err().expect("it is refused");
+        let Err(error) = Store::open(&state) else { panic!("{open:o} is refused") };
         assert!(error.message.contains("put another in the place of the state folder"), "{open:o}: {error:?}");
         assert!(error.hint.contains(&format!("chmod go-w {}`", above.canonicalize().unwrap().display())), "{error:?}");
         // By a link, too.
