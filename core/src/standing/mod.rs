@@ -83,6 +83,9 @@ fn before_all(report: &RepositoryReport) -> Option<Standing> {
         let action = Action::new(Verb::Allow, None);
         return Some(standing(StandingWord::ConsentNeeded, &question.title, None, vec![action]));
     }
+    if let Some(error) = &report.error {
+        return Some(standing(StandingWord::Failed, &error.message, None, Vec::new()));
+    }
     if !report.enabled {
         return Some(standing(StandingWord::SwitchedOff, "MIRROR_ENABLED=false", None, Vec::new()));
     }

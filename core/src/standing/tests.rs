@@ -237,6 +237,9 @@ fn a_repository_stands_as_its_worst() {
 #[test]
 fn a_repository_that_is_switched_off_or_waits_for_a_yes_says_that_before_all() {
     let failed = MirrorReport { secrets: aspect(AspectStatus::Failed), ..mirror("c") };
+    let mistaken = Some(Error::new(Code::Configuration, "MIRROR_1_TYPE is `githup`", ""));
+    let report = judged(RepositoryReport { error: mistaken, ..repository(vec![mirror("a")]) });
+    assert_eq!((report.standing.word, report.mirrors[0].standing.tone), (StandingWord::Failed, Tone::Failed));
     let report = judged(RepositoryReport { enabled: false, ..repository(vec![failed]) });
     assert_eq!(report.standing.word, StandingWord::SwitchedOff);
     assert_eq!(report.mirrors[0].standing.word, StandingWord::SwitchedOff);

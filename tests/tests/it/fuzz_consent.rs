@@ -171,8 +171,8 @@ fn act(engine: &Engine, repository: &RepositoryConfig) {
         ];
         waits.push(match engine.sync(request) {
             Ok(job) => {
-                let errors = job.finished().await.mirrors.into_iter().filter_map(|outcome| outcome.error);
-                errors.last().map_or(Ok(()), Err)
+                let mut errors = job.finished().await.mirrors.into_iter().filter_map(|outcome| outcome.error);
+                errors.next_back().map_or(Ok(()), Err)
             }
             Err(error) => Err(error),
         });

@@ -189,9 +189,12 @@ proptest! {
 
 fn report() -> RepositoryReport {
     let aspect = |figure: &str, value: Value| json!({"status": "ok", "last_sync_iso": "2026-02-07T05:00:00Z", figure: value, "detail": "not shown"});
+    let standing = json!({
+        "word": "in_step", "tone": "ok", "label": "in step", "reason": "", "since_iso": null, "actions": [],
+    });
     let mirror = |id: &str, repo: &str, kind: &str, role: Value| {
         json!({
-            "id": id, "repo": repo, "type": kind, "role": role, "enabled": true, "status": "success",
+            "id": id, "repo": repo, "type": kind, "role": role, "enabled": true, "standing": standing, "status": "success",
             "code": aspect("last_commit", json!("abc123")),
             "secrets": aspect("synced_count", json!(5)),
             "variables": {"status": "unknown", "last_sync_iso": null},
@@ -200,7 +203,7 @@ fn report() -> RepositoryReport {
         })
     };
     let whole = json!({
-        "repository": "orchestrator", "enabled": true, "self_role": "MASTER", "master": "me/app", "epoch": 3,
+        "repository": "orchestrator", "enabled": true, "standing": standing, "self_role": "MASTER", "master": "me/app", "epoch": 3,
         "last_full_sync_iso": null, "open_change": null,
         "mirrors": [mirror("github-backup", "backup/app", "github", json!("SLAVE")), mirror("archive", "/srv/app.git", "git", Value::Null)],
     });
