@@ -4,6 +4,7 @@
 //! once, is decided in [`crate::jobs`].
 
 mod attempt;
+mod look;
 mod record;
 
 use std::any::Any;
@@ -189,8 +190,8 @@ async fn execute_locked(
 /// Whatever stops the look at the mirror: no token, not reachable, fenced off.
 pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<Plan> {
     let context = MirrorContext { yes: request.yes, ..source.context_by_hand(mirror).await? };
-    let (view, read) = attempt::look_and_read(&source, &context, &request.aspects, 0).await?;
-    Ok(attempt::plan_with(&source, &context, 0, (view, read)).await?.plan)
+    let (view, read) = look::look_and_read(&source, &context, &request.aspects, 0).await?;
+    Ok(look::plan_with(&source, &context, 0, (view, read)).await?.plan)
 }
 
 /// Computes the plan from what was seen of the mirror.
@@ -200,8 +201,8 @@ pub(crate) async fn plan_from(
     view: MirrorView,
     aspects: &BTreeSet<Aspect>,
 ) -> Result<Plan> {
-    let read = attempt::read(source, context, aspects, 0).await;
-    Ok(attempt::plan_with(source, context, 0, (view, read)).await?.plan)
+    let read = look::read(source, context, aspects, 0).await;
+    Ok(look::plan_with(source, context, 0, (view, read)).await?.plan)
 }
 
 async fn take_lock(

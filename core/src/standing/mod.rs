@@ -31,10 +31,10 @@ impl Terms {
         Self { now: clock.now(), interval: config.schedule.interval }
     }
 
-    /// Whether nobody has looked for longer than two intervals.
+    /// Whether nobody has looked for longer than two intervals. A look from far ahead was dated by a clock that was wrong, so
+    /// that nobody knows how old it is.
     fn is_stale(&self, looked: Timestamp) -> bool {
-        let age = self.now.as_second().saturating_sub(looked.as_second());
-        u64::try_from(age).is_ok_and(|age| age > self.interval.as_secs().saturating_mul(2))
+        self.now.as_second().abs_diff(looked.as_second()) > self.interval.as_secs().saturating_mul(2)
     }
 }
 
@@ -82,9 +82,6 @@ fn before_all(report: &RepositoryReport) -> Option<Standing> {
     if let Some(question) = &report.consent {
         let action = Action::new(Verb::Allow, None);
         return Some(standing(StandingWord::ConsentNeeded, &question.title, None, vec![action]));
-    }
-    if let Some(error) = &report.error {
-        return Some(standing(StandingWord::Failed, &error.message, None, Vec::new()));
     }
     if !report.enabled {
         return Some(standing(StandingWord::SwitchedOff, "MIRROR_ENABLED=false", None, Vec::new()));
@@ -172,6 +169,9 @@ fn of_mirror(report: &RepositoryReport, mirror: &MirrorReport, terms: &Terms) ->
         return standing(StandingWord::WaitsForHandBack, "", None, Vec::new());
     }
     let known = Known::of(mirror);
+    if known.aspects.is_empty() {
+        return standing(StandingWord::SwitchedOff, "nothing of it is kept in step", None, Vec::new());
+    }
     let found = known.not_usable().or_else(|| known.waits()).or_else(|| known.failed());
     let found = found.or_else(|| known.attention(report)).or_else(|| known.not_in_step(terms));
     found.unwrap_or_else(|| standing(StandingWord::InStep, "", known.synced(), Vec::new()))

@@ -96,7 +96,7 @@ fn each_state_has_its_word_and_none_is_green_but_what_is_well() {
         }
         mirror.status = MirrorStatus::Idle;
     };
-    let rows: [Row; 21] = [
+    let rows: [Row; 23] = [
         (InStep, Tone::Ok, |_| {}),
         (InStep, Tone::Ok, |mirror| mirror.secrets = AspectReport::new(AspectStatus::Skipped)),
         (SwitchedOff, Tone::Unknown, |mirror| mirror.enabled = false),
@@ -107,6 +107,17 @@ fn each_state_has_its_word_and_none_is_green_but_what_is_well() {
         (Behind, Tone::Waiting, |mirror| mirror.code.behind = Some(3)),
         (LeftApart, Tone::Waiting, |mirror| mirror.code.apart = Some(1)),
         (Stale, Tone::Waiting, |mirror| mirror.code.last_sync_iso = Some(at(OLD))),
+        // Dated by a clock that was wrong: nobody knows how old it is.
+        (Stale, Tone::Waiting, |mirror| {
+            for report in [&mut mirror.code, &mut mirror.secrets, &mut mirror.variables, &mut mirror.workflows] {
+                report.last_sync_iso = Some(at("2299-01-01T00:00:00Z"));
+            }
+        }),
+        (SwitchedOff, Tone::Unknown, |mirror| {
+            for report in [&mut mirror.code, &mut mirror.secrets, &mut mirror.variables, &mut mirror.workflows] {
+                *report = AspectReport::new(AspectStatus::Skipped);
+            }
+        }),
         // A look that found nothing amiss is a look.
         (InStep, Tone::Ok, |mirror| {
             mirror.code.last_sync_iso = Some(at(OLD));
