@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Target};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
 use standin_state::model::{Aspect, RunId, Slug};
 use standin_state::store::{Change, ChangeOutcome, RecordedChange, Store};
 use tokio_util::sync::CancellationToken;
@@ -95,7 +95,7 @@ impl MirrorContext {
     /// # Errors
     /// [`Code::Usage`] for a mirror that is elsewhere, [`Code::TokenMissing`] for one without a token.
     pub fn github(&self) -> Result<(&Slug, &Client)> {
-        let Target::GitHub(slug) = &self.mirror.target else {
+        let Some(slug) = self.mirror.slug() else {
             return Err(Error::new(
                 Code::Usage,
                 format!("mirror {} is no repository on GitHub", self.mirror.id),

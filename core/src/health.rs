@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, Source};
 use standin_state::lock::MirrorLock;
-use standin_state::model::{Aspect, AspectReport, AspectStatus, Health, MasterVerdict, MirrorId, MirrorType};
+use standin_state::model::{Aspect, AspectReport, AspectStatus, Health, MasterVerdict, MirrorId};
 use ts_rs::TS;
 
 use crate::context::MirrorContext;
@@ -229,7 +229,7 @@ fn read_plan(plan: &Plan, last: Option<&AspectReport>, report: &mut HealthReport
 }
 
 async fn check_token(source: &SharedSource, mirror: &MirrorConfig, findings: &mut Findings) {
-    if mirror.kind != MirrorType::GitHub {
+    if mirror.slug().is_none() {
         return;
     }
     let context = &source.context;

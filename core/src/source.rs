@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use standin_state::config::{MirrorConfig, RepositoryConfig, Target};
-use standin_state::model::{MirrorId, MirrorType, RunId};
+use standin_state::config::{MirrorConfig, RepositoryConfig};
+use standin_state::model::{MirrorId, RunId};
 use standin_state::store::{JournalKind, RunTotals};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,7 @@ impl SharedSource {
         let place = Place::Mirror(mirror.id.clone());
         let found = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place);
         let token = keychain::unless_stopped(&cancel, found).await??;
-        if mirror.kind == MirrorType::GitHub && token.is_none() {
+        if mirror.slug().is_some() && token.is_none() {
             let name = tokens::variable_name(&source.repository, &place);
             return Err(Error::new(
                 Code::TokenMissing,
@@ -102,8 +102,8 @@ impl SharedSource {
                 ),
             ));
         }
-        let github = match (&mirror.target, &token) {
-            (Target::GitHub(slug), Some(token)) => Some(Client::new(
+        let github = match (mirror.slug(), &token) {
+            (Some(slug), Some(token)) => Some(Client::new(
                 &source.config,
                 slug,
                 &token.value,

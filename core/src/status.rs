@@ -5,7 +5,7 @@ use std::path::Path;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::model::{
-    Action, Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, MirrorType, OpenChangeReport,
+    Action, Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, OpenChangeReport,
     RepositoryReport, RunStatus, Verb,
 };
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
@@ -163,7 +163,7 @@ fn mirror_report(
     Ok(MirrorReport {
         id: mirror.id.clone(),
         repo: mirror.target.display(),
-        kind: mirror.kind,
+        kind: mirror.kind(),
         role: if mirror.id.is_source() { Some(direction.role_of_source()) } else { direction.role_of(&mirror.id) },
         enabled: mirror.enabled,
         standing: standing::not_judged(),
@@ -175,9 +175,9 @@ fn mirror_report(
         health: memory.health,
         health_detail: memory.health_detail.clone(),
         last_health_check_iso: memory.last_health_check,
-        sentinel: match mirror.kind {
-            MirrorType::GitHub => store.sentinel_status(&repository.id, &mirror.id)?,
-            _ => None,
+        sentinel: match mirror.slug() {
+            Some(_) => store.sentinel_status(&repository.id, &mirror.id)?,
+            None => None,
         },
         next_sync_iso: None,
         error: if is_master { None } else { error(&memory, held) },

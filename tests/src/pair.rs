@@ -18,9 +18,9 @@ use standin_core::mirror::{self, MirrorView};
 use standin_core::outside::{Clock, Outside};
 use standin_core::plan::CodePlan;
 use standin_core::state::config::{
-    Config, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
+    Config, GitTarget, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
-use standin_core::state::model::{Aspect, AspectReport, MirrorType, Oid, RefName, RunStatus, Trigger};
+use standin_core::state::model::{Aspect, AspectReport, Oid, RefName, RunStatus, Trigger};
 use standin_core::state::store::{DecisionChoice, RecordedChange, RunRecord, Store};
 use standin_core::totals::Totals;
 use standin_core::{Error, Result};
@@ -108,14 +108,11 @@ impl Pair {
             home: None,
             mirrors: vec![MirrorConfig {
                 id: "backup".parse().unwrap(),
-                kind: MirrorType::Git,
-                target: Target::Git(mirror.path.display().to_string()),
+                // Tests make a mirror refuse by its hooks.
+                target: Target::Git(GitTarget { url: mirror.path.display().to_string(), ssh_key: None, hooks: true }),
                 enabled: true,
                 sync: [Aspect::Code].into(),
                 token: None,
-                ssh_key: None,
-                // Tests make a mirror refuse by its hooks.
-                hooks: true,
             }],
         };
         Self { source, mirror, repository, folder }

@@ -19,7 +19,7 @@ use standin_core::outside::{Keychain, Outside, Progress, SystemClock};
 use standin_core::state::config::{
     Config, GitHubHost, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
-use standin_core::state::model::{Aspect, MirrorId, MirrorType, RunStatus, Slug, Trigger};
+use standin_core::state::model::{Aspect, MirrorId, RunStatus, Slug, Trigger};
 use standin_core::state::store::{RunRecord, Store};
 use standin_core::tokens::{Token, TokenOrigin};
 use standin_core::totals::Totals;
@@ -287,22 +287,19 @@ impl Place {
         let run = new_run(&store, repository, &mirror);
         let totals = Arc::new(Totals::default());
         let mirror_token = token(&self.token);
-        let client = match &mirror.target {
-            Target::GitHub(slug) => {
-                let memory = Memory::new(&store, &repository.id, Some(&mirror.id));
-                let client = Client::new(
-                    &config,
-                    slug,
-                    &mirror_token.value,
-                    memory,
-                    outside.clock.clone(),
-                    totals.clone(),
-                    cancel.clone(),
-                );
-                Some(client.expect("the mirror's address is good"))
-            }
-            Target::Git(_) => None,
-        };
+        let client = mirror.slug().map(|slug| {
+            let memory = Memory::new(&store, &repository.id, Some(&mirror.id));
+            let client = Client::new(
+                &config,
+                slug,
+                &mirror_token.value,
+                memory,
+                outside.clock.clone(),
+                totals.clone(),
+                cancel.clone(),
+            );
+            client.expect("the mirror's address is good")
+        });
         MirrorContext {
             source: Arc::new(source),
             run: run.id,
@@ -347,13 +344,10 @@ pub fn slug((owner, name): (&str, &str)) -> Slug {
 pub fn repository() -> RepositoryConfig {
     let mirror = MirrorConfig {
         id: "mirror-1".parse().expect("a good id"),
-        kind: MirrorType::GitHub,
         target: Target::GitHub(slug(STANDBY)),
         enabled: true,
         sync: Aspect::ALL.iter().copied().collect(),
         token: None,
-        ssh_key: None,
-        hooks: false,
     };
     RepositoryConfig {
         id: "orchestrator".parse().expect("a good id"),

@@ -67,8 +67,8 @@ impl DefaultBranch {
 /// The branch that the HEAD of a bare repository in a folder of this machine names, where no such branch is there: whoever clones it
 /// gets nothing.
 pub(super) fn unborn(target: &Target) -> Option<(git2::Repository, RefName)> {
-    let Target::Git(url) = target else { return None };
-    let address = Address::parse(url, None).ok().filter(|address| address.transport == Transport::File)?;
+    let address =
+        Address::parse(&target.pushed_to()?.url, None).ok().filter(|address| address.transport == Transport::File)?;
     let repository = git2::Repository::open_bare(folder(address.as_str())).ok()?;
     let is_unborn = matches!(repository.head(), Err(error) if error.code() == git2::ErrorCode::UnbornBranch);
     if !is_unborn || !repository.is_bare() {

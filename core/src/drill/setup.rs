@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use standin_state::config::{Heartbeat, MirrorConfig, RepositoryConfig, SentinelSettings, Source, Target};
-use standin_state::model::{Aspect, Health, MirrorId, MirrorType, RefName, RepositoryId, Slug};
+use standin_state::model::{Aspect, Health, MirrorId, RefName, RepositoryId, Slug};
 use standin_state::store::Store;
 
 use super::DrillFinding;
@@ -139,15 +139,13 @@ pub(crate) fn gather(
 }
 
 fn has_code(mirror: &MirrorConfig) -> bool {
-    matches!(mirror.kind, MirrorType::GitHub | MirrorType::Git)
+    match mirror.target {
+        Target::GitHub(_) | Target::Git(_) => true,
+    }
 }
 
 fn mirror_of(mirror: &MirrorConfig) -> SetupMirror {
-    let slug = match &mirror.target {
-        Target::GitHub(slug) if mirror.kind == MirrorType::GitHub => Some(slug.clone()),
-        _ => None,
-    };
-    SetupMirror { id: mirror.id.clone(), slug, sync: mirror.sync.clone() }
+    SetupMirror { id: mirror.id.clone(), slug: mirror.slug().cloned(), sync: mirror.sync.clone() }
 }
 
 /// The standby that is to take over: the one named, else the first.

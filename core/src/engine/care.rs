@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use standin_state::config::RepositoryConfig;
 use standin_state::lock::{self, MirrorLock};
-use standin_state::model::{MirrorId, MirrorType, RefName, RepositoryId};
+use standin_state::model::{MirrorId, RefName, RepositoryId};
 use standin_state::store::{AuditEntry, DecisionChoice, Rescue, RescueReason};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
@@ -244,7 +244,7 @@ impl Engine {
             }
         };
         self.test_git(&context, &mut test).await?;
-        if mirror.kind == MirrorType::GitHub {
+        if mirror.slug().is_some() {
             let place = Place::Mirror(mirror.id.clone());
             match self.token_check(Some(&known.id), &place).await {
                 Ok(Some(report)) => test.checks.extend(Check::of_token(&report)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standin_state::config::RepositoryConfig;
-use standin_state::model::{MirrorId, MirrorType, RepositoryId};
+use standin_state::model::{MirrorId, RepositoryId};
 
 use super::Engine;
 use crate::sentinel::{self, Installed, Rendered, SecretsSet, SentinelReport, Tokens, install};
@@ -92,7 +92,7 @@ fn standby(repository: &RepositoryConfig, mirror: Option<&MirrorId>) -> Result<M
     let standbys: Vec<&MirrorId> = repository
         .mirrors
         .iter()
-        .filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub)
+        .filter(|mirror| mirror.enabled && mirror.slug().is_some())
         .map(|mirror| &mirror.id)
         .collect();
     match standbys[..] {

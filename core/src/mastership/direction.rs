@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{MirrorId, MirrorType, Role};
+use standin_state::model::{MirrorId, Role};
 use standin_state::store::Store;
 
 use super::machine::{Change, Kind, Seen, Site};
@@ -74,8 +74,7 @@ impl Direction {
 
     /// The role of a configured mirror; `None` for types that have none.
     pub fn role_of(&self, mirror: &MirrorId) -> Option<Role> {
-        let kind = self.home.mirror(mirror)?.kind;
-        (kind == MirrorType::GitHub).then(|| match (self.master() == Some(mirror), self.is_temporary()) {
+        self.home.mirror(mirror)?.slug().map(|_| match (self.master() == Some(mirror), self.is_temporary()) {
             (true, true) => Role::TemporaryMaster,
             (true, false) => Role::Master,
             (false, _) => Role::Slave,
@@ -156,7 +155,7 @@ pub fn master_mirror<'a>(home: &'a RepositoryConfig, master: &str) -> Option<&'a
     if !matches!(home.source, Source::GitHub(_)) || same_master(master, &home.source.display()) {
         return None;
     }
-    let mut github = home.mirrors.iter().filter(|mirror| mirror.kind == MirrorType::GitHub);
+    let mut github = home.mirrors.iter().filter(|mirror| mirror.slug().is_some());
     github.find(|mirror| same_master(master, &mirror.target.display())).map(|mirror| &mirror.id)
 }
 

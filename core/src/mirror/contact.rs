@@ -172,14 +172,14 @@ async fn described(ctx: &MirrorContext, view: &MirrorView) -> GuardReason {
     let tags = view.refs.keys().filter(|name| name.is_tag()).count();
     let mut owner = match &ctx.mirror.target {
         Target::GitHub(slug) => slug.owner.clone(),
-        Target::Git(url) => match Address::parse(url, None) {
+        Target::Git(git) => match Address::parse(&git.url, None) {
             Ok(address) if address.host.is_some() => address.host_shown(),
-            _ => url.clone(),
+            _ => git.url.clone(),
         },
     };
     let mut default_branch = view.head.as_ref().map(RefName::short).map(str::to_owned);
     let (mut workflows, mut last_push_iso) = (None, None);
-    if let (Target::GitHub(slug), Some(client)) = (&ctx.mirror.target, &ctx.github) {
+    if let (Some(slug), Some(client)) = (ctx.mirror.slug(), &ctx.github) {
         let (info, listed) = tokio::join!(client.repository(slug), client.workflows(slug));
         if let Ok(info) = info {
             owner = info.full_name.split('/').next().unwrap_or(&slug.owner).to_owned();

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standin_state::config::Target;
 use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 
 use super::places::{cache, listed_prefixes, mirror_remote};
@@ -100,7 +99,7 @@ pub async fn look(ctx: &MirrorContext) -> Result<MirrorView> {
 /// What the host says of a mirror that we never pushed to, whose refs do not tell its default branch. What cannot be
 /// read now is asked for when it is needed.
 async fn described(ctx: &MirrorContext, known: Option<RepositoryInfo>) -> Result<Option<RepositoryInfo>> {
-    let (Target::GitHub(slug), Some(client)) = (&ctx.mirror.target, &ctx.github) else { return Ok(None) };
+    let (Some(slug), Some(client)) = (ctx.mirror.slug(), &ctx.github) else { return Ok(None) };
     let is_first = || Ok::<_, Error>(ctx.store().fence_memory(&ctx.repository().id, &ctx.mirror.id)?.is_none());
     if known.is_some() || !ctx.mirror.sync.contains(&Aspect::Code) || !is_first()? {
         return Ok(known);

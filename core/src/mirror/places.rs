@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
+use standin_state::config::{Config, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId, Slug};
 
 use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, ONE_A_PUSH, SERVER};
@@ -52,23 +52,22 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
 /// # Errors
 /// [`Code::Configuration`] for an address that git cannot use; [`Code::Storage`].
 pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<Remote> {
-    let MirrorConfig { id, target, ssh_key, hooks, .. } = &*ctx.mirror;
-    let url = match target {
-        Target::GitHub(slug) => git_url(&ctx.source.config, slug),
-        Target::Git(url) => url.clone(),
+    let (url, ssh_key, hooks) = match &ctx.mirror.target {
+        Target::GitHub(slug) => (git_url(&ctx.source.config, slug), None, false),
+        Target::Git(git) => (git.url.clone(), git.ssh_key.clone(), git.hooks),
     };
     let options = RemoteOptions {
         credential: credential(ctx.token.as_ref()),
-        ssh_key: ssh_key.clone(),
+        ssh_key,
         known_hosts: known_hosts(&ctx.source),
         silent_limit: ctx.source.config.limits.request,
         work_limit: ctx.source.config.limits.run,
         cancel: ctx.cancel.clone(),
         totals: ctx.totals.clone(),
-        progress: progress(&ctx.source, Some(id.clone())),
+        progress: progress(&ctx.source, Some(ctx.mirror.id.clone())),
         point,
         trusts_reports: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
-        hooks: *hooks,
+        hooks,
     };
     Remote::new(&ctx.source.git, &url, options)
 }
@@ -97,11 +96,11 @@ pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
 
 /// The key of the mirror's ssh host, to be shown to the user, where `error` says that nobody has trusted it yet.
 pub async fn unknown_host_key(ctx: &MirrorContext, error: &Error) -> Option<HostKey> {
-    let Target::Git(url) = &ctx.mirror.target else { return None };
+    let git = ctx.mirror.target.pushed_to()?;
     if !matches!(error.code, Code::HostKeyUnknown | Code::HostKeyChanged) {
         return None;
     }
-    ssh::scan_host_key(&ctx.source.git, url, &ctx.cancel).await.ok()
+    ssh::scan_host_key(&ctx.source.git, &git.url, &ctx.cancel).await.ok()
 }
 
 /// The beginnings of the names that travel, and the fence.

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::Value;
-use standin_state::config::{Config, Limits, Target};
-use standin_state::model::{MirrorId, MirrorType, Slug};
+use standin_state::config::{Config, Limits};
+use standin_state::model::{MirrorId, Slug};
 
 use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::context::SourceContext;
@@ -181,8 +181,8 @@ impl Look<'_> {
     async fn control(&self) -> Option<Reply> {
         let mut first = None;
         let mirrors = &self.source.context.repository.mirrors;
-        for mirror in mirrors.iter().filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub) {
-            let Target::GitHub(slug) = &mirror.target else { continue };
+        for mirror in mirrors.iter().filter(|mirror| mirror.enabled && mirror.slug().is_some()) {
+            let Some(slug) = mirror.slug() else { continue };
             let Ok(standby) = self.source.context_by_hand(Arc::new(mirror.clone())).await else { continue };
             let Some(token) = &standby.token else { continue };
             let Ok(client) = brief(&self.source.context, slug, token, Some(&mirror.id)) else { continue };

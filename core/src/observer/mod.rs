@@ -12,10 +12,8 @@ pub mod judge;
 mod look;
 
 use jiff::Timestamp;
-use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source, Target};
-use standin_state::model::{
-    Aspect, Health, MasterHealth, MasterVerdict, MirrorId, MirrorType, RepositoryId, SentinelStatus,
-};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source};
+use standin_state::model::{Aspect, Health, MasterHealth, MasterVerdict, MirrorId, RepositoryId, SentinelStatus};
 use standin_state::store::Store;
 
 use self::judge::Judgement;
@@ -116,9 +114,8 @@ fn hint(store: &Store, direction: &Direction, judgement: &Judgement, now: Timest
             if let Some(standby) = master {
                 ways.push(format!("`standin demote {standby} --gone` ({}, which follows it)", home.source.display()));
             }
-            let is_standby = |mirror: &&MirrorConfig| {
-                mirror.enabled && mirror.kind == MirrorType::GitHub && Some(&mirror.id) != master
-            };
+            let is_standby =
+                |mirror: &&MirrorConfig| mirror.enabled && mirror.slug().is_some() && Some(&mirror.id) != master;
             for mirror in home.mirrors.iter().filter(is_standby) {
                 ways.push(format!("`standin promote {}` ({})", mirror.id, age(store, &home.id, mirror, now)?));
             }
@@ -213,7 +210,5 @@ fn short(place: &PlaceReport, now: Timestamp) -> SentinelStatus {
 
 /// The standbys of a repository that have a role.
 pub fn standbys(repository: &RepositoryConfig) -> impl Iterator<Item = &standin_state::config::MirrorConfig> {
-    repository.mirrors.iter().filter(|mirror| {
-        mirror.enabled && mirror.kind == MirrorType::GitHub && matches!(mirror.target, Target::GitHub(_))
-    })
+    repository.mirrors.iter().filter(|mirror| mirror.enabled && mirror.slug().is_some())
 }

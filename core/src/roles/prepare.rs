@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{MirrorId, MirrorType};
+use standin_state::model::MirrorId;
 
 use super::change::{RoleGoal, RoleRequest};
 use super::journal;
@@ -127,10 +127,10 @@ pub(crate) fn standby(home: &RepositoryConfig, mirror: &MirrorId) -> Result<Arc<
         ));
     }
     let standby = named(home, mirror)?;
-    if standby.kind != MirrorType::GitHub {
+    if standby.slug().is_none() {
         return Err(Error::new(
             Code::Usage,
-            format!("{mirror} is of type {}: it has no Actions, so it can be no master", standby.kind),
+            format!("{mirror} is of type {}: it has no Actions, so it can be no master", standby.kind()),
             "Only mirrors of type `github` have a role.",
         ));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
-use standin_state::model::{MirrorId, MirrorType};
+use standin_state::model::MirrorId;
 use standin_state::store::Store;
 
 use super::journal::{self, Entry};
@@ -31,7 +31,7 @@ pub(crate) fn remembered(store: &Store, home: &RepositoryConfig) -> Result<Optio
     let is_open = |seen: &Seen| seen.open.as_ref().is_some_and(|open| open.change.is_some());
     let mut open = direction::fences(store, home)?;
     open.retain(|_, seen| is_open(seen));
-    let mut standbys = home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub);
+    let mut standbys = home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.slug().is_some());
     let standby = match (&entry, open.is_empty()) {
         (Some(entry), _) => prepare::standby(home, &entry.standby)?,
         (None, true) => return Ok(None),

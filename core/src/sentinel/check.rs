@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, RepositoryConfig};
-use standin_state::model::{Health, MirrorId, MirrorType, Slug};
+use standin_state::model::{Health, MirrorId, Slug};
 use ts_rs::TS;
 
 use super::read::{self, Run};
@@ -124,7 +124,7 @@ pub async fn standbys(
     wanted: impl Fn(&MirrorId) -> bool,
 ) -> Vec<PlaceReport> {
     let mirrors = source.context.repository.mirrors.iter();
-    let chosen = mirrors.filter(|mirror| mirror.enabled && mirror.kind == MirrorType::GitHub && wanted(&mirror.id));
+    let chosen = mirrors.filter(|mirror| mirror.enabled && mirror.slug().is_some() && wanted(&mirror.id));
     let mut places = join_all(chosen.map(|mirror| standby(source, mirror, rendered))).await;
     let mut told: Vec<Notice> = Vec::new();
     for place in &mut places {
@@ -148,7 +148,7 @@ async fn master(source: &SharedSource, rendered: &Rendered) -> PlaceReport {
 }
 
 async fn standby(source: &Arc<SharedSource>, mirror: &MirrorConfig, rendered: &Rendered) -> PlaceReport {
-    let standin_state::config::Target::GitHub(slug) = &mirror.target else {
+    let Some(slug) = mirror.slug() else {
         return PlaceReport::new(mirror.id.to_string(), &rendered.master, false);
     };
     let mut report = PlaceReport::new(mirror.id.to_string(), slug, false);

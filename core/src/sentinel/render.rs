@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use standin_state::config::{Config, RepositoryConfig, Source, Target};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source};
 use standin_state::model::Slug;
 use ts_rs::TS;
 
@@ -242,10 +242,9 @@ fn standby_names(repository: &RepositoryConfig) -> String {
     let names: serde_json::Map<String, serde_json::Value> = repository
         .mirrors
         .iter()
-        .filter_map(|mirror| match &mirror.target {
-            Target::GitHub(slug) => slug.host.is_some().then(|| (slug.path().to_lowercase(), slug.to_string().into())),
-            Target::Git(_) => None,
-        })
+        .filter_map(MirrorConfig::slug)
+        .filter(|slug| slug.host.is_some())
+        .map(|slug| (slug.path().to_lowercase(), slug.to_string().into()))
         .collect();
     serde_json::Value::Object(names).to_string()
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use standin_state::config::{GitHubHost, Heartbeat, SentinelSettings};
-use standin_state::model::{Aspect, MirrorType};
+use standin_state::config::{GitHubHost, Heartbeat, SentinelSettings, Target};
+use standin_state::model::Aspect;
 
 use super::*;
 
@@ -16,13 +16,10 @@ const OUTDATED: &str = include_str!("fixtures/outdated.yml");
 fn repository() -> RepositoryConfig {
     let mirror = standin_state::config::MirrorConfig {
         id: "mirror-1".parse().expect("an id"),
-        kind: MirrorType::GitHub,
         target: Target::GitHub("ghe.example.com/Backup/Site".parse().expect("a slug")),
         enabled: true,
         sync: Aspect::ALL.iter().copied().collect(),
         token: None,
-        ssh_key: None,
-        hooks: false,
     };
     RepositoryConfig {
         id: "site".parse().expect("an id"),

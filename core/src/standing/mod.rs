@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use standin_state::config::Config;
 use standin_state::model::{
-    Action, AspectReport, AspectStatus, Health, MasterVerdict, MirrorReport, MirrorStatus, MirrorType,
-    OpenChangeReport, RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
+    Action, AspectReport, AspectStatus, Health, MasterVerdict, MirrorReport, MirrorStatus, OpenChangeReport,
+    RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
 };
 
 use crate::context::SourceContext;
@@ -140,7 +140,6 @@ fn left_open(report: &RepositoryReport) -> Option<&OpenChangeReport> {
 /// Whether a mirror is a standby that nothing known keeps from becoming master.
 pub fn could_take_over(mirror: &MirrorReport) -> bool {
     mirror.enabled
-        && mirror.kind == MirrorType::GitHub
         && mirror.role == Some(Role::Slave)
         && !matches!(
             mirror.standing.word,

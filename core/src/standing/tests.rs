@@ -1,6 +1,6 @@
 use super::*;
 use crate::{Code, Error};
-use standin_state::model::{MasterHealth, MirrorId, OpenChangeReport, SentinelStatus};
+use standin_state::model::{MasterHealth, MirrorId, MirrorType, OpenChangeReport, SentinelStatus};
 
 /// Two hours before `NOW` is two intervals of the schedule.
 const NOW: &str = "2026-03-01T12:00:00Z";

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use standin_state::config::{ALLOW, RepositoryConfig, Source, Target};
-use standin_state::model::{ConsentLine, ConsentTopic, MirrorType, RepositoryId, Slug, Wish};
+use standin_state::model::{ConsentLine, ConsentTopic, RepositoryId, Slug, Wish};
 use standin_state::store::Store;
 
 use super::{Place, account, configured_place, mirror_of};
@@ -127,7 +127,7 @@ pub fn places_of_values(repository: &RepositoryConfig) -> Vec<Target> {
         Source::GitHub(slug) => Some(Target::GitHub(slug.clone())),
         Source::Url(_) | Source::Path(_) => None,
     };
-    let mirrors = home.mirrors.iter().filter(|mirror| mirror.kind == MirrorType::GitHub);
+    let mirrors = home.mirrors.iter().filter(|mirror| mirror.slug().is_some());
     mirrors.map(|mirror| mirror.target.clone()).chain(source).collect()
 }
 
@@ -135,7 +135,7 @@ pub fn places_of_values(repository: &RepositoryConfig) -> Vec<Target> {
 pub fn of_target(target: &Target) -> Option<String> {
     match target {
         Target::GitHub(slug) => Some(of_slug(slug)),
-        Target::Git(url) => of_url(url),
+        Target::Git(git) => of_url(&git.url),
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
             ("/srv/x.git", None),
         ];
         for (url, expected) in cases {
-            assert_eq!(of_target(&Target::Git(url.to_owned())).as_deref(), expected, "{url}");
+            assert_eq!(of_target(&Target::git(url)).as_deref(), expected, "{url}");
         }
         assert_eq!(of_target(&Target::GitHub("Acme/Site".parse().unwrap())).as_deref(), Some("github.com/acme/site"));
         let other = "ghe.example/acme/site".parse().unwrap();

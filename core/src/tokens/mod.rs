@@ -12,7 +12,7 @@ mod keep;
 use std::fmt;
 
 use secrecy::SecretString;
-use standin_state::config::{MirrorConfig, RepositoryConfig, Source, Target};
+use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
 use standin_state::model::{MirrorId, Slug};
 
 use crate::event::Notice;
@@ -157,9 +157,6 @@ fn slug_of<'a>(repository: &'a RepositoryConfig, place: &Place) -> Result<Option
             Source::GitHub(slug) => Some(slug),
             Source::Url(_) | Source::Path(_) => None,
         },
-        Place::Mirror(id) => match &mirror_of(repository, id)?.target {
-            Target::GitHub(slug) => Some(slug),
-            Target::Git(_) => None,
-        },
+        Place::Mirror(id) => mirror_of(repository, id)?.slug(),
     })
 }

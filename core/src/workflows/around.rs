@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use standin_state::model::{Aspect, AspectStatus, MirrorType};
+use standin_state::model::{Aspect, AspectStatus};
 
 use super::switch::{self, Engaged};
 use super::{hold, plan};
@@ -28,7 +28,7 @@ pub struct Guarded {
 /// # Errors
 /// What keeps it from being found out or done; then nothing may be pushed.
 pub async fn before(ctx: &MirrorContext, view: &mut MirrorView, files: &BTreeSet<String>) -> Result<Guarded> {
-    let in_our_care = ctx.mirror.kind == MirrorType::GitHub && ctx.mirror.sync.contains(&Aspect::Workflows);
+    let in_our_care = ctx.mirror.slug().is_some() && ctx.mirror.sync.contains(&Aspect::Workflows);
     let guard = if in_our_care { plan::guard_files(ctx, files).await? } else { ActionsGuardPlan::NotNeeded };
     let engaged = match guard {
         ActionsGuardPlan::SwitchOff => Some(switch::engage(ctx, view).await?),

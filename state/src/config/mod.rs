@@ -41,8 +41,8 @@ pub use mistakes::ConfigError;
 pub use patterns::NamePatterns;
 pub use travel::secret_name;
 pub use types::{
-    Config, GitHubHost, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues, SentinelSettings,
-    Source, Target, VariableValues,
+    Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
+    SentinelSettings, Source, Target, VariableValues,
 };
 
 use draft::{Named, RepositoryDraft};

@@ -120,19 +120,16 @@ impl RepositoryConfig {
     /// the id [`MirrorId::source`]. `None` where one of the two is not on GitHub, since only those have a role.
     #[must_use]
     pub fn turned_to(&self, id: &MirrorId) -> Option<Self> {
-        let master = self.mirror(id).filter(|mirror| mirror.kind == MirrorType::GitHub)?;
+        let master = self.mirror(id)?;
         let (Target::GitHub(slug), Source::GitHub(home), None) = (&master.target, &self.source, &self.master) else {
             return None;
         };
         let home = MirrorConfig {
             id: MirrorId::source(),
-            kind: MirrorType::GitHub,
             target: Target::GitHub(home.clone()),
             enabled: true,
             sync: master.sync.clone(),
             token: self.source_token.clone(),
-            ssh_key: None,
-            hooks: false,
         };
         let others = self.mirrors.iter().filter(|mirror| mirror.id != *id).cloned();
         Some(Self {
@@ -239,9 +236,7 @@ impl Default for SentinelSettings {
 pub struct MirrorConfig {
     /// The user's name of it.
     pub id: MirrorId,
-    /// What it is.
-    pub kind: MirrorType,
-    /// Where it is.
+    /// What it is, and where.
     pub target: Target,
     /// Whether it is switched on.
     pub enabled: bool,
@@ -249,6 +244,36 @@ pub struct MirrorConfig {
     pub sync: BTreeSet<Aspect>,
     /// `MIRROR_<n>_TOKEN`, from the environment or `.env`.
     pub token: Option<SecretString>,
+}
+
+impl MirrorConfig {
+    /// The repository on GitHub that it is: such a mirror has secrets, variables, workflows, a default branch that can be
+    /// set, and a role.
+    pub fn slug(&self) -> Option<&Slug> {
+        self.target.slug()
+    }
+
+    /// The kind of mirror that it is.
+    pub fn kind(&self) -> MirrorType {
+        self.target.kind()
+    }
+}
+
+/// What a mirror is, with what only that kind of mirror has. Whoever asks for one of the kinds names them all, so that a new
+/// one does not compile before each place has said what it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A repository on GitHub.
+    GitHub(Slug),
+    /// Any other repository that git can push to.
+    Git(GitTarget),
+}
+
+/// A repository that git can push to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitTarget {
+    /// Its URL or path (never with credentials in it).
+    pub url: String,
     /// The private key for ssh URLs; the default is what ssh itself would use.
     pub ssh_key: Option<PathBuf>,
     /// Whether the hooks of a mirror that is a folder, and the programs that its own git settings name, run there (`hooks`,
@@ -256,21 +281,41 @@ pub struct MirrorConfig {
     pub hooks: bool,
 }
 
-/// Where a mirror is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A repository on GitHub.
-    GitHub(Slug),
-    /// Any git URL or path (never with credentials in it).
-    Git(String),
-}
-
 impl Target {
+    /// A repository that git can push to, with nothing said besides.
+    pub fn git(url: impl Into<String>) -> Self {
+        Self::Git(GitTarget { url: url.into(), ssh_key: None, hooks: false })
+    }
+
+    /// The kind of mirror.
+    pub fn kind(&self) -> MirrorType {
+        match self {
+            Self::GitHub(_) => MirrorType::GitHub,
+            Self::Git(_) => MirrorType::Git,
+        }
+    }
+
     /// The target as it may be shown.
     pub fn display(&self) -> String {
         match self {
             Self::GitHub(slug) => slug.to_string(),
-            Self::Git(url) => url.clone(),
+            Self::Git(git) => git.url.clone(),
+        }
+    }
+
+    /// The repository on GitHub that it is.
+    pub fn slug(&self) -> Option<&Slug> {
+        match self {
+            Self::GitHub(slug) => Some(slug),
+            Self::Git(_) => None,
+        }
+    }
+
+    /// The repository that git pushes to and that Standin knows no more of.
+    pub fn pushed_to(&self) -> Option<&GitTarget> {
+        match self {
+            Self::Git(git) => Some(git),
+            Self::GitHub(_) => None,
         }
     }
 }

@@ -262,11 +262,11 @@ fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Optio
             return None;
         }
     };
-    let (target, identity) = target(&draft, kind, room, mistakes)?;
+    let (mut target, identity) = target(&draft, kind, room, mistakes)?;
     let sync = sync(&draft, kind, mistakes);
     if let Some(key) = &draft.ssh_key {
-        let is_ssh = matches!(&target, Target::Git(url) if url.starts_with("ssh://") || is_scp(url));
-        if !is_ssh {
+        let url = target.pushed_to().map(|git| git.url.as_str());
+        if !url.is_some_and(|url| url.starts_with("ssh://") || is_scp(url)) {
             mistakes.add(
                 &key.place,
                 Complaint::new(
@@ -286,15 +286,19 @@ fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Optio
         mistakes.add(&hooks.place, Complaint::new(message, "Remove `hooks`: it serves for mirrors at a path."));
     }
     check_token(&draft, &target, mistakes);
+    match &mut target {
+        Target::Git(git) => {
+            git.ssh_key = draft.ssh_key.map(|key| key.value);
+            git.hooks = draft.hooks.is_some_and(|hooks| hooks.value);
+        }
+        Target::GitHub(_) => {}
+    }
     let mirror = MirrorConfig {
         id: draft.id?,
-        kind,
         target,
         enabled: draft.enabled.unwrap_or(true),
         sync,
         token: draft.token.map(|token| token.value),
-        ssh_key: draft.ssh_key.map(|key| key.value),
-        hooks: draft.hooks.is_some_and(|hooks| hooks.value),
     };
     Some((mirror, identity))
 }
@@ -351,9 +355,9 @@ fn target(draft: &MirrorDraft, kind: MirrorType, room: &Room<'_>, mistakes: &mut
             mistakes.add(&given.place, Complaint::new(message, hint));
             return None;
         }
-        (_, Location::Path(path)) => Target::Git(path.display().to_string()),
+        (_, Location::Path(path)) => Target::git(path.display().to_string()),
         // A URL on GitHub, kept as plain git.
-        (_, _) => Target::Git(given.value.text.trim().to_owned()),
+        (_, _) => Target::git(given.value.text.trim()),
     };
     Some((target, identity))
 }
@@ -385,8 +389,8 @@ fn sync(draft: &MirrorDraft, kind: MirrorType, mistakes: &mut Mistakes) -> BTree
 }
 
 fn check_token(draft: &MirrorDraft, target: &Target, mistakes: &mut Mistakes) {
-    let (Some(token), Target::Git(url)) = (&draft.token, target) else { return };
-    let lower = url.to_ascii_lowercase();
+    let (Some(token), Some(git)) = (&draft.token, target.pushed_to()) else { return };
+    let lower = git.url.to_ascii_lowercase();
     if let Some(rest) = lower.strip_prefix("http://") {
         if !settings::is_loopback(rest.split('/').next().unwrap_or(rest)) {
             let message = "the token would go over the network in the clear";
@@ -401,7 +405,7 @@ fn check_token(draft: &MirrorDraft, target: &Target, mistakes: &mut Mistakes) {
 }
 
 fn is_folder(target: &Target) -> bool {
-    matches!(target, Target::Git(url) if url.starts_with("file://") || Path::new(url).is_absolute())
+    target.pushed_to().is_some_and(|git| git.url.starts_with("file://") || Path::new(&git.url).is_absolute())
 }
 
 fn is_scp(url: &str) -> bool {

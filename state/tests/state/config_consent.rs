@@ -188,7 +188,7 @@ fn a_file_cannot_borrow_what_was_said_of_another_place() {
     };
     let ground = |env: &str, more: &str| Ground::with_clone().toml(&toml(more)).env(env).consents(Consents::new());
     let mirror = ground("MIRROR_1_URL=https://github.com/other/place.git\n", "").mirror();
-    assert_eq!(mirror.kind, standin_state::model::MirrorType::Git, "the type was said of me/backup");
+    assert_eq!(mirror.kind(), standin_state::model::MirrorType::Git, "the type was said of me/backup");
     assert_eq!(mirror.sync.len(), 1);
     let hash = |env: &str| ground(env, "enabled = false\n").repository().consent.question().unwrap().hash.clone();
     let token = format!("MIRROR_1_TOKEN={TOKEN}\n");

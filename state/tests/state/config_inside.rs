@@ -3,6 +3,8 @@
 
 use std::os::unix::fs::symlink;
 
+use standin_state::config::MirrorConfig;
+
 use crate::ground::Ground;
 
 const SITE: &str = "[[repository]]\nid = \"site\"\npath = \"../site\"\n";
@@ -13,6 +15,10 @@ fn ground() -> Ground {
     symlink(ground.path("site/tools"), ground.path("way-in")).unwrap();
     symlink(ground.path("outside.git"), ground.path("site/way-out.git")).unwrap();
     ground
+}
+
+fn runs_hooks(mirror: &MirrorConfig) -> bool {
+    mirror.target.pushed_to().is_some_and(|git| git.hooks)
 }
 
 fn env(url: &str) -> Ground {
@@ -49,12 +55,12 @@ fn a_folder_of_the_clone_is_refused_however_it_is_spelled() {
 #[test]
 fn a_folder_outside_of_it_is_taken_and_so_is_any_that_the_user_names() {
     for url in ["../outside.git", "[dir]/outside.git", "file://[dir]/outside.git", "[dir]/Site/tools/cache.git"] {
-        assert!(!env(url).mirror().hooks, "{url}");
+        assert!(!runs_hooks(&env(url).mirror()), "{url}");
     }
     let inside = ground().env("A=1").variable("MIRROR_1_TYPE", "git").variable("MIRROR_1_URL", "./tools/cache.git");
     inside.mirror();
     let mirror = "[[repository.mirror]]\nid = \"a\"\ntype = \"git\"\nurl = \"../site/tools/cache.git\"\nhooks = true\n";
-    assert!(ground().toml(&format!("{SITE}{mirror}")).mirror().hooks);
+    assert!(runs_hooks(&ground().toml(&format!("{SITE}{mirror}")).mirror()));
 }
 
 /// A linked work tree has its file from the same repository as the main one, and a submodule from whoever made the outer one.
@@ -106,8 +112,8 @@ fn what_was_said_of_one_folder_holds_for_no_other() {
     let with = |url: &str| {
         ground().bare_at("other.git", "").toml(&format!("{SITE}{mirror}")).env(&format!("MIRROR_1_URL={url}")).mirror()
     };
-    assert!(with("[dir]/outside.git").hooks, "it is the same one");
-    assert!(!with("[dir]/other.git").hooks);
+    assert!(runs_hooks(&with("[dir]/outside.git")), "it is the same one");
+    assert!(!runs_hooks(&with("[dir]/other.git")));
     let mistakes = ground().env("MIRROR_1_TYPE=git\nMIRROR_1_URL=../outside.git\nMIRROR_1_HOOKS=true").mistakes();
     assert!(mistakes[0].to_string().contains("MIRROR_1_HOOKS"), "{mistakes:#?}");
     let elsewhere =

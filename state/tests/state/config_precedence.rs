@@ -72,7 +72,7 @@ fn an_env_file_is_enough() {
     assert_eq!(token(github), Some("ghp_xxxxx"));
     assert_eq!(github.target, Target::GitHub("backup-account/continuity-orchestrator".parse().unwrap()));
     assert_eq!(github.sync.iter().copied().collect::<Vec<_>>(), [Aspect::Code, Aspect::Secrets, Aspect::Workflows]);
-    assert_eq!((git.kind, git.target.display().as_str()), (MirrorType::Git, "ssh://backup.example.com/repo.git"));
+    assert_eq!((git.kind(), git.target.display().as_str()), (MirrorType::Git, "ssh://backup.example.com/repo.git"));
     assert_eq!(git.sync.iter().copied().collect::<Vec<_>>(), [Aspect::Code]);
 }
 
@@ -260,9 +260,9 @@ fn paths_are_relative_to_the_clone_in_env_files_and_to_the_file_in_toml() {
     let env = "MIRROR_1_URL=git@x.example:c\nMIRROR_1_SSH_KEY_PATH=../keys/c\nMIRROR_2_URL=../d.git\n";
     let ground = Ground::with_clone().inside("site/deep/inside").toml(toml).env(env);
     let mirrors = ground.repository().mirrors;
-    assert_eq!(mirrors[0].ssh_key, Some(ground.path("config/keys/a")));
+    assert_eq!(mirrors[0].target.pushed_to().unwrap().ssh_key, Some(ground.path("config/keys/a")));
     assert_eq!(mirrors[1].target.display(), ground.path("home/b.git").display().to_string());
-    assert_eq!(mirrors[2].ssh_key, Some(ground.path("keys/c")));
+    assert_eq!(mirrors[2].target.pushed_to().unwrap().ssh_key, Some(ground.path("keys/c")));
     assert_eq!(mirrors[3].target.display(), ground.path("d.git").display().to_string());
 }
 

@@ -10,7 +10,7 @@ use standin_core::context::MirrorContext;
 use standin_core::mirror;
 use standin_core::plan::{CodePlan, GuardReason};
 use standin_core::state::config::Target;
-use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorType};
+use standin_core::state::model::{Aspect, AspectReport, AspectStatus};
 use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, PushLimits, TokenSpec};
 use standin_tests::pair::Repo;
 use standin_tests::standby::{PRIMARY, STANDBY, Standby};
@@ -153,9 +153,8 @@ async fn a_private_source_goes_to_a_public_mirror_only_after_one_yes() {
 async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes() {
     let mut hub = Hub::start().await;
     let folder = hub.mirror.path.display().to_string();
-    hub.standby.repository.mirrors[0].kind = MirrorType::Git;
     hub.standby.repository.mirrors[0].sync = [Aspect::Code].into();
-    hub.standby.repository.mirrors[0].target = Target::Git(folder);
+    hub.standby.repository.mirrors[0].target = Target::git(folder);
     let ctx = hub.standby.context_with_yes().await;
     let snapshot = code::snapshot(&ctx.source).await.unwrap();
     let mut view = mirror::look(&ctx).await.unwrap();
@@ -167,7 +166,7 @@ async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes()
     hub.standby.store().set_fact(&repository, Some(&mirror), "atomic", Some("yes")).unwrap();
     let mut guard = BTreeMap::new();
     for url in ["http://127.0.0.1:1/x.git", "https://git.example.com/x.git", "git@git.example.com:x.git"] {
-        hub.standby.repository.mirrors[0].target = Target::Git(url.to_owned());
+        hub.standby.repository.mirrors[0].target = Target::git(url);
         let elsewhere = hub.standby.context().await;
         guard.insert(url, code::plan(&elsewhere, &snapshot, &view).await.unwrap().guard);
     }
@@ -180,7 +179,7 @@ async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes()
     code::apply(&ctx, &snapshot, &mut view, &plan).await.unwrap();
     let asked_again = hub.standby.context().await;
     assert_eq!(code::plan(&asked_again, &snapshot, &view).await.unwrap().guard, []);
-    hub.standby.repository.mirrors[0].target = Target::Git("https://other.example.com/x.git".to_owned());
+    hub.standby.repository.mirrors[0].target = Target::git("https://other.example.com/x.git");
     let elsewhere = hub.standby.context().await;
     assert_eq!(code::plan(&elsewhere, &snapshot, &view).await.unwrap().guard.len(), 1, "another host is asked about");
 }

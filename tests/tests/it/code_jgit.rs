@@ -8,7 +8,7 @@ use standin_tests::pair::Pair;
 fn served() -> (Pair, JGit) {
     let mut pair = Pair::new();
     let server = JGit::serve(pair.mirror.path.parent().unwrap());
-    pair.repository.mirrors[0].target = Target::Git(server.url("mirror.git"));
+    pair.repository.mirrors[0].target = Target::git(server.url("mirror.git"));
     (pair, server)
 }
 

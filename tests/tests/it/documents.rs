@@ -120,7 +120,7 @@ fn the_quick_start_is_a_configuration() {
     std::fs::write(clone.join(".env"), block("MIRROR_1_TYPE")).unwrap();
     let config = loaded(&clone, folder.path());
     let [repository] = config.repositories.as_slice() else { panic!("{config:?}") };
-    let mirrors: Vec<_> = repository.mirrors.iter().map(|mirror| (mirror.id.as_str(), mirror.kind)).collect();
+    let mirrors: Vec<_> = repository.mirrors.iter().map(|mirror| (mirror.id.as_str(), mirror.kind())).collect();
     assert_eq!(mirrors, [("mirror-1", MirrorType::GitHub), ("mirror-2", MirrorType::Git)]);
     assert!(repository.secrets.listed);
     assert_eq!(Vec::from_iter(repository.secrets.values.keys()), ["RESEND_API_KEY", "TWILIO_SID"]);

@@ -142,7 +142,7 @@ async fn a_keychain_that_does_not_give_a_token_is_told_and_ghs_is_not_taken_in_i
     // A place that no token opens needs no keychain.
     let outside = Outside { keychain: Arc::new(Closed(Code::KeychainLocked)), ..outside };
     for url in ["/srv/archive.git", "ssh://git@example.com/n.git", "git@example.com:n.git"] {
-        standby.repository.mirrors[0].target = Target::Git(url.to_owned());
+        standby.repository.mirrors[0].target = Target::git(url);
         assert!(find(&standby, &outside, &mirror()).await.is_none(), "{url}");
     }
 }

@@ -7,7 +7,8 @@ mod refs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use standin_state::model::{MirrorType, Oid, RefName};
+use standin_state::config::Target;
+use standin_state::model::{Oid, RefName};
 use standin_state::store::ChangeAction;
 
 use super::Snapshot;
@@ -84,9 +85,9 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
         atomic,
     };
     // Of a folder it is only set where its HEAD names nothing.
-    let is_ours_to_set = match ctx.mirror.kind {
-        MirrorType::GitHub => true,
-        _ => unborn(&ctx.mirror.target).is_some_and(|(_, named)| !will_exist(&named, view, &refs)),
+    let is_ours_to_set = match &ctx.mirror.target {
+        Target::GitHub(_) => true,
+        Target::Git(_) => unborn(&ctx.mirror.target).is_some_and(|(_, named)| !will_exist(&named, view, &refs)),
     };
     let set_default_branch = is_ours_to_set
         && view.head.as_ref() != default_branch
@@ -140,7 +141,7 @@ async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
         && !is_old(NOT_ATOMIC)?
         && !is_old(BY_HALF)?
         && !is_old(ONE_A_PUSH)?;
-    if ctx.mirror.kind == MirrorType::GitHub || is_asked {
+    if ctx.mirror.slug().is_some() || is_asked {
         return Ok(view.atomic);
     }
     // A host that cannot be asked now is asked again by the next plan, and by itself refuses what it cannot do.
@@ -149,8 +150,7 @@ async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
 
 /// Whether a private source would become public here and nobody confirmed it yet.
 async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView) -> Result<bool> {
-    use standin_state::config::Target;
-    let (Some(true), Target::GitHub(slug), Some(client)) = (snapshot.private, &ctx.mirror.target, &ctx.github) else {
+    let (Some(true), Some(slug), Some(client)) = (snapshot.private, ctx.mirror.slug(), &ctx.github) else {
         return Ok(false);
     };
     let key = "public_confirmed_for";
@@ -170,9 +170,8 @@ async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot, view: &Mirr
 /// The host of a plain git mirror that a private source would go to, where nobody confirmed it yet. Unlike GitHub it
 /// cannot be asked who may read there. Folders and this machine itself are the user's own.
 fn private_to_unknown(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<Option<String>> {
-    use standin_state::config::Target;
-    let (Some(true), Target::Git(url)) = (snapshot.private, &ctx.mirror.target) else { return Ok(None) };
-    let address = Address::parse(url, None)?;
+    let (Some(true), Some(git)) = (snapshot.private, ctx.mirror.target.pushed_to()) else { return Ok(None) };
+    let address = Address::parse(&git.url, None)?;
     if address.is_here() {
         return Ok(None);
     }

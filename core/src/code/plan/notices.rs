@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use standin_state::config::Target;
-use standin_state::model::{MirrorType, RefName};
+use standin_state::config::GitTarget;
+use standin_state::model::RefName;
 
 use super::refs::case_twins;
 use crate::code::Snapshot;
@@ -62,7 +62,7 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
              where it has an `origin`.",
         ));
     }
-    if ctx.mirror.kind == MirrorType::Git
+    if ctx.mirror.slug().is_none()
         && let (Some(source), Some(mirror)) = (default_branch, &view.head)
         && source != mirror
     {
@@ -76,9 +76,9 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
 
 /// Hooks of a folder that do not run, since nobody said that they are the user's.
 fn hooks(ctx: &MirrorContext) -> Option<Notice> {
-    let Target::Git(url) = &ctx.mirror.target else { return None };
+    let GitTarget { url, hooks, .. } = ctx.mirror.target.pushed_to()?;
     let is_folder = Address::parse(url, None).is_ok_and(|address| address.transport == Transport::File);
-    (is_folder && !ctx.mirror.hooks && has_hooks(url)).then(|| {
+    (is_folder && !hooks && has_hooks(url)).then(|| {
         notice(
             format!("{url} has hooks, and they do not run: a folder may have come from somebody else"),
             "If they are yours and shall run, write `hooks = true` for this mirror in `standin.toml`.",

@@ -1,7 +1,7 @@
 //! Answers that are none of a git server's, and servers that say one thing and do another: nothing is concluded from them that is not so.
 
 use standin_core::Code;
-use standin_core::state::config::{Source, Target};
+use standin_core::state::config::{GitTarget, Source, Target};
 use standin_core::state::model::AspectStatus;
 use standin_tests::replay::{Family, Front, Host, Mishap, Replay};
 
@@ -58,7 +58,8 @@ async fn source_behind_a_host() -> (Scene, Replay) {
     let mut scene = Scene::over_http(preset("github").host());
     let origin = Replay::start(&scene.pair.source.path, preset("github").host());
     scene.pair.repository.source = Source::Url(origin.url());
-    scene.pair.repository.mirrors[0].target = Target::Git(scene.pair.mirror.path.display().to_string());
+    scene.pair.repository.mirrors[0].target =
+        Target::Git(GitTarget { url: scene.pair.mirror.path.display().to_string(), ssh_key: None, hooks: true });
     scene.machine = scene.pair.machine("second");
     scene.pair.source.commit_on("main", "first");
     scene.machine.sync().await.unwrap();

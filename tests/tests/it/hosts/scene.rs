@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use standin_core::Error;
-use standin_core::state::config::Target;
+use standin_core::state::config::{GitTarget, Target};
 use standin_core::state::model::{AspectReport, AspectStatus, Oid};
 use standin_core::state::store::ChangeOutcome;
 use standin_tests::git::{Sshd, refs};
@@ -69,7 +69,7 @@ impl Scene {
     pub fn over_http(host: Host) -> Self {
         let mut pair = Pair::new();
         let replay = Replay::start(&pair.mirror.path, host);
-        pair.repository.mirrors[0].target = Target::Git(replay.url());
+        pair.repository.mirrors[0].target = Target::git(replay.url());
         let machine = pair.machine("laptop");
         Self { pair, replay, machine, places: BTreeMap::new(), sshd: None }
     }
@@ -78,8 +78,8 @@ impl Scene {
     pub fn over_ssh(host: Host) -> Self {
         let mut scene = Self::over_http(host);
         let (sshd, url) = scene.replay.over_ssh(Path::new(SHELL));
-        scene.pair.repository.mirrors[0].target = Target::Git(url);
-        scene.pair.repository.mirrors[0].ssh_key = Some(sshd.user_key.clone());
+        let ssh_key = Some(sshd.user_key.clone());
+        scene.pair.repository.mirrors[0].target = Target::Git(GitTarget { url, ssh_key, hooks: false });
         scene.machine = scene.pair.machine("laptop");
         std::fs::write(scene.machine.state().join("known_hosts"), sshd.known_hosts_line()).unwrap();
         scene.sshd = Some(sshd);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use standin_core::state::config::Target;
+use standin_core::state::config::{GitTarget, Target};
 use standin_core::state::model::AspectStatus;
 use standin_sandbox::{Options, RepositorySpec, Sandbox};
 use standin_tests::replay::words::{self, Place};
@@ -49,7 +49,7 @@ async fn a_repository_of_the_sandbox_is_pushed_to_and_read_over_ssh() {
 
     let mut scene = Scene::over_http(preset("github").host());
     let mirror = &mut scene.pair.repository.mirrors[0];
-    (mirror.target, mirror.ssh_key) = (Target::Git(url), Some(sshd.user_key.clone()));
+    mirror.target = Target::Git(GitTarget { url, ssh_key: Some(sshd.user_key.clone()), hooks: false });
     scene.pair.mirror.path = path;
     scene.machine = scene.pair.machine("laptop");
     std::fs::write(scene.machine.state().join("known_hosts"), sshd.known_hosts_line()).unwrap();
