@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use standin_core::engine::{JobId, OpenChangeChoice, RoleOutcome, SecretPlace};
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
-use standin_core::state::model::{MirrorId, RefName, RepositoryId, RunId};
+use standin_core::state::model::{AskId, MirrorId, RepositoryId, RunId};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
 use standin_core::{Code, Result};
@@ -69,10 +69,10 @@ pub async fn resolve(
     desktop: Here<'_>,
     repository: RepositoryId,
     mirror: MirrorId,
-    ref_name: RefName,
+    ask: AskId,
     choice: DecisionChoice,
 ) -> Result<String> {
-    let resolved = desktop.engine()?.resolve(Some(&repository), &mirror, &ref_name, choice).await?;
+    let resolved = desktop.engine()?.resolve(Some(&repository), &mirror, &ask, choice).await?;
     Ok(resolved.detail)
 }
 

@@ -13,7 +13,7 @@ use ts_rs::TS;
 
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::mirror::{self, MirrorView};
+use crate::kinds::{self, Asked};
 use crate::plan::{Plan, Planned};
 use crate::run::RunRequest;
 use crate::sentinel::PlaceReport;
@@ -121,9 +121,13 @@ async fn look(
     findings: &mut Findings,
 ) -> Result<Looked> {
     let context = source.context_by_hand(mirror.clone()).await?;
-    let mut view = mirror::look(&context).await?;
-    mend(&context, &mut view, request, findings).await?;
-    let planned = crate::run::plan_from(source, &context, view, &request.aspects).await;
+    let asked = Asked { aspects: request.aspects.clone(), attempt: 0 };
+    let mut looked = match kinds::of(&mirror.target).look(&context, source, asked).await {
+        Err(error) if error.at_source => return Ok(Looked::WithoutSource(error)),
+        looked => looked?,
+    };
+    mend(&context, &mut *looked, request, findings).await?;
+    let planned = looked.prepare(&context, source).await.map(|prepared| prepared.plan(&context));
     match source.snapshot(0).await {
         Ok(_) => planned.map(|plan| Looked::Compared(Box::new(plan))),
         Err(error) => Ok(Looked::WithoutSource(error)),
@@ -132,15 +136,15 @@ async fn look(
 
 async fn mend(
     context: &MirrorContext,
-    view: &mut MirrorView,
+    looked: &mut dyn kinds::Looked,
     request: &RunRequest,
     findings: &mut Findings,
 ) -> Result<()> {
-    if !switch::is_open(context, view)? {
+    if !looked.is_left_open(context)? {
         return Ok(());
     }
     match MirrorLock::try_acquire(&context.source.folder, &context.mirror.id, &request.actor) {
-        Ok(_lock) => match switch::mend(context, view).await {
+        Ok(_lock) => match looked.mend(context).await {
             Ok(switch::Mended::StillOff(error)) => {
                 findings.failed(error);
                 Ok(())

@@ -386,7 +386,7 @@ impl Machine {
 
     /// A choice of the user.
     pub async fn resolve(&self, name: &str, choice: DecisionChoice) -> Result<code::Resolved> {
-        code::resolve(&self.context().await, &self::name(name), choice).await
+        code::resolve(&self.context().await, &name.parse().unwrap(), choice).await
     }
 
     /// What the history says of a run.

@@ -16,7 +16,8 @@ use crate::signals::unless_stopped;
 pub async fn resolve(global: &Global, arguments: &ResolveArguments) -> Result<Exit> {
     let engine = consent::engine(global, live::listener(global.json))?;
     let choice = DecisionChoice::from(arguments.choice);
-    let resolved = unless_stopped(engine.resolve(None, &arguments.mirror, &arguments.ref_name, choice)).await?;
+    let resolved =
+        unless_stopped(engine.resolve(None, &arguments.mirror, &(&arguments.ref_name).into(), choice)).await?;
     if global.json {
         output::json_line(&resolved);
     } else {

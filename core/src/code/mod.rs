@@ -26,6 +26,8 @@ mod resolve;
 mod restore;
 mod snapshot;
 
+use standin_state::model::{AskId, RefName};
+
 pub use apply::apply;
 pub use default_branch::DefaultBranch;
 pub(crate) use plan::in_the_way;
@@ -33,3 +35,8 @@ pub use plan::plan;
 pub use resolve::{Resolved, resolve};
 pub use restore::{Restored, restore};
 pub use snapshot::{Snapshot, snapshot};
+
+/// The ref that an ask is about; `None` where it is about something else.
+fn ref_of(ask: &AskId) -> Option<RefName> {
+    ask.as_str().parse().ok()
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use standin_state::config::Source;
-use standin_state::model::{Oid, RefName};
+use standin_state::model::{AskId, Oid, RefName};
 use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
 use super::{Snapshot, offer, rescue};
@@ -33,7 +33,14 @@ pub struct Resolved {
 /// [`Code::Usage`] when there is nothing to choose, [`Code::Raced`] when the ref moves meanwhile; for `take`
 /// [`Code::RefRefused`], [`Code::Forbidden`] and the like when the source cannot be written, [`Code::GuardHeld`] when the tip
 /// brings workflows that would run at the source: the tip is rescued then.
-pub async fn resolve(ctx: &MirrorContext, name: &RefName, choice: DecisionChoice) -> Result<Resolved> {
+pub async fn resolve(ctx: &MirrorContext, ask: &AskId, choice: DecisionChoice) -> Result<Resolved> {
+    let Some(name) = &super::ref_of(ask) else {
+        return Err(Error::new(
+            Code::Usage,
+            format!("`{ask}` is not a full ref name such as `refs/heads/main`"),
+            format!("`standin plan --mirror {}` shows what waits for a decision.", ctx.mirror.id),
+        ));
+    };
     if *name == RefName::fence() {
         return resolve_fence(ctx, choice).await;
     }
@@ -52,7 +59,7 @@ pub async fn resolve(ctx: &MirrorContext, name: &RefName, choice: DecisionChoice
         },
         DecisionChoice::Take => take(ctx, &snapshot, &view, name, &tip).await?,
     };
-    let decision = Decision { ref_name: name.clone(), tip, choice, decided_iso: ctx.outside().clock.now() };
+    let decision = Decision { ask: name.into(), seen: tip.to_string(), choice, decided_iso: ctx.outside().clock.now() };
     ctx.store().set_decision(&ctx.repository().id, mirror, &decision)?;
     Ok(resolved)
 }

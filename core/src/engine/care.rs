@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use standin_state::config::RepositoryConfig;
 use standin_state::lock::{self, MirrorLock};
-use standin_state::model::{MirrorId, RefName, RepositoryId};
+use standin_state::model::{AskId, MirrorId, RefName, RepositoryId};
 use standin_state::store::{AuditEntry, DecisionChoice, Rescue, RescueReason};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
@@ -16,8 +16,9 @@ use crate::code::{self, Resolved, Restored};
 use crate::context::MirrorContext;
 use crate::git::ssh::{self, HostKey};
 use crate::keychain::SessionKeychain;
+use crate::kinds::{self, Check};
 use crate::source::named;
-use crate::tokens::{self, Place, RightState, TokenReport};
+use crate::tokens::{self, Place, TokenReport};
 use crate::{Code, Error, Result, mirror};
 
 /// What a test of a mirror found. Nothing was changed by it.
@@ -34,18 +35,6 @@ pub struct MirrorTest {
     pub host_key: Option<HostKey>,
 }
 
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct Check {
-    /// What was tried.
-    pub what: String,
-    /// Whether it works; `None` where it can only be known by writing.
-    pub works: Option<bool>,
-    /// What was found, or what to do.
-    pub detail: String,
-}
-
 impl MirrorTest {
     /// Whether nothing failed.
     pub fn passed(&self) -> bool {
@@ -54,22 +43,22 @@ impl MirrorTest {
 }
 
 impl Engine {
-    /// Decides about a diverged ref (or a lost fence). What the decision allows is done by the next sync.
+    /// Answers what a plan asked: about a diverged ref, or a lost fence. What the answer allows is done by the next sync.
     ///
     /// # Errors
-    /// [`Code::NotFound`] for a ref that has not diverged; whatever stops the look at the mirror.
+    /// [`Code::Usage`] where there is nothing to decide; whatever stops the look at the mirror.
     pub async fn resolve(
         &self,
         repository: Option<&RepositoryId>,
         mirror: &MirrorId,
-        name: &RefName,
+        ask: &AskId,
         choice: DecisionChoice,
     ) -> Result<Resolved> {
-        let detail = format!("{name}: {choice:?}").to_lowercase();
+        let detail = format!("{ask}: {choice:?}").to_lowercase();
         let decided = async {
             let direction = self.direction(repository)?;
             // The fence of a master says that it is one; putting it back is no sync towards it.
-            let known = match *name == RefName::fence() && direction.master() == Some(mirror) {
+            let known = match ask.as_str() == RefName::fence().as_str() && direction.master() == Some(mirror) {
                 true => direction.home,
                 false => {
                     direction.check_target(mirror)?;
@@ -77,7 +66,7 @@ impl Engine {
                 }
             };
             let (context, _lock) = self.locked_context_in(&known, mirror).await?;
-            code::resolve(&context, name, choice).await
+            kinds::of(&context.mirror.target).answer(&context, ask, choice).await
         }
         .await;
         self.audited("resolve", repository, Some(mirror), detail, decided)
@@ -243,38 +232,9 @@ impl Engine {
                 return Ok(test);
             }
         };
-        self.test_git(&context, &mut test).await?;
-        if mirror.slug().is_some() {
-            let place = Place::Mirror(mirror.id.clone());
-            match self.token_check(Some(&known.id), &place).await {
-                Ok(Some(report)) => test.checks.extend(Check::of_token(&report)),
-                Ok(None) => {}
-                Err(error) => test.checks.push(Check::failed("ask the host about the token", &error)),
-            }
-        }
+        let tested = kinds::of(&mirror.target).test(&context).await?;
+        (test.checks, test.host_key) = (tested.checks, tested.host_key);
         Ok(test)
-    }
-
-    async fn test_git(&self, context: &MirrorContext, test: &mut MirrorTest) -> Result<()> {
-        match mirror::look(context).await {
-            Ok(view) => {
-                test.checks.push(Check::works("read its branches", format!("{} refs", view.refs.len())));
-                test.checks.push(match mirror::probe(context).await {
-                    Ok(true) => Check::works("push to it", "accepted in a dry run, all refs at once".to_owned()),
-                    Ok(false) => Check::works(
-                        "push to it",
-                        "accepted in a dry run, but the host takes refs one by one: a broken push may arrive in part"
-                            .to_owned(),
-                    ),
-                    Err(error) => Check::failed("push to it", &error),
-                });
-            }
-            Err(error) => {
-                test.host_key = mirror::unknown_host_key(context, &error).await;
-                test.checks.push(Check::failed("read its branches", &error));
-            }
-        }
-        Ok(())
     }
 
     /// Remembers an ssh host key that the user has looked at.
@@ -353,29 +313,5 @@ fn mirror_of(place: &Place) -> Option<&MirrorId> {
     match place {
         Place::Source => None,
         Place::Mirror(id) => Some(id),
-    }
-}
-
-impl Check {
-    fn works(what: &str, detail: String) -> Self {
-        Self { what: what.to_owned(), works: Some(true), detail }
-    }
-
-    fn failed(what: &str, error: &Error) -> Self {
-        Self { what: what.to_owned(), works: Some(false), detail: format!("{} → {}", error.message, error.hint) }
-    }
-
-    fn of_token(report: &TokenReport) -> Vec<Self> {
-        let mut checks = vec![Self::works("know whose token it is", report.login.clone())];
-        checks.extend(report.rights.iter().map(|right| Self {
-            what: format!("{} ({})", right.right, right.aspect),
-            works: match right.state {
-                RightState::Proven => Some(true),
-                RightState::Missing => Some(false),
-                RightState::Unproven => None,
-            },
-            detail: right.detail.clone(),
-        }));
-        checks
     }
 }

@@ -32,7 +32,7 @@ use crate::standing::Terms;
 use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
-pub use care::{Check, MirrorTest};
+pub use care::MirrorTest;
 pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
 

@@ -98,6 +98,15 @@ impl Plan {
     }
 }
 
+impl<P> From<crate::Result<P>> for Planned<P> {
+    fn from(planned: crate::Result<P>) -> Self {
+        match planned {
+            Ok(plan) => Self::Ready(plan),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
 impl<P> Planned<P> {
     /// Why it could not be computed.
     pub fn error(&self) -> Option<&Error> {

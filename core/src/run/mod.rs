@@ -4,7 +4,6 @@
 //! once, is decided in [`crate::jobs`].
 
 mod attempt;
-mod look;
 mod record;
 
 use std::any::Any;
@@ -23,7 +22,7 @@ use ts_rs::TS;
 
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
-use crate::mirror::MirrorView;
+use crate::kinds::{self, Asked};
 use crate::plan::Plan;
 use crate::source::{ATTEMPTS, SharedSource};
 use crate::totals::Totals;
@@ -33,9 +32,6 @@ pub(crate) use record::not_begun;
 
 /// How long a run waits before its second and third attempt, unless the host says more.
 const BACKOFF: [Duration; ATTEMPTS - 1] = [Duration::from_secs(1), Duration::from_secs(4)];
-
-/// How long a run that was stopped may take to leave the mirror in order (Actions switched on again).
-const CLEAN_UP: Duration = Duration::from_secs(45);
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -190,19 +186,9 @@ async fn execute_locked(
 /// Whatever stops the look at the mirror: no token, not reachable, fenced off.
 pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<Plan> {
     let context = MirrorContext { yes: request.yes, ..source.context_by_hand(mirror).await? };
-    let (view, read) = look::look_and_read(&source, &context, &request.aspects, 0).await?;
-    Ok(look::plan_with(&source, &context, 0, (view, read)).await?.plan)
-}
-
-/// Computes the plan from what was seen of the mirror.
-pub(crate) async fn plan_from(
-    source: &SharedSource,
-    context: &MirrorContext,
-    view: MirrorView,
-    aspects: &BTreeSet<Aspect>,
-) -> Result<Plan> {
-    let read = look::read(source, context, aspects, 0).await;
-    Ok(look::plan_with(source, context, 0, (view, read)).await?.plan)
+    let asked = Asked { aspects: request.aspects.clone(), attempt: 0 };
+    let looked = kinds::of(&context.mirror.target).look(&context, &source, asked).await?;
+    Ok(looked.prepare(&context, &source).await?.plan(&context))
 }
 
 async fn take_lock(

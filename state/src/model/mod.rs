@@ -10,7 +10,7 @@ pub(crate) mod time;
 mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, visible};
-pub use names::{MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use standing::{Action, Standing};
 pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
 pub use words::{

@@ -89,9 +89,23 @@ name!(
     RefName, is_ref_name, "a full ref name such as `refs/heads/main`"
 );
 name!(
+    /// What a plan asks a person, told from its other asks: of a ref that diverged, its full name.
+    AskId, is_ask, "the id of something that a plan asks"
+);
+name!(
     /// A git object id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
     Oid, is_oid, "an object id of 40 or 64 lower-case hexadecimal digits"
 );
+
+fn is_ask(text: &str) -> bool {
+    (1..=4_096).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+impl From<&RefName> for AskId {
+    fn from(name: &RefName) -> Self {
+        Self(name.0.clone())
+    }
+}
 
 /// Ids are folder names, file names and parts of ref names at once.
 fn is_id(text: &str) -> bool {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::error::Error;
-use crate::model::{Aspect, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger, time};
+use crate::model::{AskId, Aspect, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger, time};
 
 /// One change of one aspect, planned or made. Never holds the value of a secret or variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -239,14 +239,14 @@ pub enum RescueReason {
     Turned,
 }
 
-/// A user's choice for one diverged ref.
+/// A user's answer to something that a plan asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Decision {
-    /// The ref.
-    pub ref_name: RefName,
-    /// The tip on the mirror that the choice was made for; another tip needs a new choice.
-    pub tip: Oid,
+    /// What was asked: of a ref that diverged, its full name.
+    pub ask: AskId,
+    /// What was seen when the choice was made: of a ref, its tip on the mirror. Once it is another, it needs a new choice.
+    pub seen: String,
     /// The choice.
     pub choice: DecisionChoice,
     /// When.

@@ -376,8 +376,8 @@ fn workflows_rescues_decisions_and_facts_come_back() {
     assert_eq!(store.rescue("x1").unwrap(), None);
 
     let decision = |choice, digit| Decision {
-        ref_name: "refs/heads/main".parse().unwrap(),
-        tip: oid(digit),
+        ask: "refs/heads/main".parse().unwrap(),
+        seen: oid(digit).to_string(),
         choice,
         decided_iso: at("2026-01-01T00:00:00Z"),
     };

@@ -39,7 +39,7 @@ export interface Backend {
   /** Looks at the mirrors without changing them. */
   health(repository: string): Promise<void>;
   /** Decides about a diverged ref; answers what was done. */
-  resolve(repository: string, mirror: string, refName: string, choice: DecisionChoice): Promise<string>;
+  resolve(repository: string, mirror: string, ask: string, choice: DecisionChoice): Promise<string>;
   /** The latest runs, newest first, without their changes. */
   history(repository: string): Promise<RunRecord[]>;
   /** One run with its changes. */
@@ -96,7 +96,7 @@ export const tauri: Backend = {
   sync: (choice) => invoke('sync', { choice }),
   cancel: (job) => invoke('cancel', { job }),
   health: (repository) => invoke('health', { repository }),
-  resolve: (repository, mirror, refName, choice) => invoke('resolve', { repository, mirror, refName, choice }),
+  resolve: (repository, mirror, ask, choice) => invoke('resolve', { repository, mirror, ask, choice }),
   history: (repository) => invoke('history', { repository }),
   run: (id) => invoke('run', { id }),
   audit: (repository) => invoke('audit', { repository }),

@@ -20,7 +20,7 @@ use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 
 use super::default_branch::name_default;
 use super::plan::{has_not_heard, remember_confirmed};
-use super::{Snapshot, plan};
+use super::{Snapshot, plan, ref_of};
 use crate::code::snapshot::counted;
 use crate::context::MirrorContext;
 use crate::mirror::{MirrorView, contact, fence_move, look};
@@ -129,8 +129,9 @@ fn hold(ctx: &MirrorContext, planned: &CodePlan) -> Result<()> {
 fn forget_old_decisions(ctx: &MirrorContext, view: &MirrorView) -> Result<()> {
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     for decision in ctx.store().decisions(repository, mirror)? {
-        if view.refs.get(&decision.ref_name) != Some(&decision.tip) {
-            ctx.store().clear_decision(repository, mirror, &decision.ref_name)?;
+        let tip = ref_of(&decision.ask).and_then(|name| view.refs.get(&name));
+        if tip.is_none_or(|tip| decision.seen != tip.as_str()) {
+            ctx.store().clear_decision(repository, mirror, &decision.ask)?;
         }
     }
     Ok(())

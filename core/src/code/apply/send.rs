@@ -204,7 +204,7 @@ impl Sender<'_> {
         }
         self.ctx.all_changed(arrived.iter().map(|change| (recorded(change), ChangeOutcome::Done)).collect())?;
         for change in arrived.iter().filter(|change| change.decision.is_some()) {
-            self.ctx.store().clear_decision(&self.ctx.repository().id, &self.ctx.mirror.id, &change.name)?;
+            self.ctx.store().clear_decision(&self.ctx.repository().id, &self.ctx.mirror.id, &(&change.name).into())?;
         }
         let is = |result: &PushResult| report.results.values().any(|other| other == result);
         if is(&PushResult::Stale) || sank(updates, &report) {

@@ -193,8 +193,8 @@ mod tests {
         let mut changes = rewrites(&refs, 1);
         assert_eq!(guard(&refs, &changes).len(), 1);
         changes[0].decision = Some(standin_state::store::Decision {
-            ref_name: name("refs/heads/b0"),
-            tip: oid(1),
+            ask: (&name("refs/heads/b0")).into(),
+            seen: oid(1).to_string(),
             choice: standin_state::store::DecisionChoice::Overwrite,
             decided_iso: jiff::Timestamp::UNIX_EPOCH,
         });

@@ -11,8 +11,8 @@ use standin_state::config::Target;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::ChangeAction;
 
-use super::Snapshot;
 use super::default_branch::unborn;
+use super::{Snapshot, ref_of};
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache, Refs};
@@ -231,7 +231,7 @@ async fn compare(
 ) -> Result<(RefsPlan, Found)> {
     let decisions = ctx.store().decisions(&ctx.repository().id, &ctx.mirror.id)?;
     let decisions: BTreeMap<_, _> =
-        decisions.into_iter().map(|decision| (decision.ref_name.clone(), decision)).collect();
+        decisions.into_iter().filter_map(|decision| Some((ref_of(&decision.ask)?, decision))).collect();
     let (mirror, head, snapshot) = (view.refs.clone(), view.head.clone(), snapshot.clone());
     let compared = tokio::task::spawn_blocking(move || {
         let ancestry = Commits { cache: &snapshot.cache };

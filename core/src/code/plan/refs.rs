@@ -72,7 +72,7 @@ fn present(
 ) {
     let ever_pushed = sides.pushed.get(name);
     let ours = ever_pushed.is_some_and(|tips| tips.contains(mirror));
-    let decision = sides.decisions.get(name).filter(|decision| decision.tip == *mirror);
+    let decision = sides.decisions.get(name).filter(|decision| decision.seen == mirror.as_str());
     let overwrite = decision.filter(|decision| decision.choice == DecisionChoice::Overwrite);
     let contained = source.is_some_and(|source| ancestry.contains(source, mirror));
 
@@ -186,7 +186,7 @@ fn loses_nothing(sides: Sides<'_>, ancestry: &dyn Ancestry, plan: &RefsPlan) -> 
         let given_up = change
             .decision
             .as_ref()
-            .is_some_and(|decision| decision.tip == *old && decision.choice == DecisionChoice::Overwrite);
+            .is_some_and(|decision| decision.seen == old.as_str() && decision.choice == DecisionChoice::Overwrite);
         match change.action {
             ChangeAction::FastForward => contained,
             ChangeAction::Rewrite | ChangeAction::Delete => ours || contained || given_up,

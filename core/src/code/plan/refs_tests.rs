@@ -62,8 +62,12 @@ impl Case {
     }
 
     fn decided(mut self, text: &str, tip: usize, choice: DecisionChoice) -> Self {
-        let decision =
-            Decision { ref_name: name(text), tip: oid(tip), choice, decided_iso: jiff::Timestamp::UNIX_EPOCH };
+        let decision = Decision {
+            ask: (&name(text)).into(),
+            seen: oid(tip).to_string(),
+            choice,
+            decided_iso: jiff::Timestamp::UNIX_EPOCH,
+        };
         self.decisions.insert(name(text), decision);
         self
     }
@@ -229,8 +233,12 @@ fn case() -> impl Strategy<Value = Case> {
             case.pushed.entry(name).or_default().insert(tip);
         }
         for (ref_name, tip) in chosen {
-            let decision =
-                Decision { ref_name: ref_name.clone(), tip, choice, decided_iso: jiff::Timestamp::UNIX_EPOCH };
+            let decision = Decision {
+                ask: (&ref_name).into(),
+                seen: tip.to_string(),
+                choice,
+                decided_iso: jiff::Timestamp::UNIX_EPOCH,
+            };
             case.decisions.insert(ref_name, decision);
         }
         case
@@ -248,7 +256,7 @@ proptest! {
             let ours = case.pushed.get(&change.name).is_some_and(|tips| tips.contains(old));
             let contained = change.new.as_ref().is_some_and(|new| line.contains(new, old));
             let given_up = case.decisions.get(&change.name)
-                .is_some_and(|decision| decision.tip == *old && decision.choice == DecisionChoice::Overwrite);
+                .is_some_and(|decision| decision.seen == old.as_str() && decision.choice == DecisionChoice::Overwrite);
             prop_assert!(ours || contained || given_up, "{change:?}");
             prop_assert!(contained || change.action != ChangeAction::FastForward, "{change:?}");
         }
