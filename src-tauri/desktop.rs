@@ -265,6 +265,7 @@ pub fn request(choice: SyncChoice) -> SyncRequest {
         repository: Some(choice.repository),
         mirrors: choice.mirrors,
         yes: choice.yes,
+        seals: choice.seals,
         wait: true,
         ..SyncRequest::default()
     }

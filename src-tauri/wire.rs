@@ -1,5 +1,7 @@
 //! Types that only the window needs. All others come from core and state as they are.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use standin_core::Error;
 use standin_core::engine::{JobId, RoleGoal, RoleRequest};
@@ -80,6 +82,10 @@ pub struct SyncChoice {
     pub mirrors: Vec<MirrorId>,
     /// Whether the user confirmed guards and new secret names.
     pub yes: bool,
+    /// The seal of the plan that the user saw and that is to be carried out, by mirror.
+    #[serde(default)]
+    #[ts(as = "Option<BTreeMap<MirrorId, String>>", optional)]
+    pub seals: BTreeMap<MirrorId, String>,
 }
 
 /// Where a token that was typed is kept.

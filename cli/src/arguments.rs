@@ -167,6 +167,9 @@ pub struct SyncArguments {
     /// Show the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Do what was planned and nothing else: a file that `standin plan --json` wrote (`-` reads standard input)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "mirrors", "only", "code_only", "secrets_only", "vars_only", "workflows_only"])]
+    pub plan: Option<PathBuf>,
     /// Confirm guards and new secret names (never a divergence)
     #[arg(long)]
     pub yes: bool,

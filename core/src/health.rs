@@ -14,7 +14,7 @@ use ts_rs::TS;
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::kinds::{self, Asked};
-use crate::plan::{Plan, Planned};
+use crate::plan::{CodePlan, Plan};
 use crate::run::RunRequest;
 use crate::sentinel::PlaceReport;
 use crate::source::SharedSource;
@@ -127,7 +127,7 @@ async fn look(
         looked => looked?,
     };
     mend(&context, &mut *looked, request, findings).await?;
-    let planned = looked.prepare(&context, source).await.map(|prepared| prepared.plan(&context));
+    let planned = looked.prepare(&context, source).await.and_then(|prepared| prepared.plan(&context));
     match source.snapshot(0).await {
         Ok(_) => planned.map(|plan| Looked::Compared(Box::new(plan))),
         Err(error) => Ok(Looked::WithoutSource(error)),
@@ -180,41 +180,23 @@ async fn mend(
 }
 
 fn read_plan(plan: &Plan, last: Option<&AspectReport>, report: &mut HealthReport, findings: &mut Findings) {
-    let mut failed = |error: &Error| findings.failed(error.clone());
-    if let Some(Planned::Failed(error)) = &plan.secrets {
-        failed(error);
-    }
-    if let Some(Planned::Failed(error)) = &plan.variables {
-        failed(error);
-    }
-    if let Some(Planned::Failed(error)) = &plan.workflows {
-        failed(error);
-    }
-    match &plan.code {
-        Some(Planned::Failed(error)) => failed(error),
-        Some(Planned::Ready(code)) => {
-            report.behind = code.known_behind();
-            for divergence in code.undecided() {
-                findings.notice(
-                    Health::Warning,
-                    &format!("{} has diverged on the mirror", divergence.name.short()),
-                    &format!(
-                        "Decide with `standin resolve {} {} overwrite|take|leave`.",
-                        report.mirror, divergence.name
-                    ),
-                );
-            }
-        }
-        None => {}
-    }
-    for reason in &plan.guard {
+    plan.failures().for_each(|(_, error)| findings.failed(error.clone()));
+    report.behind = plan.code().and_then(CodePlan::known_behind);
+    for divergence in plan.code().into_iter().flat_map(CodePlan::undecided) {
         findings.notice(
             Health::Warning,
-            &format!("nothing is changed there before you confirm it: {reason}"),
+            &format!("{} has diverged on the mirror", divergence.name.short()),
+            &format!("Decide with `standin resolve {} {} overwrite|take|leave`.", report.mirror, divergence.name),
+        );
+    }
+    for ask in &plan.asks {
+        findings.notice(
+            Health::Warning,
+            &format!("nothing is changed there before you confirm it: {}", ask.words),
             &format!("If it is meant, `standin sync --mirror {} --yes` goes on.", report.mirror),
         );
     }
-    let changes = plan.changes().len();
+    let changes = plan.changes().count();
     report.pending = Some(changes);
     if changes == 0 {
         return;

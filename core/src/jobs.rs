@@ -26,6 +26,8 @@ pub struct JobKey {
     pub aspects: BTreeSet<Aspect>,
     /// Whether guards are confirmed.
     pub yes: bool,
+    /// The seal of the plan that is to be carried out.
+    pub seal: Option<String>,
 }
 
 /// A run's result, for everyone who waits for it.
@@ -126,6 +128,7 @@ mod tests {
             mirror: mirror.parse().expect("an id"),
             aspects: BTreeSet::new(),
             yes: false,
+            seal: None,
         }
     }
 

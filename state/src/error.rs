@@ -76,6 +76,8 @@ pub enum Code {
     GuardHeld,
     /// New secret names wait for a yes.
     SecretNamesHeld,
+    /// The plan that was to be carried out is not what a sync would do by now.
+    PlanChanged,
     /// Somebody with a higher epoch is master.
     FencedOff,
     /// A fence that we remember is gone or does not continue what we remember.
@@ -100,7 +102,12 @@ impl Code {
     /// Whether it is no failure but waits for somebody's decision.
     pub fn waits(self) -> bool {
         match self {
-            Self::ConsentNeeded | Self::Diverged | Self::GuardHeld | Self::SecretNamesHeld | Self::FenceLost => true,
+            Self::ConsentNeeded
+            | Self::Diverged
+            | Self::GuardHeld
+            | Self::SecretNamesHeld
+            | Self::PlanChanged
+            | Self::FenceLost => true,
             Self::Configuration
             | Self::Usage
             | Self::NotFound

@@ -63,8 +63,8 @@ pub async fn secret(global: &Global, command: &SecretCommand) -> Result<Exit> {
 
 fn source_words(place: &SecretPlace) -> &'static str {
     match place.source {
-        Some(source) => output::plan::source_words(source),
-        None if place.in_vault => output::plan::source_words(SecretSource::Vault),
+        Some(source) => source.words(),
+        None if place.in_vault => SecretSource::Vault.words(),
         None => "no value here",
     }
 }

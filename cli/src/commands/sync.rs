@@ -1,10 +1,13 @@
 //! `plan` and `sync`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use standin_core::Result;
+use serde::Deserialize;
 use standin_core::engine::{Engine, SyncRequest};
+use standin_core::plan::Plan;
 use standin_core::state::model::{Aspect, MirrorId};
+use standin_core::{Code, Error, Result};
 
 use super::{consent, quiet_engine};
 use crate::arguments::{Global, Selection, SyncArguments};
@@ -63,11 +66,11 @@ pub async fn plan(global: &Global, selection: &Selection, yes: bool) -> Result<E
     Ok(plans.iter().map(|(_, plan)| exit_of_plan(plan)).max().unwrap_or(Exit::Well))
 }
 
-fn exit_of_plan(plan: &Result<standin_core::plan::Plan>) -> Exit {
+fn exit_of_plan(plan: &Result<Plan>) -> Exit {
     match plan {
         Err(error) => Exit::of_error(error),
         Ok(plan) if plan.failures().next().is_some() => Exit::Failed,
-        Ok(plan) if plan.needs_decision() => Exit::Decision,
+        Ok(plan) if plan.waiting().next().is_some() => Exit::Decision,
         Ok(_) => Exit::Well,
     }
 }
@@ -75,8 +78,48 @@ fn exit_of_plan(plan: &Result<standin_core::plan::Plan>) -> Exit {
 /// `standin sync`
 pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
     let engine = consent::engine(global, live::listener(global.json))?;
-    let request = SyncRequest { wait: !arguments.no_wait, ..request(&selection(arguments), arguments.yes) };
-    follow(&engine, request).await
+    let request = match &arguments.plan {
+        Some(file) => planned(file, arguments.yes)?,
+        None => request(&selection(arguments), arguments.yes),
+    };
+    follow(&engine, SyncRequest { wait: !arguments.no_wait, ..request }).await
+}
+
+/// What a file of `standin plan --json` holds for one mirror.
+#[derive(Deserialize)]
+struct Planned {
+    mirror: MirrorId,
+    plan: Option<Plan>,
+}
+
+/// The request that carries out what a file of plans holds.
+fn planned(file: &Path, yes: bool) -> Result<SyncRequest> {
+    let shown = if file == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", file.display()) };
+    let refused = |what: String| Error::new(Code::Usage, what, "Make it anew with `standin plan --json >FILE`.");
+    let text = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| refused(format!("cannot read the plan in {shown}: {error}")))?;
+    let plans: Vec<Planned> = serde_json::from_str(&text)
+        .map_err(|error| refused(format!("{shown} is not what `standin plan --json` writes: {error}")))?;
+    let mut request = SyncRequest { yes, aspects: Some(BTreeSet::new()), ..SyncRequest::default() };
+    for Planned { mirror, plan } in plans {
+        let Some(plan) = plan else {
+            return Err(refused(format!(
+                "the plan of {mirror} in {shown} could not be made, so there is nothing to do"
+            )));
+        };
+        let aspects: BTreeSet<Aspect> = plan.sections.iter().map(|section| section.aspect).collect();
+        request.aspects.get_or_insert_default().extend(aspects);
+        request.repository = Some(plan.repository);
+        request.mirrors.push(mirror.clone());
+        request.seals.insert(mirror, plan.seal);
+    }
+    if request.mirrors.is_empty() {
+        return Err(refused(format!("{shown} holds no plan")));
+    }
+    Ok(request)
 }
 
 /// Starts a sync and waits for its end; Ctrl-C or SIGTERM stops it at the next safe point.

@@ -12,7 +12,7 @@ use crate::event::Notice;
 use crate::fence::{self, Fence};
 use crate::git::{Cache, Listing, Refs, Remote};
 use crate::mirror::{cache, fence_move, fence_read, listed_prefixes, source_remote, travelling_prefixes};
-use crate::plan::LfsReport;
+use crate::plan::{LfsReport, counted};
 use crate::{Code, Error, Result};
 
 /// Where the source's own fence is kept in the cache.
@@ -198,16 +198,6 @@ fn committed_env(repository: &RepositoryConfig) -> Option<Notice> {
                ones stay in the history."
             .to_owned(),
     })
-}
-
-/// `1 ref`, `2 refs`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    plural(count, noun, &format!("{noun}s"))
-}
-
-/// `1 branch`, `2 branches`.
-pub(super) fn plural(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
 /// A shallow clone lacks history: the mirror could not be complete, and git would refuse halfway.

@@ -1,6 +1,6 @@
 //! Syncs and plans of a repository's mirrors, side by side.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -41,11 +41,22 @@ pub struct SyncRequest {
     pub trigger: Trigger,
     /// Whether to wait while another process holds a mirror, instead of being refused.
     pub wait: bool,
+    /// The seals of the plans that are to be carried out ([`Plan::seal`]), by mirror. Where a sync would do something else by
+    /// now, nothing is done; a mirror that is not named is synced as it is found.
+    pub seals: BTreeMap<MirrorId, String>,
 }
 
 impl Default for SyncRequest {
     fn default() -> Self {
-        Self { repository: None, mirrors: Vec::new(), aspects: None, yes: false, trigger: Trigger::Manual, wait: true }
+        Self {
+            repository: None,
+            mirrors: Vec::new(),
+            aspects: None,
+            yes: false,
+            trigger: Trigger::Manual,
+            wait: true,
+            seals: BTreeMap::new(),
+        }
     }
 }
 
@@ -181,12 +192,13 @@ impl Engine {
         mirror: Arc<MirrorConfig>,
         request: &SyncRequest,
     ) -> MirrorOutcome {
-        let run = self.run_request(request);
+        let run = RunRequest { seal: request.seals.get(&mirror.id).cloned(), ..self.run_request(request) };
         let key = JobKey {
             repository: source.context.repository.id.clone(),
             mirror: mirror.id.clone(),
             aspects: run.aspects.clone(),
             yes: run.yes,
+            seal: run.seal.clone(),
         };
         let job = || run::execute(source.clone(), mirror.clone(), run.clone());
         self.shared.jobs.run(key, &source.context.cancel, job).await
@@ -215,6 +227,7 @@ impl Engine {
             yes: request.yes,
             trigger: request.trigger,
             wait: request.wait,
+            seal: None,
             actor: self.shared.actor.clone(),
         }
     }

@@ -73,7 +73,10 @@ pub(crate) trait Looked: Send {
 #[async_trait]
 pub(crate) trait Prepared: Send {
     /// What will be done, for whoever wants to see it.
-    fn plan(&self, ctx: &MirrorContext) -> Plan;
+    ///
+    /// # Errors
+    /// [`crate::Code::Storage`].
+    fn plan(&self, ctx: &MirrorContext) -> Result<Plan>;
 
     /// Does it. What keeps all of it from being done is the error; each aspect has a result of its own.
     async fn apply(self: Box<Self>, ctx: &MirrorContext) -> Result<Vec<(Aspect, Result<AspectReport>)>>;

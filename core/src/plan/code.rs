@@ -198,6 +198,22 @@ pub struct LfsReport {
     pub bytes: u64,
 }
 
+impl GuardReason {
+    /// What names it among the asks of a plan.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::ManyRefs { .. } => "guard/many_refs",
+            Self::AllBranches { .. } => "guard/all_branches",
+            Self::DefaultBranch { .. } => "guard/default_branch",
+            Self::SourceEmpty => "guard/source_empty",
+            Self::SourceReplaced { .. } => "guard/source_replaced",
+            Self::PrivateToPublic => "guard/private_to_public",
+            Self::PrivateToUnknown { .. } => "guard/private_to_unknown",
+            Self::FirstContact { .. } => "guard/first_contact",
+        }
+    }
+}
+
 impl CodePlan {
     /// The changes, in the order in which they would be made.
     pub fn changes(&self) -> Vec<Change> {

@@ -1,24 +1,35 @@
-//! What a sync would do: computed without changing anything, read by preview, dry run, dialogs and tests alike.
+//! What a sync would do: computed without changing anything, told once, and drawn by preview, dry run, dialogs and tests alike.
+//!
+//! A [`Plan`] is made of sections, one for each aspect, which are the same for all kinds of mirror: what would change, what is
+//! asked, what cannot be done, what is so. What a section was made from stands in its `details`, for whoever reads the plan as
+//! data.
 
+mod ask;
 mod code;
+mod seal;
+mod section;
 mod values;
+mod words;
 
+pub use ask::{Ask, AskTopic, Choice};
 pub use code::{CodePlan, Divergence, FencePlan, GuardReason, LeftAlone, LfsReport, NameConflict, RefChange, RefsPlan};
+pub use section::{Details, PlannedChange, Section};
 pub use values::{
     ActionsGuardPlan, SecretSource, SecretState, SecretsPlan, VariableState, VariablesPlan, WorkflowState,
     WorkflowsPlan,
 };
+pub(crate) use words::{counted, plural};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::error::Error;
-use standin_state::model::{Aspect, MirrorId, RepositoryId};
+use standin_state::model::{Aspect, MirrorId, MirrorType, RepositoryId};
 use standin_state::store::Change;
 use ts_rs::TS;
 
 use crate::event::Notice;
 
-/// The full list of changes that a sync of one mirror would make.
+/// The full list of what a sync of one mirror would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Plan {
@@ -26,93 +37,92 @@ pub struct Plan {
     pub repository: RepositoryId,
     /// The mirror.
     pub mirror: MirrorId,
-    /// Where the mirror is, as it may be shown.
-    pub repo: String,
-    /// Where the source is, as it may be shown.
-    pub source: String,
+    /// What it is.
+    pub kind: MirrorType,
+    /// Where what is kept in step comes from, as it may be shown.
+    pub from: String,
+    /// Where it goes, as it may be shown.
+    pub to: String,
     /// When it was computed.
     #[ts(type = "string")]
     pub at_iso: Timestamp,
-    /// What must be confirmed first (`--yes`) before anything of this mirror is touched, in whatever aspect.
-    pub guard: Vec<GuardReason>,
-    /// Branches and tags; `None` where not configured or not asked for.
-    pub code: Option<Planned<CodePlan>>,
-    /// Actions secrets.
-    pub secrets: Option<Planned<SecretsPlan>>,
-    /// Actions variables.
-    pub variables: Option<Planned<VariablesPlan>>,
-    /// Workflow states.
-    pub workflows: Option<Planned<WorkflowsPlan>>,
+    /// What it comes to, in one sentence.
+    pub summary: String,
+    /// What must be answered before anything of this mirror is touched, in whatever aspect.
+    pub asks: Vec<Ask>,
+    /// What would be done, aspect by aspect, in the order in which it is done; those alone that were asked for.
+    pub sections: Vec<Section>,
     /// What the user should know before.
     pub notices: Vec<Notice>,
-}
-
-/// The plan of one aspect, or why there is none. One aspect that cannot be planned does not stop the others.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Planned<P> {
-    /// The plan.
-    Ready(P),
-    /// Why it could not be computed.
-    Failed(Error),
+    /// All that would be written and by which it was decided, sealed with a key of this installation: names, tips, values.
+    pub seal: String,
 }
 
 impl Plan {
     /// Every change, in the order in which it would be made.
-    pub fn changes(&self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        if let Some(Planned::Ready(code)) = &self.code {
-            changes.extend(code.changes());
-        }
-        if let Some(Planned::Ready(secrets)) = &self.secrets {
-            changes.extend(secrets.changes());
-        }
-        if let Some(Planned::Ready(variables)) = &self.variables {
-            changes.extend(variables.changes());
-        }
-        if let Some(Planned::Ready(workflows)) = &self.workflows {
-            changes.extend(workflows.changes());
-        }
-        changes
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.sections.iter().flat_map(|section| &section.changes).map(|planned| &planned.change)
     }
 
     /// The aspects that could not be planned, with why.
     pub fn failures(&self) -> impl Iterator<Item = (Aspect, &Error)> {
-        [
-            self.code.as_ref().and_then(Planned::error).map(|error| (Aspect::Code, error)),
-            self.secrets.as_ref().and_then(Planned::error).map(|error| (Aspect::Secrets, error)),
-            self.variables.as_ref().and_then(Planned::error).map(|error| (Aspect::Variables, error)),
-            self.workflows.as_ref().and_then(Planned::error).map(|error| (Aspect::Workflows, error)),
-        ]
-        .into_iter()
-        .flatten()
+        self.sections.iter().filter_map(|section| Some((section.aspect, section.failure.as_ref()?)))
     }
 
-    /// Whether something in it waits for the user: a divergence, a guard, a new secret name.
-    pub fn needs_decision(&self) -> bool {
-        let code = matches!(&self.code, Some(Planned::Ready(code)) if !code.guard.is_empty() || code.undecided().next().is_some());
-        let secrets = matches!(&self.secrets, Some(Planned::Ready(secrets))
-            if secrets.names.iter().any(|(_, state)| *state == SecretState::NeedsYes));
-        code || secrets || !self.guard.is_empty()
+    /// What waits for the user.
+    pub fn waiting(&self) -> impl Iterator<Item = &Ask> {
+        self.asks.iter().chain(self.sections.iter().flat_map(|section| &section.asks)).filter(|ask| ask.waits())
     }
-}
 
-impl<P> From<crate::Result<P>> for Planned<P> {
-    fn from(planned: crate::Result<P>) -> Self {
-        match planned {
-            Ok(plan) => Self::Ready(plan),
-            Err(error) => Self::Failed(error),
+    /// The plan of branches and tags, where it is a part and could be made.
+    pub fn code(&self) -> Option<&CodePlan> {
+        self.sections.iter().find_map(|section| match &section.details {
+            Some(Details::Code(plan)) => Some(plan),
+            _ => None,
+        })
+    }
+
+    /// The plan of secrets, where it is a part and could be made.
+    pub fn secrets(&self) -> Option<&SecretsPlan> {
+        self.sections.iter().find_map(|section| match &section.details {
+            Some(Details::Secrets(plan)) => Some(plan),
+            _ => None,
+        })
+    }
+
+    /// The plan of variables, where it is a part and could be made.
+    pub fn variables(&self) -> Option<&VariablesPlan> {
+        self.sections.iter().find_map(|section| match &section.details {
+            Some(Details::Variables(plan)) => Some(plan),
+            _ => None,
+        })
+    }
+
+    /// The same with the sentence that sums it up.
+    #[must_use]
+    pub(crate) fn summed_up(mut self) -> Self {
+        self.summary = self.sum();
+        self
+    }
+
+    fn sum(&self) -> String {
+        let changes = self.changes().count();
+        let waiting = self.waiting().count();
+        let impossible: usize = self.sections.iter().map(|section| section.impossible.len()).sum();
+        let failures = self.failures().count();
+        if changes + waiting + impossible + failures == 0 {
+            return "Everything is in step. A sync would change nothing.".to_owned();
         }
-    }
-}
-
-impl<P> Planned<P> {
-    /// Why it could not be computed.
-    pub fn error(&self) -> Option<&Error> {
-        match self {
-            Self::Ready(_) => None,
-            Self::Failed(error) => Some(error),
+        let mut text = format!("A sync would make {}", counted(changes, "change"));
+        if waiting > 0 {
+            text.push_str(&format!("; {} your decision", plural(waiting, "thing waits for", "things wait for")));
         }
+        if impossible > 0 {
+            text.push_str(&format!("; {} cannot be made", counted(impossible, "ref")));
+        }
+        if failures > 0 {
+            text.push_str(&format!("; of {} it cannot be told", plural(failures, "part", "parts")));
+        }
+        text + ". Nothing is changed yet."
     }
 }

@@ -16,7 +16,7 @@ use crate::github::RepositoryInfo;
 use crate::mastership::machine::{Change, Kind};
 use crate::mastership::words;
 use crate::mirror::{self, contact};
-use crate::plan::{Planned, SecretState, VariableState};
+use crate::plan::{SecretState, VariableState};
 use crate::run::{self, RunRequest};
 use crate::{Code, Error, Result};
 
@@ -247,33 +247,32 @@ async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
         Ok(sync) => sync,
         Err(error) => return plan.blocked_by(error),
     };
-    match &sync.code {
-        Some(Planned::Ready(code)) => {
-            plan.missing_refs = code.refs.changes.iter().map(|change| change.name.to_string()).collect();
-            plan.missing_commits = Some(code.behind);
-            for diverged in &code.refs.diverged {
-                plan.blockers.push(Error::new(
-                    Code::Diverged,
-                    format!("{} has commits on {} that {} does not have", diverged.name, change.new, change.old),
-                    format!("Decide first: `standin resolve {} {} overwrite|take|leave`.", plan.mirror, diverged.name),
-                ));
-            }
-            for reason in &code.guard {
-                plan.notices.push(Notice {
-                    message: format!("the sync before it waits for a confirmation: {reason}"),
-                    hint: "`--yes` confirms it.".to_owned(),
-                });
-            }
-        }
-        Some(Planned::Failed(error)) => plan.blocked_by(error.clone()),
-        None => {}
+    if let Some((_, error)) = sync.failures().find(|(aspect, _)| *aspect == Aspect::Code) {
+        plan.blocked_by(error.clone());
     }
-    if let Some(Planned::Ready(secrets)) = &sync.secrets {
+    if let Some(code) = sync.code() {
+        plan.missing_refs = code.refs.changes.iter().map(|change| change.name.to_string()).collect();
+        plan.missing_commits = Some(code.behind);
+        for diverged in &code.refs.diverged {
+            plan.blockers.push(Error::new(
+                Code::Diverged,
+                format!("{} has commits on {} that {} does not have", diverged.name, change.new, change.old),
+                format!("Decide first: `standin resolve {} {} overwrite|take|leave`.", plan.mirror, diverged.name),
+            ));
+        }
+        for reason in &code.guard {
+            plan.notices.push(Notice {
+                message: format!("the sync before it waits for a confirmation: {reason}"),
+                hint: "`--yes` confirms it.".to_owned(),
+            });
+        }
+    }
+    if let Some(secrets) = sync.secrets() {
         plan.missing_secrets = names(&secrets.names, |state| {
             matches!(state, SecretState::MissingHere | SecretState::Unusable | SecretState::NeedsYes)
         });
     }
-    if let Some(Planned::Ready(variables)) = &sync.variables {
+    if let Some(variables) = sync.variables() {
         plan.missing_variables =
             names(&variables.names, |state| matches!(state, VariableState::MissingHere | VariableState::Unusable));
     }

@@ -104,6 +104,20 @@ async fn look_and_apply(
     let mut looked = or_stopped(context, kind.look(context, source, asked)).await?;
     looked.mend(context).await?;
     let prepared = or_stopped(context, looked.prepare(context, source)).await?;
+    // A later attempt goes on with what the first began.
+    if let Some(seal) = request.seal.as_ref().filter(|_| attempt == 0)
+        && prepared.plan(context)?.seal != *seal
+    {
+        return Err(Error::new(
+            Code::PlanChanged,
+            format!("nothing was done: a sync of {} would not do what was planned any more", context.mirror.id),
+            format!(
+                "The source, the mirror or the configuration changed since, or the plan is of another installation. Look again: \
+                 `standin plan --mirror {}`.",
+                context.mirror.id
+            ),
+        ));
+    }
     prepared.apply(context).await
 }
 

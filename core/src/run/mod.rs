@@ -44,6 +44,8 @@ pub struct RunRequest {
     pub trigger: Trigger,
     /// Whether to wait while another process holds the mirror, instead of being refused.
     pub wait: bool,
+    /// The seal of the plan that is to be carried out; `None` where it is whatever is found.
+    pub seal: Option<String>,
     /// Who asks: `user@host`, for the lock and the audit trail.
     pub actor: String,
 }
@@ -51,7 +53,14 @@ pub struct RunRequest {
 impl RunRequest {
     /// All of a mirror, as a part of something that a person does by hand.
     pub fn of_all(mirror: &MirrorConfig, yes: bool, actor: impl Into<String>) -> Self {
-        Self { aspects: mirror.sync.clone(), yes, trigger: Trigger::Manual, wait: true, actor: actor.into() }
+        Self {
+            aspects: mirror.sync.clone(),
+            yes,
+            trigger: Trigger::Manual,
+            wait: true,
+            seal: None,
+            actor: actor.into(),
+        }
     }
 }
 
@@ -188,7 +197,7 @@ pub async fn plan(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request:
     let context = MirrorContext { yes: request.yes, ..source.context_by_hand(mirror).await? };
     let asked = Asked { aspects: request.aspects.clone(), attempt: 0 };
     let looked = kinds::of(&context.mirror.target).look(&context, &source, asked).await?;
-    Ok(looked.prepare(&context, &source).await?.plan(&context))
+    looked.prepare(&context, &source).await?.plan(&context)
 }
 
 async fn take_lock(

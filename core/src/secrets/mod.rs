@@ -11,8 +11,8 @@ mod plan;
 mod send;
 
 pub use apply::apply;
-pub(crate) use plan::are_sent;
 pub use plan::plan;
+pub(crate) use plan::{are_sent, fingerprints};
 
 use std::collections::BTreeMap;
 

@@ -74,6 +74,20 @@ pub(crate) fn are_sent(store: &Store, repository: &RepositoryConfig, mirror: &Mi
     Ok(repository.secrets.missing.is_empty() && wanted.iter().all(is_sent))
 }
 
+/// The fingerprints of all values that are to be on the mirror, by name: whether a plan would send the same.
+///
+/// # Errors
+/// [`crate::Code::Storage`].
+pub(crate) fn fingerprints(ctx: &MirrorContext) -> Result<BTreeMap<String, String>> {
+    let wanted = wanted(ctx.repository());
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let key = ctx.store().fingerprint_key()?;
+    let of = |name: &String, value| fingerprint(&key, &ctx.repository().id, &ctx.mirror.id, name, value);
+    Ok(wanted.into_iter().map(|(name, value)| (of(&name, value), name)).map(|(print, name)| (name, print)).collect())
+}
+
 fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
     let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
     let values = &ctx.repository().secrets;

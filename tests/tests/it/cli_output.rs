@@ -46,14 +46,14 @@ fn a_ref_whose_name_is_taken_on_the_mirror_is_told_once() {
     let machine = world.machine();
     let plan = machine.standin(&["plan", "--mirror", ARCHIVE]);
     assert_eq!(
-        plan.stdout.matches("refs/tags/v1.0 cannot be made: `refs/tags/v1.0/notes`").count(),
+        plan.stdout.matches("Tag v1.0 cannot be made: tag v1.0/notes is in its way").count(),
         1,
         "{}",
         plan.stdout
     );
-    let ready = &machine.json(&["plan", "--mirror", ARCHIVE])[0]["plan"]["code"]["ready"];
-    assert_eq!(ready["refs"]["conflicts"][0]["name"], "refs/tags/v1.0");
-    assert!(!ready["notices"].to_string().contains("v1.0"), "{}", ready["notices"]);
+    let section = &machine.json(&["plan", "--mirror", ARCHIVE])[0]["plan"]["sections"][0];
+    assert_eq!(section["details"]["code"]["refs"]["conflicts"][0]["name"], "refs/tags/v1.0");
+    assert!(!section["notices"].to_string().contains("v1.0"), "{}", section["notices"]);
 }
 
 #[test]

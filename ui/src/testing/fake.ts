@@ -3,12 +3,14 @@
 import type { Backend } from '../lib/backend';
 import type { RoleOutcome } from '../lib/bindings/RoleOutcome';
 import type { AspectReport } from '../lib/bindings/AspectReport';
-import type { CodePlan } from '../lib/bindings/CodePlan';
+import type { Ask } from '../lib/bindings/Ask';
+import type { Aspect } from '../lib/bindings/Aspect';
 import type { Error as Failure } from '../lib/bindings/Error';
 import type { Message } from '../lib/bindings/Message';
 import type { MirrorReport } from '../lib/bindings/MirrorReport';
 import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
+import type { Section } from '../lib/bindings/Section';
 import type { RepositoryReport } from '../lib/bindings/RepositoryReport';
 import type { Stamped } from '../lib/bindings/Stamped';
 import type { Standing } from '../lib/bindings/Standing';
@@ -111,42 +113,42 @@ export function overview(repositories: RepositoryReport[], over: Partial<Overvie
   };
 }
 
-export function codePlan(over: Partial<CodePlan> = {}): CodePlan {
+export function section(aspect: Aspect, over: Partial<Section> = {}): Section {
   return {
-    default_branch: 'refs/heads/main',
-    source_tip: OID,
-    behind: 0,
-    refs: { changes: [], diverged: [], left_alone: [], conflicts: [], unchanged: 4 },
-    fence: { current: OTHER_OID, epoch: 1, sequence: 3, moves: false, supported: true, atomic: true },
-    guard: [],
-    set_default_branch: false,
-    workflow_files: [],
-    lfs: null,
+    aspect,
+    failure: null,
+    changes: [],
+    asks: [],
+    impossible: [],
+    facts: [],
     notices: [],
+    details: null,
     ...over,
   };
+}
+
+export function ask(over: Partial<Ask> & { id: string }): Ask {
+  return { topic: 'guard', words: 'Is it meant?', facts: [], choices: [], decided: null, ...over };
 }
 
 export function plan(over: Partial<Plan> = {}): Plan {
   return {
     repository: 'orchestrator',
     mirror: 'mirror-1',
-    repo: 'backup-account/orchestrator',
-    source: 'you/orchestrator',
+    kind: 'github',
+    from: 'you/orchestrator',
+    to: 'backup-account/orchestrator',
     at_iso: ago(0),
-    guard: [],
-    code: { ready: codePlan() },
-    secrets: { ready: { names: [['RESEND_API_KEY', 'in_step']], notices: [], sources: { RESEND_API_KEY: 'env' } } },
-    variables: { ready: { names: [['DEPLOY_MODE', 'in_step']], notices: [] } },
-    workflows: {
-      ready: {
-        listed: [['.github/workflows/cron.yml', 'held']],
-        expected: [],
-        guard: 'not_needed',
-        notices: [],
-      },
-    },
+    summary: 'Everything is in step. A sync would change nothing.',
+    asks: [],
+    sections: [
+      section('code', { facts: ['4 refs in step'] }),
+      section('secrets', { facts: ['1 secret in step'] }),
+      section('variables', { facts: ['1 variable in step'] }),
+      section('workflows', { facts: ['0 active, 1 held'] }),
+    ],
     notices: [],
+    seal: '5ea1',
     ...over,
   };
 }

@@ -21,10 +21,9 @@ use standin_state::store::{Change, ChangeAction, ChangeOutcome, DecisionChoice};
 use super::default_branch::name_default;
 use super::plan::{has_not_heard, remember_confirmed};
 use super::{Snapshot, plan, ref_of};
-use crate::code::snapshot::counted;
 use crate::context::MirrorContext;
 use crate::mirror::{MirrorView, contact, fence_move, look};
-use crate::plan::{CodePlan, RefChange};
+use crate::plan::{CodePlan, RefChange, counted};
 use crate::{Code, Error, Result};
 
 pub(super) use push::{Pushed, Pusher};

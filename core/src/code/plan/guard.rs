@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use standin_state::model::{Oid, RefName};
 use standin_state::store::ChangeAction;
 
-use crate::code::snapshot::{counted, plural};
 use crate::git::Refs;
-use crate::plan::{GuardReason, RefChange};
+use crate::plan::{GuardReason, RefChange, counted, plural};
 
 /// Up to so many refs may be rewritten or deleted at once.
 pub const MANY_REFS: usize = 10;
@@ -96,11 +95,15 @@ impl std::fmt::Display for GuardReason {
             Self::DefaultBranch { name } => {
                 write!(formatter, "the default branch `{}` would be rewritten or deleted", name.short())
             }
-            Self::SourceEmpty => formatter.write_str("the source has no branches"),
+            Self::SourceEmpty => {
+                formatter.write_str("the source has no branches any more, so that the mirror would be emptied")
+            }
             Self::SourceReplaced { before, now } => {
                 write!(formatter, "the source is another repository than before (id {now}, was {before})")
             }
-            Self::PrivateToPublic => formatter.write_str("the source is private, and the mirror is public"),
+            Self::PrivateToPublic => {
+                formatter.write_str("the source is private, and the mirror is public: everyone could read the code")
+            }
             Self::PrivateToUnknown { host } => {
                 write!(formatter, "the source is private, and {host} does not tell who may read the mirror")
             }

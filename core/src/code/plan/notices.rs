@@ -8,14 +8,13 @@ use standin_state::model::RefName;
 use super::refs::case_twins;
 use crate::code::Snapshot;
 use crate::code::lfs::shown_bytes;
-use crate::code::snapshot::counted;
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::Fence;
 use crate::git::address::Transport;
 use crate::git::{Address, has_hooks};
 use crate::mirror::MirrorView;
-use crate::plan::CodePlan;
+use crate::plan::{CodePlan, counted};
 
 /// How many names one notice lists.
 const LISTED: usize = 10;

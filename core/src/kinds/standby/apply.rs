@@ -11,7 +11,7 @@ use crate::code::{self, Snapshot};
 use crate::context::MirrorContext;
 use crate::event::Event;
 use crate::mirror::MirrorView;
-use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, SecretsPlan, VariablesPlan, WorkflowsPlan};
 use crate::workflows::switch;
 use crate::{Code, Error, Result, secrets, variables, workflows};
 
@@ -49,7 +49,7 @@ struct CodeAndWorkflows {
 /// after it.
 async fn push_guarded(context: &MirrorContext, plan: &Ready, view: &mut MirrorView) -> CodeAndWorkflows {
     let engaged = match (&plan.workflows, &plan.code) {
-        (Some(Planned::Ready(workflows)), Some(Planned::Ready(code)))
+        (Some(Ok(workflows)), Some(Ok(code)))
             if workflows.guard == ActionsGuardPlan::SwitchOff && pushes(context, code) =>
         {
             switch::engage_from(context, view, plan.actions.as_ref()).await.map(Some)
@@ -64,11 +64,9 @@ async fn push_guarded(context: &MirrorContext, plan: &Ready, view: &mut MirrorVi
     let Some(workflows) = &plan.workflows else { return CodeAndWorkflows { code, workflows: None } };
     started(context, Aspect::Workflows);
     let workflows = match (workflows, engaged) {
-        (Planned::Failed(error), _) => Err(error.clone()),
+        (Err(error), _) => Err(error.clone()),
         (_, Err(error)) => Err(error),
-        (Planned::Ready(workflows), Ok(engaged)) => {
-            finish_workflows(context, workflows, engaged, is_push_open, view).await
-        }
+        (Ok(workflows), Ok(engaged)) => finish_workflows(context, workflows, engaged, is_push_open, view).await,
     };
     CodeAndWorkflows { code, workflows: Some(workflows) }
 }
@@ -79,7 +77,7 @@ fn unguarded(plan: &Ready, switch: Option<&Error>) -> Option<Error> {
         return Some(error.clone().during("nothing was pushed, since Actions could not be switched off before"));
     }
     match (&plan.workflows, &plan.code) {
-        (Some(Planned::Failed(error)), Some(Planned::Ready(code))) if !code.workflow_files.is_empty() => {
+        (Some(Err(error)), Some(Ok(code))) if !code.workflow_files.is_empty() => {
             Some(error.clone().during("nothing was pushed, since the workflows that it brings could not be held"))
         }
         _ => None,
@@ -88,7 +86,7 @@ fn unguarded(plan: &Ready, switch: Option<&Error>) -> Option<Error> {
 
 /// Why secrets and variables wait too: the source may be another than the user thinks, or the mirror open to all.
 fn goes_elsewhere(context: &MirrorContext, plan: &Ready) -> Option<Error> {
-    let Some(Planned::Ready(code)) = &plan.code else { return None };
+    let Some(Ok(code)) = &plan.code else { return None };
     let reasons: Vec<String> = code
         .guard
         .iter()
@@ -143,29 +141,29 @@ fn started(context: &MirrorContext, aspect: Aspect) {
 
 async fn apply_code(
     context: &MirrorContext,
-    plan: Option<&Planned<CodePlan>>,
+    plan: Option<&Result<CodePlan>>,
     snapshot: Option<&Arc<Snapshot>>,
     view: &mut MirrorView,
 ) -> Option<Result<AspectReport>> {
     let plan = plan?;
     started(context, Aspect::Code);
     match (plan, snapshot) {
-        (Planned::Failed(error), _) => Some(Err(error.clone())),
-        (Planned::Ready(plan), Some(snapshot)) => Some(Box::pin(code::apply(context, snapshot, view, plan)).await),
-        (Planned::Ready(_), None) => None,
+        (Err(error), _) => Some(Err(error.clone())),
+        (Ok(plan), Some(snapshot)) => Some(Box::pin(code::apply(context, snapshot, view, plan)).await),
+        (Ok(_), None) => None,
     }
 }
 
 async fn apply_secrets(
     context: &MirrorContext,
-    plan: Option<&Planned<SecretsPlan>>,
+    plan: Option<&Result<SecretsPlan>>,
     waits: Option<&Error>,
 ) -> Option<Result<AspectReport>> {
     let plan = plan?;
     started(context, Aspect::Secrets);
     match plan {
-        Planned::Failed(error) => Some(Err(error.clone())),
-        Planned::Ready(plan) => match waits {
+        Err(error) => Some(Err(error.clone())),
+        Ok(plan) => match waits {
             Some(error) => Some(Err(error.clone())),
             None => Some(secrets::apply(context, plan).await),
         },
@@ -174,14 +172,14 @@ async fn apply_secrets(
 
 async fn apply_variables(
     context: &MirrorContext,
-    plan: Option<&Planned<VariablesPlan>>,
+    plan: Option<&Result<VariablesPlan>>,
     waits: Option<&Error>,
 ) -> Option<Result<AspectReport>> {
     let plan = plan?;
     started(context, Aspect::Variables);
     match plan {
-        Planned::Failed(error) => Some(Err(error.clone())),
-        Planned::Ready(plan) => match waits {
+        Err(error) => Some(Err(error.clone())),
+        Ok(plan) => match waits {
             Some(error) => Some(Err(error.clone())),
             None => Some(variables::apply(context, plan).await),
         },

@@ -26,7 +26,7 @@ use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::ActionsSettings;
 use crate::mirror::{self, MirrorView, contact};
-use crate::plan::{CodePlan, GuardReason, Plan, Planned, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::plan::{Ask, CodePlan, GuardReason, Plan, SecretsPlan, Section, VariablesPlan, WorkflowsPlan};
 use crate::source::SharedSource;
 use crate::tokens::{self, Place};
 use crate::workflows::switch::{self, Mended};
@@ -102,10 +102,10 @@ struct Read {
 struct Ready {
     /// What must be confirmed before anything of this mirror is touched, in whatever aspect.
     guard: Vec<GuardReason>,
-    code: Option<Planned<CodePlan>>,
-    secrets: Option<Planned<SecretsPlan>>,
-    variables: Option<Planned<VariablesPlan>>,
-    workflows: Option<Planned<WorkflowsPlan>>,
+    code: Option<Result<CodePlan>>,
+    secrets: Option<Result<SecretsPlan>>,
+    variables: Option<Result<VariablesPlan>>,
+    workflows: Option<Result<WorkflowsPlan>>,
     notices: Vec<Notice>,
     snapshot: Option<Arc<Snapshot>>,
     /// The settings of Actions, where they were read for the plan: those to restore after the push.
@@ -159,10 +159,10 @@ impl Looked for Seen {
         };
         let ready = Ready {
             guard: guard.into_iter().collect(),
-            code: code.map(Planned::from),
-            secrets: secrets.map(Planned::from),
-            variables: variables.map(Planned::from),
-            workflows: workflows.map(Planned::from),
+            code,
+            secrets,
+            variables,
+            workflows,
             notices: token_notices(ctx),
             snapshot: snapshot.and_then(Result::ok),
             actions,
@@ -173,20 +173,28 @@ impl Looked for Seen {
 
 #[async_trait]
 impl Prepared for ReadyAt {
-    fn plan(&self, ctx: &MirrorContext) -> Plan {
-        Plan {
+    fn plan(&self, ctx: &MirrorContext) -> Result<Plan> {
+        let (ready, mirror) = (&self.ready, &ctx.mirror.id);
+        let sections = [
+            ready.code.as_ref().map(|plan| Section::of(mirror, plan)),
+            ready.secrets.as_ref().map(|plan| Section::of(mirror, plan)),
+            ready.variables.as_ref().map(|plan| Section::of(mirror, plan)),
+            ready.workflows.as_ref().map(|plan| Section::of(mirror, plan)),
+        ];
+        let plan = Plan {
             repository: ctx.repository().id.clone(),
-            mirror: ctx.mirror.id.clone(),
-            repo: ctx.mirror.target.display(),
-            source: ctx.repository().source.display(),
+            mirror: mirror.clone(),
+            kind: ctx.mirror.kind(),
+            from: ctx.repository().source.display(),
+            to: ctx.mirror.target.display(),
             at_iso: ctx.outside().clock.now(),
-            guard: self.ready.guard.clone(),
-            code: self.ready.code.clone(),
-            secrets: self.ready.secrets.clone(),
-            variables: self.ready.variables.clone(),
-            workflows: self.ready.workflows.clone(),
-            notices: self.ready.notices.clone(),
-        }
+            summary: String::new(),
+            asks: ready.guard.iter().map(Ask::of_guard).collect(),
+            sections: sections.into_iter().flatten().collect(),
+            notices: ready.notices.clone(),
+            seal: String::new(),
+        };
+        Ok(plan.summed_up().sealed(&ctx.store().fingerprint_key()?, &secrets::fingerprints(ctx)?))
     }
 
     async fn apply(self: Box<Self>, ctx: &MirrorContext) -> Result<Vec<(Aspect, Result<AspectReport>)>> {

@@ -34,7 +34,7 @@ use crate::event::Notice;
 use crate::fence::Fence;
 use crate::git::Refs;
 use crate::mastership::parked::is_parked;
-use crate::plan::LeftAlone;
+use crate::plan::{LeftAlone, counted};
 use crate::{Code, Error, Result, crash};
 
 pub use words::{
@@ -181,10 +181,6 @@ fn foreign_workflows(sides: &Sides, refs: &[HandBackRef]) -> Result<Option<Notic
                where not everybody who pushes to the standby is trusted."
                 .to_owned(),
     }))
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Refs by name.

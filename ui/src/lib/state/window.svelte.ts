@@ -9,6 +9,7 @@ import type { Message } from '../bindings/Message';
 import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { Overview } from '../bindings/Overview';
+import type { Plan } from '../bindings/Plan';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { RunningJob } from '../bindings/RunningJob';
 import type { Stamped } from '../bindings/Stamped';
@@ -137,12 +138,13 @@ export class WindowState {
   }
 
   /** Starts a sync of one mirror, or of all with `null`. */
-  async sync(repository: string, mirror: string | null, yes = false): Promise<void> {
+  /** `plan` is what the user saw: what it says is done, or nothing. */
+  async sync(repository: string, mirror: string | null, yes = false, plan?: Plan): Promise<void> {
     const mirrors = mirror === null ? [] : [mirror];
     const place = mirror === null ? repository : key(repository, mirror);
     this.refusals.delete(place);
     try {
-      const job = await this.backend.sync({ repository, mirrors, yes });
+      const job = await this.backend.sync({ repository, mirrors, yes, ...(plan && { seals: { [plan.mirror]: plan.seal } }) });
       // A short job may have ended before its id arrived.
       if (!this.#ended.has(job)) this.jobs.set(job, { job, repository, mirrors });
     } catch (thrown) {

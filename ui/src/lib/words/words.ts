@@ -1,11 +1,8 @@
 // What each state of the wire is called on screen. One place, so that a state has one name everywhere.
 
-import type { ActionsGuardPlan } from '../bindings/ActionsGuardPlan';
 import type { Aspect } from '../bindings/Aspect';
 import type { AspectReport } from '../bindings/AspectReport';
 import type { Change } from '../bindings/Change';
-import type { DecisionChoice } from '../bindings/DecisionChoice';
-import type { GuardReason } from '../bindings/GuardReason';
 import type { Health } from '../bindings/Health';
 import type { MasterVerdict } from '../bindings/MasterVerdict';
 import type { MirrorReport } from '../bindings/MirrorReport';
@@ -195,80 +192,6 @@ export function changeTips(change: Change): string {
   if (before && after) return `${before} → ${after}`;
   return after || (before && `was ${before}`);
 }
-
-function firstContactWords(guard: Extract<GuardReason, { reason: 'first_contact' }>): string {
-  const facts = [
-    guard.default_branch ? `default branch ${guard.default_branch}` : 'no default branch',
-    guard.branches === 1 ? '1 branch' : `${guard.branches} branches`,
-    guard.tags > 0 ? counted(guard.tags, 'tag') : '',
-    guard.workflows === null ? 'workflows not told' : counted(guard.workflows, 'workflow'),
-    guard.last_push_iso === null ? 'last push not told' : `last push ${guard.last_push_iso.slice(0, 10)}`,
-  ];
-  return `This repository of ${guard.owner} shares no commit with the source and may be the wrong one (${facts.filter(Boolean).join(', ')}). Nothing at all is changed there before you confirm.`;
-}
-
-export function guardWords(guard: GuardReason): string {
-  switch (guard.reason) {
-    case 'many_refs':
-      return `${guard.affected} of ${guard.total} branches and tags would be rewritten or deleted.`;
-    case 'all_branches':
-      return guard.branches === 1
-        ? 'The only branch would be rewritten or deleted.'
-        : `All ${guard.branches} branches would be rewritten or deleted.`;
-    case 'default_branch':
-      return `The default ${refWords(guard.name)} would be rewritten or deleted.`;
-    case 'source_empty':
-      return 'The source has no branches any more; the mirror would be emptied.';
-    case 'source_replaced':
-      return `The source is another repository than before (id ${guard.before}, now ${guard.now}).`;
-    case 'private_to_public':
-      return 'The source is private and this mirror is public: everyone could read the code.';
-    case 'private_to_unknown':
-      return `The source is private, and ${guard.host} does not tell who may read this mirror.`;
-    case 'first_contact':
-      return firstContactWords(guard);
-  }
-}
-
-export const actionsGuardWord: Record<ActionsGuardPlan, string> = {
-  not_needed: '',
-  switch_off:
-    'Actions are switched off on the mirror for the moment of the push, so that no workflow starts there, and restored after.',
-  already_off: 'Actions are off on the mirror already and stay off.',
-  not_allowed:
-    'The token may not switch Actions off (it lacks Administration rights). Workflows are held right after the push; one may start before.',
-};
-
-export interface ChoiceWords {
-  choice: DecisionChoice;
-  label: string;
-  explanation: (mirror: string, name: string) => string;
-}
-
-export const choices: readonly ChoiceWords[] = [
-  {
-    choice: 'overwrite',
-    label: 'Overwrite',
-    explanation: () => 'Put the source’s tip there. The mirror’s tip is rescued first and can be restored.',
-  },
-  {
-    choice: 'take',
-    label: 'Take',
-    explanation: (mirror, name) =>
-      `Rescue the mirror’s tip and bring it to the source as branch rescue/${mirror}/${name.replace(/^refs\/(heads|tags)\//, '')}.`,
-  },
-  {
-    choice: 'leave',
-    label: 'Leave',
-    explanation: () => 'Change nothing there until that tip moves again. The other branches go on.',
-  },
-];
-
-export const decisionWord: Record<DecisionChoice, string> = {
-  overwrite: 'Overwrite chosen',
-  take: 'Take chosen',
-  leave: 'Left as it is',
-};
 
 export interface Figure {
   text: string;
