@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use standin_core::engine::{Engine, EngineOptions, JobId, SyncRequest};
 use standin_core::event::Notice;
 use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
-use standin_core::outside::{Gh, Outside, SystemClock};
+use standin_core::outside::{self, Gh, Outside, SystemClock};
 use standin_core::start::{self, StartOptions};
 use standin_core::state::config::{self, ConfigError, Consents, LoadRequest};
 use standin_core::state::model::{MirrorId, RepositoryId};
@@ -106,7 +106,7 @@ impl Desktop {
 
     fn open_engine(&self) -> Result<(Engine, Vec<Notice>)> {
         let (state_dir, load) = self.prepare()?;
-        let actor = format!("{} (desktop)", start::who(&self.outside.environment));
+        let actor = format!("{} (desktop)", outside::person(&self.outside.environment));
         Engine::open(EngineOptions { state_dir, load, outside: self.outside.clone(), actor })
     }
 

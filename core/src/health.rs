@@ -76,8 +76,6 @@ impl HealthReport {
 
 /// How much is shown of why the last sync failed.
 const SHOWN_LINES: usize = 8;
-/// A token that ends within so many days is warned of.
-const EXPIRY_WARNING_DAYS: i64 = 14;
 
 /// Checks one mirror and remembers the verdict.
 pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: &RunRequest) -> Result<HealthReport> {
@@ -223,7 +221,7 @@ async fn check_token(source: &SharedSource, mirror: &MirrorConfig, findings: &mu
     let report = tokens::check(&context.outside, &context.config, &context.store, &context.repository, &place).await;
     let Ok(Some(report)) = report else { return };
     if let Some(days) = report.days_left
-        && days <= EXPIRY_WARNING_DAYS
+        && tokens::ends_soon(days)
     {
         findings.notice(
             Health::Warning,

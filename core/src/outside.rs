@@ -146,3 +146,10 @@ impl GhOutput {
         Err(Error::new(Code::GhFailed, format!("{what}: {words}"), "Run `gh` by hand with the same token to see more."))
     }
 }
+
+/// `user@host` of whoever runs this program, from its environment and the system: for people and for the audit trail.
+pub fn person(environment: &BTreeMap<String, String>) -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].iter().filter_map(|name| environment.get(*name));
+    let user = named.map(String::as_str).find(|value| !value.is_empty()).unwrap_or("somebody");
+    format!("{user}@{}", gethostname::gethostname().to_string_lossy())
+}

@@ -10,7 +10,7 @@ use standin_state::config::LoadRequest;
 
 use crate::engine::{Engine, EngineOptions};
 use crate::event::Notice;
-use crate::outside::Outside;
+use crate::outside::{Outside, person};
 use crate::{Code, Error, Result};
 
 /// What a user may say at the start of any of Standin's programs.
@@ -31,7 +31,12 @@ pub struct StartOptions {
 /// As [`Engine::open`], and [`Code::Usage`] when the operating system names no folders.
 pub fn open(options: &StartOptions, face: &str, outside: Outside) -> Result<(Engine, Vec<Notice>)> {
     let (state_dir, load) = prepare(options, &outside.environment)?;
-    Engine::open(EngineOptions { state_dir, load, actor: format!("{} ({face})", who(&outside.environment)), outside })
+    Engine::open(EngineOptions {
+        state_dir,
+        load,
+        actor: format!("{} ({face})", person(&outside.environment)),
+        outside,
+    })
 }
 
 /// Where the memory is and where the configuration is read from.
@@ -75,11 +80,4 @@ pub fn environment() -> Arc<BTreeMap<String, String>> {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
     )
-}
-
-/// `user@host`, for people.
-pub fn who(environment: &BTreeMap<String, String>) -> String {
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(*name));
-    let host = gethostname::gethostname();
-    format!("{}@{}", user.map_or("someone", String::as_str), host.to_string_lossy())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use standin_state::config::{Heartbeat, MirrorConfig, RepositoryConfig, SentinelSettings, Source, Target};
+use standin_state::config::{Heartbeat, MirrorConfig, RepositoryConfig, SentinelSettings, Source, Target, is_pattern};
 use standin_state::model::{Aspect, Health, MirrorId, RefName, RepositoryId, Slug};
 use standin_state::store::Store;
 
@@ -119,7 +119,7 @@ pub(crate) fn gather(
     };
     let standby = standby(home, wanted)?;
     let (code, default_branch) = code(store, folder, home, standby)?;
-    let patterns = home.variables.patterns.iter().filter(|name| !name.contains(['*', '?', '[', '{']));
+    let patterns = home.variables.patterns.iter().filter(|name| !is_pattern(name));
     Ok(Setup {
         repository: home.id.clone(),
         master: master.clone(),

@@ -4,7 +4,7 @@ use standin_state::config::Source;
 
 use crate::Result;
 use crate::context::SourceContext;
-use crate::outside::Outside;
+use crate::outside;
 
 /// The writer as it stands in the fence: `user@host` for a person, and a random id made once, so that two machines
 /// of the same name are told apart.
@@ -12,7 +12,7 @@ use crate::outside::Outside;
 /// # Errors
 /// What the store reports.
 pub fn writer(source: &SourceContext) -> Result<String> {
-    Ok(format!("{} ({})", person(&source.outside), installation(source)?))
+    Ok(format!("{} ({})", outside::person(&source.outside.environment), installation(source)?))
 }
 
 /// The source as it stands in the fence as master. A folder is one only together with the installation that it belongs
@@ -37,13 +37,4 @@ fn installation(source: &SourceContext) -> Result<String> {
     let id = format!("{:08x}", rand::random::<u32>());
     source.store.set_fact(repository, None, "writer", Some(&id))?;
     Ok(id)
-}
-
-/// `user@host`, from the environment and the system.
-fn person(outside: &Outside) -> String {
-    let variable = |names: &[&str]| {
-        names.iter().filter_map(|name| outside.environment.get(*name)).find(|value| !value.is_empty()).cloned()
-    };
-    let user = variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".to_owned());
-    format!("{user}@{}", gethostname::gethostname().to_string_lossy())
 }

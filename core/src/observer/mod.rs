@@ -22,10 +22,7 @@ use crate::health::HealthReport;
 use crate::mastership::direction::Direction;
 use crate::sentinel::{FileState, PlaceReport};
 use crate::source::SharedSource;
-use crate::{Code, Error, Result};
-
-/// A token that ends within so many days is warned of.
-const EXPIRY_WARNING_DAYS: i64 = 14;
+use crate::{Code, Error, Result, tokens};
 
 /// Looks at the master, judges it and remembers the verdict. `None` where it is not on GitHub, and so has no role.
 /// `source` is of the repository that is [`Direction::watched`].
@@ -86,8 +83,8 @@ async fn check_token(source: &SharedSource, place: &MirrorId, report: &mut Healt
     let Some(client) = &source.context.github else { return };
     let Ok((_, facts)) = client.user().await else { return };
     let Some(end) = facts.expires_at else { return };
-    let days = (end.as_second() - report.at_iso.as_second()).div_euclid(24 * 60 * 60);
-    if days <= EXPIRY_WARNING_DAYS {
+    let days = tokens::days_left(end, report.at_iso);
+    if tokens::ends_soon(days) {
         report.health = report.health.max(Health::Warning);
         report.findings.push(Notice {
             message: format!("the token of {place} ends in {days} days"),

@@ -38,27 +38,3 @@ pub(crate) async fn set(
 ) -> Result<BTreeMap<String, Error>> {
     send::send(ctx, slug, client, secrets).await.map(|sent| sent.doubtful)
 }
-
-fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// Whether a secret of this name belongs to one machine or one repository and never travels.
-pub(crate) fn stays_here(name: &str) -> bool {
-    ["MIRROR_", "GIT_SYNC_", "STANDIN_", "SENTINEL_"].iter().any(|prefix| has_prefix(name, prefix))
-        || name.eq_ignore_ascii_case("MASTER_TOKEN")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_of_the_sentinel_never_travel() {
-        for name in ["STANDIN_TOKEN", "MASTER_TOKEN", "master_token", "MIRROR_1_TOKEN", "SENTINEL_X", "GIT_SYNC_ALPHA"]
-        {
-            assert!(stays_here(name), "{name}");
-        }
-        assert!(!stays_here("MIRRORED") && !stays_here("API_KEY"));
-    }
-}

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use standin_state::config::RepositoryConfig;
+use standin_state::config::{RepositoryConfig, stays_home};
 use standin_state::model::MirrorId;
 use standin_state::store::Store;
 
+use super::COUNT_LIMIT;
 use super::fingerprint::fingerprint;
-use super::{COUNT_LIMIT, stays_here};
 use crate::Result;
 use crate::context::MirrorContext;
 use crate::event::Notice;
@@ -34,7 +34,7 @@ pub async fn plan(ctx: &MirrorContext) -> Result<SecretsPlan> {
 fn check_given(ctx: &MirrorContext) -> Result<()> {
     let repository = ctx.repository();
     let home = repository.home.as_deref().unwrap_or(repository);
-    for name in repository.secrets.from_vault.iter().filter(|name| !stays_here(name)) {
+    for name in repository.secrets.from_vault.iter().filter(|name| !stays_home(name)) {
         if let Some(kept) = Kept::value(&home.id, name, &ctx.mirror.target) {
             kept.check(&ctx.source.outside, ctx.store())?;
         }
@@ -46,7 +46,7 @@ fn check_given(ctx: &MirrorContext) -> Result<()> {
 pub(super) fn wanted(repository: &RepositoryConfig) -> BTreeMap<String, &SecretString> {
     let mut wanted = BTreeMap::new();
     for (name, value) in &repository.secrets.values {
-        if stays_here(name) {
+        if stays_home(name) {
             continue;
         }
         let upper = name.to_ascii_uppercase();
@@ -101,7 +101,7 @@ fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
     let mut names: BTreeMap<String, SecretState> =
         on_mirror.keys().map(|name| (name.clone(), SecretState::OnlyOnMirror)).collect();
     for name in &values.missing {
-        if !stays_here(name) {
+        if !stays_home(name) {
             names.insert(name.to_ascii_uppercase(), SecretState::MissingHere);
         }
     }

@@ -14,10 +14,8 @@ use super::{FileState, PATH, Rendered, SECRETS, compare, is_overtaken};
 use crate::event::Notice;
 use crate::github::{API_VERSION, Client};
 use crate::source::SharedSource;
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, tokens};
 
-/// A token that ends within so many days is warned of.
-const EXPIRY_WARNING_DAYS: i64 = 14;
 /// How late a check may be on top of two intervals, in seconds: the host's schedules come late by tens of minutes.
 const PATIENCE: i64 = 45 * 60;
 
@@ -247,10 +245,10 @@ async fn watches(
         if found.is_none() {
             report.found(Health::Failed, &format!("the secret {name} is not set on {slug}"), &set);
         } else if let Some(end) = expires_iso {
-            let days = (end.as_second() - now.as_second()).div_euclid(24 * 60 * 60);
+            let days = tokens::days_left(end, now);
             if days < 0 {
                 report.found(Health::Failed, &format!("{name} of {slug} has ended"), &set);
-            } else if days <= EXPIRY_WARNING_DAYS {
+            } else if tokens::ends_soon(days) {
                 report.found(Health::Warning, &format!("{name} of {slug} ends in {days} days"), &set);
             }
         }

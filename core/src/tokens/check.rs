@@ -21,6 +21,16 @@ use crate::{Code, Error, Result};
 /// Days before its end from which on a token is worth a warning.
 const WARNING_DAYS: i64 = 14;
 
+/// How many days a token is good for, which are negative once it has ended.
+pub(crate) fn days_left(end: Timestamp, now: Timestamp) -> i64 {
+    (end.as_second() - now.as_second()).div_euclid(24 * 60 * 60)
+}
+
+/// Whether a token with so many days left is worth a warning.
+pub(crate) fn ends_soon(days_left: i64) -> bool {
+    days_left <= WARNING_DAYS
+}
+
 /// What is known about a token; never the token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -140,7 +150,7 @@ pub async fn check(
     let ((user, facts), info) = tokio::try_join!(client.user(), client.repository(slug))?;
     let rights = rights(&client, slug, place, &facts, &info).await?;
     let now = outside.clock.now();
-    let days_left = facts.expires_at.map(|end| (end.as_second() - now.as_second()).div_euclid(24 * 60 * 60));
+    let days_left = facts.expires_at.map(|end| days_left(end, now));
     let mut notices: Vec<Notice> = token.notice(repository, place).into_iter().collect();
     notices.extend(end_notice(repository, place, days_left));
     if info.archived {
@@ -165,7 +175,7 @@ pub async fn check(
 }
 
 fn end_notice(repository: &RepositoryConfig, place: &Place, days_left: Option<i64>) -> Option<Notice> {
-    let days = days_left.filter(|days| *days <= WARNING_DAYS)?;
+    let days = days_left.filter(|days| ends_soon(*days))?;
     Some(Notice {
         message: format!("the token for {place} ends in {days} days"),
         hint: format!(

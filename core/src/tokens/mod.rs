@@ -20,6 +20,7 @@ use crate::{Code, Error, Result};
 
 pub use bound::{Kept, account_of_value, of_target, places_of_values};
 pub use check::{RightReport, RightState, TokenKind, TokenReport, check};
+pub(crate) use check::{days_left, ends_soon};
 pub use find::find;
 pub use keep::{keep, remove, set};
 

@@ -9,7 +9,6 @@ mod plan;
 
 pub(crate) use apply::set_role;
 pub use apply::{apply, ensure_role};
-pub(crate) use plan::stays_here;
 pub use plan::{lacking, plan};
 
 /// The variable on the mirror that says its role.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use standin_state::config::{NamePatterns, Source};
+use standin_state::config::{NamePatterns, Source, is_pattern, stays_home};
 use standin_state::model::Role;
 
 use super::ROLE;
@@ -33,13 +33,13 @@ pub async fn lacking(ctx: &MirrorContext) -> Result<Vec<String>> {
     let configured = &ctx.repository().variables;
     let listed: BTreeSet<String> =
         client.variables(slug).await?.into_iter().map(|variable| variable.name.to_ascii_uppercase()).collect();
-    let plain = configured.patterns.iter().filter(|pattern| !is_glob(pattern));
+    let plain = configured.patterns.iter().filter(|pattern| !is_pattern(pattern));
     let wanted: BTreeSet<String> = configured
         .values
         .keys()
         .chain(plain)
         .map(|name| name.to_ascii_uppercase())
-        .filter(|name| !stays_here(name))
+        .filter(|name| !stays_home(name))
         .collect();
     Ok(wanted.difference(&listed).cloned().collect())
 }
@@ -59,7 +59,7 @@ async fn wanted(ctx: &MirrorContext) -> Result<Wanted> {
     for (name, value) in &configured.values {
         wanted.add(name, value);
     }
-    let plain: Vec<&String> = configured.patterns.iter().filter(|pattern| !is_glob(pattern)).collect();
+    let plain: Vec<&String> = configured.patterns.iter().filter(|pattern| !is_pattern(pattern)).collect();
     let all_here = plain.len() == configured.patterns.len()
         && plain.iter().all(|name| wanted.values.contains_key(&name.to_ascii_uppercase()));
     // With a list of names that all have their values here, the source need not be asked.
@@ -74,7 +74,7 @@ async fn wanted(ctx: &MirrorContext) -> Result<Wanted> {
     }
     for name in plain {
         let upper = name.to_ascii_uppercase();
-        if !stays_here(&upper) && !wanted.values.contains_key(&upper) {
+        if !stays_home(&upper) && !wanted.values.contains_key(&upper) {
             wanted.missing.insert(upper);
         }
     }
@@ -83,7 +83,7 @@ async fn wanted(ctx: &MirrorContext) -> Result<Wanted> {
 
 impl Wanted {
     fn add(&mut self, name: &str, value: &str) {
-        if !stays_here(name) {
+        if !stays_home(name) {
             self.values.insert(name.to_ascii_uppercase(), value.to_owned());
         }
     }
@@ -102,15 +102,6 @@ async fn from_source(ctx: &MirrorContext, notices: &mut Vec<Notice>) -> Result<V
     };
     let variables = client.source_variables(slug).await.map_err(Error::at_source)?;
     Ok(variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect())
-}
-
-pub(crate) fn stays_here(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    ["MIRROR_", "SENTINEL_", "STANDIN_"].iter().any(|prefix| upper.starts_with(prefix)) || upper == "MASTER_TOKEN"
-}
-
-fn is_glob(pattern: &str) -> bool {
-    pattern.contains(['*', '?', '[', '{'])
 }
 
 fn compare(on_mirror: &BTreeMap<String, String>, wanted: Wanted) -> VariablesPlan {

@@ -38,8 +38,8 @@ use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use mistakes::ConfigError;
-pub use patterns::NamePatterns;
-pub use travel::secret_name;
+pub use patterns::{NamePatterns, is_pattern};
+pub use travel::{secret_name, stays_home};
 pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
     SentinelSettings, Source, Target, VariableValues,

@@ -35,7 +35,7 @@ impl NamePatterns {
 }
 
 /// Whether a text is a pattern and no plain name.
-pub(super) fn is_pattern(text: &str) -> bool {
+pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{', '!'])
 }
 

@@ -188,8 +188,9 @@ fn is_local_only(name: &str) -> bool {
     stays_home(&name) || name.starts_with("GIT_SYNC_") || name.starts_with("GITHUB_")
 }
 
-/// What is never sent, even when listed: Standin's settings and the sentinel's own secrets.
-fn stays_home(name: &str) -> bool {
+/// Whether a secret or variable of this name belongs to one machine or one repository and is never sent, even when listed:
+/// Standin's settings and the sentinel's own secrets.
+pub fn stays_home(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["MIRROR_", "SENTINEL_", "STANDIN_"].iter().any(|prefix| name.starts_with(prefix)) || name == "MASTER_TOKEN"
 }

@@ -96,3 +96,13 @@ fn a_candidate_that_github_would_refuse_is_left_out_and_told() {
     let code_only = Ground::with_clone().env("MIRROR_1_URL=ssh://x.example/y\nMY-KEY=x\n");
     assert!(code_only.notices().is_empty(), "where no secrets travel, none is missed");
 }
+
+#[test]
+fn settings_and_the_sentinels_tokens_stay_home_whatever_is_listed() {
+    for name in ["STANDIN_TOKEN", "MASTER_TOKEN", "master_token", "MIRROR_1_TOKEN", "SENTINEL_X"] {
+        assert!(standin_state::config::stays_home(name), "{name}");
+    }
+    for name in ["MIRRORED", "API_KEY", "MASTER_TOKENS", "GIT_SYNC_ALPHA"] {
+        assert!(!standin_state::config::stays_home(name), "{name}: whoever lists it sends it");
+    }
+}

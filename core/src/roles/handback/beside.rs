@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use standin_state::config::stays_home;
+
 use super::words::{HandBackSecret, HandBackVariable, HandBackVariableState};
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::{Code, Error, Result, secrets, variables};
+use crate::{Code, Error, Result};
 
 /// Variables and secrets that changed.
 #[derive(Default)]
@@ -49,7 +51,7 @@ async fn variables(old: &MirrorContext, new: &MirrorContext) -> Result<Vec<HandB
     let (standby, source) = tokio::try_join!(old_client.variables(old_slug), new_client.variables(new_slug))?;
     let by_name = |variables: Vec<crate::github::Variable>| -> BTreeMap<String, String> {
         let named = variables.into_iter().map(|variable| (variable.name.to_ascii_uppercase(), variable.value));
-        named.filter(|(name, _)| !variables::stays_here(name)).collect()
+        named.filter(|(name, _)| !stays_home(name)).collect()
     };
     let (standby, source) = (by_name(standby), by_name(source));
     let mut differing: BTreeMap<&String, HandBackVariableState> = BTreeMap::new();
@@ -72,7 +74,7 @@ async fn secrets(old: &MirrorContext) -> Result<Vec<HandBackSecret>> {
     let listed = client.secrets(slug).await?;
     let sent = old.store().sent_secrets(&old.repository().id, &old.mirror.id)?;
     let mut changed = Vec::new();
-    for entry in listed.into_iter().filter(|entry| !secrets::stays_here(&entry.name)) {
+    for entry in listed.into_iter().filter(|entry| !stays_home(&entry.name)) {
         let ours = sent.iter().find(|(name, _)| name.eq_ignore_ascii_case(&entry.name)).map(|(_, sent)| sent);
         let is_same = ours.is_some_and(|sent| sent.remote_updated_at == Some(entry.updated_at));
         if !is_same {
