@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::location::shown_path;
+use super::mistakes::Complaint;
 use super::origin::config_value;
 use super::reading;
 
@@ -37,29 +38,74 @@ impl GitFolder {
             let text = reading::read(path, NAME_LIMIT).ok().filter(|bytes| bytes.len() <= NAME_LIMIT)?;
             path.parent()?.join(named(text.strip_prefix(b"gitdir:")?.trim_ascii_start()))
         };
-        if !own.join("HEAD").is_file() {
+        if !has_good_head(&own) {
             return None;
         }
-        let common = match reading::read(&own.join("commondir"), NAME_LIMIT) {
-            Ok(text) => own.join(named(&text)),
-            Err(_) => own.clone(),
+        let shared = own.join("commondir");
+        let common = match reading::read(&shared, NAME_LIMIT) {
+            Ok(text) if text.len() <= NAME_LIMIT => own.join(named(&text)),
+            // What cannot be read here is no reason to take another folder than git does.
+            _ if shared.symlink_metadata().is_ok() => return None,
+            _ => own.clone(),
         };
-        let is_git = common.join("objects").is_dir() && common.join("refs").is_dir();
+        let is_entered = |name: &str| common.join(name).join(".").is_dir();
+        let is_git = is_entered("objects") && is_entered("refs");
         // A work tree whose repository is gone is one still, and its own folder has neither.
         (is_git || !path.is_dir()).then(|| Self { own: plain(own), common: plain(common) })
     }
 
     /// What git opens where it is given `path`.
     fn opened_at(path: &Path) -> Option<Self> {
-        let suffixed = |suffix: &str| {
-            let mut text = path.as_os_str().to_owned();
-            text.push(suffix);
-            PathBuf::from(text)
-        };
-        [path.join(".git"), path.to_owned(), suffixed(".git/.git"), suffixed(".git")]
-            .iter()
-            .find_map(|place| Self::at(place))
+        places(path).iter().find_map(|place| Self::at(place))
     }
+}
+
+/// Where git looks for the data of a repository that is named by a path, the first place first.
+fn places(path: &Path) -> [PathBuf; 4] {
+    let suffixed = |suffix: &str| {
+        let mut text = path.as_os_str().to_owned();
+        text.push(suffix);
+        PathBuf::from(text)
+    };
+    [path.join(".git"), path.to_owned(), suffixed(".git/.git"), suffixed(".git")]
+}
+
+/// Refuses a path at which one repository stands before another and cannot be read: git goes on to the next then, and nobody
+/// who looks at the first would think so.
+pub(super) fn refuse_disguised(path: &Path) -> Result<(), Complaint> {
+    let places = places(path);
+    let is_broken = |place: &&PathBuf| {
+        let is_meant = place.is_dir() && place.join("HEAD").symlink_metadata().is_ok();
+        (is_meant || (place.is_file() && place.ends_with(".git"))) && GitFolder::at(place).is_none()
+    };
+    let opened = places.iter().position(|place| GitFolder::at(place).is_some());
+    let before = opened.map_or(&places[..0], |opened| &places[..opened]);
+    let Some(broken) = before.iter().find(is_broken) else { return Ok(()) };
+    let opened = opened.map_or(path, |opened| &places[opened]);
+    Err(Complaint::new(
+        format!(
+            "`{}` begins like a git folder and is none, so that git would take {} in its place",
+            shown_path(broken),
+            shown_path(opened)
+        ),
+        "Remove it or mend it (`git -C FOLDER fsck`); or, where the other repository is meant, name that one.",
+    ))
+}
+
+/// Whether git takes a folder with this `HEAD` for a repository's: the name of a ref, as text or as a link, or a commit.
+fn has_good_head(folder: &Path) -> bool {
+    let head = folder.join("HEAD");
+    if let Ok(target) = head.read_link() {
+        return target.to_string_lossy().starts_with("refs/");
+    }
+    let Ok(text) = reading::read(&head, 4096) else { return false };
+    if let Some(rest) = text.strip_prefix(b"ref:") {
+        return rest.trim_ascii_start().starts_with(b"refs/");
+    }
+    text.trim_ascii_end()
+        .split(u8::is_ascii_whitespace)
+        .next()
+        .is_some_and(|first| matches!(first.len(), 40 | 64) && first.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// In words that follow the name of a place: where its data is, if not all of it is in this folder.
@@ -160,8 +206,7 @@ fn alternates(objects: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
     let file = objects.join("info/alternates");
     let Ok(text) = reading::read(&file, 1024 * 1024) else { return };
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
-        let place = objects.join(path_of(line));
-        // What cannot be followed here, such as a name in quotes, is shown as it stands.
+        let place = objects.join(path_of(&unquoted(line)));
         let place = place.canonicalize().unwrap_or(place);
         if found.insert(place.clone()) && depth < ALTERNATES_DEPTH {
             alternates(&place, depth + 1, found);
@@ -169,8 +214,38 @@ fn alternates(objects: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
     }
 }
 
+/// A line of git's that may stand in quotes, as C has them; one that begins so and is none stands as it is.
+fn unquoted(line: &[u8]) -> Vec<u8> {
+    let quoted = || {
+        let mut rest = line.strip_prefix(b"\"")?.iter().copied();
+        let mut text = Vec::new();
+        loop {
+            match rest.next()? {
+                b'"' => return Some(text),
+                b'\\' => text.push(match rest.next()? {
+                    b'a' => 7,
+                    b'b' => 8,
+                    b'f' => 12,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'v' => 11,
+                    same @ (b'\\' | b'"') => same,
+                    first @ b'0'..=b'3' => {
+                        let digits = [first, rest.next()?, rest.next()?];
+                        u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 8).ok()?
+                    }
+                    _ => return None,
+                }),
+                byte => text.push(byte),
+            }
+        }
+    };
+    quoted().unwrap_or_else(|| line.to_vec())
+}
+
 /// The git folder that a file of git's is in; else its own folder.
 fn repository_of(path: &Path) -> &Path {
-    let is_git = |above: &&Path| above.join("HEAD").is_file() && above.join("objects").is_dir();
+    let is_git = |above: &&Path| has_good_head(above) && above.join("objects").is_dir();
     path.ancestors().find(is_git).unwrap_or(path)
 }

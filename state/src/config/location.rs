@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::mistakes::{Complaint, did_you_mean, shown};
-use super::{GitHubHost, Source, values};
+use super::{GitHubHost, Source, git_folder, values};
 use crate::model::Slug;
 
 /// What a text names. A URL never has credentials in it.
@@ -37,7 +37,8 @@ impl Surroundings<'_> {
         }
         if is_path(text) {
             let path = values::path(text, base, self.home)?;
-            return refuse_unreadable(&path).map(|()| Location::Path(path));
+            refuse_unreadable(&path)?;
+            return git_folder::refuse_disguised(&path).map(|()| Location::Path(path));
         }
         if let Some((host, path)) = scp_form(text) {
             refuse_options(host)?;

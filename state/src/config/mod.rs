@@ -396,6 +396,7 @@ impl<'a> Loader<'a> {
         }
         if let Some(clone) = &clone {
             mistakes.take(&draft.place, location::refuse_unreadable(&clone.root));
+            mistakes.take(&draft.place, git_folder::refuse_disguised(&clone.root));
         }
         let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
         let owner = owner.filter(|owner| clone.as_ref().is_none_or(|clone| clone.root != owner.root));

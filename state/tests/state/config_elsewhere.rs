@@ -39,7 +39,7 @@ fn data_that_is_in_another_repository_shows_and_is_another_wish() {
         fs::create_dir_all(ground.path(to)).unwrap();
         symlink(ground.path(to), ground.path(part)).unwrap();
     };
-    let ways: [(&str, Way<'_>); 13] = [
+    let ways: [(&str, Way<'_>); 16] = [
         ("a file", &|ground| text(ground, "site/.git", "gitdir: [dir]/private.git\n")),
         ("a file with a way up", &|ground| text(ground, "site/.git", "gitdir: ./../private.git\n")),
         ("a file to a link", &|ground| {
@@ -57,6 +57,20 @@ fn data_that_is_in_another_repository_shows_and_is_another_wish() {
         ("alternates with a way up", &|ground| {
             text(ground, "site/.git/objects/info/alternates", "# x\n../../../private.git/objects\n");
         }),
+        ("alternates in quotes", &|ground| {
+            text(ground, "site/.git/objects/info/alternates", "\"../../../\\160rivate.git/objects\"\n");
+        }),
+        ("commondir beside a HEAD that is a link to a ref", &|ground| {
+            replace(ground, "site/.git/HEAD");
+            symlink("refs/heads/none", ground.path("site/.git/HEAD")).unwrap();
+            text(ground, "site/.git/commondir", "../../private.git\n");
+        }),
+        ("commondir of a bare one that has a git folder in it", &|ground| {
+            for (name, what) in [("site/HEAD", "ref: refs/heads/main\n"), ("site/objects/x", ""), ("site/refs/x", "")] {
+                text(ground, name, what);
+            }
+            text(ground, "site/.git/commondir", "../../private.git\n");
+        }),
         ("alternates of alternates", &|ground| {
             text(ground, "site/inner/objects/info/alternates", "[dir]/private.git/objects\n");
             text(ground, "site/.git/objects/info/alternates", "../../inner/objects\n");
@@ -70,6 +84,51 @@ fn data_that_is_in_another_repository_shows_and_is_another_wish() {
         assert!(line.contains(", this clone, w") && line.contains(&real), "{what}: {line}");
         assert_ne!(hash, other, "{what}");
     }
+}
+
+/// Git takes the next place at which a repository could be where the first is none; so nobody could see what is read.
+#[test]
+fn a_git_folder_that_hides_another_is_refused() {
+    let decoy = |ground: &Ground, folder: &str, head: &str| {
+        for part in ["objects", "refs"] {
+            fs::create_dir_all(ground.path(folder).join(part)).unwrap();
+        }
+        fs::write(ground.path(folder).join("HEAD"), head).unwrap();
+    };
+    for (what, first, behind) in [
+        ("in the folder, before the folder itself", "site/.git", "site"),
+        ("the folder, before the one with the suffix", "site", "site.git"),
+        ("a link that leads to no ref", "site/.git", "site.git"),
+    ] {
+        let ground = Ground::empty().bare_at("private.git", "");
+        decoy(&ground, first, "garbage\n");
+        decoy(&ground, behind, if behind == first { "garbage\n" } else { "ref: refs/heads/main\n" });
+        fs::write(ground.path(behind).join("commondir"), "../private.git\n").unwrap();
+        if what.starts_with("a link") {
+            fs::remove_file(ground.path("site/.git/HEAD")).unwrap();
+            symlink("../elsewhere", ground.path("site/.git/HEAD")).unwrap();
+        }
+        let toml =
+            "[[repository]]\nid = \"x\"\nsource = \"../site\"\n[[repository.mirror]]\nid = \"a\"\nurl = \"../a.git\"\n";
+        let mistakes = ground.toml(toml).mistakes();
+        assert!(mistakes[0].to_string().contains("begins like a git folder and is none"), "{what}: {mistakes:#?}");
+    }
+    // A project beside its own bare copy is as usual as can be.
+    let toml =
+        "[[repository]]\nid = \"x\"\nsource = \"../site\"\n[[repository.mirror]]\nid = \"a\"\nurl = \"../site.git\"\n";
+    assert!(Ground::empty().clone_at("site", "").bare_at("site.git", "").toml(toml).load().is_ok());
+}
+
+/// A clone that git reads is a clone, whatever its `HEAD` is made of: none of what it says counts before a yes.
+#[test]
+fn a_clone_whose_head_is_a_link_asks_as_any_other() {
+    let ground = Ground::empty().clone_at("site", "").consents(Consents::new()).inside("site").env(MIRROR);
+    fs::remove_file(ground.path("site/.git/HEAD")).unwrap();
+    symlink("refs/heads/packed", ground.path("site/.git/HEAD")).unwrap();
+    assert!(ground.repository().consent.question().is_some());
+    let toml = "[[repository]]\nid = \"x\"\nsource = \"../site\"\nenv_file = \"../site/.env\"\n";
+    let ground = ground.inside("home").toml(toml);
+    assert!(ground.repository().consent.question().is_some());
 }
 
 /// Real ones, in words that their owner knows.
