@@ -68,6 +68,13 @@ fn gather(
     if let Some(source) = direction.config.mirror(&MirrorId::source()) {
         mirrors.push(mirror_report(store, folder, repository, source, &direction, view)?);
     }
+    let seen = store.seen_tip(&repository.id)?;
+    for mirror in &mut mirrors {
+        // How many commits came since, nobody counted.
+        if seen.as_ref().is_some_and(|seen| seen.overtakes(&mirror.code)) {
+            mirror.code.behind = None;
+        }
+    }
     let mut report = RepositoryReport {
         repository: repository.id.clone(),
         enabled: repository.enabled,
@@ -78,6 +85,7 @@ fn gather(
         master: direction.config.source.display(),
         epoch: direction.who.as_ref().map(|who| who.epoch),
         last_full_sync_iso: store.last_full_sync(&repository.id)?,
+        seen,
         open_change,
         master_health: store.master_health(&repository.id)?.filter(|kept| kept.place == direction.watched_place()),
         mirrors,

@@ -32,10 +32,11 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
     let mut lines = vec![
         format!("{}  {}  {}", report.repository, report.self_role, standing_words(&report.standing)),
         format!("  master {}  ({epoch})", report.master),
-        format!(
-            "  all in step {}",
-            report.last_full_sync_iso.map_or_else(|| "never".to_owned(), |then| ago(then, now))
-        ),
+        match (report.last_full_sync_iso, report.standing.word) {
+            (None, _) => "  never all in step".to_owned(),
+            (Some(then), StandingWord::InStep) => format!("  all in step {}", ago(then, now)),
+            (Some(then), _) => format!("  last all in step {}", ago(then, now)),
+        },
     ];
     if let Some(question) = &report.consent {
         lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));

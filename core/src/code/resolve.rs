@@ -46,6 +46,10 @@ pub async fn resolve(ctx: &MirrorContext, ask: &AskId, choice: DecisionChoice) -
     }
     let view = look(ctx).await?;
     let snapshot = super::snapshot(&ctx.source).await?;
+    // What comes from a stranger's repository would make it share a commit with the source.
+    if choice == DecisionChoice::Take {
+        contact::refuse(ctx, &view).await?;
+    }
     let tip = undecided_tip(ctx, &snapshot, &view, name).await?;
     let mirror = &ctx.mirror.id;
     let resolved = match choice {

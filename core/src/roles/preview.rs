@@ -369,27 +369,35 @@ pub(crate) enum Master {
 }
 
 /// Looks whether the master is there.
+///
+/// That it is gone is said by its host alone, of the repository itself: that it is not there, that it was taken down, or that
+/// nobody answers. Whatever else comes in the way (a refused token, a portal, git that fails where the API is well) says nothing
+/// of the repository, and whoever knows better says so in so many words.
 pub(crate) async fn look_for(master: &MirrorContext) -> Master {
-    let found = async {
+    let told = async {
         let (slug, client) = master.github()?;
-        let info = client.repository(slug).await?;
-        is_named_so(slug, &info)?;
+        client.repository(slug).await
+    };
+    let info = match told.await {
+        Ok(info) => info,
+        Err(error) => {
+            return match error.code {
+                Code::RepositoryNotFound
+                | Code::RepositoryBlocked
+                | Code::HostFailed
+                | Code::Network
+                | Code::TimedOut => Master::Gone(error),
+                _ => Master::Unclear(error),
+            };
+        }
+    };
+    let is_well = async {
+        is_named_so(master.github()?.0, &info)?;
         mirror::tips(master).await
-    }
-    .await;
-    match found {
+    };
+    match is_well.await {
         Ok(_) => Master::Here,
-        Err(error) => match error.code {
-            // A refusal of the token says nothing of the repository: that is said to be blocked in so many words.
-            Code::Unauthorized
-            | Code::Forbidden
-            | Code::TokenBarred
-            | Code::RateLimited
-            | Code::TokenMissing
-            | Code::Cancelled
-            | Code::Configuration => Master::Unclear(error),
-            _ => Master::Gone(error),
-        },
+        Err(error) => Master::Unclear(error.during("its API answers that the repository is there")),
     }
 }
 

@@ -172,7 +172,7 @@ fn of_mirror(report: &RepositoryReport, mirror: &MirrorReport, terms: &Terms) ->
         return standing(StandingWord::SwitchedOff, "nothing of it is kept in step", None, Vec::new());
     }
     let found = known.not_usable().or_else(|| known.waits()).or_else(|| known.failed());
-    let found = found.or_else(|| known.attention(report)).or_else(|| known.not_in_step(terms));
+    let found = found.or_else(|| known.attention(report)).or_else(|| known.not_in_step(report, terms));
     found.unwrap_or_else(|| standing(StandingWord::InStep, "", known.synced(), Vec::new()))
 }
 
@@ -257,7 +257,7 @@ impl<'a> Known<'a> {
         Some(standing(StandingWord::Attention, &reason, Some(sentinel.looked_at_iso), actions))
     }
 
-    fn not_in_step(&self, terms: &Terms) -> Option<Standing> {
+    fn not_in_step(&self, report: &RepositoryReport, terms: &Terms) -> Option<Standing> {
         let sync = || vec![Action::new(Verb::Sync, Some(&self.mirror.id))];
         let is_syncing = self.mirror.status == MirrorStatus::Syncing;
         let of_now = |word, reason: &str, since| {
@@ -281,6 +281,11 @@ impl<'a> Known<'a> {
         if behind > 0 {
             let commits = if behind == 1 { "commit of the master is" } else { "commits of the master are" };
             return of_now(StandingWord::Behind, &format!("{behind} {commits} missing there"), Some(synced));
+        }
+        if let Some(seen) = report.seen.as_ref().filter(|seen| seen.overtakes(&self.mirror.code)) {
+            let short: String = seen.commit.chars().take(12).collect();
+            let reason = format!("the master has moved on since, to {short}");
+            return of_now(StandingWord::Behind, &reason, Some(synced));
         }
         let apart = self.mirror.code.apart.unwrap_or(0);
         if apart > 0 {

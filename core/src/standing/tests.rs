@@ -1,6 +1,6 @@
 use super::*;
 use crate::{Code, Error};
-use standin_state::model::{MasterHealth, MirrorId, MirrorType, OpenChangeReport, SentinelStatus};
+use standin_state::model::{MasterHealth, MirrorId, MirrorType, OpenChangeReport, SeenTip, SentinelStatus};
 
 /// Two hours before `NOW` is two intervals of the schedule.
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -51,6 +51,7 @@ fn repository(mirrors: Vec<MirrorReport>) -> RepositoryReport {
         self_role: Role::Master,
         master: "ada/site".to_owned(),
         epoch: Some(1),
+        seen: None,
         last_full_sync_iso: None,
         open_change: None,
         master_health: None,
@@ -289,4 +290,19 @@ fn a_try_that_fails_keeps_what_was_known_before_it() {
     assert_eq!((after.synced_count, after.total), (Some(5), Some(5)));
     let again = AspectReport::new(AspectStatus::Ok).tried(at(NOW), Some(&after));
     assert_eq!((again.last_sync_iso, again.last_try_iso, again.at_source), (Some(at(NOW)), None, false));
+}
+
+#[test]
+fn what_another_sync_saw_of_the_master_is_held_against_those_that_were_not_synced_then() {
+    let with = |commit: &str, at: &str| {
+        let mut one = mirror("a");
+        one.code.last_commit = Some("0123456789ab".to_owned());
+        let seen = SeenTip { commit: commit.to_owned(), at_iso: self::at(at) };
+        judged(RepositoryReport { seen: Some(seen), ..repository(vec![one]) }).mirrors[0].standing.clone()
+    };
+    let behind = with("fedcba987654", "2026-03-01T11:30:00Z");
+    assert_eq!((behind.word, behind.tone), (StandingWord::Behind, Tone::Waiting));
+    assert_eq!(behind.reason, "the master has moved on since, to fedcba987654");
+    assert_eq!(with("0123456789ab", "2026-03-01T11:30:00Z").word, StandingWord::InStep);
+    assert_eq!(with("fedcba987654", OLD).word, StandingWord::InStep, "it was synced later than that");
 }

@@ -39,6 +39,10 @@ pub struct RepositoryReport {
     #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_full_sync_iso: Option<Timestamp>,
+    /// The tip of the master's default branch that was seen last, whichever mirror was synced then; absent before the first sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub seen: Option<SeenTip>,
     /// A change that was begun and not ended, on this machine or another.
     pub open_change: Option<OpenChangeReport>,
     /// How the watched repository was at the last health check; absent before the first.
@@ -47,6 +51,26 @@ pub struct RepositoryReport {
     pub master_health: Option<MasterHealth>,
     /// The mirrors, in the order of the configuration.
     pub mirrors: Vec<MirrorReport>,
+}
+
+/// A tip, and when it was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SeenTip {
+    /// The commit.
+    pub commit: String,
+    /// When it was seen.
+    #[serde(serialize_with = "time::seconds")]
+    #[ts(type = "string")]
+    pub at_iso: Timestamp,
+}
+
+impl SeenTip {
+    /// Whether a mirror in step as `report` says was last in step with an older tip than this.
+    pub fn overtakes(&self, report: &AspectReport) -> bool {
+        let is_other = report.last_commit.as_ref().is_some_and(|commit| *commit != self.commit);
+        is_other && report.last_sync_iso.is_some_and(|synced| synced < self.at_iso)
+    }
 }
 
 /// How the watched repository is: the master or, while a standby stands in for it, the configured source.

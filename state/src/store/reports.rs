@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::columns::At;
 use super::{RunRecord, Store, runs, targets};
 use crate::error::Result;
-use crate::model::{Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId};
+use crate::model::{Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId, SeenTip};
 
 /// All that is remembered of one mirror's state, of one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +108,22 @@ impl Store {
             let [last_run, last_ended] =
                 runs::last_runs(transaction, repository, mirror, target, key == mirror.as_str())?;
             Ok(MirrorMemory { last_run, last_ended, aspects, health, health_detail, last_health_check })
+        })
+    }
+
+    /// The tip of the master's default branch that was seen last, whichever mirror was synced then and wherever that was.
+    pub fn seen_tip(&self, repository: &RepositoryId) -> Result<Option<SeenTip>> {
+        self.read(|transaction| {
+            Ok(transaction
+                .prepare_cached(
+                    "SELECT last_commit, last_sync_ns FROM aspect_results
+                     WHERE repository = ?1 AND aspect = ?2 AND last_commit IS NOT NULL AND last_sync_ns IS NOT NULL
+                     ORDER BY last_sync_ns DESC LIMIT 1",
+                )?
+                .query_row(params![repository, Aspect::Code], |row| {
+                    Ok(SeenTip { commit: row.get(0)?, at_iso: row.get::<_, At>(1)?.0 })
+                })
+                .optional()?)
         })
     }
 

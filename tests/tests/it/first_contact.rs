@@ -124,6 +124,9 @@ fn nothing_at_all_is_changed_before_the_yes_whatever_asks_for_it() {
         &["sync", "--mirror", STANDBY, "--dry-run"],
         &["resolve", STANDBY, "main", "overwrite"],
         &["resolve", STANDBY, "refs/standin/fence", "overwrite"],
+        // What came from there would be a commit that both share.
+        &["resolve", STANDBY, "main", "take"],
+        &["resolve", STANDBY, "topic", "take"],
         &["sync", "--mirror", STANDBY],
     ] {
         let ran = machine.standin(arguments);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use standin_sandbox::{Effect, Protection, RepositoryState};
+use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, RepositoryState};
 use standin_tests::cli::{BACKUP, NAME, OWNER, STANDBY, branch, commit_in, refs, set, settings};
 use standin_tests::stage::{Stage, at, fence, has, run, standing_in};
 
@@ -54,6 +54,24 @@ fn the_preview_says_what_would_be_missing() {
     assert!(plan["last_sync_iso"].is_string());
     assert_ne!(refs(&stage.standby())[&branch("main")], late);
     assert_eq!(fence(&stage.standby()).unwrap()["epoch"], 1, "nothing was changed");
+}
+
+/// A portal in the way, git that fails where the API is well: the master may be as well as can be.
+#[test]
+fn what_says_nothing_of_the_master_is_no_reason_to_stand_in_for_it() {
+    let stage = stage();
+    let git = || FaultMatcher::git(&format!("/{OWNER}/{NAME}.git/**"));
+    let rest = || FaultMatcher::rest("GET", &format!("/repos/{OWNER}/{NAME}"));
+    for (what, matcher, code) in
+        [("git", git(), 404), ("git", git(), 503), ("the API", rest(), 200), ("the API", rest(), 418)]
+    {
+        let fault = stage.sandbox.add_fault(Fault::always(matcher, status(code)));
+        let refused = stage.machine.standin(&["promote", STANDBY, "--yes"]);
+        assert_ne!(refused.code(), 0, "{what} answers {code}: {}", refused.all());
+        assert!(refused.all().contains("cannot be told from here"), "{what} answers {code}: {}", refused.all());
+        stage.sandbox.remove_fault(fault);
+        stage.check(&stage.machine, at(OWNER, 1));
+    }
 }
 
 #[test]
