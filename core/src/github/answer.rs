@@ -38,16 +38,6 @@ pub(crate) enum Standing {
     Barred { address: Option<String>, advice: String },
 }
 
-/// What the client knows about a refused request, to explain it.
-pub(super) struct Refused<'a> {
-    /// What was being done, such as `reading the secrets of owner/name`.
-    pub what: &'a str,
-    /// The host as slugs name it.
-    pub host: &'a str,
-    /// When the token expires, as far as the host ever said.
-    pub token_expires: Option<String>,
-}
-
 impl Answer {
     /// What was received. Of a refusal, whose words are shown, the token is taken out; other answers hold values that are
     /// compared and must stay as they are.
@@ -152,17 +142,17 @@ impl Answer {
         limited.then_some(Duration::from_secs(60))
     }
 
-    /// The refusal as an error with what to do about it.
-    pub(super) fn refusal(&self, refused: &Refused<'_>) -> Error {
+    /// The refusal as an error with what to do about it: of what was being done, by the host as slugs name it, of a token
+    /// that expires then, as far as the host ever said.
+    pub(super) fn refusal(&self, what: &str, host: &str, token_expires: Option<String>) -> Error {
         let status = self.status.as_u16();
-        let Refused { what, host, .. } = refused;
         let message = format!("{what}: {} ({status})", self.message());
         if let Some(reason) = Reason::of(self) {
             return Error::new(reason.code(), message, reason.advice(host));
         }
         match status {
             401 => {
-                let when = refused.token_expires.as_deref().map_or_else(
+                let when = token_expires.map_or_else(
                     || "It has expired or was revoked.".to_owned(),
                     |end| format!("It was to expire at {end}; else it was revoked."),
                 );
@@ -218,7 +208,7 @@ pub(crate) mod tests {
     }
 
     fn refusal(answer: &Answer) -> Error {
-        answer.refusal(&Refused { what: "reading the secrets of o/n", host: "github.com", token_expires: None })
+        answer.refusal("reading the secrets of o/n", "github.com", None)
     }
 
     #[test]

@@ -159,7 +159,11 @@ impl Client {
     }
 
     async fn read_in<T: FromResponse>(&self, call: &Call, response: Response) -> Result<T> {
-        T::from_response(response).await.map_err(|error| self.shared.odd(&call.what, error))
+        T::from_response(response).await.map_err(|error| match error {
+            // It says nothing but its name.
+            octocrab::Error::Other { source, .. } => self.shared.odd(&call.what, source),
+            other => self.shared.odd(&call.what, other),
+        })
     }
 
     /// One request through octocrab: its raw call, since only this one takes what the layers are told.

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
 use reqwest::{Method, StatusCode, Url};
+use secrecy::ExposeSecret as _;
 use tower::layer::{Layer, layer_fn};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _, service_fn};
@@ -67,17 +68,15 @@ impl Failure {
                 Ok(failure) => return *failure,
                 Err(other) => other.to_string(),
             },
-            // All that octocrab makes a header of is the token.
-            octocrab::Error::Http { .. } => {
-                return Self::Final(Error::new(
-                    Code::Unauthorized,
-                    format!("the token for {} has characters that no token has", shared.host),
-                    "Store it again with `standin token set MIRROR` (or `source`), without line breaks or spaces.",
-                ));
+            octocrab::Error::Http { .. } if HeaderValue::from_str(shared.token.expose_secret()).is_err() => {
+                let message = format!("the token for {} has characters that no token has", shared.host);
+                let hint =
+                    "Store it again with `standin token set MIRROR` (or `source`), without line breaks or spaces.";
+                return Error::new(Code::Unauthorized, message, hint).into();
             }
             other => other.to_string(),
         };
-        Self::Final(Error::new(Code::Internal, format!("{what}: {error}"), "Please report this."))
+        Error::new(Code::Internal, format!("{what}: {error}"), "Please report this.").into()
     }
 }
 
@@ -125,8 +124,10 @@ async fn addressed(
     below: Below,
 ) -> Result<http::Response<Full<Bytes>>, BoxError> {
     let (mut parts, body) = request.into_parts();
-    // octocrab gives reads a length too.
-    parts.headers.remove(CONTENT_LENGTH);
+    // GitHub wants a length of writes without a body; octocrab gives it to reads too.
+    if parts.method == Method::GET {
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     parts.headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
     parts.headers.insert("x-github-api-version", HeaderValue::from_static(API_VERSION));
     let request = Request {

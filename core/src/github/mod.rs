@@ -59,7 +59,6 @@ pub use names::VALUE_LIMIT;
 pub(crate) use names::is_name;
 pub use remember::Memory;
 
-use answer::Refused;
 use pace::TokenHash;
 
 pub(crate) use pace::BURST;
@@ -194,7 +193,7 @@ impl Shared {
 
     fn refusal(&self, what: &str, answer: &Answer) -> Error {
         let token_expires = self.memory.token_expiry(&self.token_hash.short());
-        answer.refusal(&Refused { what, host: &self.host, token_expires })
+        answer.refusal(what, &self.host, token_expires)
     }
 
     async fn back_off(&self, tried: u32) -> Result<()> {
@@ -276,12 +275,8 @@ mod tests {
     #[test]
     fn the_next_page_is_found_among_other_links() {
         let next = |links: &[&'static str]| {
-            let links = links.iter().map(|link| (LINK, reqwest::header::HeaderValue::from_static(link)));
-            next_page(&links.fold(HeaderMap::new(), |mut map, (name, link)| {
-                map.append(name, link);
-                map
-            }))
-            .map(str::to_owned)
+            let headers = links.iter().map(|link| (LINK, reqwest::header::HeaderValue::from_static(link)));
+            next_page(&headers.collect()).map(str::to_owned)
         };
         let one = r#"<https://h/a?page=1>; rel="prev", <https://h/a?of=x,y&page=3>; rel="next", <https://h/a?page=9>; rel="last""#;
         assert_eq!(next(&[one]).as_deref(), Some("https://h/a?of=x,y&page=3"));

@@ -171,12 +171,11 @@ impl Client {
         let what = format!("switching on {} of {slug}", workflow.path);
         let path = repo(slug, &format!("/actions/workflows/{}/enable", workflow.id));
         let call = Call::write("enable_workflow", what, Method::PUT, path, None);
-        self.write(&call, || Box::pin(async { Ok(self.workflow(slug, workflow.id).await?.state.is_active()) }))
-            .await
-            .map(drop)
+        let is_on = || async { Ok(self.workflow(slug, workflow.id).await?.state.is_active()) };
+        self.write(&call, || Box::pin(is_on())).await.map(drop)
     }
 
-    /// The settings of Actions, never from memory.
+    /// The settings of Actions, never from memory; octocrab's models would lose the fields that they do not know.
     ///
     /// # Errors
     /// [`crate::Code::Forbidden`] or [`crate::Code::RepositoryNotFound`] for a token without Administration rights.
@@ -199,8 +198,8 @@ impl Client {
     /// The host's refusal; an unknown outcome was read back.
     pub async fn put_actions_permissions(&self, slug: &Slug, permissions: &Value) -> Result<()> {
         let what = format!("changing the Actions settings of {slug}");
-        let path = repo(slug, "/actions/permissions");
-        self.put_settings("put_actions_permissions", "get_actions_permissions", what, path, permissions).await
+        let read = Call::get("get_actions_permissions", what, repo(slug, "/actions/permissions"));
+        self.put_settings("put_actions_permissions", &read, permissions).await
     }
 
     /// Writes `actions/permissions/selected-actions`.
@@ -209,22 +208,13 @@ impl Client {
     /// The host's refusal; an unknown outcome was read back.
     pub async fn put_selected_actions(&self, slug: &Slug, selected: &Value) -> Result<()> {
         let what = format!("changing the selected actions of {slug}");
-        let path = repo(slug, "/actions/permissions/selected-actions");
-        self.put_settings("put_selected_actions", "get_selected_actions", what, path, selected).await
+        let read = Call::get("get_selected_actions", what, repo(slug, "/actions/permissions/selected-actions"));
+        self.put_settings("put_selected_actions", &read, selected).await
     }
 
-    /// Writes settings whole, also fields that octocrab does not know.
-    async fn put_settings(
-        &self,
-        put: &'static str,
-        get: &'static str,
-        what: String,
-        path: String,
-        settings: &Value,
-    ) -> Result<()> {
-        let read = Call::get(get, what.as_str(), path.as_str());
-        let call = Call::write(put, what, Method::PUT, path, Some(settings.clone()));
-        let arrived = || async { Ok(contains(&self.read(&read).await?, settings)) };
+    async fn put_settings(&self, name: &'static str, read: &Call, settings: &Value) -> Result<()> {
+        let call = Call { name, method: Method::PUT, body: Some(settings.clone()), ..read.clone() };
+        let arrived = || async { Ok(contains(&self.read(read).await?, settings)) };
         self.write(&call, || Box::pin(arrived())).await.map(drop)
     }
 }

@@ -133,9 +133,8 @@ impl Client {
         let what = format!("making {branch} the default branch of {slug}");
         let body = json!({ "default_branch": branch });
         let call = Call::write("patch_repository", what, Method::PATCH, repo(slug, ""), Some(body));
-        self.write(&call, || Box::pin(async { Ok(self.repository(slug).await?.default_branch == branch) }))
-            .await
-            .map(drop)
+        let is_default = || async { Ok(self.repository(slug).await?.default_branch == branch) };
+        self.write(&call, || Box::pin(is_default())).await.map(drop)
     }
 }
 
