@@ -1,7 +1,7 @@
 //! The host's refusals, as they were recorded, and what Standin makes of them.
 
-use super::super::answer::tests::answer;
 use super::*;
+use crate::github::answer;
 
 const ADDRESS: &str = "https://github.com/orgs/acme/sso?authorization_request=AZSC";
 
