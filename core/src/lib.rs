@@ -17,7 +17,7 @@
 //! | [`totals`] | what a run costs, counted |
 //! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
 //! | [`plan`] | what will happen: plain data for every face |
-//! | [`github`] | the REST client: limits, conditional requests, typed endpoints |
+//! | [`github`] | the REST client: octocrab, with limits and conditional requests below it |
 //! | [`keychain`] | the operating system's keychain |
 //! | [`gh`] | the gh program |
 //! | [`git`] | running the git program, credentials over a socket, the repository's cache, refs |

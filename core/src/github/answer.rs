@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Collected, Full};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -35,16 +38,6 @@ pub(crate) enum Standing {
     Barred { address: Option<String>, advice: String },
 }
 
-/// What the client knows about a refused request, to explain it.
-pub(super) struct Refused<'a> {
-    /// What was being done, such as `reading the secrets of owner/name`.
-    pub what: &'a str,
-    /// The host as slugs name it.
-    pub host: &'a str,
-    /// When the token expires, as far as the host ever said.
-    pub token_expires: Option<String>,
-}
-
 impl Answer {
     /// What was received. Of a refusal, whose words are shown, the token is taken out; other answers hold values that are
     /// compared and must stay as they are.
@@ -61,18 +54,27 @@ impl Answer {
         Self { status, headers, body: redactor.bytes(body) }
     }
 
+    /// What octocrab handed out. Its body was read below octocrab, and is whole.
+    pub(super) async fn of(response: http::Response<BoxBody<Bytes, octocrab::Error>>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        Self { status: parts.status, headers: parts.headers, body: body.into() }
+    }
+
+    /// For octocrab, to hand it out.
+    pub(super) fn into_response(self) -> http::Response<Full<Bytes>> {
+        let mut response = http::Response::new(Full::from(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
     /// The body as a typed value.
     ///
     /// # Errors
     /// [`Code::UnexpectedAnswer`] when it does not fit.
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Error::new(
-                Code::UnexpectedAnswer,
-                format!("{what}: the host's answer does not fit its documentation: {error}"),
-                "Check that `api_url` leads to GitHub's REST API and not to a web page or proxy.",
-            )
-        })
+        serde_json::from_slice(&self.body).map_err(|error| unfit(what, error))
     }
 
     /// The text of a header.
@@ -140,17 +142,17 @@ impl Answer {
         limited.then_some(Duration::from_secs(60))
     }
 
-    /// The refusal as an error with what to do about it.
-    pub(super) fn refusal(&self, refused: &Refused<'_>) -> Error {
+    /// The refusal as an error with what to do about it: of what was being done, by the host as slugs name it, of a token
+    /// that expires then, as far as the host ever said.
+    pub(super) fn refusal(&self, what: &str, host: &str, token_expires: Option<String>) -> Error {
         let status = self.status.as_u16();
-        let Refused { what, host, .. } = refused;
         let message = format!("{what}: {} ({status})", self.message());
         if let Some(reason) = Reason::of(self) {
             return Error::new(reason.code(), message, reason.advice(host));
         }
         match status {
             401 => {
-                let when = refused.token_expires.as_deref().map_or_else(
+                let when = token_expires.map_or_else(
                     || "It has expired or was revoked.".to_owned(),
                     |end| format!("It was to expire at {end}; else it was revoked."),
                 );
@@ -176,6 +178,15 @@ impl Answer {
     }
 }
 
+/// The error for an answer that is not what was asked for.
+pub(super) fn unfit(what: &str, why: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::UnexpectedAnswer,
+        format!("{what}: the host's answer does not fit its documentation: {why}"),
+        "Check that `api_url` leads to GitHub's REST API and not to a web page or proxy.",
+    )
+}
+
 fn detail(error: &Value) -> Option<String> {
     if let Some(text) = error.as_str() {
         return Some(text.to_owned());
@@ -187,19 +198,17 @@ fn detail(error: &Value) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(reqwest::header::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
-        }
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, body: body.as_bytes().to_vec() }
+    /// For the tests of all who judge answers.
+    pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: headers.collect(), body: body.into() }
     }
 
     fn refusal(answer: &Answer) -> Error {
-        answer.refusal(&Refused { what: "reading the secrets of o/n", host: "github.com", token_expires: None })
+        answer.refusal("reading the secrets of o/n", "github.com", None)
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! REST access to GitHub: limits, conditional requests, careful repetition, typed endpoints.
+//! REST access to GitHub: octocrab, and below it limits, conditional requests, careful repetition.
 //!
-//! [`Client`] speaks to one host with one token for one run. What it promises to its callers:
+//! [`Client`] speaks to one host with one token for one run. octocrab makes the requests and reads the answers ([`call`],
+//! [`endpoints`]); what Standin promises about them lies in [`layers`] between it and the wire:
 //!
 //! - A request is repeated only where that cannot do harm: reads for passing faults; writes only after their effect
 //!   was read back ([`Client::write`]), since a broken connection says nothing about what the host did.
@@ -10,14 +11,15 @@
 //! - The token goes to the configured host only: no redirect leads it elsewhere, no plain HTTP carries it off this
 //!   machine, and nothing here prints it.
 //!
-//! reqwest and not octocrab: nearly all endpoints that Standin needs are untyped in octocrab, and each answer's
-//! headers (ETag, scopes, expiry, limits) and the exact number of requests matter here. TLS is rustls with ring.
+//! Of octocrab's models those are used that hold for what GitHub and GitHub Enterprise leave out and add; the others are
+//! a few fields of our own. The wire is reqwest, whose connections git's own HTTP shares; TLS is rustls with ring.
 //!
 //! What to do with secrets, variables and workflows is not decided here but in the rooms of these names.
 
 mod answer;
 mod call;
 mod endpoints;
+mod layers;
 mod names;
 mod once;
 mod pace;
@@ -29,23 +31,29 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use octocrab::Octocrab;
+use rand::RngExt as _;
 use reqwest::Url;
+use reqwest::header::{HeaderMap, LINK};
 use secrecy::SecretString;
 use standin_state::config::Config;
 use standin_state::model::Slug;
 use tokio_util::sync::CancellationToken;
 
 use crate::outside::Clock;
+use crate::redact::Redactor;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
 
 pub use answer::Answer;
 pub(crate) use answer::Standing;
+#[cfg(test)]
+pub(crate) use answer::tests::answer;
 pub use call::{Call, Wrote};
+pub(crate) use endpoints::in_url;
 pub use endpoints::{
-    ActionsSettings, Contents, Disabled, FileContents, Limit, NewPullRequest, PullRequest, PullRequestSide,
-    RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun,
-    WorkflowStateWord,
+    ActionsSettings, Contents, Disabled, FileContents, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
+    RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun, WorkflowStateWord,
 };
 pub use names::VALUE_LIMIT;
 pub(crate) use names::is_name;
@@ -63,12 +71,18 @@ pub const API_VERSION: &str = "2022-11-28";
 /// The host of slugs that name none.
 pub const GITHUB_COM: &str = "github.com";
 
+/// Wait before the second try; doubled before each further one, with up to half of it taken off at random.
+const FIRST_BACKOFF: Duration = Duration::from_millis(400);
+
 /// REST access to one GitHub host with one token, for one run.
 #[derive(Clone)]
 pub struct Client {
+    octocrab: Octocrab,
     shared: Arc<Shared>,
 }
 
+/// What a client and its layers have in common.
+#[derive(Clone)]
 struct Shared {
     host: String,
     base: Url,
@@ -92,7 +106,8 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client for the host of `slug`, for one run; waits for limits never last beyond `[limits] run` from now.
+    /// A client for the host of `slug`, for one run; waits for limits never last beyond `[limits] run` from now. It is
+    /// made, used and dropped within one Tokio runtime, where octocrab keeps a task for it.
     ///
     /// # Errors
     /// [`Code::Configuration`] for an address that is no URL, has credentials in it, or would carry the token in
@@ -109,47 +124,34 @@ impl Client {
         let host = slug.host.as_deref().unwrap_or(GITHUB_COM).to_ascii_lowercase();
         let base = base_url(config, &host)?;
         let token_hash = TokenHash::of(&base, token);
-        Ok(Self {
-            shared: Arc::new(Shared {
-                host,
-                base,
-                token: token.clone(),
-                pace: pace::of(&token_hash),
-                token_hash,
-                request_limit: config.limits.request,
-                deadline: Instant::now() + config.limits.run,
-                clock,
-                cancel,
-                totals,
-                memory,
-                reads: Arc::default(),
-                sunset: Arc::default(),
-            }),
-        })
+        Ok(Self::of(Shared {
+            host,
+            base,
+            token: token.clone(),
+            pace: pace::of(&token_hash),
+            token_hash,
+            request_limit: config.limits.request,
+            deadline: Instant::now() + config.limits.run,
+            clock,
+            cancel,
+            totals,
+            memory,
+            reads: Arc::default(),
+            sunset: Arc::default(),
+        }))
+    }
+
+    fn of(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        Self { octocrab: layers::octocrab(&shared), shared }
     }
 
     /// The same client for work that goes on after the run was stopped: it listens to another cancel, and has at least
     /// a minute.
     #[must_use]
     pub fn with_cancel(&self, cancel: CancellationToken) -> Self {
-        let shared = &*self.shared;
-        Self {
-            shared: Arc::new(Shared {
-                host: shared.host.clone(),
-                base: shared.base.clone(),
-                token: shared.token.clone(),
-                token_hash: shared.token_hash.clone(),
-                pace: Arc::clone(&shared.pace),
-                request_limit: shared.request_limit,
-                deadline: shared.deadline.max(Instant::now() + Duration::from_secs(60)),
-                clock: Arc::clone(&shared.clock),
-                cancel,
-                totals: Arc::clone(&shared.totals),
-                memory: shared.memory.clone(),
-                reads: Arc::clone(&shared.reads),
-                sunset: Arc::clone(&shared.sunset),
-            }),
-        }
+        let deadline = self.shared.deadline.max(Instant::now() + Duration::from_secs(60));
+        Self::of(Shared { deadline, cancel, ..(*self.shared).clone() })
     }
 
     /// The host as slugs name it, such as `github.com`.
@@ -170,6 +172,46 @@ impl Client {
     pub async fn pace(&self, count: usize) -> Result<()> {
         self.shared.pace.writes(count, self.shared.deadline, &self.shared.cancel).await
     }
+}
+
+impl Shared {
+    /// The full address of a path below the API's address.
+    fn address(&self, path: &str) -> Result<Url> {
+        let address = self.same_host(self.base.join(path));
+        address
+            .ok_or_else(|| Error::new(Code::Internal, format!("`{path}` is no path of the API"), "Please report this."))
+    }
+
+    /// The address, if it is one of the API's host.
+    fn same_host(&self, url: Result<Url, impl std::error::Error>) -> Option<Url> {
+        url.ok().filter(|url| url.origin() == self.base.origin())
+    }
+
+    fn odd(&self, what: &str, why: impl std::fmt::Display) -> Error {
+        answer::unfit(what, Redactor::of([&self.token]).text(&why.to_string()))
+    }
+
+    fn refusal(&self, what: &str, answer: &Answer) -> Error {
+        let token_expires = self.memory.token_expiry(&self.token_hash.short());
+        answer.refusal(what, &self.host, token_expires)
+    }
+
+    async fn back_off(&self, tried: u32) -> Result<()> {
+        let full = FIRST_BACKOFF * 2_u32.saturating_pow(tried.saturating_sub(1)).min(16);
+        let wait = full - full.mul_f64(rand::rng().random_range(0.0..0.5));
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(pace::cancelled()),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+}
+
+/// The address with `rel="next"` in the `Link` headers.
+fn next_page(headers: &HeaderMap) -> Option<&str> {
+    let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok()).flat_map(|link| link.split('<'));
+    links.filter_map(|link| link.split_once('>')).find_map(|(address, rest)| {
+        rest.split([';', ',']).any(|parameter| parameter.trim() == r#"rel="next""#).then_some(address)
+    })
 }
 
 /// Where REST requests for this host go: as configured, else as GitHub and GitHub Enterprise have it.
@@ -228,6 +270,18 @@ mod tests {
         assert_eq!(address("github.com"), "https://api.github.com/");
         assert_eq!(address("ghe.example.com"), "https://ghe.example.com/api/v3/");
         assert_eq!(configured("https://proxy.example.com/gh").unwrap().as_str(), "https://proxy.example.com/gh/");
+    }
+
+    #[test]
+    fn the_next_page_is_found_among_other_links() {
+        let next = |links: &[&'static str]| {
+            let headers = links.iter().map(|link| (LINK, reqwest::header::HeaderValue::from_static(link)));
+            next_page(&headers.collect()).map(str::to_owned)
+        };
+        let one = r#"<https://h/a?page=1>; rel="prev", <https://h/a?of=x,y&page=3>; rel="next", <https://h/a?page=9>; rel="last""#;
+        assert_eq!(next(&[one]).as_deref(), Some("https://h/a?of=x,y&page=3"));
+        assert_eq!(next(&[r#"<https://h/old>; rel="deprecation""#, one]).as_deref(), Some("https://h/a?of=x,y&page=3"));
+        assert_eq!(next(&[r#"<https://h/a?page=1>; rel="prev""#]), None);
     }
 
     #[test]

@@ -1,19 +1,9 @@
 //! The host's refusals, as they were recorded, and what Standin makes of them.
 
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderName};
-
 use super::*;
+use crate::github::answer;
 
 const ADDRESS: &str = "https://github.com/orgs/acme/sso?authorization_request=AZSC";
-
-fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
-    }
-    Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, body: body.as_bytes().to_vec() }
-}
 
 fn refused(words: &str) -> Answer {
     let body =

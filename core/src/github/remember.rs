@@ -4,10 +4,13 @@
 //! Only names and states are kept, never what could be secret: a list of variables, which has their values, is asked
 //! for anew each time.
 
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderValue, LINK};
 use serde::{Deserialize, Serialize};
 use standin_state::model::{MirrorId, RepositoryId};
 use standin_state::store::Store;
 
+use super::answer::Answer;
 use crate::Result;
 
 /// Where answers are kept.
@@ -25,6 +28,15 @@ pub(super) struct Kept {
     /// Address of the next page.
     pub next: Option<String>,
     pub body: String,
+}
+
+impl Kept {
+    /// The answer as it was.
+    pub(super) fn into_answer(self) -> Answer {
+        let link = self.next.and_then(|next| HeaderValue::try_from(format!(r#"<{next}>; rel="next""#)).ok());
+        let headers = link.map(|link| (LINK, link)).into_iter().collect::<HeaderMap>();
+        Answer { status: StatusCode::OK, headers, body: self.body.into_bytes() }
+    }
 }
 
 impl Memory {

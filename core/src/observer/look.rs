@@ -13,7 +13,7 @@ use standin_state::model::{MirrorId, Slug};
 use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::context::SourceContext;
 use crate::fence::{Document, same_master};
-use crate::github::{Answer, Call, Client, Memory, Standing};
+use crate::github::{Answer, Call, Client, Memory, Standing, in_url};
 use crate::source::SharedSource;
 use crate::tokens::Token;
 use crate::{Code, Result};
@@ -273,12 +273,6 @@ fn text(answer: &Answer, pointer: &str) -> Option<String> {
 /// The host's clock, which all of it goes by.
 fn host_time(answer: &Answer) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(answer.header("date")?).ok().map(|time| time.timestamp())
-}
-
-/// A path or name as a URL takes it, its slashes kept.
-fn in_url(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]

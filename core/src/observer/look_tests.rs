@@ -1,21 +1,14 @@
 //! What the host's answers say of the one asked for: the table that the sentinel's script has as well.
 
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderName};
-
 use super::*;
 use crate::Error;
+use crate::github::answer;
 
 const SAML: &str = r#"{"message": "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to this organization."}"#;
 const ADDRESS: &str = "https://github.com/orgs/acme/sso?authorization_request=AZSC";
 
 fn said(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
-    }
-    let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: map, body: body.as_bytes().to_vec() };
-    reply("github.com", &Ok(answer))
+    reply("github.com", &Ok(answer(status, headers, body)))
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::read::{self, path};
 use super::{FileState, PATH, Rendered, SECRETS, compare};
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Notice;
-use crate::github::{Call, Client, Memory};
+use crate::github::{Call, Client, Memory, in_url};
 use crate::mirror::contact;
 use crate::secrets;
 use crate::{Code, Error, Result};
@@ -208,7 +208,7 @@ async fn propose(client: &Client, rendered: &Rendered, base: &str) -> Result<Str
     let slug = &rendered.master;
     let what = format!("making the branch {BRANCH} in {slug}");
     let head = client
-        .get(&Call::get("get_ref", &what, path(slug, &format!("git/ref/heads/{}", read::in_url(base)))))
+        .get(&Call::get("get_ref", &what, path(slug, &format!("git/ref/heads/{}", in_url(base)))))
         .await?
         .json::<Value>(&what)?;
     let own = path(slug, &format!("git/ref/heads/{BRANCH}"));
@@ -270,8 +270,8 @@ async fn open_pull(client: &Client, slug: &Slug) -> Result<Option<String>> {
         name: String,
     }
     let what = format!("reading the pull requests of {slug}");
-    let list = path(slug, &format!("pulls?state=open&head={}:{}&per_page=100", slug.owner, read::in_url(BRANCH)));
-    let pulls: Vec<Pull> = client.list(&Call::get("list_pulls", what, list), "", false).await?;
+    let list = path(slug, &format!("pulls?state=open&head={}:{}&per_page=100", slug.owner, in_url(BRANCH)));
+    let pulls: Vec<Pull> = client.list(&Call::get("list_pulls", what, list)).await?;
     Ok(pulls.into_iter().find(|pull| pull.head.name == BRANCH).map(|pull| pull.html_url))
 }
 
@@ -366,7 +366,7 @@ pub async fn set_secrets(ctx: &MirrorContext, rendered: &Rendered, tokens: &Toke
         let read = async {
             let client = self::client(source, None, watched, token)?;
             let branch = client.repository(watched).await?.default_branch;
-            let head = path(watched, &format!("git/ref/heads/{}", read::in_url(&branch)));
+            let head = path(watched, &format!("git/ref/heads/{}", in_url(&branch)));
             client.get(&Call::get("get_ref", format!("reading {branch} of {watched}"), head)).await.map(drop)
         };
         read.await.map_err(|error| unfit(master, watched, error))?;

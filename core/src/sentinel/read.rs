@@ -7,7 +7,7 @@ use serde::Deserialize;
 use standin_state::model::Slug;
 
 use super::{PATH, STATE};
-use crate::github::{Call, Client, Workflow};
+use crate::github::{Call, Client, Workflow, in_url};
 use crate::{Code, Error, Result};
 
 /// A file on a branch.
@@ -82,26 +82,4 @@ pub(super) async fn last_run(client: &Client, slug: &Slug, workflow: &Workflow) 
 pub(super) async fn state(client: &Client, slug: &Slug) -> Result<Option<serde_json::Value>> {
     let variable = client.variable(slug, STATE).await?;
     Ok(variable.and_then(|variable| serde_json::from_str(&variable.value).ok()).filter(serde_json::Value::is_object))
-}
-
-/// A path or ref as a URL takes it, its slashes kept.
-pub(super) fn in_url(text: &str) -> String {
-    let mut url = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => url.push(byte.into()),
-            other => url.push_str(&format!("%{other:02X}")),
-        }
-    }
-    url
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_encoded_and_keep_their_slashes() {
-        assert_eq!(in_url("state/a b#ä.json"), "state/a%20b%23%C3%A4.json");
-    }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
 use standin_core::Code;
-use standin_core::github::{Client, Memory, Workflow};
+use standin_core::github::{Call, Client, Memory, Workflow};
 use standin_core::outside::SystemClock;
 use standin_core::state::config::{Config, GitHubHost};
 use standin_core::totals::Totals;
@@ -387,6 +388,59 @@ fn client_of(standby: &Standby, api_url: String) -> Client {
         CancellationToken::new(),
     )
     .unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_what_the_host_needs_and_no_more() {
+    let standby = Standby::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A path with which the paths below it begin too.
+    let client = client_of(&standby, format!("http://{}/re", listener.local_addr().unwrap()));
+    let (sender, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    let answering = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 8192];
+            let read = stream.read(&mut buffer).await.unwrap_or(0);
+            let _ = sender.send(String::from_utf8_lossy(&buffer[..read]).into_owned());
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+        }
+    });
+    let common =
+        ["accept: application/vnd.github+json", "authorization: Bearer ghp_x", "x-github-api-version: 2022-11-28"];
+    let json = ["content-length: 10", "content-type: application/json"];
+    for (method, body, own) in [
+        (Method::GET, None, &[][..]),
+        (Method::PUT, None, &["content-length: 0"]),
+        (Method::POST, Some(json!({"a": "ü"})), &json),
+    ] {
+        let call = Call::write("any", "asking", method.clone(), "repos/o/n?b=c d", body.clone());
+        client.write(&call, || Box::pin(async { Ok(false) })).await.unwrap();
+        let request = requests.recv().await.unwrap();
+        let (head, sent) = request.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        assert_eq!(lines.next().unwrap(), format!("{method} /re/repos/o/n?b=c%20d HTTP/1.1"));
+        let mut headers: Vec<_> = lines.filter(|line| !line.starts_with("host: ")).collect();
+        headers.sort_unstable();
+        let agent = concat!("user-agent: standin/", env!("CARGO_PKG_VERSION"));
+        let mut expected: Vec<_> = common.iter().chain(own).copied().chain([agent]).collect();
+        expected.sort_unstable();
+        assert_eq!(headers, expected, "{method}");
+        assert_eq!(sent, body.map(|body| body.to_string()).unwrap_or_default());
+    }
+    answering.abort();
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_is_named_as_such_and_goes_nowhere() {
+    let mut standby = Standby::start().await;
+    standby.token = "ghp_CANARY\ncanary".to_owned();
+    let client = standby.context().await.github.unwrap();
+    standby.sandbox.clear_requests();
+    let error = client.repository(&slug(STANDBY)).await.unwrap_err();
+    assert_eq!(error.code, Code::Unauthorized);
+    assert!(error.message.contains("characters that no token has"), "{error:?}");
+    assert!(!format!("{error:?}").contains("CANARY"), "{error:?}");
+    assert!(standby.take_requests().is_empty());
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use octocrab::models::repos::ContentItems;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use standin_state::model::Slug;
 
-use super::repo;
+use super::{found, repo};
 use crate::github::{Call, Client};
 use crate::{Code, Result};
 
@@ -116,7 +117,7 @@ impl Client {
     pub async fn workflows(&self, slug: &Slug) -> Result<Vec<Workflow>> {
         let what = format!("reading the workflows of {slug}");
         let call = Call::get("list_workflows", what, repo(slug, "/actions/workflows?per_page=100"));
-        self.list(&call, "workflows", true).await
+        self.list(&Call { remember: true, ..call }).await
     }
 
     /// The workflow files on the default branch, whether the host lists them as workflows yet or not.
@@ -124,23 +125,13 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn workflow_files(&self, slug: &Slug) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Entry {
-            path: String,
-            #[serde(rename = "type")]
-            kind: String,
-        }
         let what = format!("reading the workflow files of {slug}");
-        let call = Call::get("get_contents", &what, repo(slug, "/contents/.github/workflows"));
-        let entries: Vec<Entry> = match self.get(&call).await {
-            Ok(answer) => answer.json(&what)?,
-            // Without such a folder, or without a commit.
-            Err(error) if error.code == Code::RepositoryNotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let is_workflow =
-            |entry: &Entry| entry.kind == "file" && (entry.path.ends_with(".yml") || entry.path.ends_with(".yaml"));
-        Ok(entries.into_iter().filter(is_workflow).map(|entry| entry.path).collect())
+        let call = Call::get("get_contents", what, repo(slug, "/contents/.github/workflows"));
+        // Nothing without such a folder, or without a commit.
+        let there = found(self.read::<ContentItems>(&call).await)?.map(|mut there| there.take_items());
+        let is_file = |path: &str| path.ends_with(".yml") || path.ends_with(".yaml");
+        let files = there.into_iter().flatten().filter(|entry| entry.r#type == "file" && is_file(&entry.path));
+        Ok(files.map(|entry| entry.path).collect())
     }
 
     /// One workflow, never from memory.
@@ -149,7 +140,7 @@ impl Client {
     /// As [`Client::get`].
     pub async fn workflow(&self, slug: &Slug, id: u64) -> Result<Workflow> {
         let what = format!("reading the workflow {id} of {slug}");
-        self.get(&Call::get("get_workflow", &what, repo(slug, &format!("/actions/workflows/{id}")))).await?.json(&what)
+        self.read(&Call::get("get_workflow", what, repo(slug, &format!("/actions/workflows/{id}")))).await
     }
 
     /// Switches a workflow off. GitHub refuses that for one that is not active (403, and 422 for those of its own), so after
@@ -180,21 +171,21 @@ impl Client {
         let what = format!("switching on {} of {slug}", workflow.path);
         let path = repo(slug, &format!("/actions/workflows/{}/enable", workflow.id));
         let call = Call::write("enable_workflow", what, Method::PUT, path, None);
-        self.write(&call, || Box::pin(async { Ok(self.workflow(slug, workflow.id).await?.state.is_active()) })).await?;
-        Ok(())
+        let is_on = || async { Ok(self.workflow(slug, workflow.id).await?.state.is_active()) };
+        self.write(&call, || Box::pin(is_on())).await.map(drop)
     }
 
-    /// The settings of Actions, never from memory.
+    /// The settings of Actions, never from memory; octocrab's models would lose the fields that they do not know.
     ///
     /// # Errors
     /// [`crate::Code::Forbidden`] or [`crate::Code::RepositoryNotFound`] for a token without Administration rights.
     pub async fn actions_settings(&self, slug: &Slug) -> Result<ActionsSettings> {
         let what = format!("reading the Actions settings of {slug}");
         let call = Call::get("get_actions_permissions", &what, repo(slug, "/actions/permissions"));
-        let permissions: Value = self.get(&call).await?.json(&what)?;
+        let permissions: Value = self.read(&call).await?;
         let selected_actions = if permissions["allowed_actions"] == "selected" {
-            let call = Call::get("get_selected_actions", &what, repo(slug, "/actions/permissions/selected-actions"));
-            Some(self.get(&call).await?.json(&what)?)
+            let call = Call::get("get_selected_actions", what, repo(slug, "/actions/permissions/selected-actions"));
+            Some(self.read(&call).await?)
         } else {
             None
         };
@@ -207,22 +198,8 @@ impl Client {
     /// The host's refusal; an unknown outcome was read back.
     pub async fn put_actions_permissions(&self, slug: &Slug, permissions: &Value) -> Result<()> {
         let what = format!("changing the Actions settings of {slug}");
-        let call = Call::write(
-            "put_actions_permissions",
-            what.as_str(),
-            Method::PUT,
-            repo(slug, "/actions/permissions"),
-            Some(permissions.clone()),
-        );
-        self.write(&call, || {
-            Box::pin(async {
-                let read = Call::get("get_actions_permissions", &what, repo(slug, "/actions/permissions"));
-                let now: Value = self.get(&read).await?.json(&what)?;
-                Ok(contains(&now, permissions))
-            })
-        })
-        .await?;
-        Ok(())
+        let read = Call::get("get_actions_permissions", what, repo(slug, "/actions/permissions"));
+        self.put_settings("put_actions_permissions", &read, permissions).await
     }
 
     /// Writes `actions/permissions/selected-actions`.
@@ -231,18 +208,14 @@ impl Client {
     /// The host's refusal; an unknown outcome was read back.
     pub async fn put_selected_actions(&self, slug: &Slug, selected: &Value) -> Result<()> {
         let what = format!("changing the selected actions of {slug}");
-        let path = repo(slug, "/actions/permissions/selected-actions");
-        let call =
-            Call::write("put_selected_actions", what.as_str(), Method::PUT, path.as_str(), Some(selected.clone()));
-        self.write(&call, || {
-            Box::pin(async {
-                let now: Value =
-                    self.get(&Call::get("get_selected_actions", &what, path.as_str())).await?.json(&what)?;
-                Ok(contains(&now, selected))
-            })
-        })
-        .await?;
-        Ok(())
+        let read = Call::get("get_selected_actions", what, repo(slug, "/actions/permissions/selected-actions"));
+        self.put_settings("put_selected_actions", &read, selected).await
+    }
+
+    async fn put_settings(&self, name: &'static str, read: &Call, settings: &Value) -> Result<()> {
+        let call = Call { name, method: Method::PUT, body: Some(settings.clone()), ..read.clone() };
+        let arrived = || async { Ok(contains(&self.read(read).await?, settings)) };
+        self.write(&call, || Box::pin(arrived())).await.map(drop)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Pull requests: the open one of a branch, and making one.
 
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use standin_state::model::Slug;
 
-use super::repo;
+use super::{in_url, repo};
 use crate::github::{Call, Client, Wrote};
 use crate::{Code, Error, Result};
 
@@ -52,9 +52,8 @@ impl Client {
     /// As [`Client::get`].
     pub async fn open_pull_request(&self, slug: &Slug, head: &str) -> Result<Option<PullRequest>> {
         let what = format!("reading the pull requests of {slug}");
-        let query = query(&[("state", "open"), ("head", &format!("{}:{head}", slug.owner)), ("per_page", "100")])?;
-        let call = Call::get("list_pulls", what, repo(slug, &format!("/pulls?{query}")));
-        let pulls: Vec<PullRequest> = self.list(&call, "", false).await?;
+        let query = format!("/pulls?state=open&head={}:{}&per_page=100", slug.owner, in_url(head));
+        let pulls: Vec<PullRequest> = self.list(&Call::get("list_pulls", what, repo(slug, &query))).await?;
         // A host that does not understand the filter gives them all.
         Ok(pulls.into_iter().find(|pull| pull.head.branch == head))
     }
@@ -74,22 +73,5 @@ impl Client {
                 Error::passing(Code::Raced, format!("{what}: it was made and is gone again"), "Try again.")
             }),
         }
-    }
-}
-
-/// A query with its values escaped.
-fn query(pairs: &[(&str, &str)]) -> Result<String> {
-    let mut url = Url::parse("http://localhost/").map_err(|error| Error::new(Code::Internal, error.to_string(), ""))?;
-    url.query_pairs_mut().extend_pairs(pairs);
-    Ok(url.query().unwrap_or_default().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn odd_branch_names_stay_whole_in_a_query() {
-        assert_eq!(query(&[("head", "o:a#b&c+d/ü")]).unwrap(), "head=o%3Aa%23b%26c%2Bd%2F%C3%BC");
     }
 }

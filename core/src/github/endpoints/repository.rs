@@ -1,14 +1,15 @@
 //! Who asks, and what repository it is.
 
 use jiff::Timestamp;
+use octocrab::models::repos::{Object, Ref};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use standin_state::model::{Oid, RefName, Slug};
 
-use super::repo;
+use super::{found, in_url, repo};
+use crate::Result;
 use crate::github::{Answer, Call, Client};
-use crate::{Code, Result};
 
 /// A repository as the host describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -65,17 +66,6 @@ pub struct TokenFacts {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The hourly limit of the token's account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct Limit {
-    /// Requests an hour.
-    pub limit: u64,
-    /// Requests left.
-    pub remaining: u64,
-    /// When it starts anew, in seconds since 1970.
-    pub reset: i64,
-}
-
 impl TokenFacts {
     fn of(answer: &Answer) -> Self {
         let scopes = answer
@@ -102,7 +92,7 @@ impl Client {
     /// [`Client::get`].
     pub async fn repository(&self, slug: &Slug) -> Result<RepositoryInfo> {
         let what = format!("reading the repository {slug}");
-        self.get(&Call::get("get_repository", &what, repo(slug, ""))).await?.json(&what)
+        self.read(&Call::get("get_repository", what, repo(slug, ""))).await
     }
 
     /// Where a ref stands. `None` where there is no such ref, and where the token cannot see the repository: the host does
@@ -111,26 +101,14 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn ref_tip(&self, slug: &Slug, name: &RefName) -> Result<Option<Oid>> {
-        #[derive(Deserialize)]
-        struct Found {
-            #[serde(rename = "ref")]
-            name: String,
-            object: Object,
-        }
-        #[derive(Deserialize)]
-        struct Object {
-            sha: Oid,
-        }
         let what = format!("reading {name} of {slug}");
         let short = name.as_str().strip_prefix("refs/").unwrap_or(name.as_str());
-        match self.get(&Call::get("get_ref", &what, repo(slug, &format!("/git/ref/{short}")))).await {
-            Ok(answer) => {
-                let found: Found = answer.json(&what)?;
-                Ok((found.name == name.as_str()).then_some(found.object.sha))
-            }
-            Err(error) if error.code == Code::RepositoryNotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let call = Call::get("get_ref", what, repo(slug, &format!("/git/ref/{}", in_url(short))));
+        let found = found(self.read::<Ref>(&call).await)?.filter(|found| found.ref_field == name.as_str());
+        Ok(found.and_then(|found| match found.object {
+            Object::Commit { sha, .. } | Object::Tag { sha, .. } => sha.parse().ok(),
+            _ => None,
+        }))
     }
 
     /// The account that the token stands for, and what the host says about the token.
@@ -141,24 +119,6 @@ impl Client {
         let what = format!("asking {} whom the token stands for", self.host());
         let answer = self.get(&Call::get("get_user", &what, "user")).await?;
         Ok((answer.json(&what)?, TokenFacts::of(&answer)))
-    }
-
-    /// How many requests the token's account has left; the question itself is free.
-    ///
-    /// # Errors
-    /// As [`Client::get`].
-    pub async fn rate_limit(&self) -> Result<Limit> {
-        #[derive(Deserialize)]
-        struct Body {
-            resources: Resources,
-        }
-        #[derive(Deserialize)]
-        struct Resources {
-            core: Limit,
-        }
-        let what = format!("reading the limits of {}", self.host());
-        let body: Body = self.get(&Call::get("get_rate_limit", &what, "rate_limit")).await?.json(&what)?;
-        Ok(body.resources.core)
     }
 
     /// Makes `branch` the default branch, where it is not yet: the first branch of an empty repository may be it by
@@ -173,8 +133,8 @@ impl Client {
         let what = format!("making {branch} the default branch of {slug}");
         let body = json!({ "default_branch": branch });
         let call = Call::write("patch_repository", what, Method::PATCH, repo(slug, ""), Some(body));
-        self.write(&call, || Box::pin(async { Ok(self.repository(slug).await?.default_branch == branch) })).await?;
-        Ok(())
+        let is_default = || async { Ok(self.repository(slug).await?.default_branch == branch) };
+        self.write(&call, || Box::pin(is_default())).await.map(drop)
     }
 }
 

@@ -1,14 +1,15 @@
 //! Actions secrets (names only: the host never gives values back) and Actions variables.
 
 use jiff::Timestamp;
+use octocrab::models::repos::{RepoVariable, RepoVariables};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use standin_state::model::Slug;
 
-use super::repo;
+use super::{found, repo};
+use crate::Result;
 use crate::github::{Call, Client};
-use crate::{Code, Result};
 
 /// A secret as the host lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -20,12 +21,18 @@ pub struct SecretEntry {
 }
 
 /// A variable.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
     /// Upper-case name.
     pub name: String,
     /// Value.
     pub value: String,
+}
+
+impl From<RepoVariable> for Variable {
+    fn from(RepoVariable { name, value, .. }: RepoVariable) -> Self {
+        Self { name, value }
+    }
 }
 
 impl Client {
@@ -36,7 +43,7 @@ impl Client {
     pub async fn secrets(&self, slug: &Slug) -> Result<Vec<SecretEntry>> {
         let what = format!("reading the secrets' names of {slug}");
         let call = Call::get("list_secrets", what, repo(slug, "/actions/secrets?per_page=100"));
-        self.list(&call, "secrets", true).await
+        self.list(&Call { remember: true, ..call }).await
     }
 
     /// All Actions variables.
@@ -46,7 +53,8 @@ impl Client {
     pub async fn variables(&self, slug: &Slug) -> Result<Vec<Variable>> {
         let what = format!("reading the variables of {slug}");
         let call = Call::get("list_variables", what, repo(slug, "/actions/variables?per_page=100"));
-        self.list(&call, "variables", false).await
+        let pages = self.pages::<RepoVariables>(&call).await?;
+        Ok(pages.into_iter().flat_map(|page| page.variables).map(Variable::from).collect())
     }
 
     /// One Actions variable; `None` where there is none of this name.
@@ -56,11 +64,8 @@ impl Client {
     /// earlier reads.
     pub async fn variable(&self, slug: &Slug, name: &str) -> Result<Option<Variable>> {
         let what = format!("reading the variable {name} of {slug}");
-        match self.get(&Call::get("get_variable", &what, repo(slug, &format!("/actions/variables/{name}")))).await {
-            Ok(answer) => answer.json(&what).map(Some),
-            Err(error) if error.code == Code::RepositoryNotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let call = Call::get("get_variable", what, repo(slug, &format!("/actions/variables/{name}")));
+        Ok(found(self.read::<RepoVariable>(&call).await)?.map(Variable::from))
     }
 
     /// Makes a variable that is not there yet.
@@ -71,8 +76,7 @@ impl Client {
         let what = format!("creating the variable {name} of {slug}");
         let body = json!({ "name": name, "value": value });
         let call = Call::write("post_variable", what, Method::POST, repo(slug, "/actions/variables"), Some(body));
-        self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await?;
-        Ok(())
+        self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await.map(drop)
     }
 
     /// Gives a variable that is there another value.
@@ -84,8 +88,7 @@ impl Client {
         let body = json!({ "name": name, "value": value });
         let path = repo(slug, &format!("/actions/variables/{name}"));
         let call = Call::write("patch_variable", what, Method::PATCH, path, Some(body));
-        self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await?;
-        Ok(())
+        self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await.map(drop)
     }
 
     async fn variable_is(&self, slug: &Slug, name: &str, value: &str) -> Result<bool> {
