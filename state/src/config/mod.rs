@@ -24,6 +24,7 @@ mod merge;
 mod mistakes;
 mod origin;
 mod patterns;
+mod pulled;
 mod reading;
 mod settings;
 mod travel;
@@ -39,6 +40,7 @@ use std::time::Duration;
 pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use mistakes::ConfigError;
 pub use patterns::NamePatterns;
+pub use pulled::{PullTarget, PulledRefs};
 pub use travel::secret_name;
 pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
