@@ -201,7 +201,7 @@ fn committed_env(repository: &RepositoryConfig) -> Option<Notice> {
 }
 
 /// `1 ref`, `2 refs`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     plural(count, noun, &format!("{noun}s"))
 }
 

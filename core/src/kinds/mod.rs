@@ -7,7 +7,9 @@
 //! | room | what it keeps in step |
 //! |---|---|
 //! | [`standby`] | a repository that git pushes to; on GitHub also its secrets, variables and workflows |
+//! | [`pull`] | an upstream, in a bare repository on this machine |
 
+mod pull;
 mod standby;
 
 use std::collections::BTreeSet;
@@ -15,11 +17,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use standin_state::config::Target;
-use standin_state::model::{AskId, Aspect, AspectReport};
-use standin_state::store::DecisionChoice;
+use standin_state::model::{AskId, Aspect, AspectReport, RefName};
+use standin_state::store::{DecisionChoice, Rescue};
 use ts_rs::TS;
 
-use crate::code::Resolved;
+use crate::code::{Resolved, Restored};
 use crate::context::MirrorContext;
 use crate::git::ssh::HostKey;
 use crate::plan::Plan;
@@ -32,6 +34,7 @@ use crate::{Error, Result};
 pub(crate) fn of(target: &Target) -> &'static dyn Kind {
     match target {
         Target::GitHub(_) | Target::Git(_) => &standby::Standby,
+        Target::Pull(_) => &pull::Pull,
     }
 }
 
@@ -45,6 +48,9 @@ pub(crate) struct Asked {
 /// What differs from one kind of mirror to another.
 #[async_trait]
 pub(crate) trait Kind: Send + Sync {
+    /// Whether the mirror is kept in step with the repository's source, so that nothing can be said of it without that.
+    fn reads_source(&self) -> bool;
+
     /// Looks at the mirror, and at all that a plan needs besides. Changes nothing there.
     async fn look(&self, ctx: &MirrorContext, source: &SharedSource, asked: Asked) -> Result<Box<dyn Looked>>;
 
@@ -53,6 +59,9 @@ pub(crate) trait Kind: Send + Sync {
 
     /// A person's answer to an ask of the plan.
     async fn answer(&self, ctx: &MirrorContext, ask: &AskId, choice: DecisionChoice) -> Result<Resolved>;
+
+    /// Puts a saved tip back there, under its own name or `to`, which must be free.
+    async fn restore(&self, ctx: &MirrorContext, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored>;
 }
 
 /// What was seen of a mirror.

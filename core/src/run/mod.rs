@@ -161,7 +161,8 @@ async fn execute_locked(
     run: RunId,
     cancel: CancellationToken,
 ) -> MirrorOutcome {
-    let limit = source.context.config.limits.run;
+    let own = mirror.target.pulled().and_then(|pull| pull.timeout);
+    let limit = own.unwrap_or(source.context.config.limits.run);
     let totals = Arc::new(Totals::default());
     let timed_out = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let timer = {

@@ -17,11 +17,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use standin_state::model::{AskId, Aspect, AspectReport};
-use standin_state::store::DecisionChoice;
+use standin_state::model::{AskId, Aspect, AspectReport, RefName};
+use standin_state::store::{DecisionChoice, Rescue};
 
 use super::{Asked, Check, Kind, Looked, Prepared, Tested};
-use crate::code::{self, Resolved, Snapshot};
+use crate::code::{self, Resolved, Restored, Snapshot};
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::ActionsSettings;
@@ -37,6 +37,10 @@ pub(super) struct Standby;
 
 #[async_trait]
 impl Kind for Standby {
+    fn reads_source(&self) -> bool {
+        true
+    }
+
     async fn look(&self, ctx: &MirrorContext, source: &SharedSource, asked: Asked) -> Result<Box<dyn Looked>> {
         // A mirror that cannot be looked at ends the run, whatever else is under way.
         let (view, read) = tokio::try_join!(mirror::look(ctx), async { Ok(read(source, ctx, &asked).await) })?;
@@ -79,6 +83,10 @@ impl Kind for Standby {
 
     async fn answer(&self, ctx: &MirrorContext, ask: &AskId, choice: DecisionChoice) -> Result<Resolved> {
         code::resolve(ctx, ask, choice).await
+    }
+
+    async fn restore(&self, ctx: &MirrorContext, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored> {
+        code::restore(ctx, &rescue.id, to).await
     }
 }
 
