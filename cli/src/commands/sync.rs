@@ -75,7 +75,11 @@ fn exit_of_plan(plan: &Result<standin_core::plan::Plan>) -> Exit {
 /// `standin sync`
 pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
     let engine = consent::engine(global, live::listener(global.json))?;
-    let request = SyncRequest { wait: !arguments.no_wait, ..request(&selection(arguments), arguments.yes) };
+    let request = SyncRequest {
+        wait: !arguments.no_wait,
+        job: arguments.job.clone(),
+        ..request(&selection(arguments), arguments.yes)
+    };
     follow(&engine, request).await
 }
 

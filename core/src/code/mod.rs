@@ -30,8 +30,8 @@ use standin_state::model::{AskId, RefName};
 
 pub use apply::apply;
 pub use default_branch::DefaultBranch;
-pub(crate) use plan::{guard, in_the_way};
 pub use plan::plan;
+pub(crate) use plan::{guard, in_the_way};
 pub use resolve::{Resolved, resolve};
 pub use restore::{Restored, restore};
 pub(crate) use snapshot::counted;

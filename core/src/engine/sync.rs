@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{Aspect, MirrorId, MirrorStatus, RepositoryId, Trigger};
+use standin_state::model::{Aspect, MirrorId, MirrorStatus, RepositoryId, RunId, Trigger};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
@@ -41,11 +41,21 @@ pub struct SyncRequest {
     pub trigger: Trigger,
     /// Whether to wait while another process holds a mirror, instead of being refused.
     pub wait: bool,
+    /// The id of the job, where it was given out before; where the job is one run, that of the run as well.
+    pub job: Option<RunId>,
 }
 
 impl Default for SyncRequest {
     fn default() -> Self {
-        Self { repository: None, mirrors: Vec::new(), aspects: None, yes: false, trigger: Trigger::Manual, wait: true }
+        Self {
+            repository: None,
+            mirrors: Vec::new(),
+            aspects: None,
+            yes: false,
+            trigger: Trigger::Manual,
+            wait: true,
+            job: None,
+        }
     }
 }
 
@@ -54,6 +64,13 @@ impl Default for SyncRequest {
 #[serde(transparent)]
 #[ts(export)]
 pub struct JobId(String);
+
+impl JobId {
+    /// A new one, to be given out before the job is started.
+    pub fn given_out() -> RunId {
+        new_run_id()
+    }
+}
 
 /// How a sync ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -89,8 +106,8 @@ impl Job {
 pub(super) struct Running(Arc<Mutex<HashMap<JobId, CancellationToken>>>);
 
 impl Running {
-    fn add(&self) -> (JobId, CancellationToken) {
-        let id = JobId(new_run_id().to_string());
+    fn add(&self, id: Option<RunId>) -> (JobId, CancellationToken) {
+        let id = JobId(id.unwrap_or_else(new_run_id).to_string());
         let cancel = CancellationToken::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel.clone());
         (id, cancel)
@@ -115,7 +132,7 @@ impl Engine {
         let direction = self.direction(request.repository.as_ref())?;
         let mirrors = chosen(&direction, &request)?;
         let repository = direction.config;
-        let (id, cancel) = self.shared.running.add();
+        let (id, cancel) = self.shared.running.add(request.job.clone());
         let engine = self.clone();
         let (job, name) = (id.clone(), repository.id.clone());
         let task = tokio::spawn(async move {
@@ -154,7 +171,8 @@ impl Engine {
         }
         let outcomes = match self.source(&repository, cancel).await {
             Ok(source) => {
-                let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request));
+                let run = request.job.clone().filter(|_| mirrors.len() == 1);
+                let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request, run.clone()));
                 let outcomes = join_all(runs).await;
                 self.note_full_sync(&source, request, &outcomes);
                 tidy(&source).await;
@@ -180,8 +198,9 @@ impl Engine {
         source: &Arc<SharedSource>,
         mirror: Arc<MirrorConfig>,
         request: &SyncRequest,
+        run: Option<RunId>,
     ) -> MirrorOutcome {
-        let run = self.run_request(request);
+        let run = RunRequest { run, ..self.run_request(request) };
         let key = JobKey {
             repository: source.context.repository.id.clone(),
             mirror: mirror.id.clone(),
@@ -216,6 +235,7 @@ impl Engine {
             trigger: request.trigger,
             wait: request.wait,
             actor: self.shared.actor.clone(),
+            run: None,
         }
     }
 

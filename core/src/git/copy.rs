@@ -105,7 +105,10 @@ impl Cache {
             )),
             None => Err(Error::new(
                 Code::Configuration,
-                format!("`{}` exists and is not a copy that Standin made, so nothing is written there", self.path.display()),
+                format!(
+                    "`{}` exists and is not a copy that Standin made, so nothing is written there",
+                    self.path.display()
+                ),
                 "Name a folder as `path` that does not exist yet, or move this one away.",
             )),
         }

@@ -64,7 +64,11 @@ impl Cache {
         read(&self.repository()?).map_err(|error| self.failed("read", &error))
     }
 
-    pub(super) fn write<T>(&self, point: &str, write: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
+    pub(super) fn write<T>(
+        &self,
+        point: &str,
+        write: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>,
+    ) -> Result<T> {
         let _held = self.hold_now()?;
         let repository = self.repository()?;
         crash::point(&format!("{point}.before"));

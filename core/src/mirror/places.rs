@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use standin_state::config::{Config, PullTarget, RepositoryConfig, Source, Target};
-use standin_state::private;
 use standin_state::model::{Aspect, MirrorId, Slug};
+use standin_state::private;
 
 use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, ONE_A_PUSH, SERVER};
 use crate::context::{MirrorContext, SourceContext};
@@ -23,14 +23,14 @@ pub(crate) fn cache(source: &SourceContext) -> Result<Cache> {
     Cache::open(&source.folder.join("cache.git"))
 }
 
-/// The folder of a mirror's copy of its upstream.
-pub(crate) fn copy_path(source: &SourceContext, mirror: &MirrorId, pull: &PullTarget) -> PathBuf {
-    pull.path.clone().unwrap_or_else(|| copies(source).join(format!("{mirror}.git")))
+/// The folder of a mirror's copy of its upstream. `folder` is that of the repository in the state folder.
+pub(crate) fn copy_path(folder: &Path, mirror: &MirrorId, pull: &PullTarget) -> PathBuf {
+    pull.path.clone().unwrap_or_else(|| copies(folder).join(format!("{mirror}.git")))
 }
 
 /// Where copies are kept, unless the user named another place.
-fn copies(source: &SourceContext) -> PathBuf {
-    source.folder.join("pull")
+fn copies(folder: &Path) -> PathBuf {
+    folder.join("pull")
 }
 
 /// A mirror's copy of its upstream, made where there is none yet.
@@ -38,10 +38,10 @@ fn copies(source: &SourceContext) -> PathBuf {
 /// # Errors
 /// As [`Cache::open_copy`].
 pub(crate) fn copy(source: &SourceContext, mirror: &MirrorId, pull: &PullTarget) -> Result<Cache> {
-    private::create_folder(&copies(source))?;
-    let locks = copies(source).join(format!("{mirror}.locks"));
+    private::create_folder(&copies(&source.folder))?;
+    let locks = copies(&source.folder).join(format!("{mirror}.locks"));
     let owner = format!("{}/{mirror}", source.repository.id);
-    Cache::open_copy(&copy_path(source, mirror, pull), &locks, &owner)
+    Cache::open_copy(&copy_path(&source.folder, mirror, pull), &locks, &owner)
 }
 
 /// Where the saved tips of a mirror are: in its copy, where it is one that pulls and has it; else in the repository's cache.
@@ -51,7 +51,7 @@ pub(crate) fn copy(source: &SourceContext, mirror: &MirrorId, pull: &PullTarget)
 pub(crate) fn rescues_of(source: &SourceContext, mirror: &MirrorId) -> Result<Cache> {
     let target = source.repository.mirror(mirror).map(|mirror| &mirror.target);
     match target.and_then(Target::pulled) {
-        Some(pull) if copy_path(source, mirror, pull).exists() => copy(source, mirror, pull),
+        Some(pull) if copy_path(&source.folder, mirror, pull).exists() => copy(source, mirror, pull),
         _ => cache(source),
     }
 }

@@ -46,12 +46,14 @@ pub struct RunRequest {
     pub wait: bool,
     /// Who asks: `user@host`, for the lock and the audit trail.
     pub actor: String,
+    /// The id of the run, where it was given out before.
+    pub run: Option<RunId>,
 }
 
 impl RunRequest {
     /// All of a mirror, as a part of something that a person does by hand.
     pub fn of_all(mirror: &MirrorConfig, yes: bool, actor: impl Into<String>) -> Self {
-        Self { aspects: mirror.sync.clone(), yes, trigger: Trigger::Manual, wait: true, actor: actor.into() }
+        Self { aspects: mirror.sync.clone(), yes, trigger: Trigger::Manual, wait: true, actor: actor.into(), run: None }
     }
 }
 

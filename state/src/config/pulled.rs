@@ -225,7 +225,10 @@ fn folder(given: &Given<Named>, upstream: &Location, room: &Room<'_>, mistakes: 
     for clone in room.clones().filter(|_| named.from_clone) {
         if super::validate::is_folder_of(clone, &path) {
             let message = format!("`{}` is the clone itself", path.display());
-            mistakes.add(&given.place, Complaint::new(message, "Name a folder of its own for the copy, outside of any clone."));
+            mistakes.add(
+                &given.place,
+                Complaint::new(message, "Name a folder of its own for the copy, outside of any clone."),
+            );
             return None;
         }
         mistakes.take(&given.place, inside::refuse(&location, clone, home))?;
@@ -277,7 +280,8 @@ mod tests {
 
     #[test]
     fn patterns_choose_and_rename() {
-        let some = refs(&["+refs/heads/*:refs/heads/*", "+refs/pull/*/head:refs/reviews/*", "^refs/heads/wip/*"]).unwrap();
+        let some =
+            refs(&["+refs/heads/*:refs/heads/*", "+refs/pull/*/head:refs/reviews/*", "^refs/heads/wip/*"]).unwrap();
         assert_eq!(names(&some, "refs/heads/a/b"), ["refs/heads/a/b"]);
         assert_eq!(names(&some, "refs/pull/7/head"), ["refs/reviews/7"]);
         for other in ["refs/pull/7/merge", "refs/tags/v1", "refs/heads/wip/x"] {

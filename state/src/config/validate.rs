@@ -291,7 +291,9 @@ fn mirror(
     if let Some(hooks) = draft.hooks.as_ref().filter(|hooks| hooks.value && !is_folder(&target)) {
         let message = match &target {
             Target::Pull(_) => "nothing is pushed to this mirror, so no hook of it runs",
-            Target::GitHub(_) | Target::Git(_) => "this mirror is no folder of this machine, so no hook of it runs here",
+            Target::GitHub(_) | Target::Git(_) => {
+                "this mirror is no folder of this machine, so no hook of it runs here"
+            }
         };
         mistakes.add(&hooks.place, Complaint::new(message, "Remove `hooks`: it serves for mirrors at a path."));
     }

@@ -12,7 +12,9 @@ mod words;
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, visible};
 pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use standing::{Action, Standing};
-pub use status::{AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SentinelStatus};
+pub use status::{
+    AspectReport, MasterHealth, MirrorReport, OpenChangeReport, PulledReport, RepositoryReport, SentinelStatus,
+};
 pub use words::{
     Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone,
     Trigger, Verb,

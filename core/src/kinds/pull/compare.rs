@@ -129,8 +129,7 @@ pub(super) fn compare(
     changes.extend(gone.map(|(name, old)| change(name, ChangeAction::Delete, Some(old), None)));
     let default_branch = wanted.default_branch();
     changes.sort_by_key(|change| (Some(&change.name) != default_branch, change.new.is_none()));
-    let left_alone =
-        left.iter().map(|(name, oid)| LeftAlone { name: (*name).clone(), oid: (*oid).clone() }).collect();
+    let left_alone = left.iter().map(|(name, oid)| LeftAlone { name: (*name).clone(), oid: (*oid).clone() }).collect();
     RefsPlan { changes, left_alone, unchanged, ..RefsPlan::default() }
 }
 
@@ -167,8 +166,12 @@ mod tests {
             Some("refs/heads/main"),
         );
         let wanted = Wanted::of(&upstream, &PulledRefs::default()).unwrap();
-        let standing =
-            refs(&[("refs/heads/gone", '5'), ("refs/heads/main", '1'), ("refs/heads/same", '3'), ("refs/tags/v1", '9')]);
+        let standing = refs(&[
+            ("refs/heads/gone", '5'),
+            ("refs/heads/main", '1'),
+            ("refs/heads/same", '3'),
+            ("refs/tags/v1", '9'),
+        ]);
         let main = name("refs/heads/main");
         assert_eq!(moves(&wanted.refs, &standing).len(), 2);
         let plan = compare(&wanted, &standing, &BTreeMap::new(), &BTreeSet::from([&main]));
@@ -200,7 +203,8 @@ mod tests {
         let stays = left(&wanted.refs, &standing, &decisions);
         let plan = compare(&wanted, &standing, &stays, &BTreeSet::new());
         assert_eq!(plan.left_alone.len(), 1);
-        let gone: Vec<_> = plan.changes.iter().filter(|change| change.new.is_none()).map(|change| &change.name).collect();
+        let gone: Vec<_> =
+            plan.changes.iter().filter(|change| change.new.is_none()).map(|change| &change.name).collect();
         assert_eq!(gone, [&name("refs/heads/other")]);
         for taken in ["refs/heads/old", "refs/heads/old/x"] {
             assert!(left(&refs(&[(taken, '4')]), &standing, &decisions).is_empty(), "{taken}");

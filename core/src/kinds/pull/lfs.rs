@@ -3,13 +3,13 @@
 use standin_state::config::PullTarget;
 use standin_state::model::Oid;
 
+use crate::Result;
 use crate::code::counted;
 use crate::code::lfs::{count, shown_bytes};
 use crate::context::MirrorContext;
 use crate::git::Cache;
 use crate::mirror::upstream_remote;
 use crate::plan::LfsReport;
-use crate::Result;
 
 use super::standing;
 
@@ -55,7 +55,6 @@ pub(super) async fn bring(ctx: &MirrorContext, pull: &PullTarget, copy: &Cache, 
 pub(super) fn behind(ctx: &MirrorContext) -> Result<Option<LfsReport>> {
     let fact = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), LARGE_FILES)?;
     let numbers = fact.as_deref().and_then(|fact| fact.split_once(' '));
-    Ok(numbers.and_then(|(objects, bytes)| {
-        Some(LfsReport { objects: objects.parse().ok()?, bytes: bytes.parse().ok()? })
-    }))
+    Ok(numbers
+        .and_then(|(objects, bytes)| Some(LfsReport { objects: objects.parse().ok()?, bytes: bytes.parse().ok()? })))
 }

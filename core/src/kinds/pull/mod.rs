@@ -56,7 +56,7 @@ impl Kind for Pull {
             }
         }
         let pull = target(ctx)?;
-        let path = copy_path(&ctx.source, &ctx.mirror.id, pull);
+        let path = copy_path(&ctx.source.folder, &ctx.mirror.id, pull);
         let found = match path.exists() {
             true => copy(&ctx.source, &ctx.mirror.id, pull).map(|_| "a copy of this upstream"),
             false => Ok("the first sync makes it"),

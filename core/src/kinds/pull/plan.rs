@@ -7,6 +7,7 @@ use standin_state::model::{Oid, RefName};
 
 use super::compare::{self, Wanted, is_made_by_host};
 use super::{lfs, standing};
+use crate::Result;
 use crate::code::guard::{self, Guarded};
 use crate::code::{counted, ref_of};
 use crate::context::MirrorContext;
@@ -15,7 +16,6 @@ use crate::git::{Cache, Head, Listing, Refs};
 use crate::mirror::{copy, copy_path, upstream_remote};
 use crate::plan::{CodePlan, FencePlan, GuardReason, Plan, Planned, RefChange, RefsPlan};
 use crate::tokens::Place;
-use crate::Result;
 
 /// How many names one notice lists.
 const LISTED: usize = 10;
@@ -33,7 +33,7 @@ pub(super) struct Ready {
 /// Compares the upstream with the copy. Where something would be lost, what is new is brought first: it says what that is.
 pub(super) async fn ready(ctx: &MirrorContext, pull: &PullTarget, listing: &Listing) -> Result<Ready> {
     let wanted = Wanted::of(listing, &pull.refs)?;
-    let copy = match copy_path(&ctx.source, &ctx.mirror.id, pull).exists() {
+    let copy = match copy_path(&ctx.source.folder, &ctx.mirror.id, pull).exists() {
         true => Some(copy(&ctx.source, &ctx.mirror.id, pull)?),
         // A plan makes nothing.
         false => None,
@@ -199,7 +199,10 @@ fn notices(ctx: &MirrorContext, listing: &Listing, refs: &RefsPlan) -> Vec<Notic
         let names: Vec<String> = names.iter().take(LISTED).map(|(name, tip)| format!("{name} ({tip})")).collect();
         notices.push(Notice {
             message: format!("Put back here by hand, and not at the upstream: {}", names.join(", ")),
-            hint: format!("They stay until they are removed: `git -C … update-ref -d REF`, in the copy of {}.", ctx.mirror.id),
+            hint: format!(
+                "They stay until they are removed: `git -C … update-ref -d REF`, in the copy of {}.",
+                ctx.mirror.id
+            ),
         });
     }
     notices
