@@ -43,6 +43,7 @@ mod many_refs;
 mod mirror_test;
 mod observer;
 mod path_mirrors;
+mod pull;
 mod quiesce;
 mod roles_crash;
 mod roles_failover;

@@ -20,6 +20,7 @@ use standin_state::store::{Decision, DecisionChoice, Rescue};
 use super::{Asked, Check, Kind, Looked, Prepared, Tested};
 use crate::code::{Resolved, Restored, in_the_way, rescue};
 use crate::context::MirrorContext;
+use crate::event::Event;
 use crate::git::Listing;
 use crate::mirror::{copy, copy_path, unknown_host_key, upstream_remote};
 use crate::plan::Plan;
@@ -149,7 +150,16 @@ impl Prepared for ToApply {
 
     async fn apply(self: Box<Self>, ctx: &MirrorContext) -> Result<Vec<(Aspect, Result<AspectReport>)>> {
         match self.ready {
-            Some(ready) => Ok(vec![(Aspect::Code, Box::pin(apply::apply(ctx, target(ctx)?, ready)).await)]),
+            Some(ready) => {
+                let pull = target(ctx)?;
+                ctx.event(&Event::AspectStarted {
+                    run: ctx.run.clone(),
+                    repository: ctx.repository().id.clone(),
+                    mirror: ctx.mirror.id.clone(),
+                    aspect: Aspect::Code,
+                });
+                Ok(vec![(Aspect::Code, Box::pin(apply::apply(ctx, pull, ready)).await)])
+            }
             None => Ok(Vec::new()),
         }
     }
