@@ -24,6 +24,7 @@ describe('the copy of an upstream', () => {
     expect(found.queryByText(/MASTER|SLAVE/)).toBeNull();
     expect(found.queryByText(/kept in step with it/)).toBeNull();
     expect(screen.queryByRole('button', { name: /promote/i })).toBeNull();
+    expect(screen.queryByText(/Self role/)).toBeNull();
   });
 
   it('is idle with the time of its last sync, or says that there was none', async () => {

@@ -77,11 +77,13 @@ pub(super) async fn ready(ctx: &MirrorContext, pull: &PullTarget, listing: &List
 
 /// The plan as it is shown.
 pub(super) fn shown(ctx: &MirrorContext, code: Option<CodePlan>) -> Plan {
+    let pull = ctx.mirror.target.pulled();
+    let path = pull.map(|pull| copy_path(&ctx.source.folder, &ctx.mirror.id, pull));
     Plan {
         repository: ctx.repository().id.clone(),
         mirror: ctx.mirror.id.clone(),
-        repo: ctx.mirror.target.display(),
-        source: ctx.mirror.target.pulled().map_or_else(String::new, |pull| pull.upstream.display()),
+        repo: path.map_or_else(String::new, |path| path.display().to_string()),
+        source: pull.map_or_else(String::new, |pull| pull.upstream.display()),
         at_iso: ctx.outside().clock.now(),
         guard: Vec::new(),
         code: code.map(Planned::Ready),
