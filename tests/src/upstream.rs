@@ -65,7 +65,17 @@ impl Upstream {
         self.git(&["branch", "topic", "main~1"]);
         self.git(&["tag", "-a", "v1", "-m", "one", "main~1"]);
         self.git(&["tag", "light", "main"]);
-        self.git(&["push", "-q", self.url(), "main", "topic", "v1", "light", "main:refs/notes/x", "main:refs/pull/1/head"]);
+        self.git(&[
+            "push",
+            "-q",
+            self.url(),
+            "main",
+            "topic",
+            "v1",
+            "light",
+            "main:refs/notes/x",
+            "main:refs/pull/1/head",
+        ]);
         self.git(&["push", "-q", self.url(), "main~1:refs/standin/fence"]);
     }
 

@@ -13,7 +13,11 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
         Some(("sync", options)) => ("bench-sync", options),
         Some(("refs", options)) => ("bench-refs", options),
         Some(("pull", options)) => ("bench-pull", options),
-        _ => return Err(Failure::usage("`bench` wants to know what to measure: `cargo xtask bench sync`, `refs` or `pull`.")),
+        _ => {
+            return Err(Failure::usage(
+                "`bench` wants to know what to measure: `cargo xtask bench sync`, `refs` or `pull`.",
+            ));
+        }
     };
     let mut report = Report::start();
     let tools = report.must("Setup", || setup::prepare(place, For::Terminal))?;

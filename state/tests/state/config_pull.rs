@@ -101,7 +101,9 @@ fn mistakes_say_where_they_stand_and_what_to_write() {
         assert!(!format!("{:?}", mistakes[0]).contains("secret@"), "{text}");
     }
     for key in ["path = \"/srv/x\"", "refs = [\"+refs/*:refs/*\"]", "interval = \"5m\"", "timeout = \"5m\""] {
-        let git = format!("{SITE}[[repository.mirror]]\nid = \"a\"\ntype = \"git\"\nurl = \"https://git.example/x\"\n{key}\n");
+        let git = format!(
+            "{SITE}[[repository.mirror]]\nid = \"a\"\ntype = \"git\"\nurl = \"https://git.example/x\"\n{key}\n"
+        );
         let mistakes = Ground::empty().toml(&git).mistakes();
         assert!(mistakes.len() == 1 && mistakes[0].hint.contains("type `pull`"), "{key}: {mistakes:#?}");
     }
@@ -129,7 +131,9 @@ fn the_question_says_what_is_read_with_what_and_kept_where() {
         "MIRROR_1_TYPE=pull\nMIRROR_1_URL=https://git.example/x.git\nMIRROR_1_TOKEN=tok_canary\nMIRROR_1_PATH=[dir]/copies/x.git\n\
          MIRROR_1_REFS=+refs/heads/*:refs/heads/*\nMIRROR_1_INTERVAL=5m",
     );
-    for part in ["a copy of", "git.example/x.git", "with the token in this file", "copies/x.git", "+refs/heads/*", "300 s"] {
+    for part in
+        ["a copy of", "git.example/x.git", "with the token in this file", "copies/x.git", "+refs/heads/*", "300 s"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("tok_canary"), "{text}");

@@ -192,13 +192,16 @@ fn a_folder_that_is_not_this_copy_is_never_written_to() {
     let before = fs::read(path.join("config")).unwrap();
     upstream.configure(upstream.url(), &format!("path = \"{}\"\n", path.display()));
     let error = failure(&upstream, &["sync", "--yes"]);
-    assert!(error["code"] == "configuration" && error["message"].as_str().unwrap().contains("is not a copy"), "{error}");
+    assert!(
+        error["code"] == "configuration" && error["message"].as_str().unwrap().contains("is not a copy"),
+        "{error}"
+    );
     assert_eq!((fs::read(path.join("config")).unwrap(), git(&path, &["for-each-ref"])), (before, String::new()));
     upstream.run(1, &["mirror", "test", COPY]);
     let elsewhere = upstream.folder().join("not/there/x.git");
     upstream.configure(upstream.url(), &format!("path = \"{}\"\n", elsewhere.display()));
-    let error = failure(&upstream, &["sync"]);
-    assert!(error["message"].as_str().unwrap().contains("there is no folder"), "{error}");
+    let ran = upstream.run(1, &["sync"]);
+    assert!(ran.stdout.contains("there is no folder"), "{}", ran.all());
     fs::create_dir_all(elsewhere.parent().unwrap()).unwrap();
     upstream.run(0, &["sync"]);
     assert!(elsewhere.join("HEAD").exists());
@@ -233,13 +236,17 @@ fn a_sync_that_is_killed_anywhere_is_finished_by_the_next() {
         let ran = upstream.machine.with("STANDIN_CRASH_AT", point).standin(&["sync", "--yes"]);
         assert_eq!(ran.status.signal(), Some(6), "at {point}: {}", ran.all());
         let now = upstream.kept_or_none();
-        let refs = |lines: &Option<Vec<String>>| lines.as_ref().map(|lines| lines[..lines.len() - 1].to_vec());
+        // Without `HEAD`, which is the last line; a copy that is not there yet has none.
+        let refs = |lines: &Option<Vec<String>>| {
+            lines.as_ref().map_or_else(Vec::new, |lines| lines[..lines.len() - 1].to_vec())
+        };
         let expected = Some(upstream.expected());
         assert!(refs(&now) == refs(&before) || refs(&now) == refs(&expected), "half moved at {point}: {now:?}");
         assert_eq!(upstream.machine.standin(&["sync", "--yes"]).code(), 0, "after {point}");
         upstream.check_in_step();
         let left = fs::read_dir(upstream.copy().join("objects/pack")).unwrap().flatten();
-        let left: Vec<_> = left.map(|entry| entry.file_name()).filter(|name| name.to_string_lossy().starts_with("tmp_")).collect();
+        let left: Vec<_> =
+            left.map(|entry| entry.file_name()).filter(|name| name.to_string_lossy().starts_with("tmp_")).collect();
         assert!(left.is_empty(), "{left:?}");
         round += 1;
     };
@@ -388,7 +395,9 @@ fn large_files_come_along_where_git_lfs_is_there() {
     let bare = upstream.folder().join("bin");
     fs::create_dir(&bare).unwrap();
     for program in ["git", "sh"] {
-        let real = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|path| path.join(program)).find(|path| path.exists());
+        let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|path| path.join(program))
+            .find(|path| path.exists());
         std::os::unix::fs::symlink(real.unwrap(), bare.join(program)).unwrap();
     }
     upstream.configure(upstream.url(), "");

@@ -53,8 +53,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
     println!("{:<16} |    clone  standin  ratio |    fetch unchanged  ratio   (seconds)", "upstream");
-    for (name, objects, refs) in
-        [("many objects", options.objects, 20), ("many refs", options.refs / 4, options.refs)]
+    for (name, objects, refs) in [("many objects", options.objects, 20), ("many refs", options.refs / 4, options.refs)]
     {
         let folder = tempfile::Builder::new().prefix("standin-bench-").tempdir()?;
         let upstream = folder.path().join("upstream.git");
@@ -107,7 +106,8 @@ fn measure(program: &Path, folder: &Path, upstream: &Path, time: usize) -> Resul
     let first = standin()?;
     let fetch = git(&[&["-C", &text], &durable[..], &["fetch", "--quiet", "--prune"]].concat())?;
     let unchanged = standin()?;
-    let count = |path: &Path| -> Result<usize, Failure> { Ok(git2::Repository::open_bare(path)?.references()?.count()) };
+    let count =
+        |path: &Path| -> Result<usize, Failure> { Ok(git2::Repository::open_bare(path)?.references()?.count()) };
     let (kept, expected) = (count(&state.join("bench/pull/copy.git"))?, count(upstream)?);
     if kept != expected {
         return Err(format!("the copy has {kept} refs, not {expected}").into());

@@ -24,8 +24,7 @@ pub fn create(path: &Path, objects: usize, refs: usize) -> Result<(), Failure> {
     run(&["init", "--quiet", "--bare", "-b", "main", &folder])?;
     // A commit, its root and a folder's tree, and the files.
     let commits = (objects / (FILES + 3)).max(2);
-    let mut import =
-        git(&["-C", &folder, "fast-import", "--quiet"]).stdin(Stdio::piped()).spawn()?;
+    let mut import = git(&["-C", &folder, "fast-import", "--quiet"]).stdin(Stdio::piped()).spawn()?;
     if let Some(input) = import.stdin.take() {
         let mut input = std::io::BufWriter::new(input);
         for commit in 1..=commits {
