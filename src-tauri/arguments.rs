@@ -23,6 +23,6 @@ pub struct Arguments {
 impl Arguments {
     /// As core wants them.
     pub fn start(self) -> StartOptions {
-        StartOptions { repo: self.repo, config: self.config, state_dir: self.state_dir }
+        StartOptions { repo: self.repo, config: self.config, state_dir: self.state_dir, repository: None }
     }
 }

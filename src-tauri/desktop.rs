@@ -262,6 +262,7 @@ fn each(mistakes: impl IntoIterator<Item = ConfigError>) -> Vec<Error> {
 /// the wait can be cancelled.
 pub fn request(choice: SyncChoice) -> SyncRequest {
     SyncRequest {
+        job: None,
         repository: Some(choice.repository),
         mirrors: choice.mirrors,
         yes: choice.yes,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use standin_core::state::model::{Aspect, MirrorId, RefName, RunStatus};
+use standin_core::state::model::{Aspect, MirrorId, RefName, RepositoryId, RunId, RunStatus};
 use standin_core::state::store::DecisionChoice;
 
 /// Keeps standbys of a GitHub repository ready to take over.
@@ -19,11 +19,14 @@ pub struct Arguments {
     pub command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The clone to work on [default: the git repository around the current folder]
     #[arg(long, global = true, value_name = "PATH")]
     pub repo: Option<PathBuf>,
+    /// One of the configured repositories, by its id [default: the one of the clone]
+    #[arg(long, global = true, value_name = "ID")]
+    pub repository: Option<RepositoryId>,
     /// The configuration file [default: $STANDIN_CONFIG, else standin.toml in the OS config folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -47,6 +50,8 @@ pub enum Command {
     Plan(PlanArguments),
     /// Bring the mirrors in step
     Sync(SyncArguments),
+    /// Keep a copy of an upstream here: write it into standin.toml, and fetch it for the first time
+    Import(ImportArguments),
     /// Decide about a ref that has diverged on a mirror
     Resolve(ResolveArguments),
     /// Make a standby the master: switch over while the master is well, fail over when it is gone
@@ -176,6 +181,36 @@ pub struct SyncArguments {
     /// Fail at once when another process syncs the mirror, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,
+    /// Print the job's id and come back at once; the sync goes on by itself
+    #[arg(long, conflicts_with = "dry_run")]
+    pub background: bool,
+    /// The id of the job that this is
+    #[arg(long, hide = true, value_name = "ID")]
+    pub job: Option<RunId>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The upstream: a URL, `owner/name` on GitHub, or a path
+    pub url: String,
+    /// What the repository is called [default: the last part of the URL]
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<RepositoryId>,
+    /// The folder of the copy [default: in Standin's data folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub path: Option<PathBuf>,
+    /// Only these refs, as git's refspecs: `+refs/heads/*:refs/heads/*`, `^refs/pull/*` (may be given several times)
+    #[arg(long, value_name = "REFSPEC")]
+    pub refs: Vec<String>,
+    /// Time between two syncs, such as 15m [default: the schedule's]
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<String>,
+    /// How long one sync may take, such as 2h [default: 30m]
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// Print the job's id and come back at once; the first fetch goes on by itself
+    #[arg(long)]
+    pub background: bool,
 }
 
 #[derive(Debug, Args)]

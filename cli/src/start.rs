@@ -26,9 +26,7 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
         credential_helper: this_program()?,
         environment,
     };
-    let options =
-        StartOptions { repo: global.repo.clone(), config: global.config.clone(), state_dir: global.state_dir.clone() };
-    let (engine, notices) = start::open(&options, "cli", outside)?;
+    let (engine, notices) = start::open(&options(global), "cli", outside)?;
     for notice in notices {
         lines::complain(&format!("note: {}", notice.message));
         if !notice.hint.is_empty() {
@@ -36,6 +34,16 @@ pub fn engine(global: &Global, progress: Arc<dyn Progress>) -> Result<Engine> {
         }
     }
     Ok(engine)
+}
+
+/// What the global options say.
+pub fn options(global: &Global) -> StartOptions {
+    StartOptions {
+        repo: global.repo.clone(),
+        config: global.config.clone(),
+        state_dir: global.state_dir.clone(),
+        repository: global.repository.clone(),
+    }
 }
 
 /// On a terminal somebody can answer the keychain; cron, services and scripts without one wait for nobody.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::error::Error;
-use standin_state::model::{Aspect, AspectReport, MirrorId, MirrorStatus, RepositoryId, RunId};
+use standin_state::model::{Aspect, AspectReport, MirrorId, MirrorStatus, MirrorType, RepositoryId, RunId};
 use standin_state::store::{Change, ChangeOutcome, RunTotals};
 use ts_rs::TS;
 
@@ -51,6 +51,9 @@ pub enum Event {
         mirror: MirrorId,
         /// Where the mirror is, as it may be shown.
         repo: String,
+        /// What it is.
+        #[serde(rename = "type")]
+        kind: MirrorType,
     },
     /// An aspect is being applied.
     AspectStarted {

@@ -120,12 +120,16 @@ async fn look(
 ) -> Result<Looked> {
     let context = source.context_by_hand(mirror.clone()).await?;
     let asked = Asked { aspects: request.aspects.clone(), attempt: 0 };
-    let mut looked = match kinds::of(&mirror.target).look(&context, source, asked).await {
+    let kind = kinds::of(&mirror.target);
+    let mut looked = match kind.look(&context, source, asked).await {
         Err(error) if error.at_source => return Ok(Looked::WithoutSource(error)),
         looked => looked?,
     };
     mend(&context, &mut *looked, request, findings).await?;
     let planned = looked.prepare(&context, source).await.and_then(|prepared| prepared.plan(&context));
+    if !kind.reads_source() {
+        return planned.map(|plan| Looked::Compared(Box::new(plan)));
+    }
     match source.snapshot(0).await {
         Ok(_) => planned.map(|plan| Looked::Compared(Box::new(plan))),
         Err(error) => Ok(Looked::WithoutSource(error)),

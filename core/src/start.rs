@@ -3,10 +3,14 @@
 //! Called by the adapters only; the rest of this crate is told where things are.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use standin_state::config::LoadRequest;
+use standin_state::config::{self, Consents, Import, Imported, LoadRequest};
+use standin_state::model::{RepositoryId, RunId};
+use standin_state::private;
 
 use crate::engine::{Engine, EngineOptions};
 use crate::event::Notice;
@@ -22,6 +26,8 @@ pub struct StartOptions {
     pub config: Option<PathBuf>,
     /// `--state-dir`
     pub state_dir: Option<PathBuf>,
+    /// `--repository`
+    pub repository: Option<RepositoryId>,
 }
 
 /// Opens an engine as the options, the environment and the operating system say. `face` names the program in the
@@ -61,8 +67,43 @@ pub fn prepare(options: &StartOptions, environment: &BTreeMap<String, String>) -
         config_file: options.config.clone().or_else(|| variable("STANDIN_CONFIG")),
         current_dir: current_dir.clone(),
         default_config_dir: default_config_dir.ok_or_else(|| no_folder("configuration", "--config"))?,
+        repository: options.repository.clone(),
     };
     Ok((current_dir.join(state_dir), load))
+}
+
+/// Writes an upstream into the configuration that the options and the environment name. Nothing is fetched yet.
+///
+/// # Errors
+/// As [`config::import`], and [`Code::Usage`] when the operating system names no folders.
+pub fn import(options: &StartOptions, environment: &BTreeMap<String, String>, import: &Import) -> Result<Imported> {
+    let (_, load) = prepare(options, environment)?;
+    config::import(&load, &Consents::new(), import)
+}
+
+/// How long what a job said is kept.
+const LOGS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The file that a job writes what it says to, in the state folder; old ones are removed.
+///
+/// # Errors
+/// [`Code::Storage`] when it cannot be made.
+pub fn job_log(options: &StartOptions, environment: &BTreeMap<String, String>, job: &RunId) -> Result<(PathBuf, File)> {
+    let folder = prepare(options, environment)?.0.join("jobs");
+    private::create_folder(&folder)?;
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.elapsed().ok());
+        if age.is_some_and(|age| age > LOGS_KEPT) {
+            // What cannot be removed is tried again with the next job.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    let path = folder.join(format!("{job}.log"));
+    let file = private::open(&path).map_err(|error| {
+        let message = format!("{} could not be written: {error}", path.display());
+        Error::new(Code::Storage, message, "Check that you may write in the state folder.")
+    })?;
+    Ok((path, file))
 }
 
 fn no_folder(what: &str, option: &str) -> Error {

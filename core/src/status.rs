@@ -5,7 +5,7 @@ use std::path::Path;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::model::{
-    Action, Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, OpenChangeReport,
+    Action, Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, OpenChangeReport, PulledReport,
     RepositoryReport, RunStatus, Verb,
 };
 use standin_state::store::{JournalEntry, JournalKind, MirrorMemory, Store};
@@ -14,6 +14,7 @@ use standin_state::{files, lock};
 use crate::mastership::direction::{self, Direction};
 use crate::mastership::machine::Change;
 use crate::mastership::{open_in, words};
+use crate::mirror::copy_path;
 use crate::standing::{self, Terms};
 use crate::{Code, Error, Result, fence};
 
@@ -168,15 +169,19 @@ fn mirror_report(
             AspectReport::new(AspectStatus::Skipped)
         }
     };
+    let status = if is_master { MirrorStatus::Idle } else { status(mirror, &memory, held) };
+    let error = if is_master { None } else { error(&memory, held) };
+    let code = aspect(Aspect::Code);
     Ok(MirrorReport {
         id: mirror.id.clone(),
+        pulled: pulled(folder, mirror, status, &code, error.as_ref()),
         repo: mirror.target.display(),
         kind: mirror.kind(),
         role: if mirror.id.is_source() { Some(direction.role_of_source()) } else { direction.role_of(&mirror.id) },
         enabled: mirror.enabled,
         standing: standing::not_judged(),
-        status: if is_master { MirrorStatus::Idle } else { status(mirror, &memory, held) },
-        code: aspect(Aspect::Code),
+        status,
+        code,
         secrets: aspect(Aspect::Secrets),
         variables: aspect(Aspect::Variables),
         workflows: aspect(Aspect::Workflows),
@@ -188,8 +193,28 @@ fn mirror_report(
             None => None,
         },
         next_sync_iso: None,
-        error: if is_master { None } else { error(&memory, held) },
+        error,
     })
+}
+
+/// What only a mirror that pulls has.
+fn pulled(
+    folder: &Path,
+    mirror: &MirrorConfig,
+    status: MirrorStatus,
+    code: &AspectReport,
+    error: Option<&Error>,
+) -> PulledReport {
+    let Some(pull) = mirror.target.pulled() else { return PulledReport::default() };
+    PulledReport {
+        is_mirror: true,
+        mirror_url: Some(pull.upstream.display()),
+        path: Some(copy_path(folder, &mirror.id, pull).display().to_string()),
+        last_synced_at: code.last_sync_iso,
+        sync_status: Some(status),
+        sync_error: error.map(|error| error.message.clone()).or_else(|| code.error.clone()),
+        sync_interval_seconds: pull.interval.map(|interval| interval.as_secs()),
+    }
 }
 
 fn status(mirror: &MirrorConfig, memory: &MirrorMemory, held: bool) -> MirrorStatus {

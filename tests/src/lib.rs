@@ -13,6 +13,7 @@ pub mod rooms;
 pub mod stage;
 pub mod standby;
 pub mod turns;
+pub mod upstream;
 pub mod watch;
 pub mod window;
 

@@ -12,7 +12,12 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     let (program, options) = match arguments.split_first().map(|(what, options)| (what.as_str(), options)) {
         Some(("sync", options)) => ("bench-sync", options),
         Some(("refs", options)) => ("bench-refs", options),
-        _ => return Err(Failure::usage("`bench` wants to know what to measure: `cargo xtask bench sync` or `refs`.")),
+        Some(("pull", options)) => ("bench-pull", options),
+        _ => {
+            return Err(Failure::usage(
+                "`bench` wants to know what to measure: `cargo xtask bench sync`, `refs` or `pull`.",
+            ));
+        }
     };
     let mut report = Report::start();
     let tools = report.must("Setup", || setup::prepare(place, For::Terminal))?;

@@ -1,7 +1,9 @@
 //! The commands: each a few lines around one call of the engine.
 
 mod around;
+mod background;
 mod consent;
+mod import;
 mod look;
 mod roles;
 #[cfg(unix)]
@@ -36,7 +38,9 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Sync(arguments) if arguments.dry_run => {
             unless_stopped(sync::plan(&global, &sync::selection(&arguments), arguments.yes)).await
         }
+        Command::Sync(arguments) if arguments.background => unless_stopped(background::sync(&global, &arguments)).await,
         Command::Sync(arguments) => sync::sync(&global, &arguments).await,
+        Command::Import(arguments) => import::import(&global, &arguments).await,
         Command::Resolve(arguments) => around::resolve(&global, &arguments).await,
         Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
         Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,

@@ -6,7 +6,9 @@ use std::io::Write as _;
 
 use standin_core::Error;
 use standin_core::event::{Event, Notice, RoleStepState};
-use standin_core::state::model::{Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, RepositoryId, visible};
+use standin_core::state::model::{
+    Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, MirrorType, RepositoryId, visible,
+};
 use standin_core::state::store::{Change, ChangeAction, ChangeOutcome};
 
 /// What lines of ours have besides letters: their own ends, and what makes a sign an icon. All else is written out, since a
@@ -41,6 +43,7 @@ pub struct Lines {
 #[derive(Default)]
 struct Block {
     repo: String,
+    kind: Option<MirrorType>,
     made: BTreeMap<Aspect, usize>,
     refused: Vec<(Aspect, String, Error)>,
     notices: Vec<Notice>,
@@ -53,9 +56,9 @@ impl Lines {
         match event {
             Event::SyncStarted { mirrors, .. } => vec![format!("[mirror] Syncing {} mirror(s)...", mirrors.len())],
             Event::RunWaiting { mirror, holder, .. } => vec![format!("[{mirror}] waiting for {holder}")],
-            Event::RunStarted { repository, mirror, repo, .. } => {
-                self.mirrors
-                    .insert((repository.clone(), mirror.clone()), Block { repo: repo.clone(), ..Block::default() });
+            Event::RunStarted { repository, mirror, repo, kind, .. } => {
+                let block = Block { repo: repo.clone(), kind: Some(*kind), ..Block::default() };
+                self.mirrors.insert((repository.clone(), mirror.clone()), block);
                 Vec::new()
             }
             Event::AspectStarted { .. } | Event::Progress { .. } => Vec::new(),
@@ -116,7 +119,7 @@ impl Block {
         let mut lines = vec![format!("[{mirror}] {}", self.repo).trim_end().to_owned()];
         for aspect in Aspect::ALL {
             let Some(report) = self.reports.get(aspect) else { continue };
-            lines.push(aspect_line(*aspect, report, self.made.get(aspect).copied().unwrap_or(0)));
+            lines.push(aspect_line(self.kind, *aspect, report, self.made.get(aspect).copied().unwrap_or(0)));
             lines.extend(hint_lines(report));
         }
         // The report of code tells of its refs itself.
@@ -170,8 +173,9 @@ pub fn notice_lines(indent: &str, notice: &Notice) -> Vec<String> {
 }
 
 /// The words for an aspect while it is synced.
-pub fn aspect_words(aspect: Aspect) -> &'static str {
+pub fn aspect_words(kind: Option<MirrorType>, aspect: Aspect) -> &'static str {
     match aspect {
+        Aspect::Code if kind == Some(MirrorType::Pull) => "📦 Code pull",
         Aspect::Code => "📦 Code push",
         Aspect::Secrets => "🔐 Secrets sync",
         Aspect::Variables => "📋 Variables sync",
@@ -179,11 +183,11 @@ pub fn aspect_words(aspect: Aspect) -> &'static str {
     }
 }
 
-fn aspect_line(aspect: Aspect, report: &AspectReport, made: usize) -> String {
-    let words = aspect_words(aspect);
+fn aspect_line(kind: Option<MirrorType>, aspect: Aspect, report: &AspectReport, made: usize) -> String {
+    let words = aspect_words(kind, aspect);
     let detail = report.detail.as_deref().unwrap_or("");
     match report.status {
-        AspectStatus::Ok => format!("  {words}... ✅ {}", well(aspect, detail, made)),
+        AspectStatus::Ok => format!("  {words}... ✅ {}", well(kind, aspect, detail, made)),
         AspectStatus::Blocked => {
             format!("  {words}... ⏸  {}", report.error.as_deref().unwrap_or("waits for a decision"))
         }
@@ -194,10 +198,12 @@ fn aspect_line(aspect: Aspect, report: &AspectReport, made: usize) -> String {
     }
 }
 
-fn well(aspect: Aspect, detail: &str, made: usize) -> String {
+fn well(kind: Option<MirrorType>, aspect: Aspect, detail: &str, made: usize) -> String {
+    let pulls = kind == Some(MirrorType::Pull);
     match (aspect, made) {
         (Aspect::Code, 0) if detail.is_empty() => "nothing to push".to_owned(),
         (Aspect::Code, 0) => format!("up to date {detail}"),
+        (Aspect::Code, _) if pulls => format!("pulled {detail}"),
         (Aspect::Code, _) => format!("pushed {detail}"),
         (Aspect::Workflows, _) => detail.to_owned(),
         (_, 0) => format!("{detail} unchanged"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use standin_core::event::{Event, Stamped};
 use standin_core::outside::{Clock as _, Progress, SystemClock};
-use standin_core::state::model::{MirrorId, RepositoryId};
+use standin_core::state::model::{MirrorId, MirrorType, RepositoryId};
 
 use super::lines::{self, Lines, aspect_words};
 
@@ -53,7 +53,7 @@ impl Progress for Plain {
 }
 
 /// Mirrors of different repositories may have the same id.
-type BarOf = HashMap<(RepositoryId, MirrorId), ProgressBar>;
+type BarOf = HashMap<(RepositoryId, MirrorId), (ProgressBar, MirrorType)>;
 
 /// A bar for each mirror that runs, and its lines above when it is through.
 struct Bars {
@@ -89,19 +89,19 @@ impl Progress for Bars {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (text, bars) = &mut *state;
         match event {
-            Event::RunStarted { repository, mirror, repo, .. } => {
+            Event::RunStarted { repository, mirror, repo, kind, .. } => {
                 let bar = self.bar(mirror);
                 bar.set_message(repo.clone());
-                bars.insert((repository.clone(), mirror.clone()), bar);
+                bars.insert((repository.clone(), mirror.clone()), (bar, *kind));
             }
             Event::AspectStarted { repository, mirror, aspect, .. } => {
-                if let Some(bar) = bars.get(&(repository.clone(), mirror.clone())) {
+                if let Some((bar, kind)) = bars.get(&(repository.clone(), mirror.clone())) {
                     bar.set_style(spinner());
-                    bar.set_message(aspect_words(*aspect));
+                    bar.set_message(aspect_words(Some(*kind), *aspect));
                 }
             }
             Event::Progress { repository, mirror: Some(mirror), phase, done, total, .. } => {
-                if let Some(bar) = bars.get(&(repository.clone(), mirror.clone())) {
+                if let Some((bar, _)) = bars.get(&(repository.clone(), mirror.clone())) {
                     bar.set_message(phase.clone());
                     bar.set_style(if total.is_some() { counted() } else { spinner() });
                     bar.set_length(total.unwrap_or(0));
@@ -109,7 +109,7 @@ impl Progress for Bars {
                 }
             }
             Event::RunFinished { repository, mirror, .. } => {
-                if let Some(bar) = bars.remove(&(repository.clone(), mirror.clone())) {
+                if let Some((bar, _)) = bars.remove(&(repository.clone(), mirror.clone())) {
                     bar.finish_and_clear();
                 }
             }

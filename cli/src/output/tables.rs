@@ -29,15 +29,21 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
 /// The lines of one repository's status.
 pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
     let epoch = report.epoch.map_or_else(|| "not synced yet".to_owned(), |epoch| format!("epoch {epoch}"));
-    let mut lines = vec![
-        format!("{}  {}  {}", report.repository, report.self_role, standing_words(&report.standing)),
-        format!("  master {}  ({epoch})", report.master),
-        match (report.last_full_sync_iso, report.standing.word) {
-            (None, _) => "  never all in step".to_owned(),
-            (Some(then), StandingWord::InStep) => format!("  all in step {}", ago(then, now)),
-            (Some(then), _) => format!("  last all in step {}", ago(then, now)),
-        },
-    ];
+    let standing = standing_words(&report.standing);
+    // Where nothing is pushed, nobody is master.
+    let only_pulls = !report.mirrors.is_empty() && report.mirrors.iter().all(|mirror| mirror.pulled.is_mirror);
+    let mut lines = match only_pulls {
+        true => vec![format!("{}  {standing}", report.repository), format!("  upstream {}", report.master)],
+        false => vec![
+            format!("{}  {}  {standing}", report.repository, report.self_role),
+            format!("  master {}  ({epoch})", report.master),
+        ],
+    };
+    lines.push(match (report.last_full_sync_iso, report.standing.word) {
+        (None, _) => "  never all in step".to_owned(),
+        (Some(then), StandingWord::InStep) => format!("  all in step {}", ago(then, now)),
+        (Some(then), _) => format!("  last all in step {}", ago(then, now)),
+    });
     if let Some(question) = &report.consent {
         lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));
         lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
@@ -93,6 +99,7 @@ fn master_lines(health: &MasterHealth, now: Timestamp) -> Vec<String> {
 fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
     let role = mirror.role.map_or_else(|| mirror.kind.to_string(), |role| role.to_string());
     let mut lines = vec![format!("[{}] {}  {role}  {}", mirror.id, mirror.repo, standing_words(&mirror.standing))];
+    lines.extend(mirror.pulled.path.iter().map(|path| format!("  {:<10} {path}", "copy")));
     for (aspect, report) in [
         (Aspect::Code, &mirror.code),
         (Aspect::Secrets, &mirror.secrets),

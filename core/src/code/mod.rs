@@ -18,7 +18,7 @@
 
 mod apply;
 mod default_branch;
-mod lfs;
+pub(crate) mod lfs;
 pub(crate) mod offer;
 mod plan;
 pub mod rescue;
@@ -30,13 +30,13 @@ use standin_state::model::{AskId, RefName};
 
 pub use apply::apply;
 pub use default_branch::DefaultBranch;
-pub(crate) use plan::in_the_way;
 pub use plan::plan;
+pub(crate) use plan::{guard, in_the_way};
 pub use resolve::{Resolved, resolve};
 pub use restore::{Restored, restore};
 pub use snapshot::{Snapshot, snapshot};
 
 /// The ref that an ask is about; `None` where it is about something else.
-fn ref_of(ask: &AskId) -> Option<RefName> {
+pub(crate) fn ref_of(ask: &AskId) -> Option<RefName> {
     ask.as_str().parse().ok()
 }

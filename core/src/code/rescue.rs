@@ -13,8 +13,8 @@ use standin_state::store::{ChangeAction, DecisionChoice, Rescue, RescueReason, S
 
 use super::Snapshot;
 use crate::context::{MirrorContext, SourceContext};
-use crate::git::{Cache, Remote};
-use crate::mirror::{self, cache, git_failed};
+use crate::git::{Cache, Refs, Remote};
+use crate::mirror::{self, folder_remote, git_failed, rescues_of};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
 
@@ -25,7 +25,7 @@ const FOLDER: &str = "refs/standin/rescue/";
 
 /// A tip to be saved.
 #[derive(Clone, Debug)]
-pub(super) struct Endangered<'a> {
+pub(crate) struct Endangered<'a> {
     pub name: &'a RefName,
     pub oid: &'a Oid,
     pub reason: RescueReason,
@@ -91,7 +91,7 @@ pub(super) async fn save_turned(
 ///
 /// # Errors
 /// [`Code::Raced`] when one of them is no longer the tip on the mirror; what git and the store report.
-pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, tips: &[Endangered<'_>]) -> Result<()> {
+pub(crate) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, tips: &[Endangered<'_>]) -> Result<()> {
     let lacking = cache.lacks(tips.iter().map(|tip| tip.oid))?;
     let mut missing = BTreeMap::new();
     for tip in tips.iter().filter(|tip| lacking.contains(tip.oid)) {
@@ -138,6 +138,25 @@ pub(super) async fn save(ctx: &MirrorContext, remote: &Remote, cache: &Cache, ti
     ctx.store().add_rescues(&rescues)
 }
 
+/// Brings a saved tip to `cache` where it is kept in another repository: a copy, or the cache.
+///
+/// # Errors
+/// [`Code::Storage`] where it is in neither; what git reports.
+pub(crate) async fn bring(ctx: &MirrorContext, rescue: &Rescue, cache: &Cache) -> Result<()> {
+    if cache.oid_exists(&rescue.oid)? {
+        return Ok(());
+    }
+    let kept = rescues_of(&ctx.source, &rescue.mirror)?;
+    if kept.path() == cache.path() || !kept.oid_exists(&rescue.oid)? {
+        return Err(Error::new(
+            Code::Storage,
+            format!("The commit {} of rescue `{}` is not in the {} any more", rescue.oid, rescue.id, kept.noun()),
+            "That repository was deleted or damaged; look for the commit on other machines.",
+        ));
+    }
+    folder_remote(ctx, kept.path())?.fetch_objects(cache, &[&rescue.oid].into()).await
+}
+
 fn moved(ctx: &MirrorContext, name: &RefName) -> Error {
     Error::passing(
         Code::Raced,
@@ -147,7 +166,7 @@ fn moved(ctx: &MirrorContext, name: &RefName) -> Error {
 }
 
 /// Whether every tip is saved: the promise that a push checks before it goes.
-pub(super) fn are_saved(ctx: &MirrorContext, cache: &Cache, tips: &[Endangered<'_>]) -> bool {
+pub(crate) fn are_saved(ctx: &MirrorContext, cache: &Cache, tips: &[Endangered<'_>]) -> bool {
     let Ok(kept) = cache.refs(FOLDER) else { return false };
     tips.iter().all(|tip| {
         let id = tip.id(ctx);
@@ -170,7 +189,7 @@ pub fn list(store: &Store, repository: Option<&RepositoryId>, mirror: Option<&Mi
 /// [`Code::NotFound`] for an unknown id; [`Code::Storage`].
 pub fn drop(source: &SourceContext, id: &str) -> Result<Rescue> {
     let rescue = find(&source.store, id)?;
-    remove(source, &cache(source)?, &rescue)?;
+    remove(source, &rescues_of(source, &rescue.mirror)?, &rescue)?;
     Ok(rescue)
 }
 
@@ -180,23 +199,39 @@ pub fn drop(source: &SourceContext, id: &str) -> Result<Rescue> {
 /// # Errors
 /// What the cache and the store report.
 pub fn expire(source: &SourceContext, snapshot: &Snapshot) -> Result<usize> {
+    let is_pulled = |id: &MirrorId| {
+        let mirror = source.repository.mirror(id);
+        mirror.is_some_and(|mirror| mirror.target.pulled().is_some())
+    };
+    expire_in(source, &snapshot.cache, &snapshot.refs, |rescue| !is_pulled(&rescue.mirror))
+}
+
+/// The same for a mirror's copy of its upstream, which has `refs`.
+///
+/// # Errors
+/// What the copy and the store report.
+pub(crate) fn expire_of(ctx: &MirrorContext, copy: &Cache, refs: &Refs) -> Result<usize> {
+    expire_in(&ctx.source, copy, refs, |rescue| rescue.mirror == ctx.mirror.id)
+}
+
+fn expire_in(source: &SourceContext, cache: &Cache, refs: &Refs, is_there: impl Fn(&Rescue) -> bool) -> Result<usize> {
     let limit = source.outside.clock.now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     let old: Vec<Rescue> = source
         .store
         .rescues(Some(&source.repository.id), None)?
         .into_iter()
-        .filter(|rescue| rescue.created_iso < limit)
+        .filter(|rescue| rescue.created_iso < limit && is_there(rescue))
         .collect();
     if old.is_empty() {
         return Ok(0);
     }
-    let held = Held::by(snapshot)?;
+    let held = Held::by(cache, refs)?;
     let mut removed = 0;
     for rescue in old {
         if !held.holds(&rescue.oid)? {
             continue;
         }
-        let Some(_alone) = snapshot.cache.alone()? else { break };
+        let Some(_alone) = cache.alone()? else { break };
         if source.store.drop_rescue_before(&rescue.id, limit)? {
             held.forget(&kept_at(&rescue.id)?)?;
             removed += 1;
@@ -205,20 +240,20 @@ pub fn expire(source: &SourceContext, snapshot: &Snapshot) -> Result<usize> {
     Ok(removed)
 }
 
-/// What the source holds.
+/// What the source, or a copy, holds.
 struct Held {
     repository: git2::Repository,
     tips: HashSet<git2::Oid>,
 }
 
 impl Held {
-    fn by(snapshot: &Snapshot) -> Result<Self> {
-        let repository = snapshot.cache.repository()?;
-        let tips = snapshot.refs.values().filter_map(|tip| git2::Oid::from_str(tip.as_str()).ok()).collect();
+    fn by(cache: &Cache, refs: &Refs) -> Result<Self> {
+        let repository = cache.repository()?;
+        let tips = refs.values().filter_map(|tip| git2::Oid::from_str(tip.as_str()).ok()).collect();
         Ok(Self { repository, tips })
     }
 
-    /// Whether a tip of the source is this commit or has it in its history.
+    /// Whether a tip there is this commit or has it in its history.
     fn holds(&self, oid: &Oid) -> Result<bool> {
         let oid = git2::Oid::from_str(oid.as_str()).map_err(git_failed)?;
         if self.tips.contains(&oid) {

@@ -64,13 +64,7 @@ pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Res
         ));
     }
     let cache = view.cache.clone();
-    if !cache.oid_exists(&rescue.oid)? {
-        return Err(Error::new(
-            Code::Storage,
-            format!("The commit {} of rescue `{id}` is not in the cache any more", rescue.oid),
-            "The cache of this repository was deleted or damaged; look for the commit on other machines.",
-        ));
-    }
+    rescue::bring(ctx, &rescue, &cache).await?;
     let change = RefChange {
         name: name.clone(),
         action: ChangeAction::Create,

@@ -141,6 +141,7 @@ pub(crate) fn gather(
 fn has_code(mirror: &MirrorConfig) -> bool {
     match mirror.target {
         Target::GitHub(_) | Target::Git(_) => true,
+        Target::Pull(_) => false,
     }
 }
 

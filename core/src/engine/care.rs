@@ -95,7 +95,7 @@ impl Engine {
             }
             self.still_configured(&rescue, mirror)?;
             let (context, _lock) = self.locked_context(Some(&rescue.repository), mirror).await?;
-            code::restore(&context, id, to).await
+            kinds::of(&context.mirror.target).restore(&context, &rescue, to).await
         }
         .await;
         let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{Aspect, MirrorId, MirrorStatus, RepositoryId, Trigger};
+use standin_state::model::{Aspect, MirrorId, MirrorStatus, RepositoryId, RunId, Trigger};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
@@ -44,6 +44,8 @@ pub struct SyncRequest {
     /// The seals of the plans that are to be carried out ([`Plan::seal`]), by mirror. Where a sync would do something else by
     /// now, nothing is done; a mirror that is not named is synced as it is found.
     pub seals: BTreeMap<MirrorId, String>,
+    /// The id of the job, where it was given out before; where the job is one run, that of the run as well.
+    pub job: Option<RunId>,
 }
 
 impl Default for SyncRequest {
@@ -56,6 +58,7 @@ impl Default for SyncRequest {
             trigger: Trigger::Manual,
             wait: true,
             seals: BTreeMap::new(),
+            job: None,
         }
     }
 }
@@ -65,6 +68,13 @@ impl Default for SyncRequest {
 #[serde(transparent)]
 #[ts(export)]
 pub struct JobId(String);
+
+impl JobId {
+    /// A new one, to be given out before the job is started.
+    pub fn given_out() -> RunId {
+        new_run_id()
+    }
+}
 
 /// How a sync ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -100,8 +110,8 @@ impl Job {
 pub(super) struct Running(Arc<Mutex<HashMap<JobId, CancellationToken>>>);
 
 impl Running {
-    fn add(&self) -> (JobId, CancellationToken) {
-        let id = JobId(new_run_id().to_string());
+    fn add(&self, id: Option<RunId>) -> (JobId, CancellationToken) {
+        let id = JobId(id.unwrap_or_else(new_run_id).to_string());
         let cancel = CancellationToken::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel.clone());
         (id, cancel)
@@ -126,7 +136,7 @@ impl Engine {
         let direction = self.direction(request.repository.as_ref())?;
         let mirrors = chosen(&direction, &request)?;
         let repository = direction.config;
-        let (id, cancel) = self.shared.running.add();
+        let (id, cancel) = self.shared.running.add(request.job.clone());
         let engine = self.clone();
         let (job, name) = (id.clone(), repository.id.clone());
         let task = tokio::spawn(async move {
@@ -165,7 +175,8 @@ impl Engine {
         }
         let outcomes = match self.source(&repository, cancel).await {
             Ok(source) => {
-                let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request));
+                let run = request.job.clone().filter(|_| mirrors.len() == 1);
+                let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request, run.clone()));
                 let outcomes = join_all(runs).await;
                 self.note_full_sync(&source, request, &outcomes);
                 tidy(&source).await;
@@ -191,8 +202,9 @@ impl Engine {
         source: &Arc<SharedSource>,
         mirror: Arc<MirrorConfig>,
         request: &SyncRequest,
+        run: Option<RunId>,
     ) -> MirrorOutcome {
-        let run = RunRequest { seal: request.seals.get(&mirror.id).cloned(), ..self.run_request(request) };
+        let run = RunRequest { run, seal: request.seals.get(&mirror.id).cloned(), ..self.run_request(request) };
         let key = JobKey {
             repository: source.context.repository.id.clone(),
             mirror: mirror.id.clone(),
@@ -229,6 +241,7 @@ impl Engine {
             wait: request.wait,
             seal: None,
             actor: self.shared.actor.clone(),
+            run: None,
         }
     }
 

@@ -4,6 +4,8 @@
 //! being killed: packs and refs are fsynced before they are named, and what a killed git leaves behind (`*.lock`,
 //! `tmp_pack_*`) is swept away by the next one to open it.
 //!
+//! A copy of an upstream that others may clone (`copy`) is such a repository too, made and opened in another way.
+//!
 //! **Locks**, files beside the cache, since several processes and several mirrors of one run use it at once:
 //!
 //! - `cache.lock`, shared by everyone who writes. A git that fetches holds it itself, as its standard input, so that it
@@ -16,6 +18,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use standin_state::private;
@@ -35,7 +38,11 @@ const LIBGIT2_SETTINGS: &str = "libgit2.config";
 /// The cache. Cheap to clone; opens the repository anew at each use, so it can go to any thread.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    path: PathBuf,
+    pub(super) path: PathBuf,
+    /// The folder of its locks.
+    pub(super) locks: PathBuf,
+    /// What it is of, where it is a copy that others may read: see `copy`.
+    pub(super) owner: Option<Arc<str>>,
 }
 
 impl Cache {
@@ -45,8 +52,8 @@ impl Cache {
     /// [`Code::Storage`] when it cannot be made, and when it is damaged and holds rescues: these may be the only copy of
     /// somebody's commits, so it is never replaced by itself then.
     pub fn open(path: &Path) -> Result<Self> {
-        let cache = Self { path: path.to_owned() };
         let folder = path.parent().unwrap_or(Path::new("."));
+        let cache = Self { path: path.to_owned(), locks: folder.to_owned(), owner: None };
         private::create_folder(folder)?;
         if path.exists() || path.is_symlink() {
             private::check_folder(path)?;
@@ -91,12 +98,17 @@ impl Cache {
         open().map_err(|error: git2::Error| self.failed("open", &error))
     }
 
-    fn looks_whole(&self) -> bool {
+    pub(super) fn looks_whole(&self) -> bool {
         let has_settings = self.path.join(LIBGIT2_SETTINGS).is_file();
-        let has_head = std::fs::read(self.path.join("HEAD")).is_ok_and(|head| head.starts_with(b"ref: refs/"));
+        let has_head = std::fs::read(self.path.join("HEAD")).is_ok_and(|head| self.is_head(&head));
         // Opening says nothing of the refs, and having libgit2 read them costs as much as all else together.
         let opens = || git2::Repository::open_bare(&self.path).is_ok() && packed_refs::is_whole(&self.path);
         has_settings && has_head && self.path.join("objects/pack").is_dir() && opens()
+    }
+
+    /// Whether `HEAD` may say this. Only that of a copy is ever detached, as its upstream's.
+    fn is_head(&self, head: &[u8]) -> bool {
+        head.starts_with(b"ref: refs/") || (self.owner.is_some() && head.trim_ascii_end().len() == 40)
     }
 
     /// Whether something that the refs name is missing or cannot be read.
@@ -126,7 +138,8 @@ impl Cache {
 
     /// Makes an empty cache, in place of whatever is there. Needs `cache.lock` alone.
     fn make_anew(&self) -> Result<()> {
-        if self.may_hold_rescues() {
+        // Neither what a copy holds nor its folder is ours to throw away.
+        if self.owner.is_some() || self.may_hold_rescues() {
             return Err(self.damaged());
         }
         let beside = self.path.with_extension("git.new");
@@ -137,38 +150,13 @@ impl Cache {
             }
         }
         crash::point("cache.make.before");
-        self.make_at(&beside).map_err(|error| self.failed("make", &*error))?;
+        // Nobody works on a branch here: HEAD names one that no source has.
+        make_at(&beside, "refs/standin/nothing", &[]).map_err(|error| self.failed("make", &*error))?;
         std::fs::rename(&beside, &self.path).map_err(|error| self.failed("make", &error))?;
         if let Some(folder) = self.path.parent() {
             sync_folder(folder).map_err(|error| self.failed("make", &error))?;
         }
         crash::point("cache.make.after");
-        Ok(())
-    }
-
-    fn make_at(&self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        std::fs::create_dir(path)?;
-        only_for_owner(path)?;
-        let mut options = git2::RepositoryInitOptions::new();
-        // Nobody works on a branch here: HEAD names one that no source has.
-        options.bare(true).external_template(false).initial_head("refs/standin/nothing");
-        let repository = git2::Repository::init_opts(path, &options)?;
-        let mut config = repository.config()?;
-        for (key, value) in [
-            ("core.fsync", "all"),
-            ("core.fsyncMethod", "fsync"),
-            ("core.logAllRefUpdates", "false"),
-            ("core.hooksPath", "/dev/null"),
-            ("gc.auto", "0"),
-            ("maintenance.auto", "false"),
-        ] {
-            config.set_str(key, value)?;
-        }
-        std::fs::write(path.join(LIBGIT2_SETTINGS), "[core]\n\tfsyncObjectFiles = true\n")?;
-        for file in ["config", "HEAD", LIBGIT2_SETTINGS] {
-            File::open(path.join(file))?.sync_all()?;
-        }
-        sync_folder(path)?;
         Ok(())
     }
 
@@ -194,7 +182,7 @@ impl Cache {
     }
 
     /// Removes what killed processes left behind. Needs `cache.lock` alone: then no writer is alive.
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let objects = self.path.join("objects");
         let mut folders = vec![self.path.clone()];
         while let Some(folder) = folders.pop() {
@@ -294,28 +282,64 @@ impl Cache {
     }
 
     fn lock_file(&self, name: &str) -> Result<File> {
-        let path = self.path.with_file_name(format!("{name}.lock"));
+        let path = self.locks.join(format!("{name}.lock"));
         private::open(&path).map_err(|error| self.failed("lock", &error))
     }
 
     pub(super) fn failed(&self, verb: &str, error: &(impl std::fmt::Display + ?Sized)) -> Error {
         Error::new(
             Code::Storage,
-            format!("cannot {verb} the cache `{}`: {error}", self.path.display()),
-            "Check the disk and the rights of Standin's data folder.",
+            format!("cannot {verb} the {} `{}`: {error}", self.noun(), self.path.display()),
+            match self.owner {
+                None => "Check the disk and the rights of Standin's data folder.",
+                Some(_) => "Check the disk and the rights of that folder.",
+            },
         )
     }
 
-    fn damaged(&self) -> Error {
+    /// What it is, for people.
+    pub(crate) fn noun(&self) -> &'static str {
+        if self.owner.is_some() { "copy" } else { "cache" }
+    }
+
+    pub(super) fn damaged(&self) -> Error {
         Error::new(
             Code::Storage,
             format!(
-                "the cache `{}` is damaged, and may hold rescued commits that are nowhere else",
+                "the {} `{}` is damaged, and may hold rescued commits that are nowhere else",
+                self.noun(),
                 self.path.display()
             ),
             "Copy the folder to a safe place, try `git fsck` in it, and move it away; the next sync makes a new one.",
         )
     }
+}
+
+/// Makes an empty repository with settings of ours, whose `HEAD` names `head`.
+pub(super) fn make_at(path: &Path, head: &str, settings: &[(&str, &str)]) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir(path)?;
+    only_for_owner(path)?;
+    let mut options = git2::RepositoryInitOptions::new();
+    options.bare(true).external_template(false).initial_head(head);
+    let repository = git2::Repository::init_opts(path, &options)?;
+    let mut config = repository.config()?;
+    let own = [
+        ("core.fsync", "all"),
+        ("core.fsyncMethod", "fsync"),
+        ("core.logAllRefUpdates", "false"),
+        ("core.hooksPath", "/dev/null"),
+        ("gc.auto", "0"),
+        ("maintenance.auto", "false"),
+    ];
+    for (key, value) in own.iter().chain(settings) {
+        config.set_str(key, value)?;
+    }
+    std::fs::write(path.join(LIBGIT2_SETTINGS), "[core]\n\tfsyncObjectFiles = true\n")?;
+    for file in ["config", "HEAD", LIBGIT2_SETTINGS] {
+        File::open(path.join(file))?.sync_all()?;
+    }
+    sync_folder(path)?;
+    Ok(())
 }
 
 fn leave_note(path: &Path, removed: std::io::Result<()>) {

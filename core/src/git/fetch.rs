@@ -81,6 +81,17 @@ impl Remote {
         }
     }
 
+    /// Brings objects, with their histories; no ref is written. Those that are here already are not brought again.
+    ///
+    /// # Errors
+    /// As [`Remote::fetch_all`].
+    pub async fn fetch_objects(&self, cache: &Cache, oids: &BTreeSet<&Oid>) -> Result<()> {
+        let what = format!("fetching from {}", self.address);
+        let mut remade = false;
+        while !oids.is_empty() && !self.fetch_once(&what, cache, &Wanted::Objects(oids), &mut remade).await? {}
+        Ok(())
+    }
+
     /// Whether the remote has one of `commits`, which are in the cache. Nothing is fetched. `false` as well where the remote
     /// cannot be asked so.
     ///

@@ -60,11 +60,15 @@ fn workflows_in(repository: &git2::Repository, folder: git2::Oid) -> Result<BTre
 }
 
 impl Cache {
-    fn read<T>(&self, read: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
         read(&self.repository()?).map_err(|error| self.failed("read", &error))
     }
 
-    fn write<T>(&self, point: &str, write: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
+    pub(super) fn write<T>(
+        &self,
+        point: &str,
+        write: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>,
+    ) -> Result<T> {
         let _held = self.hold_now()?;
         let repository = self.repository()?;
         crash::point(&format!("{point}.before"));

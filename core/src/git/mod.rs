@@ -22,11 +22,14 @@
 //! | `words` | what a host says, and what kind of refusal it is |
 //! | `failure` | what git's words mean as a [`crate::Code`] |
 //! | `cache`, `upkeep`, `history`, `packed_refs` | the cache: creating and cleaning it, packing it, reading and writing it |
+//! | `large_files` | what git LFS keeps outside a repository, brought by git-lfs |
+//! | `copy` | the copy of an upstream, which is a cache that others may clone |
 
 pub mod address;
 mod blame;
 mod cache;
 mod child;
+mod copy;
 pub mod credential;
 mod environment;
 mod failure;
@@ -35,6 +38,7 @@ mod fetch;
 mod history;
 mod http;
 mod http_push;
+mod large_files;
 mod listing;
 mod outbox;
 mod packed_refs;
@@ -51,6 +55,7 @@ mod words;
 pub use address::Address;
 pub(crate) use blame::{Blame, blame, is_sunk};
 pub use cache::Cache;
+pub use copy::Head;
 pub(crate) use far_side::{folder, has_hooks};
 pub use history::TreeFile;
 pub use listing::{Listing, Refs};

@@ -348,7 +348,7 @@ impl Remote {
             _ => ("upload-pack", &[]),
         };
         command.args(settings).arg(subcommand);
-        if self.address.transport == Transport::File && !self.options.hooks {
+        if self.address.transport == Transport::File && !self.options.hooks && subcommand != "lfs" {
             let (git, version) = (self.git.path(), self.git.version());
             let served = far_side::command(git, version, service, self.address.as_str());
             command.arg(format!("--{service}={served}"));

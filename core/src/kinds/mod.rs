@@ -7,7 +7,9 @@
 //! | room | what it keeps in step |
 //! |---|---|
 //! | [`standby`] | a repository that git pushes to; on GitHub also its secrets, variables and workflows |
+//! | [`pull`] | an upstream, in a bare repository on this machine |
 
+mod pull;
 mod standby;
 
 use std::collections::BTreeSet;
@@ -15,24 +17,56 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use standin_state::config::Target;
-use standin_state::model::{AskId, Aspect, AspectReport};
-use standin_state::store::DecisionChoice;
+use standin_state::model::{AskId, Aspect, AspectReport, RefName};
+use standin_state::store::{DecisionChoice, Rescue};
 use ts_rs::TS;
 
-use crate::code::Resolved;
+use crate::code::{Resolved, Restored};
 use crate::context::MirrorContext;
+use crate::event::Notice;
 use crate::git::ssh::HostKey;
-use crate::plan::Plan;
+use crate::plan::{Ask, GuardReason, Plan, Section};
 use crate::source::SharedSource;
 use crate::tokens::{RightState, TokenReport};
 use crate::workflows::switch::Mended;
-use crate::{Error, Result};
+use crate::{Error, Result, secrets};
 
 /// The kind of a mirror. A kind that stands in no arm here does not compile.
 pub(crate) fn of(target: &Target) -> &'static dyn Kind {
     match target {
         Target::GitHub(_) | Target::Git(_) => &standby::Standby,
+        Target::Pull(_) => &pull::Pull,
     }
+}
+
+/// Where what is kept in step comes from and goes, as it may be shown.
+pub(crate) struct Ways {
+    pub from: String,
+    pub to: String,
+}
+
+/// The plan of a mirror as it is told: `guard` is what must be confirmed before all of it.
+fn told(
+    ctx: &MirrorContext,
+    ways: Ways,
+    guard: &[GuardReason],
+    sections: Vec<Section>,
+    notices: Vec<Notice>,
+) -> Result<Plan> {
+    let plan = Plan {
+        repository: ctx.repository().id.clone(),
+        mirror: ctx.mirror.id.clone(),
+        kind: ctx.mirror.kind(),
+        from: ways.from,
+        to: ways.to,
+        at_iso: ctx.outside().clock.now(),
+        summary: String::new(),
+        asks: guard.iter().map(Ask::of_guard).collect(),
+        sections,
+        notices,
+        seal: String::new(),
+    };
+    Ok(plan.summed_up().sealed(&ctx.store().fingerprint_key()?, &secrets::fingerprints(ctx)?))
 }
 
 /// What a run is to keep in step, and how often it was tried before.
@@ -45,6 +79,9 @@ pub(crate) struct Asked {
 /// What differs from one kind of mirror to another.
 #[async_trait]
 pub(crate) trait Kind: Send + Sync {
+    /// Whether the mirror is kept in step with the repository's source, so that nothing can be said of it without that.
+    fn reads_source(&self) -> bool;
+
     /// Looks at the mirror, and at all that a plan needs besides. Changes nothing there.
     async fn look(&self, ctx: &MirrorContext, source: &SharedSource, asked: Asked) -> Result<Box<dyn Looked>>;
 
@@ -53,6 +90,9 @@ pub(crate) trait Kind: Send + Sync {
 
     /// A person's answer to an ask of the plan.
     async fn answer(&self, ctx: &MirrorContext, ask: &AskId, choice: DecisionChoice) -> Result<Resolved>;
+
+    /// Puts a saved tip back there, under its own name or `to`, which must be free.
+    async fn restore(&self, ctx: &MirrorContext, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored>;
 }
 
 /// What was seen of a mirror.

@@ -176,6 +176,7 @@ async fn described(ctx: &MirrorContext, view: &MirrorView) -> GuardReason {
             Ok(address) if address.host.is_some() => address.host_shown(),
             _ => git.url.clone(),
         },
+        Target::Pull(pull) => pull.upstream.display(),
     };
     let mut default_branch = view.head.as_ref().map(RefName::short).map(str::to_owned);
     let (mut workflows, mut last_push_iso) = (None, None);

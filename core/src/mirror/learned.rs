@@ -62,7 +62,8 @@ pub(crate) fn is_atomic(ctx: &MirrorContext) -> Result<bool> {
 pub(crate) fn trusts_reports(store: &Store, repository: &RepositoryId, mirror: &MirrorConfig) -> Result<bool> {
     let is_path = |url: &str| Address::parse(url, None).is_ok_and(|address| address.transport == Transport::File);
     match &mirror.target {
-        Target::GitHub(_) => Ok(true),
+        // Nothing is pushed to a copy.
+        Target::GitHub(_) | Target::Pull(_) => Ok(true),
         Target::Git(git) if is_path(&git.url) => Ok(true),
         Target::Git(_) => {
             Ok(store.fact(repository, Some(&mirror.id), SERVER)?.is_some_and(|name| name.starts_with("git/")))

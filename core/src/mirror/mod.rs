@@ -27,6 +27,9 @@ mod refusal;
 
 pub use look::{MirrorView, look};
 pub(crate) use look::{list, tips};
-pub(crate) use places::{cache, git_failed, listed_prefixes, mirror_remote, source_remote, travelling_prefixes};
+pub(crate) use places::{
+    cache, copy, copy_path, folder_remote, git_failed, listed_prefixes, mirror_remote, rescues_of, source_remote,
+    travelling_prefixes, upstream_remote,
+};
 pub use places::{probe, unknown_host_key};
 pub(crate) use refusal::{Refusal, explain as explain_refusal};

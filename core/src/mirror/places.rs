@@ -1,9 +1,11 @@
 //! Where things are: the cache of a repository, the remotes of its source and its mirrors.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use standin_state::config::{Config, RepositoryConfig, Source, Target};
+use standin_state::config::{Config, PullTarget, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId, Slug};
+use standin_state::private;
 
 use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, ONE_A_PUSH, SERVER};
 use crate::context::{MirrorContext, SourceContext};
@@ -21,16 +23,79 @@ pub(crate) fn cache(source: &SourceContext) -> Result<Cache> {
     Cache::open(&source.folder.join("cache.git"))
 }
 
+/// The folder of a mirror's copy of its upstream. `folder` is that of the repository in the state folder.
+pub(crate) fn copy_path(folder: &Path, mirror: &MirrorId, pull: &PullTarget) -> PathBuf {
+    pull.path.clone().unwrap_or_else(|| copies(folder).join(format!("{mirror}.git")))
+}
+
+/// Where copies are kept, unless the user named another place.
+fn copies(folder: &Path) -> PathBuf {
+    folder.join("pull")
+}
+
+/// A mirror's copy of its upstream, made where there is none yet.
+///
+/// # Errors
+/// As [`Cache::open_copy`].
+pub(crate) fn copy(source: &SourceContext, mirror: &MirrorId, pull: &PullTarget) -> Result<Cache> {
+    private::create_folder(&copies(&source.folder))?;
+    let locks = copies(&source.folder).join(format!("{mirror}.locks"));
+    let owner = format!("{}/{mirror}", source.repository.id);
+    Cache::open_copy(&copy_path(&source.folder, mirror, pull), &locks, &owner)
+}
+
+/// Where the saved tips of a mirror are: in its copy, where it is one that pulls and has it; else in the repository's cache.
+///
+/// # Errors
+/// As [`Cache::open`] and [`Cache::open_copy`].
+pub(crate) fn rescues_of(source: &SourceContext, mirror: &MirrorId) -> Result<Cache> {
+    let target = source.repository.mirror(mirror).map(|mirror| &mirror.target);
+    match target.and_then(Target::pulled) {
+        Some(pull) if copy_path(&source.folder, mirror, pull).exists() => copy(source, mirror, pull),
+        _ => cache(source),
+    }
+}
+
+/// A repository on this machine as a remote.
+///
+/// # Errors
+/// [`Code::Configuration`] for a path that git cannot use.
+pub(crate) fn folder_remote(ctx: &MirrorContext, path: &Path) -> Result<Remote> {
+    let options = RemoteOptions { credential: None, ssh_key: None, hooks: false, ..options(ctx, "git.folder") };
+    Remote::new(&ctx.source.git, &path.to_string_lossy(), options)
+}
+
+/// The upstream of a mirror that pulls, as a remote. Nothing is ever pushed there.
+///
+/// # Errors
+/// [`Code::Configuration`] for an address that git cannot use.
+pub(crate) fn upstream_remote(ctx: &MirrorContext, pull: &PullTarget) -> Result<Remote> {
+    let url = url_of(&ctx.source.config, &pull.upstream);
+    // The mirror's own token, else that of the source where this is the upstream.
+    let token = ctx.token.as_ref().or(ctx.source.token.as_ref().filter(|_| pull.follows_source));
+    let options = RemoteOptions {
+        credential: credential(token),
+        ssh_key: pull.ssh_key.clone(),
+        work_limit: pull.timeout.unwrap_or(ctx.source.config.limits.run),
+        ..options(ctx, "git.upstream")
+    };
+    Remote::new(&ctx.source.git, &url, options)
+}
+
+fn url_of(config: &Config, source: &Source) -> String {
+    match source {
+        Source::GitHub(slug) => git_url(config, slug),
+        Source::Url(url) => url.clone(),
+        Source::Path(path) => path.to_string_lossy().into_owned(),
+    }
+}
+
 /// The source as a remote. `point` begins the names of its crash points.
 ///
 /// # Errors
 /// [`Code::Configuration`] for an address that git cannot use.
 pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Result<Remote> {
-    let url = match &source.repository.source {
-        Source::GitHub(slug) => git_url(&source.config, slug),
-        Source::Url(url) => url.clone(),
-        Source::Path(path) => path.to_string_lossy().into_owned(),
-    };
+    let url = url_of(&source.config, &source.repository.source);
     let options = RemoteOptions {
         credential: credential(source.token.as_ref()),
         ssh_key: None,
@@ -50,15 +115,35 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
 /// The mirror as a remote. `point` begins the names of its crash points.
 ///
 /// # Errors
-/// [`Code::Configuration`] for an address that git cannot use; [`Code::Storage`].
+/// [`Code::Configuration`] for an address that git cannot use; [`Code::Internal`] for a mirror that pulls, since nothing is
+/// pushed there; [`Code::Storage`].
 pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<Remote> {
     let (url, ssh_key, hooks) = match &ctx.mirror.target {
         Target::GitHub(slug) => (git_url(&ctx.source.config, slug), None, false),
         Target::Git(git) => (git.url.clone(), git.ssh_key.clone(), git.hooks),
+        Target::Pull(_) => {
+            return Err(Error::new(
+                Code::Internal,
+                format!("mirror {} is a copy of an upstream, and nothing is pushed to it", ctx.mirror.id),
+                "Please report this.",
+            ));
+        }
     };
     let options = RemoteOptions {
         credential: credential(ctx.token.as_ref()),
         ssh_key,
+        trusts_reports: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
+        hooks,
+        ..options(ctx, point)
+    };
+    Remote::new(&ctx.source.git, &url, options)
+}
+
+/// What the calls of one run have in common, with nothing that opens a host.
+fn options(ctx: &MirrorContext, point: &'static str) -> RemoteOptions {
+    RemoteOptions {
+        credential: None,
+        ssh_key: None,
         known_hosts: known_hosts(&ctx.source),
         silent_limit: ctx.source.config.limits.request,
         work_limit: ctx.source.config.limits.run,
@@ -66,10 +151,9 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
         totals: ctx.totals.clone(),
         progress: progress(&ctx.source, Some(ctx.mirror.id.clone())),
         point,
-        trusts_reports: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
-        hooks,
-    };
-    Remote::new(&ctx.source.git, &url, options)
+        trusts_reports: true,
+        hooks: false,
+    }
 }
 
 /// Asks the mirror's host whether it takes our pushes, without changing anything there. `true` where it moves several
@@ -96,11 +180,15 @@ pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
 
 /// The key of the mirror's ssh host, to be shown to the user, where `error` says that nobody has trusted it yet.
 pub async fn unknown_host_key(ctx: &MirrorContext, error: &Error) -> Option<HostKey> {
-    let git = ctx.mirror.target.pushed_to()?;
+    let url = match &ctx.mirror.target {
+        Target::GitHub(_) => return None,
+        Target::Git(git) => git.url.clone(),
+        Target::Pull(pull) => url_of(&ctx.source.config, &pull.upstream),
+    };
     if !matches!(error.code, Code::HostKeyUnknown | Code::HostKeyChanged) {
         return None;
     }
-    ssh::scan_host_key(&ctx.source.git, &git.url, &ctx.cancel).await.ok()
+    ssh::scan_host_key(&ctx.source.git, &url, &ctx.cancel).await.ok()
 }
 
 /// The beginnings of the names that travel, and the fence.

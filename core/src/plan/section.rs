@@ -68,9 +68,14 @@ impl Section {
     /// The section of an aspect, however its plan ended.
     pub(crate) fn of<P: Told>(mirror: &MirrorId, planned: &Result<P>) -> Self {
         match planned {
-            Ok(plan) => plan.tell(mirror),
+            Ok(plan) => Self::told(mirror, plan),
             Err(error) => Self { failure: Some(error.clone()), ..Self::empty(P::ASPECT) },
         }
+    }
+
+    /// The section of an aspect that could be planned.
+    pub(crate) fn told<P: Told>(mirror: &MirrorId, plan: &P) -> Self {
+        plan.tell(mirror)
     }
 
     fn empty(aspect: Aspect) -> Self {

@@ -52,7 +52,9 @@ impl Parts {
             Err(error) if error.code == Code::TokenMissing => {}
             Err(error) => return Err(error),
         }
-        for mirror in home.mirrors.iter().filter(|mirror| mirror.enabled && mirror.id != standby.id) {
+        // A copy of an upstream takes no part: it has no fence, and shows the very place of its upstream.
+        let takes_part = |mirror: &&MirrorConfig| mirror.enabled && mirror.target.pulled().is_none();
+        for mirror in home.mirrors.iter().filter(takes_part).filter(|mirror| mirror.id != standby.id) {
             let mirror = Arc::new(mirror.clone());
             if let Ok(context) = at_home.context_by_hand(mirror.clone()).await {
                 sites.insert(mirror.target.display(), context);

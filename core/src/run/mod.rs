@@ -48,6 +48,8 @@ pub struct RunRequest {
     pub seal: Option<String>,
     /// Who asks: `user@host`, for the lock and the audit trail.
     pub actor: String,
+    /// The id of the run, where it was given out before.
+    pub run: Option<RunId>,
 }
 
 impl RunRequest {
@@ -60,6 +62,7 @@ impl RunRequest {
             wait: true,
             seal: None,
             actor: actor.into(),
+            run: None,
         }
     }
 }
@@ -170,7 +173,8 @@ async fn execute_locked(
     run: RunId,
     cancel: CancellationToken,
 ) -> MirrorOutcome {
-    let limit = source.context.config.limits.run;
+    let own = mirror.target.pulled().and_then(|pull| pull.timeout);
+    let limit = own.unwrap_or(source.context.config.limits.run);
     let totals = Arc::new(Totals::default());
     let timed_out = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let timer = {

@@ -19,7 +19,7 @@ use crate::{Code, Error, Result, status};
 pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &RunRequest) -> Result<RunId> {
     let now = source.outside.clock.now();
     source.store.mark_interrupted(&source.repository.id, &mirror.id, now)?;
-    let run = new_run_id();
+    let run = request.run.clone().unwrap_or_else(new_run_id);
     let record = RunRecord {
         id: run.clone(),
         repository: source.repository.id.clone(),
@@ -38,6 +38,7 @@ pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &Run
         repository: source.repository.id.clone(),
         mirror: mirror.id.clone(),
         repo: mirror.target.display(),
+        kind: mirror.kind(),
     });
     Ok(run)
 }

@@ -33,8 +33,9 @@ impl Terms {
 
     /// Whether nobody has looked for longer than two intervals. A look from far ahead was dated by a clock that was wrong, so
     /// that nobody knows how old it is.
-    fn is_stale(&self, looked: Timestamp) -> bool {
-        self.now.as_second().abs_diff(looked.as_second()) > self.interval.as_secs().saturating_mul(2)
+    fn is_stale(&self, looked: Timestamp, own_interval: Option<u64>) -> bool {
+        let interval = own_interval.unwrap_or(self.interval.as_secs());
+        self.now.as_second().abs_diff(looked.as_second()) > interval.saturating_mul(2)
     }
 }
 
@@ -247,7 +248,7 @@ impl<'a> Known<'a> {
         let looked = self.mirror.last_health_check_iso;
         // With a master that is not well, what a look finds to warn of is that it cannot be compared.
         let is_well = report.master_health.as_ref().is_none_or(|health| health.verdict == MasterVerdict::Well);
-        if self.health() == Health::Warning && is_well {
+        if self.health() == Health::Warning && (is_well || self.mirror.pulled.is_mirror) {
             let reason = self.mirror.health_detail.as_deref().unwrap_or_default();
             return Some(standing(StandingWord::Attention, reason, looked, vec![Action::new(Verb::Health, None)]));
         }
@@ -274,12 +275,14 @@ impl<'a> Known<'a> {
         let synced = self.synced()?;
         let checked = self.mirror.last_health_check_iso.filter(|_| self.mirror.health == Health::Ok);
         let looked = checked.map_or(synced, |checked| checked.max(synced));
-        if terms.is_stale(looked) {
+        if terms.is_stale(looked, self.mirror.pulled.sync_interval_seconds) {
             return of_now(StandingWord::Stale, "nobody has looked since", Some(looked));
         }
         let behind = self.mirror.code.behind.unwrap_or(0);
         if behind > 0 {
-            let commits = if behind == 1 { "commit of the master is" } else { "commits of the master are" };
+            let place = if self.mirror.pulled.is_mirror { "upstream" } else { "master" };
+            let commits =
+                if behind == 1 { format!("commit of the {place} is") } else { format!("commits of the {place} are") };
             return of_now(StandingWord::Behind, &format!("{behind} {commits} missing there"), Some(synced));
         }
         if let Some(seen) = report.seen.as_ref().filter(|seen| seen.overtakes(&self.mirror.code)) {

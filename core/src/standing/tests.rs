@@ -38,6 +38,7 @@ fn mirror(id: &str) -> MirrorReport {
         sentinel: None,
         next_sync_iso: None,
         error: None,
+        pulled: Default::default(),
     }
 }
 

@@ -136,6 +136,7 @@ pub fn of_target(target: &Target) -> Option<String> {
     match target {
         Target::GitHub(slug) => Some(of_slug(slug)),
         Target::Git(git) => of_url(&git.url),
+        Target::Pull(pull) => of_source(&pull.upstream),
     }
 }
 

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::draft::{MirrorDraft, Named, RepositoryDraft};
+use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft};
 use super::env::EnvFile;
 use super::location::{Location, Surroundings, lossless, quoted, shortened, shown_path};
 use super::mistakes::{Given, Mistakes};
 use super::origin::Clone;
 use super::variables::{self, Variables};
-use super::{RepositoryConfig, git_folder, travel, validate};
+use super::{RepositoryConfig, git_folder, travel, validate, values};
 use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish};
 use crate::store::ConsentRecord;
 
@@ -246,7 +246,17 @@ impl Lines<'_> {
             (None, place) => mirror.repo.is_some() || place.is_none(),
         };
         let given = mirror.repo.as_ref().or(mirror.url.as_ref()).map(|given| given.value.text.trim());
+        let pulls = mirror.kind.as_ref().is_some_and(|kind| kind.value == MirrorType::Pull);
         let mut text = match (&place, given) {
+            (Some(place), Some(given)) if pulls => {
+                let (shown, opened) = match place {
+                    Location::GitHub(_) => self.place(place, has_token),
+                    Location::Url(_) => (address(given), self.opened(given, has_token).to_owned()),
+                    Location::Path(_) => self.place(place, has_token),
+                };
+                format!("{id}: a copy of {shown}{opened}")
+            }
+            (None, _) if pulls => format!("{id}: a copy of the source"),
             // git gets the very text, whatever it stands for.
             (Some(Location::GitHub(_)), Some(given)) if !is_github => {
                 format!("{id}: {} (git){}", address(given), self.opened(given, has_token))
@@ -267,6 +277,7 @@ impl Lines<'_> {
         if let Some(key) = &mirror.ssh_key {
             text.push_str(&format!(", with the ssh key {}", shown_path(&key.value)));
         }
+        text.push_str(&pulled(&mirror.pull, pulls, self.surroundings.home));
         let is_on = |aspect: &Aspect| mirror.sync.get(aspect).is_none_or(|given| given.value);
         let aspects: Vec<&str> = match (is_github, &place) {
             (true, Some(_)) => {
@@ -357,6 +368,28 @@ impl Lines<'_> {
         let text = format!("{}; nothing that came with the clone", programs.join(", "));
         self.add(ConsentTopic::Runs, &text);
     }
+}
+
+/// Where a copy is kept, of what, and how often it is renewed.
+fn pulled(pull: &PullDraft, pulls: bool, home: Option<&Path>) -> String {
+    let mut text = match &pull.path {
+        Some(Given { value: Named { text, base, .. }, .. }) => match values::path(text, base, home) {
+            Ok(path) => format!(", kept in the folder {}", folder(&path)),
+            Err(_) => String::new(),
+        },
+        None if pulls => ", kept in Standin's own folder".to_owned(),
+        None => String::new(),
+    };
+    if let Some(refs) = &pull.refs {
+        let refs = refs.value.iter().map(|refspec| quoted(refspec)).collect::<Vec<_>>();
+        text.push_str(&format!(", the refs {}", refs.join(", ")));
+    }
+    for (given, what) in [(&pull.interval, "every"), (&pull.timeout, "each within")] {
+        if let Some(given) = given {
+            text.push_str(&format!(", {what} {} s", given.value.as_secs()));
+        }
+    }
+    text
 }
 
 /// Whether what is used is what the file says, and not what stands elsewhere.

@@ -63,11 +63,32 @@ pub(super) struct MirrorDraft {
     pub url: Option<Given<Named>>,
     pub ssh_key: Option<Given<PathBuf>>,
     pub hooks: Option<Given<bool>>,
+    pub pull: PullDraft,
     pub sync: BTreeMap<Aspect, Given<bool>>,
     pub enabled: Option<bool>,
     pub token: Option<Given<SecretString>>,
     /// Something of it was a mistake, so what is missing may not be missing.
     pub faulty: bool,
+}
+
+/// What only a mirror that pulls has.
+#[derive(Clone, Default)]
+pub(super) struct PullDraft {
+    pub path: Option<Given<Named>>,
+    pub refs: Option<Given<Vec<String>>>,
+    pub interval: Option<Given<Duration>>,
+    pub timeout: Option<Given<Duration>>,
+}
+
+impl PullDraft {
+    fn over(self, weaker: Self) -> Self {
+        Self {
+            path: self.path.or(weaker.path),
+            refs: self.refs.or(weaker.refs),
+            interval: self.interval.or(weaker.interval),
+            timeout: self.timeout.or(weaker.timeout),
+        }
+    }
 }
 
 impl MirrorDraft {
@@ -85,6 +106,7 @@ impl MirrorDraft {
             url: if names_target { self.url } else { weaker.url },
             ssh_key: self.ssh_key.or(weaker.ssh_key),
             hooks: self.hooks.or(weaker.hooks),
+            pull: self.pull.over(weaker.pull),
             sync,
             enabled: self.enabled.or(weaker.enabled),
             token: self.token.or(weaker.token),

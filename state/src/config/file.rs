@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::draft::{MirrorDraft, Named, RepositoryDraft, SettingsDraft};
+use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
 use super::{GitHubHost, Heartbeat, SentinelSettings, settings, values, variables};
 use crate::model::Aspect;
@@ -271,6 +271,12 @@ impl Reader<'_> {
             url: self.named(&mut fields, "url"),
             ssh_key: self.path(&mut fields, "ssh_key_path"),
             hooks: fields.yes_or_no("hooks", self.mistakes),
+            pull: PullDraft {
+                path: self.named(&mut fields, "path"),
+                refs: fields.words("refs", self.mistakes),
+                interval: fields.text("interval", self.mistakes, values::duration),
+                timeout: fields.text("timeout", self.mistakes, values::duration),
+            },
             sync,
             enabled: fields.boolean("enabled", self.mistakes),
             token: None,

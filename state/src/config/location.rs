@@ -135,6 +135,16 @@ impl From<&Source> for Location {
     }
 }
 
+impl From<Location> for Source {
+    fn from(location: Location) -> Self {
+        match location {
+            Location::GitHub(slug) => Self::GitHub(slug),
+            Location::Url(url) => Self::Url(url),
+            Location::Path(path) => Self::Path(path),
+        }
+    }
+}
+
 impl Location {
     /// The same for all ways to write the same place.
     pub fn identity(&self, surroundings: &Surroundings<'_>) -> String {

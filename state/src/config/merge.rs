@@ -1,7 +1,8 @@
 //! Putting a repository's layers together: the variables over the file.
 
-use super::draft::{MirrorDraft, RepositoryDraft};
+use super::draft::{MirrorDraft, PullDraft, RepositoryDraft};
 use super::location::Surroundings;
+use crate::model::MirrorType;
 
 /// `stronger` over `weaker`, field by field. Mirrors are matched by target, then by id; those that only the stronger
 /// layer has come last.
@@ -45,7 +46,10 @@ fn mirrors(
     };
     for mirror in stronger {
         let own = target(&mirror, surroundings);
-        let position = own.and_then(|own| targets.iter().position(|target| target.as_ref() == Some(&own)));
+        let position = own.and_then(|own| {
+            let mut known = targets.iter().zip(&weaker);
+            known.position(|(target, known)| target.as_ref() == Some(&own) && may_be_one(&mirror, known))
+        });
         unmatched.extend(place(mirror, position));
     }
     let mut added = Vec::new();
@@ -54,6 +58,7 @@ fn mirrors(
         if let Some(position) = position.filter(|_| mirror.repo.is_some() || mirror.url.is_some()) {
             // What another place is, and what may run there, was said of that place alone.
             (weaker[position].kind, weaker[position].hooks) = (None, None);
+            weaker[position].pull = PullDraft::default();
         }
         added.extend(place(mirror, position));
     }
@@ -62,6 +67,15 @@ fn mirrors(
         None => weaker,
     });
     merged.chain(added).collect()
+}
+
+/// What is pulled from a place and what is pushed to it are two mirrors.
+fn may_be_one(one: &MirrorDraft, other: &MirrorDraft) -> bool {
+    let pulls = |mirror: &MirrorDraft| mirror.kind.as_ref().map(|kind| kind.value == MirrorType::Pull);
+    match (pulls(one), pulls(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
 }
 
 /// The same text for the same place; `None` where none is named, or not well.

@@ -18,12 +18,14 @@ mod draft;
 mod env;
 mod file;
 mod git_folder;
+mod import;
 mod inside;
 mod location;
 mod merge;
 mod mistakes;
 mod origin;
 mod patterns;
+mod pulled;
 mod reading;
 mod settings;
 mod travel;
@@ -37,8 +39,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
+pub use import::{Import, Imported, import};
 pub use mistakes::ConfigError;
 pub use patterns::{NamePatterns, is_pattern};
+pub use pulled::{PullTarget, PulledRefs};
 pub use travel::{secret_name, stays_home};
 pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
@@ -52,6 +56,8 @@ use mistakes::{Complaint, Mistakes};
 use origin::Clone as LocalClone;
 use validate::Room;
 use variables::Variables;
+
+use crate::model::RepositoryId;
 
 /// The name of the configuration file in the OS's configuration folder.
 pub const CONFIG_FILE: &str = "standin.toml";
@@ -74,6 +80,8 @@ pub struct LoadRequest {
     pub current_dir: PathBuf,
     /// Standin's folder below the OS's configuration folder.
     pub default_config_dir: PathBuf,
+    /// `--repository`: the one that is meant, in place of the one at hand.
+    pub repository: Option<RepositoryId>,
 }
 
 /// A configuration without mistakes, but for those that stop one repository alone.
@@ -199,6 +207,7 @@ impl<'a> Loader<'a> {
         let settings =
             if may_set { with_file } else { self.variables(None, None, true).settings(&mut Mistakes::default()) };
         let (schedule, limits, hosts) = settings::settle(settings, file.settings);
+        let at_hand = self.request.repository.clone().or(at_hand);
         Config { schedule, limits, hosts, repositories, at_hand }
     }
 

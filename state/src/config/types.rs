@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::consent::Consent;
 use super::mistakes::ConfigError;
+use super::pulled::PullTarget;
 use crate::error::Error;
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Slug};
 
@@ -131,9 +132,11 @@ impl RepositoryConfig {
             sync: master.sync.clone(),
             token: self.source_token.clone(),
         };
+        let source = Source::GitHub(slug.clone());
         let others = self.mirrors.iter().filter(|mirror| mirror.id != *id).cloned();
+        let others = others.map(|mirror| MirrorConfig { target: mirror.target.turned_to(&source), ..mirror });
         Some(Self {
-            source: Source::GitHub(slug.clone()),
+            source: source.clone(),
             source_token: master.token.clone(),
             mirrors: std::iter::once(home).chain(others).collect(),
             master: Some(id.clone()),
@@ -267,6 +270,8 @@ pub enum Target {
     GitHub(Slug),
     /// Any other repository that git can push to.
     Git(GitTarget),
+    /// A bare repository on this machine that an upstream is pulled into. Nothing is pushed, and it has no role.
+    Pull(PullTarget),
 }
 
 /// A repository that git can push to.
@@ -292,6 +297,7 @@ impl Target {
         match self {
             Self::GitHub(_) => MirrorType::GitHub,
             Self::Git(_) => MirrorType::Git,
+            Self::Pull(_) => MirrorType::Pull,
         }
     }
 
@@ -300,6 +306,7 @@ impl Target {
         match self {
             Self::GitHub(slug) => slug.to_string(),
             Self::Git(git) => git.url.clone(),
+            Self::Pull(pull) => pull.display(),
         }
     }
 
@@ -307,7 +314,7 @@ impl Target {
     pub fn slug(&self) -> Option<&Slug> {
         match self {
             Self::GitHub(slug) => Some(slug),
-            Self::Git(_) => None,
+            Self::Git(_) | Self::Pull(_) => None,
         }
     }
 
@@ -315,7 +322,23 @@ impl Target {
     pub fn pushed_to(&self) -> Option<&GitTarget> {
         match self {
             Self::Git(git) => Some(git),
-            Self::GitHub(_) => None,
+            Self::GitHub(_) | Self::Pull(_) => None,
+        }
+    }
+
+    /// The upstream that is kept here, where it is such a mirror.
+    pub fn pulled(&self) -> Option<&PullTarget> {
+        match self {
+            Self::Pull(pull) => Some(pull),
+            Self::GitHub(_) | Self::Git(_) => None,
+        }
+    }
+
+    /// The same mirror once `source` is the repository's source.
+    fn turned_to(self, source: &Source) -> Self {
+        match self {
+            Self::Pull(pull) if pull.follows_source => Self::Pull(PullTarget { upstream: source.clone(), ..pull }),
+            Self::GitHub(_) | Self::Git(_) | Self::Pull(_) => self,
         }
     }
 }

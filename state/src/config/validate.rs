@@ -12,7 +12,7 @@ use super::location::{Location, Surroundings, real_path, without_credentials};
 use super::mistakes::{Complaint, Given, Mistakes};
 use super::origin::Clone;
 use super::variables::Variables;
-use super::{Consent, MirrorConfig, RepositoryConfig, Source, Target, settings, travel};
+use super::{Consent, MirrorConfig, RepositoryConfig, Source, Target, pulled, settings, travel};
 use crate::model::{Aspect, MirrorType, RepositoryId};
 
 /// Names in the state folder and in the keychain that an id would collide with.
@@ -29,7 +29,7 @@ pub(super) struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    fn clones(&self) -> impl Iterator<Item = &'a Clone> {
+    pub fn clones(&self) -> impl Iterator<Item = &'a Clone> {
         self.clone.into_iter().chain(self.owner)
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
     let mut mirrors = Vec::new();
     for mirror in draft.mirrors {
         let place = mirror.place.clone();
-        let Some((mirror, identity)) = self::mirror(mirror, room, mistakes) else { continue };
+        let Some((mirror, identity)) = self::mirror(mirror, source.as_ref(), room, mistakes) else { continue };
         if let Some((_, what)) = avoid.iter().find(|(avoided, _)| *avoided == identity) {
             mistakes.add(
                 &place,
@@ -108,11 +108,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
         mistakes: Vec::new(),
         enabled: draft.enabled.unwrap_or(!mirrors.is_empty()),
         clone: room.clone.map(|clone| clone.root.clone()),
-        source: match source? {
-            Location::GitHub(slug) => Source::GitHub(slug),
-            Location::Url(url) => Source::Url(url),
-            Location::Path(path) => Source::Path(path),
-        },
+        source: source?.into(),
         source_token: draft.source_token,
         env_file: room.env_file.map(|file| file.path.clone()),
         secrets,
@@ -251,7 +247,12 @@ fn derived_id(source: &Location, surroundings: &Surroundings<'_>) -> Option<Repo
 }
 
 /// The mirror and its identity, or `None` where it cannot be used.
-fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Option<(MirrorConfig, String)> {
+fn mirror(
+    draft: MirrorDraft,
+    source: Option<&Location>,
+    room: &Room<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<(MirrorConfig, String)> {
     let kind = match (&draft.kind, &draft.repo, &draft.url) {
         (Some(kind), ..) => kind.value,
         _ if draft.faulty => return None,
@@ -262,16 +263,22 @@ fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Optio
             return None;
         }
     };
-    let (mut target, identity) = target(&draft, kind, room, mistakes)?;
+    let (mut target, identity) = if kind == MirrorType::Pull {
+        let (pull, identity) = pulled::target(&draft, source, room, mistakes)?;
+        (Target::Pull(pull), identity)
+    } else {
+        pulled::refuse_elsewhere(&draft.pull, kind, mistakes);
+        target(&draft, kind, room, mistakes)?
+    };
     let sync = sync(&draft, kind, mistakes);
     if let Some(key) = &draft.ssh_key {
-        let url = target.pushed_to().map(|git| git.url.as_str());
+        let url = git_url(&target);
         if !url.is_some_and(|url| url.starts_with("ssh://") || is_scp(url)) {
             mistakes.add(
                 &key.place,
                 Complaint::new(
                     "a key serves only for mirrors at an ssh address",
-                    "Write the mirror's URL as `ssh://…` or `user@host:path`, with type `git`, or remove the key.",
+                    "Write the mirror's URL as `ssh://…` or `user@host:path`, with type `git` or `pull`, or remove the key.",
                 ),
             );
         } else if !key.value.is_file() {
@@ -282,7 +289,12 @@ fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Optio
         }
     }
     if let Some(hooks) = draft.hooks.as_ref().filter(|hooks| hooks.value && !is_folder(&target)) {
-        let message = "this mirror is no folder of this machine, so no hook of it runs here";
+        let message = match &target {
+            Target::Pull(_) => "nothing is pushed to this mirror, so no hook of it runs",
+            Target::GitHub(_) | Target::Git(_) => {
+                "this mirror is no folder of this machine, so no hook of it runs here"
+            }
+        };
         mistakes.add(&hooks.place, Complaint::new(message, "Remove `hooks`: it serves for mirrors at a path."));
     }
     check_token(&draft, &target, mistakes);
@@ -291,7 +303,7 @@ fn mirror(draft: MirrorDraft, room: &Room<'_>, mistakes: &mut Mistakes) -> Optio
             git.ssh_key = draft.ssh_key.map(|key| key.value);
             git.hooks = draft.hooks.is_some_and(|hooks| hooks.value);
         }
-        Target::GitHub(_) => {}
+        Target::GitHub(_) | Target::Pull(_) => {}
     }
     let mirror = MirrorConfig {
         id: draft.id?,
@@ -389,8 +401,8 @@ fn sync(draft: &MirrorDraft, kind: MirrorType, mistakes: &mut Mistakes) -> BTree
 }
 
 fn check_token(draft: &MirrorDraft, target: &Target, mistakes: &mut Mistakes) {
-    let (Some(token), Some(git)) = (&draft.token, target.pushed_to()) else { return };
-    let lower = git.url.to_ascii_lowercase();
+    let (Some(token), Some(url)) = (&draft.token, git_url(target)) else { return };
+    let lower = url.to_ascii_lowercase();
     if let Some(rest) = lower.strip_prefix("http://") {
         if !settings::is_loopback(rest.split('/').next().unwrap_or(rest)) {
             let message = "the token would go over the network in the clear";
@@ -401,6 +413,19 @@ fn check_token(draft: &MirrorDraft, target: &Target, mistakes: &mut Mistakes) {
             format!("{}: a token serves only for https addresses; this one is not used", token.place),
             "Remove it, or write the mirror's URL with `https://`.",
         );
+    }
+}
+
+/// The address that git gets; `None` for what is on GitHub, where it follows from the name.
+fn git_url(target: &Target) -> Option<&str> {
+    match target {
+        Target::GitHub(_) => None,
+        Target::Git(git) => Some(&git.url),
+        Target::Pull(pull) => match &pull.upstream {
+            Source::GitHub(_) => None,
+            Source::Url(url) => Some(url),
+            Source::Path(path) => path.to_str(),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::draft::{MirrorDraft, Named, RepositoryDraft, SettingsDraft};
+use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::env::EnvFile;
 use super::mistakes::{Complaint, Given, Mistakes, closest, did_you_mean, list, shown};
 use super::values;
@@ -20,6 +20,10 @@ const FIELDS: &[&str] = &[
     "SYNC_VARS",
     "SYNC_WORKFLOWS",
     "ENABLED",
+    "PATH",
+    "REFS",
+    "INTERVAL",
+    "TIMEOUT",
 ];
 const REPOSITORY_WIDE: &[&str] = &["ENABLED", "SOURCE", "SOURCE_TOKEN", "SECRETS", "VARS"];
 const SETTINGS: &[&str] = &[
@@ -238,6 +242,12 @@ impl Variables {
                 values::path(&variable.value, &variable.base, self.home.as_deref())
             }),
             hooks: None,
+            pull: PullDraft {
+                path: self.named(&key("PATH")),
+                refs: self.read(&key("REFS"), mistakes, |variable| Ok(values::words(&variable.value))),
+                interval: self.read(&key("INTERVAL"), mistakes, |variable| values::duration(&variable.value)),
+                timeout: self.read(&key("TIMEOUT"), mistakes, |variable| values::duration(&variable.value)),
+            },
             sync,
             enabled: self.text(&key("ENABLED"), mistakes, values::boolean),
             token: self.read(&key("TOKEN"), mistakes, |variable| values::token(&variable.value)),
@@ -350,14 +360,14 @@ fn numbered(key: &str) -> Option<(Result<u32, &str>, &str)> {
 pub(super) fn kind(text: &str) -> Result<MirrorType, Complaint> {
     let known: Vec<&str> = MirrorType::ALL.iter().map(|kind| kind.as_str()).collect();
     match text.to_ascii_lowercase().parse() {
-        Ok(kind @ (MirrorType::GitHub | MirrorType::Git)) => Ok(kind),
+        Ok(kind @ (MirrorType::GitHub | MirrorType::Git | MirrorType::Pull)) => Ok(kind),
         Ok(later) => Err(Complaint::new(
             format!("this version of Standin does not keep `{later}` mirrors yet"),
-            "Take this mirror out for now; `github` and `git` mirrors are kept.",
+            "Take this mirror out for now; `github`, `git` and `pull` mirrors are kept.",
         )),
         Err(_) => Err(Complaint::new(
             format!("{} is no type of mirror", shown(text)),
-            format!("{}The types are `github` and `git`.", did_you_mean(text, "", &known)),
+            format!("{}The types are `github`, `git` and `pull`.", did_you_mean(text, "", &known)),
         )),
     }
 }

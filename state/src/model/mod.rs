@@ -13,7 +13,7 @@ pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, Consen
 pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use standing::{Action, Standing};
 pub use status::{
-    AspectReport, MasterHealth, MirrorReport, OpenChangeReport, RepositoryReport, SeenTip, SentinelStatus,
+    AspectReport, MasterHealth, MirrorReport, OpenChangeReport, PulledReport, RepositoryReport, SeenTip, SentinelStatus,
 };
 pub use words::{
     Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone,

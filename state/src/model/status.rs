@@ -201,6 +201,43 @@ pub struct MirrorReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub error: Option<Error>,
+    /// What only a mirror that pulls has.
+    #[serde(default, flatten)]
+    pub pulled: PulledReport,
+}
+
+/// The copy of an upstream; every field is absent from a mirror of another type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PulledReport {
+    /// Whether it is one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub is_mirror: bool,
+    /// The upstream: a slug, a URL without credentials, or a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub mirror_url: Option<String>,
+    /// The folder of the copy, which plain git can clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub path: Option<String>,
+    /// When it was last in step with its upstream.
+    #[serde(default, serialize_with = "time::optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "string")]
+    pub last_synced_at: Option<Timestamp>,
+    /// `idle`, `syncing`, `success`, `failed`, `blocked`: the same as `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sync_status: Option<MirrorStatus>,
+    /// Why the last sync did not work, or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sync_error: Option<String>,
+    /// Time between two syncs, where it is another than the schedule's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub sync_interval_seconds: Option<u64>,
 }
 
 /// The last result of one aspect.

@@ -83,7 +83,6 @@ fn values_of_variables() {
         "MIRROR_1_REPO=acme/backup\nMIRROR_1_SYNC_SECRETS=TOKEN_VALUE",
         "MIRROR_1_REPO=acme/backup\nMIRROR_1_TYPE=githib",
         "MIRROR_1_REPO=acme/backup\nMIRROR_1_TYPE=TOKEN_VALUE",
-        "MIRROR_1_URL=https://example.com/x.git\nMIRROR_1_TYPE=pull",
         "MIRROR_1_URL=https://example.com/x.git\nMIRROR_1_TYPE=follow",
         "MIRROR_1_URL=https://example.com/x.git\nMIRROR_1_TYPE=workspace",
         "MIRROR_1_REPO=acme/backup\nMIRROR_1_TOKEN=two CANARY words",

@@ -125,6 +125,7 @@ impl Ground {
             config_file: self.config_file.clone(),
             current_dir: self.current_dir.clone(),
             default_config_dir: self.path("config"),
+            repository: None,
         };
         let loaded = config::load(&request, &self.consents)?;
         if !self.says_yes {

@@ -7,6 +7,7 @@ mod config_inside;
 mod config_mistakes;
 mod config_origin;
 mod config_precedence;
+mod config_pull;
 mod config_strangers;
 mod config_travel;
 mod crash_points;

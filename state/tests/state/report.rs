@@ -33,6 +33,7 @@ fn report() -> RepositoryReport {
         mirrors: vec![MirrorReport {
             id: "mirror-1".parse().unwrap(),
             repo: "owner/name".to_owned(),
+            pulled: Default::default(),
             kind: MirrorType::GitHub,
             role: Some(Role::Slave),
             enabled: true,

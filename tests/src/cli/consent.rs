@@ -23,6 +23,7 @@ pub fn yes(
         config_file: after("--config"),
         current_dir: folder.to_owned(),
         default_config_dir: home.join("standin"),
+        repository: None,
     };
     let loaded = config::load(&request, &Consents::new()).ok()?;
     let wishes = loaded.config.repositories.iter().filter_map(|repository| repository.consent.wish());

@@ -112,6 +112,7 @@ impl Scene {
                 config_file: None,
                 current_dir: self.clone_folder(),
                 default_config_dir: self.at("config"),
+                repository: None,
             },
             outside: Outside {
                 gh: self.asked.clone(),

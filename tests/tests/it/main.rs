@@ -44,6 +44,7 @@ mod mirror_test;
 mod observer;
 mod path_mirrors;
 mod plan_again;
+mod pull;
 mod quiesce;
 mod roles_crash;
 mod roles_failover;

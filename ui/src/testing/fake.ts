@@ -83,6 +83,28 @@ export function archive(over: Partial<MirrorReport> = {}): MirrorReport {
   });
 }
 
+export const UPSTREAM = 'https://git.example.com/team/library.git';
+
+/** The copy of an upstream. */
+export function copy(over: Partial<MirrorReport> = {}): MirrorReport {
+  const known = mirror(over).code.last_sync_iso ?? undefined;
+  return mirror({
+    id: 'copy',
+    repo: UPSTREAM,
+    type: 'pull',
+    role: null,
+    secrets: skipped,
+    variables: skipped,
+    workflows: skipped,
+    is_mirror: true,
+    mirror_url: UPSTREAM,
+    path: '/home/you/.local/share/standin/library/pull/copy.git',
+    sync_status: 'success',
+    ...(known ? { last_synced_at: known } : {}),
+    ...over,
+  });
+}
+
 export function repository(mirrors: MirrorReport[], over: Partial<RepositoryReport> = {}): RepositoryReport {
   return {
     repository: 'orchestrator',

@@ -51,6 +51,7 @@ export function beginning(): Stamped[] {
       repository: 'orchestrator',
       mirror: 'mirror-1',
       repo: 'backup-account/orchestrator',
+      type: 'github',
     },
     {
       at_iso: ago(0),

@@ -173,7 +173,7 @@ async fn set_default_branch(ctx: &MirrorContext, view: &mut MirrorView, planned:
     }
     let client = match (&ctx.mirror.target, &ctx.github) {
         (Target::GitHub(slug), Some(client)) => Some((slug, client)),
-        (Target::GitHub(_), None) => return Ok(None),
+        (Target::GitHub(_), None) | (Target::Pull(_), _) => return Ok(None),
         (Target::Git(_), _) => None,
     };
     let change = Change {

@@ -1,6 +1,6 @@
 //! The plan of branches and tags: what would change, whether it may go at once, what to know before.
 
-mod guard;
+pub(crate) mod guard;
 mod notices;
 mod refs;
 
@@ -87,6 +87,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
     // Of a folder it is only set where its HEAD names nothing.
     let is_ours_to_set = match &ctx.mirror.target {
         Target::GitHub(_) => true,
+        Target::Pull(_) => false,
         Target::Git(_) => unborn(&ctx.mirror.target).is_some_and(|(_, named)| !will_exist(&named, view, &refs)),
     };
     let set_default_branch = is_ours_to_set

@@ -17,16 +17,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use standin_state::model::{AskId, Aspect, AspectReport};
-use standin_state::store::DecisionChoice;
+use standin_state::model::{AskId, Aspect, AspectReport, RefName};
+use standin_state::store::{DecisionChoice, Rescue};
 
-use super::{Asked, Check, Kind, Looked, Prepared, Tested};
-use crate::code::{self, Resolved, Snapshot};
+use super::{Asked, Check, Kind, Looked, Prepared, Tested, Ways};
+use crate::code::{self, Resolved, Restored, Snapshot};
 use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::github::ActionsSettings;
 use crate::mirror::{self, MirrorView, contact};
-use crate::plan::{Ask, CodePlan, GuardReason, Plan, SecretsPlan, Section, VariablesPlan, WorkflowsPlan};
+use crate::plan::{CodePlan, GuardReason, Plan, SecretsPlan, Section, VariablesPlan, WorkflowsPlan};
 use crate::source::SharedSource;
 use crate::tokens::{self, Place};
 use crate::workflows::switch::{self, Mended};
@@ -37,6 +37,10 @@ pub(super) struct Standby;
 
 #[async_trait]
 impl Kind for Standby {
+    fn reads_source(&self) -> bool {
+        true
+    }
+
     async fn look(&self, ctx: &MirrorContext, source: &SharedSource, asked: Asked) -> Result<Box<dyn Looked>> {
         // A mirror that cannot be looked at ends the run, whatever else is under way.
         let (view, read) = tokio::try_join!(mirror::look(ctx), async { Ok(read(source, ctx, &asked).await) })?;
@@ -79,6 +83,10 @@ impl Kind for Standby {
 
     async fn answer(&self, ctx: &MirrorContext, ask: &AskId, choice: DecisionChoice) -> Result<Resolved> {
         code::resolve(ctx, ask, choice).await
+    }
+
+    async fn restore(&self, ctx: &MirrorContext, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored> {
+        code::restore(ctx, &rescue.id, to).await
     }
 }
 
@@ -181,20 +189,8 @@ impl Prepared for ReadyAt {
             ready.variables.as_ref().map(|plan| Section::of(mirror, plan)),
             ready.workflows.as_ref().map(|plan| Section::of(mirror, plan)),
         ];
-        let plan = Plan {
-            repository: ctx.repository().id.clone(),
-            mirror: mirror.clone(),
-            kind: ctx.mirror.kind(),
-            from: ctx.repository().source.display(),
-            to: ctx.mirror.target.display(),
-            at_iso: ctx.outside().clock.now(),
-            summary: String::new(),
-            asks: ready.guard.iter().map(Ask::of_guard).collect(),
-            sections: sections.into_iter().flatten().collect(),
-            notices: ready.notices.clone(),
-            seal: String::new(),
-        };
-        Ok(plan.summed_up().sealed(&ctx.store().fingerprint_key()?, &secrets::fingerprints(ctx)?))
+        let ways = Ways { from: ctx.repository().source.display(), to: ctx.mirror.target.display() };
+        super::told(ctx, ways, &ready.guard, sections.into_iter().flatten().collect(), ready.notices.clone())
     }
 
     async fn apply(self: Box<Self>, ctx: &MirrorContext) -> Result<Vec<(Aspect, Result<AspectReport>)>> {

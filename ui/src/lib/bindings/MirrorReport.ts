@@ -80,4 +80,32 @@ next_sync_iso: string | null,
 /**
  * The error of the last run as a whole, where it ended before its aspects.
  */
-error?: Error, };
+error?: Error, 
+/**
+ * Whether it is one.
+ */
+is_mirror?: boolean, 
+/**
+ * The upstream: a slug, a URL without credentials, or a path.
+ */
+mirror_url?: string, 
+/**
+ * The folder of the copy, which plain git can clone.
+ */
+path?: string, 
+/**
+ * When it was last in step with its upstream.
+ */
+last_synced_at?: string, 
+/**
+ * `idle`, `syncing`, `success`, `failed`, `blocked`: the same as `status`.
+ */
+sync_status?: MirrorStatus, 
+/**
+ * Why the last sync did not work, or what it waits for.
+ */
+sync_error?: string, 
+/**
+ * Time between two syncs, where it is another than the schedule's.
+ */
+sync_interval_seconds?: number, };

@@ -6,6 +6,7 @@ import type { ChangeOutcome } from "./ChangeOutcome";
 import type { Error } from "./Error";
 import type { MirrorId } from "./MirrorId";
 import type { MirrorStatus } from "./MirrorStatus";
+import type { MirrorType } from "./MirrorType";
 import type { Notice } from "./Notice";
 import type { RepositoryId } from "./RepositoryId";
 import type { RoleChangeEnd } from "./RoleChangeEnd";
@@ -56,7 +57,11 @@ mirror: MirrorId,
 /**
  * Where the mirror is, as it may be shown.
  */
-repo: string, } | { "event": "aspect_started", 
+repo: string, 
+/**
+ * What it is.
+ */
+type: MirrorType, } | { "event": "aspect_started", 
 /**
  * The run.
  */

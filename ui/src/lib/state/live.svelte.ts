@@ -4,9 +4,10 @@ import { SvelteMap } from 'svelte/reactivity';
 
 import type { Aspect } from '../bindings/Aspect';
 import type { Error as Failure } from '../bindings/Error';
+import type { MirrorType } from '../bindings/MirrorType';
 import type { Stamped } from '../bindings/Stamped';
 import type { Tone } from '../bindings/Tone';
-import { aspectDeed, changeTips, changeWords } from '../words/words';
+import { changeTips, changeWords, deedOf } from '../words/words';
 import { bytes, counted, duration } from '../words/time';
 
 export interface Line {
@@ -42,6 +43,7 @@ export class LiveRun {
   waiting = $state(false);
   #key = 0;
   #aspectLines = new Map<Aspect, number>();
+  #type: MirrorType | undefined;
   #changes = new Map<Aspect, number>();
 
   constructor(
@@ -82,13 +84,14 @@ export class LiveRun {
       case 'run_started':
         this.waiting = false;
         this.startedIso = event.at_iso;
+        this.#type = event.type;
         this.#add(event.at_iso, 'plain', event.repo);
         break;
       case 'aspect_started':
         this.#changes.set(event.aspect, 0);
         this.#aspectLines.set(
           event.aspect,
-          this.#add(event.at_iso, 'running', `${aspectDeed[event.aspect]}…`, { aspect: event.aspect }),
+          this.#add(event.at_iso, 'running', `${deedOf(this.#type, event.aspect)}…`, { aspect: event.aspect }),
         );
         break;
       case 'progress':
@@ -149,7 +152,7 @@ export class LiveRun {
   #finishAspect(event: Extract<Stamped, { event: 'aspect_finished' }>): void {
     this.bars.delete(event.aspect);
     const { report } = event;
-    const deed = aspectDeed[event.aspect];
+    const deed = deedOf(this.#type, event.aspect);
     const detail = report.detail ?? '';
     const tone: Tone =
       report.status === 'ok'

@@ -38,6 +38,11 @@ export const aspectDeed: Record<Aspect, string> = {
   workflows: 'Workflows sync',
 };
 
+/** The same for one mirror: a copy of an upstream pulls. */
+export function deedOf(type: MirrorType | undefined, aspect: Aspect): string {
+  return type === 'pull' && aspect === 'code' ? 'Code pull' : aspectDeed[aspect];
+}
+
 export function aspectState(report: AspectReport): StateWord {
   switch (report.status) {
     case 'ok':
@@ -86,7 +91,8 @@ export function stateOf(standing: Standing): StateWord {
 }
 
 export function isMaster(report: RepositoryReport, mirror: MirrorReport): boolean {
-  return mirror.repo === report.master;
+  // A copy of an upstream shows the very place of its upstream.
+  return mirror.type !== 'pull' && mirror.repo === report.master;
 }
 
 /** Whether it is the configured source while a standby stands in for it: nothing is synced to it until it is master again. */
