@@ -270,11 +270,12 @@ pub fn rescues(rescues: &[Rescue], now: Timestamp) -> Vec<String> {
         .iter()
         .map(|rescue| {
             format!(
-                "{}  {:<16} {} / {}  {}  {}",
+                "{}  {:<16} {} / {}{}  {}  {}",
                 rescue.id,
                 ago(rescue.created_iso, now),
                 rescue.repository,
                 rescue.mirror,
+                rescue.target.as_ref().map_or_else(String::new, |target| format!(" ({target})")),
                 rescue.ref_name,
                 rescue.oid.short()
             )

@@ -94,6 +94,9 @@ impl Engine {
                 return self.restore_turned(&rescue, to).await;
             }
             self.still_configured(&rescue, mirror)?;
+            if onto.is_none() {
+                self.still_there(&rescue)?;
+            }
             let (context, _lock) = self.locked_context(Some(&rescue.repository), mirror).await?;
             kinds::of(&context.mirror.target).restore(&context, &rescue, to).await
         }
@@ -125,6 +128,23 @@ impl Engine {
                 known.mirrors.iter().map(|mirror| mirror.id.as_str()).collect::<Vec<_>>().join(", ")
             ),
         ))
+    }
+
+    /// Refuses to put a tip of one place on another that has its mirror's id by now.
+    fn still_there(&self, rescue: &Rescue) -> Result<()> {
+        let Rescue { id, repository, mirror, .. } = rescue;
+        let direction = self.direction(Some(repository))?;
+        let now = direction.config.mirror(mirror).map(|mirror| mirror.target.display());
+        match (&rescue.target, now) {
+            (Some(then), Some(now)) if *then != now => Err(Error::new(
+                Code::Usage,
+                format!("rescue {id} is of {then}, and mirror {mirror} is {now} by now"),
+                format!(
+                    "Name {then} again to put it back there; `standin rescue restore {id} --mirror {mirror}` puts it on {now}."
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// A tip of a master that is no longer one goes to the one that is, under a name of its own.

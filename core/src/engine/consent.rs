@@ -107,16 +107,22 @@ impl Engine {
     }
 
     /// Says no to what the file of a repository asks for, or takes a yes back, and with it that what is kept may go there.
-    /// `None` where no file asks for anything.
+    /// Gives what it was said to; `None` where nothing asks for anything.
     ///
     /// # Errors
     /// As [`Engine::reload`]; [`Code::Storage`].
     pub fn deny(&self, repository: Option<&RepositoryId>) -> Result<Option<String>> {
         self.reload()?;
         let known = self.readable(repository)?;
-        let Some(wish) = known.consent.wish() else { return Ok(None) };
         let kept = kept_of(&known, &self.values_of(&known)?)?;
-        self.shared.store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())))?;
+        let unbind = || self.shared.store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())));
+        let Some(wish) = known.consent.wish() else {
+            // What is kept goes nowhere else before a yes.
+            let Some(question) = self.shown_question(&known)? else { return Ok(None) };
+            self.audited("deny", Some(&known.id), None, question.title.clone(), unbind())?;
+            return Ok(Some("what is kept on this machine".to_owned()));
+        };
+        unbind()?;
         let consent = ConsentRecord { allowed: None, denied: Some(wish.wish.hash()) };
         let denied = self.shared.store.set_consent(&wish.file, &consent, self.shared.outside.clock.now());
         self.audited("deny", Some(&known.id), None, wish.file.clone(), denied)?;

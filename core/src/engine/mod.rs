@@ -28,7 +28,7 @@ use crate::git::{self, GitProgram};
 use crate::jobs::Jobs;
 use crate::mastership::direction::Direction;
 use crate::outside::Outside;
-use crate::standing::Terms;
+use crate::standing::{self, Terms};
 use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
@@ -118,8 +118,11 @@ impl Engine {
             .iter()
             .filter(|known| repository.is_none_or(|id| known.id == *id))
             .map(|known| {
-                let report = status::report(&self.shared.store, &self.folder(&known.id), known, &terms)?;
-                Ok(RepositoryReport { consent: self.shown_question(known)?, ..report })
+                let mut report = status::report(&self.shared.store, &self.folder(&known.id), known, &terms)?;
+                // What is kept for another place waits for a yes as a file does.
+                report.consent = self.shown_question(known)?;
+                standing::judge(&mut report, &terms);
+                Ok(report)
             })
             .collect::<Result<Vec<_>>>()
             .and_then(|reports| match (reports.is_empty(), repository) {

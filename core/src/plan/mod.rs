@@ -77,7 +77,7 @@ impl Plan {
     /// The plan of branches and tags, where it is a part and could be made.
     pub fn code(&self) -> Option<&CodePlan> {
         self.sections.iter().find_map(|section| match &section.details {
-            Some(Details::Code(plan)) => Some(plan),
+            Some(Details::Code(plan)) => Some(&**plan),
             _ => None,
         })
     }

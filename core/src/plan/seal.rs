@@ -45,7 +45,7 @@ impl Plan {
                         notices: Vec::new(),
                         // What is not touched may come and go.
                         refs: RefsPlan { left_alone: Vec::new(), unchanged: 0, ..plan.refs.clone() },
-                        ..plan.clone()
+                        ..CodePlan::clone(plan)
                     },
                 },
                 (Some(Details::Secrets(plan)), _) => Written::Secrets { fingerprints: sent(plan, fingerprints) },

@@ -55,7 +55,7 @@ pub struct PlannedChange {
 #[ts(export)]
 pub enum Details {
     /// Branches and tags.
-    Code(CodePlan),
+    Code(Box<CodePlan>),
     /// Actions secrets.
     Secrets(SecretsPlan),
     /// Actions variables.
@@ -128,7 +128,7 @@ impl Told for CodePlan {
             impossible: self.refs.conflicts.iter().map(|conflict| in_the_way(mirror, conflict)).collect(),
             facts: facts.into_iter().flatten().collect(),
             notices: self.notices.clone(),
-            details: Some(Details::Code(self.clone())),
+            details: Some(Details::Code(Box::new(self.clone()))),
             ..Section::empty(Self::ASPECT)
         }
     }

@@ -173,6 +173,9 @@ impl<'a> Loader<'a> {
         of_file.errors.retain(|mistake| !mistakes.errors.contains(mistake));
         let entries = self.entries(file.repositories, env_at_hand.as_ref(), &variables, &surroundings);
         refuse_same_ids(&entries, mistakes);
+        let written = entries.iter().filter_map(|entry| entry.draft.id.as_ref());
+        let written = written.map(|id| id.as_str().to_ascii_lowercase()).collect();
+        let known = Known { hosts: &hosts, written: &written };
         let stopped = self.variables(None, None, true).enabled(mistakes) == Some(false);
         let mut repositories = Vec::new();
         let mut at_hand = None;
@@ -181,7 +184,7 @@ impl<'a> Loader<'a> {
             let is_at_hand = entry.is_at_hand;
             let read = env_at_hand.take_if(|_| is_at_hand);
             let held = if is_at_hand { std::mem::take(&mut of_file) } else { Mistakes::default() };
-            let Some(mut repository) = self.held(entry, read, &hosts, held, mistakes) else { continue };
+            let Some(mut repository) = self.held(entry, read, known, held, mistakes) else { continue };
             repository.enabled &= !stopped;
             if is_at_hand {
                 // The file at hand has a say in the settings of the whole program once its owner said yes.
@@ -326,19 +329,20 @@ impl<'a> Loader<'a> {
         &self,
         entry: Entry,
         read: Option<EnvFile>,
-        hosts: &[GitHubHost],
+        known: Known<'_>,
         mut held: Mistakes,
         mistakes: &mut Mistakes,
     ) -> Option<RepositoryConfig> {
-        let Some((path, Some(_))) = entry.env_file() else { return self.repository(entry, read, hosts, mistakes) };
+        let Some((path, Some(_))) = entry.env_file() else { return self.repository(entry, read, known, mistakes) };
         let (draft, clone) = (entry.draft.clone(), entry.clone.clone());
-        let built = self.repository(entry, read, hosts, &mut held);
+        let built = self.repository(entry, read, known, &mut held);
         mistakes.notices.append(&mut held.notices);
         if held.errors.is_empty() {
             return built;
         }
+        let Known { hosts, written } = known;
         let surroundings = || Surroundings { hosts, home: self.home.as_deref() };
-        let room = Room { surroundings: surroundings(), clone: clone.as_ref(), env_file: None, owner: None };
+        let room = Room { surroundings: surroundings(), clone: clone.as_ref(), env_file: None, owner: None, written };
         let RepositoryDraft { place, id, source, path: folder, .. } = draft.clone();
         let named =
             RepositoryDraft { place: place.clone(), id: id.clone(), source, path: folder, ..Default::default() };
@@ -361,7 +365,7 @@ impl<'a> Loader<'a> {
         &self,
         entry: Entry,
         read: Option<EnvFile>,
-        hosts: &[GitHubHost],
+        Known { hosts, written }: Known<'_>,
         mistakes: &mut Mistakes,
     ) -> Option<RepositoryConfig> {
         let of_clone = entry.env_file();
@@ -409,7 +413,8 @@ impl<'a> Loader<'a> {
         }
         let merged = merge::over(variables.repository(mistakes), draft, &surroundings);
         let owner = owner.filter(|owner| clone.as_ref().is_none_or(|clone| clone.root != owner.root));
-        let room = Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref(), owner: owner.as_ref() };
+        let room =
+            Room { surroundings, clone: clone.as_ref(), env_file: file.as_ref(), owner: owner.as_ref(), written };
         let mut repository = validate::repository(merged, &room, mistakes)?;
         let wish = file.as_ref().filter(|_| !is_own);
         let wish =
@@ -417,6 +422,14 @@ impl<'a> Loader<'a> {
         repository.consent = consent::judge(wish, self.consents, &self.request.environment);
         Some(repository)
     }
+}
+
+/// What all repositories of one configuration are read with.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    hosts: &'a [GitHubHost],
+    /// The ids that are written, in lower case.
+    written: &'a BTreeSet<String>,
 }
 
 fn refuse_same_ids(entries: &[Entry], mistakes: &mut Mistakes) {

@@ -26,6 +26,8 @@ pub(super) struct Room<'a> {
     pub env_file: Option<&'a EnvFile>,
     /// The clone that the `.env` is in or came with, where that is another one.
     pub owner: Option<&'a Clone>,
+    /// The ids that are written of repositories, in lower case: one that is made from a source is none of these.
+    pub written: &'a BTreeSet<String>,
 }
 
 impl<'a> Room<'a> {
@@ -40,7 +42,10 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
     let source = source(&draft, room, mistakes);
     let id = match (&draft.id, &source) {
         (Some(id), _) => Some(id.clone()),
-        (None, Some(source)) => derived_id(source, surroundings),
+        (None, Some(source)) => match derived_id(source, surroundings) {
+            Some(id) if room.written.contains(&id.as_str().to_ascii_lowercase()) => hashed_id(source, surroundings),
+            id => id,
+        },
         (None, None) => None,
     };
     if let Some(id) =
@@ -223,16 +228,22 @@ pub(super) fn id_of_folder(folder: &Path, surroundings: &Surroundings<'_>) -> Op
 
 /// An id for a repository that has none: the same for all clones of one source, and another for each other source.
 fn derived_id(source: &Location, surroundings: &Surroundings<'_>) -> Option<RepositoryId> {
+    match source {
+        Location::GitHub(slug) if slug.host.is_none() => {
+            let readable = format!("{}.{}", slug.owner, slug.name).to_ascii_lowercase();
+            readable.parse().ok().or_else(|| hashed_id(source, surroundings))
+        }
+        _ => hashed_id(source, surroundings),
+    }
+}
+
+/// An id that no other source has, nor anybody writes.
+fn hashed_id(source: &Location, surroundings: &Surroundings<'_>) -> Option<RepositoryId> {
     let identity = source.identity(surroundings);
     let readable = match source {
-        Location::GitHub(slug) if slug.host.is_none() => format!("{}.{}", slug.owner, slug.name).to_ascii_lowercase(),
+        Location::GitHub(slug) if slug.host.is_none() => format!("{}-{}", slug.owner, slug.name).to_ascii_lowercase(),
         _ => identity.trim_end_matches('/').rsplit(['/', ':', '\\']).next().unwrap_or_default().to_owned(),
     };
-    if matches!(source, Location::GitHub(slug) if slug.host.is_none())
-        && let Ok(id) = readable.parse()
-    {
-        return Some(id);
-    }
     let name: String = readable
         .chars()
         .map(|character| if character.is_ascii_alphanumeric() || character == '_' { character } else { '-' })

@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_consent.sql"),
     include_str!("../../migrations/0004_standing.sql"),
     include_str!("../../migrations/0005_asks.sql"),
+    include_str!("../../migrations/0006_rescues.sql"),
 ];
 
 /// Refuses a database that a newer Standin wrote, before anything in it is touched; otherwise its version.

@@ -208,6 +208,10 @@ pub struct Rescue {
     pub repository: RepositoryId,
     /// The mirror that held it.
     pub mirror: MirrorId,
+    /// Where that was; absent for one that was saved before this was remembered, or that is of a former master.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub target: Option<String>,
     /// The ref that pointed to it.
     pub ref_name: RefName,
     /// The tip.

@@ -8,7 +8,7 @@ use super::{Rescue, Store};
 use crate::error::Result;
 use crate::model::{MirrorId, RepositoryId};
 
-const RESCUE_COLUMNS: &str = "id, repository, mirror, ref_name, oid, reason, created_ns, run";
+const RESCUE_COLUMNS: &str = "id, repository, mirror, ref_name, oid, reason, created_ns, run, target";
 
 impl Store {
     /// Records a rescue. Recording the same id again makes it as young as this one.
@@ -20,9 +20,10 @@ impl Store {
     pub fn add_rescues(&self, rescues: &[Rescue]) -> Result<()> {
         self.write("add_rescue", |transaction| {
             let mut insert = transaction.prepare_cached(&format!(
-                "INSERT INTO rescues ({RESCUE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                "INSERT INTO rescues ({RESCUE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (id) DO UPDATE
-                 SET created_ns = excluded.created_ns, run = excluded.run, reason = excluded.reason"
+                 SET created_ns = excluded.created_ns, run = excluded.run, reason = excluded.reason,
+                     target = excluded.target"
             ))?;
             for rescue in rescues {
                 insert.execute(params![
@@ -34,6 +35,7 @@ impl Store {
                     Word(rescue.reason),
                     At(rescue.created_iso),
                     rescue.run,
+                    rescue.target,
                 ])?;
             }
             Ok(())
@@ -88,5 +90,6 @@ fn rescue_from(row: &Row<'_>) -> rusqlite::Result<Rescue> {
         reason: row.get::<_, Word<_>>("reason")?.0,
         created_iso: row.get::<_, At>("created_ns")?.0,
         run: row.get("run")?,
+        target: row.get("target")?,
     })
 }

@@ -130,3 +130,23 @@ fn lists_of_patterns_have_a_bound_and_say_it() {
         .secrets;
     assert_eq!(secrets.values.keys().collect::<Vec<_>>(), ["A1_C", "A9"]);
 }
+
+/// A name that is made from where a clone came from is never one that the user gave to something else: its history, its
+/// rescues and its state would be another's.
+#[test]
+fn a_clone_takes_no_id_that_is_written_of_another_repository() {
+    for written in ["victim.proj", "Victim.Proj"] {
+        let toml = format!(
+            "[[repository]]\nid = \"{written}\"\nsource = \"../mine\"\n[[repository.mirror]]\nid = \"a\"\nurl = \"../disk.git\"\n"
+        );
+        let ground = Ground::empty().clone_at("mine", "").clone_at("got", "https://github.com/victim/proj");
+        let loaded = ground.inside("got").toml(&toml).env("MIRROR_1_TYPE=git\nMIRROR_1_URL=../loot.git").loaded();
+        let ids: Vec<String> =
+            loaded.config.repositories.iter().map(|known| known.id.as_str().to_ascii_lowercase()).collect();
+        assert_eq!(ids.len(), 2, "{ids:?}");
+        assert!(ids[0].starts_with("victim-proj-") && ids[1] == "victim.proj", "{ids:?}");
+    }
+    let alone = Ground::empty().clone_at("got", "https://github.com/victim/proj").inside("got");
+    let loaded = alone.env("MIRROR_1_TYPE=git\nMIRROR_1_URL=../loot.git").loaded();
+    assert_eq!(loaded.config.repositories[0].id.as_str(), "victim.proj", "as ever where nobody has it");
+}

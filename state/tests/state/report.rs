@@ -27,6 +27,7 @@ fn report() -> RepositoryReport {
         self_role: Role::Master,
         master: "owner/name".to_owned(),
         epoch: Some(3),
+        seen: None,
         last_full_sync_iso: now,
         open_change: None,
         master_health: None,

@@ -359,6 +359,7 @@ fn workflows_rescues_decisions_and_facts_come_back() {
         id: id.to_owned(),
         repository: site.clone(),
         mirror: mirror.clone(),
+        target: Some("/srv/backup.git".to_owned()),
         ref_name: "refs/heads/main".parse().unwrap(),
         oid: oid('1'),
         reason: RescueReason::Rewrite,
