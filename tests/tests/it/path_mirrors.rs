@@ -225,3 +225,31 @@ fn a_clone_cannot_make_a_folder_of_its_own_a_mirror() {
     assert_eq!(synced.code(), 0, "the process environment may name it: {}", synced.all());
     assert_eq!(ran(&canaries), BTreeSet::new());
 }
+
+/// A mirror's id may name another place by now. What was saved of the first is not the second's.
+#[test]
+fn a_tip_that_was_saved_of_one_place_goes_to_another_only_where_that_is_named() {
+    let mut world = world();
+    let machine = world.machine();
+    assert_eq!(machine.standin(&["sync"]).code(), 0);
+    let rewritten = world.commit(None, &[("README.md", "# Begun anew\n")]);
+    world.publish(&branch("topic"), Some(rewritten));
+    assert_eq!(machine.standin(&["sync", "--yes", "--mirror", ARCHIVE]).code(), 0);
+    let saved = machine.json(&["rescue", "list"])[0].clone();
+    let (id, target) = (saved["id"].as_str().unwrap(), saved["target"].as_str().unwrap());
+    assert_eq!(target, world.archive().display().to_string());
+
+    let other = world.folder().join("other.git");
+    bare(&other);
+    world.set("MIRROR_2_URL", Some(&other.display().to_string()));
+    let restore = ["rescue", "restore", id, "--to", "refs/heads/back"];
+    let refused = machine.standin(&restore);
+    assert_eq!(refused.code(), 2, "{}", refused.all());
+    for place in [target, &other.display().to_string()] {
+        assert!(refused.all().contains(place), "{place}: {}", refused.all());
+    }
+    assert!(refs(&other).is_empty(), "nothing of the first is there");
+    let named = machine.standin(&[&restore[..], &["--mirror", ARCHIVE]].concat());
+    assert_eq!(named.code(), 0, "{}", named.all());
+    assert_eq!(refs(&other)["refs/heads/back"].to_string(), saved["oid"].as_str().unwrap());
+}
