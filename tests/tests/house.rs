@@ -251,3 +251,50 @@ fn every_package_names_the_licences_that_are_here() {
         assert_eq!(inherited, Some(true), "{} names no licence", manifest.display());
     }
 }
+
+/// Kinds of mirror are matched without a catch-all, and `core/src/kinds/mod.rs` is the only list of them: a variant more, and core
+/// does not compile before that list and every other place has said what it is there.
+#[test]
+fn a_kind_that_is_not_registered_does_not_compile() {
+    let scratch = tempfile::tempdir().unwrap();
+    let copied = |path: &Path| path.starts_with("core") || path.starts_with("state");
+    for path in files() {
+        let to = scratch.path().join(&path);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        // All others only have to be there, as members of the workspace.
+        if copied(&path)
+            || path.ends_with("Cargo.toml")
+            || path.ends_with("Cargo.lock")
+            || path.extension().is_some_and(|end| end == "rs")
+        {
+            std::fs::copy(root().join(&path), &to).unwrap();
+        }
+    }
+    let types = scratch.path().join("state/src/config/types.rs");
+    let text = std::fs::read_to_string(&types).unwrap();
+    let text = text.replacen("pub enum Target {", "pub enum Target {\n    /// Made up.\n    MadeUp(String),", 1);
+    let (before, methods) = text.split_once("\nimpl Target {").expect("the methods of a target");
+    // What it is here, the made-up kind says; `core` has not heard of it.
+    let methods = methods.replace("match self {", "match self {\n            Self::MadeUp(_) => unimplemented!(),");
+    std::fs::write(&types, format!("{before}\nimpl Target {{{methods}")).unwrap();
+    for file in ["validate.rs", "consent.rs", "inside.rs", "pulled.rs", "import.rs", "types.rs"] {
+        let path = scratch.path().join("state/src/config").join(file);
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let text = text
+            .replace("Target::Git(git) => {", "Target::MadeUp(_) => unimplemented!(),\n        Target::Git(git) => {");
+        std::fs::write(&path, text).unwrap();
+    }
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--locked", "-p", "standin-core", "--message-format", "short"])
+        .current_dir(scratch.path())
+        .env("CARGO_TARGET_DIR", root().join("target/made-up-kind"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it compiled");
+    assert!(!said.contains("could not compile `standin-state`"), "the crate below says what the kind is: {said}");
+    let unheard =
+        |file: &str| said.lines().any(|line| line.starts_with(file) && line.contains("MadeUp(_)` not covered"));
+    assert!(unheard("core/src/kinds/mod.rs"), "{said}");
+    assert!(unheard("core/src/mirror/places.rs"), "{said}");
+}
