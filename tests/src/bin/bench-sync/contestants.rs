@@ -121,7 +121,8 @@ while read -r slug GH_TOKEN <&3; do
   "$GH" secret set --repo "$slug" -f "$VALUES/secrets.env"
   "$GH" variable set --repo "$slug" -f "$VALUES/variables.env"
   for workflow in $WORKFLOWS; do
-    "$GH" workflow disable --repo "$slug" "$workflow"
+    # Refused where it is off already.
+    "$GH" workflow disable --repo "$slug" "$workflow" 2>/dev/null || true
   done
 done 3< "$VALUES/mirrors.txt"
 "#;
