@@ -63,6 +63,8 @@ fn gather(
         open_changes.iter().find(|open| open.kind == fence::ROLE_CHANGE).or_else(|| open_changes.first()).cloned();
     let mut mirrors = Vec::with_capacity(repository.mirrors.len() + 1);
     for mirror in &repository.mirrors {
+        // A copy of the source is one of whoever is master.
+        let mirror = direction.config.mirror(&mirror.id).unwrap_or(mirror);
         mirrors.push(mirror_report(store, folder, repository, mirror, &direction, view)?);
     }
     // With another master, the configured source is one of those that are kept in step.

@@ -240,7 +240,9 @@ impl Engine {
     /// # Errors
     /// [`Code::NotFound`] for an unknown mirror. What does not work is in the result.
     pub async fn mirror_test(&self, repository: Option<&RepositoryId>, mirror: &MirrorId) -> Result<MirrorTest> {
-        let known = self.repository(repository)?;
+        let direction = self.direction(repository)?;
+        let is_copy = direction.home.mirror(mirror).is_some_and(|known| known.target.pulled().is_some());
+        let known = if is_copy { direction.config } else { direction.home };
         let mirror = named(&known, mirror)?;
         let mut test =
             MirrorTest { mirror: mirror.id.clone(), repo: mirror.target.display(), checks: Vec::new(), host_key: None };

@@ -80,8 +80,16 @@ impl PulledRefs {
         let text = name.as_str();
         let is_taken = !text.starts_with(OURS) && !self.left_out.iter().any(|pattern| pattern.star(text).is_some());
         let kept = self.kept.iter().filter(move |_| is_taken);
-        kept.filter_map(move |(from, to)| to.with(from.star(text)?).parse().ok())
-            .filter(|name: &RefName| !name.as_str().starts_with(OURS))
+        kept.filter_map(move |(from, to)| {
+            let star = from.star(text)?;
+            if from == to { Some(name.clone()) } else { to.with(star).parse().ok() }
+        })
+        .filter(|name: &RefName| !name.as_str().starts_with(OURS))
+    }
+
+    /// Whether every ref that is kept has its own name.
+    pub fn keeps_names(&self) -> bool {
+        self.kept.iter().all(|(from, to)| from == to)
     }
 
     fn parse(texts: &[String]) -> Result<Self, Complaint> {
@@ -124,6 +132,15 @@ impl PulledRefs {
             return Err(Complaint::new("nothing of the upstream is kept", hint));
         }
         Ok(Self { kept, left_out })
+    }
+}
+
+impl std::str::FromStr for PulledRefs {
+    type Err = String;
+
+    /// Refspecs, with spaces or commas between them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(&values::words(text)).map_err(|Complaint { message, hint }| format!("{message}. {hint}"))
     }
 }
 
@@ -276,6 +293,7 @@ mod tests {
             assert_eq!(names(&all, name), [name]);
         }
         assert!(names(&all, "refs/standin/fence").is_empty());
+        assert!(all.keeps_names() && !refs(&["+refs/heads/*:refs/x/*"]).unwrap().keeps_names());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use standin_tests::canary::Watch;
-use standin_tests::cli::{NAME, OWNER, World, finish};
+use standin_tests::cli::{BACKUP, NAME, OWNER, World, finish};
 use standin_tests::git::Sshd;
 use standin_tests::upstream::{COPY, REPOSITORY, Upstream, git};
 
@@ -379,9 +379,38 @@ fn a_private_upstream_is_read_with_the_mirrors_token_which_stands_nowhere() {
     assert_eq!(refs, git(&world.primary(), &["for-each-ref", "--format=%(objectname) %(refname)"]));
     assert!(!refs.contains("refs/standin"), "nothing is written to the upstream: {refs}");
     let findings = watch.findings(&world);
-    assert!(findings.is_empty(), "{findings:#?}");
+    assert!(watch.looked_at() > 0 && findings.is_empty(), "{findings:#?}");
     world.set("MIRROR_2_TOKEN", None);
     assert_ne!(machine.standin(&["sync"]).code(), 0, "without the token it is closed");
+}
+
+#[test]
+fn a_change_of_master_asks_nothing_of_a_copy_which_follows_the_master() {
+    let mut world = World::new(PROGRAM);
+    world.set("MIRROR_2_TYPE", Some("pull"));
+    world.set("MIRROR_2_URL", None);
+    let machine = world.machine();
+    let run = |arguments: &[&str]| {
+        let ran = machine.standin(arguments);
+        assert_eq!(ran.code(), 0, "{arguments:?}: {}", ran.all());
+        ran
+    };
+    let copy = || machine.json(&["status"])["mirrors"][1].clone();
+    run(&["sync"]);
+    assert_eq!((&copy()["role"], &copy()["mirror_url"]), (&Value::Null, &format!("{OWNER}/{NAME}").into()));
+    assert_eq!(machine.json(&["status"])["standing"]["word"], "in_step");
+    let path = copy()["path"].as_str().unwrap().to_owned();
+    let before = git(Path::new(&path), &["for-each-ref"]);
+    run(&["promote", "mirror-1", "--yes"]);
+    assert_eq!(git(Path::new(&path), &["for-each-ref"]), before, "it is no part of the change");
+    assert_eq!(machine.standin(&["promote", "mirror-2", "--yes"]).code(), 2, "and never a master");
+    run(&["sync"]);
+    assert_eq!(copy()["mirror_url"], format!("{BACKUP}/{NAME}"));
+    assert_eq!(git(Path::new(&path), &["for-each-ref"]), before, "both have the same");
+    run(&["demote", "mirror-1", "--yes"]);
+    run(&["sync"]);
+    assert_eq!(copy()["mirror_url"], format!("{OWNER}/{NAME}"));
+    assert!(!before.contains("refs/standin"));
 }
 
 #[test]

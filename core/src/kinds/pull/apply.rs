@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use standin_state::config::PullTarget;
 use standin_state::model::{AspectReport, AspectStatus, Oid, RefName};
-use standin_state::store::ChangeOutcome;
+use standin_state::store::{Change, ChangeOutcome};
 
 use super::compare::is_made_by_host;
 use super::plan::{Ready, fetch, new_tips};
@@ -26,7 +26,23 @@ pub(super) async fn apply(ctx: &MirrorContext, pull: &PullTarget, ready: Ready) 
     for notice in &ready.plan.notices {
         ctx.notice(&notice.message, &notice.hint);
     }
-    let copy = copy(&ctx.source, &ctx.mirror.id, pull)?;
+    let copy = match &ready.copy {
+        Some(copy) => copy.clone(),
+        None => copy(&ctx.source, &ctx.mirror.id, pull)?,
+    };
+    let tip = ready.wanted.tip();
+    let report = AspectReport {
+        detail: Some(tip.map_or_else(|| "no commits yet".to_owned(), |tip| tip.short().to_owned())),
+        last_commit: tip.map(ToString::to_string),
+        behind: Some(0),
+        ..AspectReport::new(AspectStatus::Ok)
+    };
+    if ready.plan.refs.changes.is_empty() && ready.is_fetched {
+        follow_head(&copy, ready.wanted.head.as_ref())?;
+        ctx.all_changed(done(&ready.plan))?;
+        lfs::bring(ctx, pull, &copy, Vec::new()).await?;
+        return Ok(report);
+    }
     if standing(&copy)? != ready.standing {
         return Err(Error::passing(
             Code::Raced,
@@ -46,19 +62,15 @@ pub(super) async fn apply(ctx: &MirrorContext, pull: &PullTarget, ready: Ready) 
     crash::point("pull.refs.after");
     follow_head(&copy, ready.wanted.head.as_ref())?;
     crash::point("pull.head.after");
-    let done = ready.plan.changes().into_iter().map(|change| (change, ChangeOutcome::Done)).collect();
-    ctx.all_changed(done)?;
+    ctx.all_changed(done(&ready.plan))?;
     forget_old_decisions(ctx, &copy)?;
     let files = lfs::bring(ctx, pull, &copy, new.into_iter().cloned().collect()).await;
     tidy(ctx, &copy).await;
-    files?;
-    let tip = ready.wanted.tip();
-    Ok(AspectReport {
-        detail: Some(tip.map_or_else(|| "no commits yet".to_owned(), |tip| tip.short().to_owned())),
-        last_commit: tip.map(ToString::to_string),
-        behind: Some(0),
-        ..AspectReport::new(AspectStatus::Ok)
-    })
+    files.map(|()| report)
+}
+
+fn done(plan: &CodePlan) -> Vec<(Change, ChangeOutcome)> {
+    plan.changes().into_iter().map(|change| (change, ChangeOutcome::Done)).collect()
 }
 
 /// Refuses a plan that waits for a confirmation.

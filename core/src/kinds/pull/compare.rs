@@ -35,8 +35,10 @@ impl Wanted {
                 }
             }
         }
-        let names: HashSet<&str> = wanted.keys().map(RefName::as_str).collect();
-        for (name, (from, _)) in &wanted {
+        // Names that an upstream has beside each other do not exclude each other.
+        let renamed = if refs.keeps_names() { None } else { Some(&wanted) };
+        let names: HashSet<&str> = renamed.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        for (name, (from, _)) in renamed.into_iter().flatten() {
             let mut folders = name.as_str().match_indices('/').map(|(end, _)| &name.as_str()[..end]);
             if let Some(folder) = folders.find(|folder| names.contains(folder)) {
                 let other = wanted.iter().find(|(other, _)| other.as_str() == folder).map(|(_, (from, _))| *from);
@@ -224,10 +226,18 @@ mod tests {
 
     #[test]
     fn names_that_exclude_each_other_are_refused() {
-        let upstream = listing(&[("refs/heads/a", '1'), ("refs/heads/a-b", '2'), ("refs/heads/a/b", '2')], None);
-        let error = Wanted::of(&upstream, &PulledRefs::default()).unwrap_err();
-        assert_eq!(error.code, Code::Configuration);
-        assert!(error.message.contains("`refs/heads/a/b`") && error.message.contains("`refs/heads/a`"), "{error:?}");
+        let refs: PulledRefs = "+refs/heads/*:refs/kept/* +refs/tags/*:refs/kept/a/*".parse().unwrap();
+        let upstream = |names: &[(&str, char)]| Wanted::of(&listing(names, None), &refs);
+        assert!(upstream(&[("refs/heads/b", '1'), ("refs/heads/a-b", '2'), ("refs/tags/b", '2')]).is_ok());
+        for (names, clash) in [
+            ([("refs/heads/a", '1'), ("refs/tags/b", '2')], "refs/kept/a/b"),
+            ([("refs/heads/a/b", '1'), ("refs/tags/b", '2')], "refs/kept/a/b"),
+        ] {
+            let error = upstream(&names).unwrap_err();
+            assert_eq!(error.code, Code::Configuration);
+            assert!(error.message.contains(clash) && error.message.contains("`refs/tags/b`"), "{error:?}");
+        }
+        assert!(upstream(&[("refs/heads/a/b", '1'), ("refs/tags/b", '1')]).is_ok(), "the same tip under one name");
     }
 
     #[test]

@@ -25,6 +25,8 @@ const LISTED: usize = 10;
 pub(super) struct Ready {
     pub plan: CodePlan,
     pub wanted: Wanted,
+    /// The copy, where there is one.
+    pub copy: Option<Cache>,
     /// The copy's refs as they were compared.
     pub standing: Refs,
     /// Whether all objects are here already.
@@ -73,7 +75,7 @@ pub(super) async fn ready(ctx: &MirrorContext, pull: &PullTarget, listing: &List
         notices: notices(ctx, listing, &refs),
         refs,
     };
-    Ok(Ready { plan, wanted, standing, is_fetched })
+    Ok(Ready { plan, wanted, copy, standing, is_fetched })
 }
 
 /// The plan as it is told.
