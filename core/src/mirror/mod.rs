@@ -29,4 +29,4 @@ pub use look::{MirrorView, look};
 pub(crate) use look::{list, tips};
 pub(crate) use places::{cache, git_failed, listed_prefixes, mirror_remote, source_remote, travelling_prefixes};
 pub use places::{probe, unknown_host_key};
-pub(crate) use refusal::{Refusal, explain as explain_refusal};
+pub(crate) use refusal::{Refusal, explain as explain_refusal, with_standing_of_others};
