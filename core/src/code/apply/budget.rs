@@ -9,7 +9,7 @@ const PUSHES_AFTER_VAIN: usize = 20;
 /// How many for refs that the host refused at the last sync as well, and where it took nothing at all yet.
 const PUSHES_AGAIN: usize = 20;
 /// How many refused pushes that name somebody are made beside those: each of them finds a ref.
-const NAMING_PUSHES: usize = 160;
+const NAMING_PUSHES: usize = 120;
 /// How long a run may search. What it did not come to is left to the next sync, which goes on from there.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -22,7 +22,7 @@ pub(super) struct Budget {
     in_depth: usize,
     /// How many more it may take for a part that arrived: as many as it takes to find one ref among all.
     for_arrival: usize,
-    until: Instant,
+    pub(super) until: Instant,
 }
 
 impl Budget {

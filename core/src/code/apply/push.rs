@@ -284,9 +284,7 @@ impl<'a> Pusher<'a> {
         let is_of_all = blame == Blame::Whole;
         let is_in_doubt = match &blame {
             Blame::Whole => !search.doubt.is_settled() && !search.has_first(&part),
-            Blame::These(names) | Blame::Perhaps(names) => {
-                names.contains(&fence) && search.doubt != Doubt::TriedAlone
-            }
+            Blame::These(names) | Blame::Perhaps(names) => names.contains(&fence) && search.doubt != Doubt::TriedAlone,
         };
         // Where everything is refused for one reason, the fence by itself tells whether the host takes anything at all.
         if with_fence && is_in_doubt && (count == 0 || !refusal.is_no_room()) {
@@ -392,7 +390,8 @@ impl<'a> Pusher<'a> {
             }
             Sent::Refused(refusal) | Sent::ByHalf(refusal) => {
                 view.atomic = true;
-                let errors = part.changes.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name)));
+                let errors =
+                    part.changes.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name)));
                 let errors = errors.collect();
                 self.take_out(part.changes, errors)?;
             }

@@ -205,8 +205,10 @@ impl Search {
 
     /// Whether refs go one by one: to learn whether most are refused, or since they are.
     fn are_most_refused(&self) -> bool {
-        self.probes.is_some_and(|left| left > 0)
-            || (self.refused_refs >= PROBES && self.refused_refs > 2 * self.arrived_refs)
+        // As long as it may be the host that fails, nothing is learned of single refs.
+        let may_fail = self.arrived == 0 && !self.doubt.is_settled() && self.spent <= VAIN;
+        let are_most = self.refused_refs >= PROBES && self.refused_refs > 2 * self.arrived_refs;
+        !may_fail && (are_most || self.probes.is_some_and(|left| left > 0))
     }
 
     /// Puts a part before all others: nothing was learned of it.
@@ -221,7 +223,8 @@ impl Search {
         {
             part.changes.extend(rest.changes);
         }
-        self.first.push_front(Part { way: Way::LeftOver, ..part });
+        let way = if part.way == Way::ByItself { Way::LeftOver } else { part.way };
+        self.first.push_front(Part { way, ..part });
     }
 
     /// Ends it: there is nothing to search for. Returns what waits to be pushed again.
@@ -256,7 +259,9 @@ impl Search {
     pub fn refused(&mut self, part: Part, told: Told) -> Found {
         let mut found = Found::default();
         let told = self.believed(&part, told);
-        let is_named = matches!(&told, Told::These(names) | Told::InWords(names) if !names.is_empty());
+        // Of one ref the report says nothing that was not known.
+        let is_named =
+            part.changes.len() > 1 && matches!(&told, Told::These(names) | Told::InWords(names) if !names.is_empty());
         self.budget.spend(is_named);
         self.naming += usize::from(is_named);
         if part.changes.len() < 2 {
