@@ -149,9 +149,14 @@ impl<'a> Pusher<'a> {
         self.budget = Some(search.budget.clone());
         let (took_nothing, is_vain) = (search.doubt.is_refused(), search.found_nothing());
         let mut left = search.left();
-        if !matches!(pushed, Ok(Pushed::Through)) {
-            self.set_aside(left);
-            return pushed;
+        match &pushed {
+            Ok(Pushed::Through) => {}
+            // It is not about refs.
+            Err(error) if error.code == Code::HostFailed => return pushed,
+            Ok(Pushed::Moved) | Err(_) => {
+                self.set_aside(left);
+                return pushed;
+            }
         }
         // What goes on from a step that was refused has nothing to stand on.
         for changes in [&mut left.suspected, &mut left.not_offered] {

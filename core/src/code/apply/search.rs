@@ -264,7 +264,8 @@ impl Search {
             part.changes.len() > 1 && matches!(&told, Told::These(names) | Told::InWords(names) if !names.is_empty());
         self.budget.spend(is_named);
         self.naming += usize::from(is_named);
-        if part.changes.len() < 2 {
+        let means_another = |change: &RefChange| matches!(&told, Told::These(names) if !names.contains(&change.name));
+        if part.changes.len() < 2 && !part.changes.iter().any(means_another) {
             self.was_checked |= part.way == Way::Check;
             self.probes = self.probes.map(|left| left.saturating_sub(1));
             self.refused_refs += part.changes.len();
@@ -278,8 +279,8 @@ impl Search {
             }
         };
         match told {
-            Told::These(names) => {
-                self.row.extend(names);
+            Told::These(_) => {
+                self.row.extend(likely.first().map(|change| change.name.clone()));
                 found.refused = likely;
                 if part.is_again && part.way == Way::Offered {
                     self.look_at_some(rest);
@@ -289,7 +290,7 @@ impl Search {
             }
             _ if part.is_again && part.way == Way::Offered => self.look_at_some(part.changes),
             Told::InWords(_) if likely.len() == 1 => {
-                self.row.extend(likely.iter().map(|change| change.name.clone()));
+                self.row.extend(likely.first().map(|change| change.name.clone()));
                 self.named.extend(likely.iter().cloned());
                 found.named = likely;
                 self.leave_over(rest, true, part.is_again);
