@@ -1,8 +1,8 @@
 //! Carrying out a plan: rescue, push together with the fence, take out what the host refuses, look again after a race.
 //!
-//! `send` makes one push and says what became of it; `push` makes as many as it takes, `search` says in which order and
-//! what an answer means, `budget` when it is enough, `refused` takes out what does not go, `remembered` keeps that until the next sync, `parts` cuts what is too much for one; here is the order of things
-//! and the report.
+//! `send` makes one push and says what became of it; `push` makes as many as it takes, `search` says in which order and what an answer
+//! means, `budget` when it is enough, `refused` takes out what does not go, `remembered` keeps that until the next sync, `parts` cuts
+//! what is too much for one; here is the order of things and the report.
 
 mod budget;
 mod parts;

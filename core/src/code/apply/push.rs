@@ -294,6 +294,11 @@ impl<'a> Pusher<'a> {
         // Where everything is refused for one reason, the fence by itself tells whether the host takes anything at all.
         if with_fence && is_in_doubt && (count == 0 || !refusal.is_no_room()) {
             match self.try_fence(view, part, refusal, is_of_all, search).await? {
+                // Whether it is this one ref is not known from a push that was refused before.
+                Tried::Taken(tried) if count == 1 => {
+                    search.at_once(tried);
+                    return Ok(Pushed::Through);
+                }
                 Tried::Taken(tried) => part = tried,
                 Tried::Settled(pushed) => return Ok(pushed),
             }
