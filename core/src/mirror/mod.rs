@@ -32,4 +32,4 @@ pub(crate) use places::{
     travelling_prefixes, upstream_remote,
 };
 pub use places::{probe, unknown_host_key};
-pub(crate) use refusal::{Refusal, explain as explain_refusal};
+pub(crate) use refusal::{Refusal, explain as explain_refusal, with_standing_of_others};

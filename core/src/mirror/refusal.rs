@@ -12,7 +12,7 @@ use crate::{Code, Error};
 /// How many lines of the host's words are shown.
 const SHOWN_LINES: usize = 12;
 /// What to do where the words are not known.
-const HOST_WORDS: &str = "See the words of the mirror's host. The other refs are not held up by it.";
+const HOST_WORDS: &str = "See the words of the mirror's host.";
 
 /// What a host refused of one push, in its own words.
 #[derive(Debug)]
@@ -147,6 +147,19 @@ impl Refusal {
         let message = format!("The host of {whose} took nothing of the push, for a fault of its own: {words}");
         self.of_all.then(|| Error::passing(Code::HostFailed, message, told.hint))
     }
+}
+
+/// The same error with what it means for the other refs, where nothing better is known to be done: whether the host takes some.
+pub(crate) fn with_standing_of_others(error: Error, takes_some: bool) -> Error {
+    if error.hint != HOST_WORDS {
+        return error;
+    }
+    let others = if takes_some {
+        "The other refs are not held up by it."
+    } else {
+        "It took nothing at all: see whether it lets this user push there."
+    };
+    Error { hint: format!("{HOST_WORDS} {others}"), ..error }
 }
 
 /// The error for one refused ref: the host's own words and what to do.

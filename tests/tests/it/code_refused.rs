@@ -185,6 +185,45 @@ async fn a_search_that_takes_too_long_goes_on_with_the_next_sync() {
 }
 
 #[tokio::test]
+async fn the_default_branch_follows_whatever_tags_a_host_refuses() {
+    for (words, count, most) in [
+        ("echo \"Gitea: Tag ${ref#refs/tags/} is protected\" >&2", 40, 55),
+        ("echo 'GitLab: You are not allowed to create this tag as it is protected.' >&2", 100, 70),
+    ] {
+        let pair = Pair::new();
+        let machine = pair.machine("laptop");
+        let first = pair.source.commit_on("main", "first");
+        for number in 0..count {
+            pair.source.set(&format!("refs/tags/v{number:03}"), &first);
+        }
+        // Each push is noted by what it moves.
+        let note =
+            "moved=; while read old new ref; do moved=\"$moved $ref\"; case $ref in refs/tags/*) bad=$ref;; esac; done";
+        let lines =
+            format!("{note}\necho $moved >>\"$GIT_DIR/pushes\"\nif [ \"$bad\" ]; then ref=$bad; {words}; exit 1; fi");
+        write_hook(&pair.mirror.path, "pre-receive", &lines);
+        let mut tip = first;
+        for sync in 0..2 {
+            let report = machine.sync().await.unwrap();
+            assert_eq!(report.status, AspectStatus::Failed);
+            assert_eq!(pair.mirror.tip("refs/heads/main"), Some(tip), "{words}: sync {sync}");
+            let (_, fence) = pair.mirror.fence().unwrap();
+            assert_eq!(fence.refs.len(), 1, "{words}: {fence:?}");
+            let noted = std::fs::read_to_string(pair.mirror.path.join("pushes")).unwrap();
+            let pushes: Vec<&str> = noted.lines().collect();
+            assert!(pushes.len() <= most, "{words}: {} pushes in sync {sync}", pushes.len());
+            if sync > 0 {
+                let mut moved: Vec<&str> = pushes[0].split(' ').collect();
+                moved.sort_unstable();
+                assert_eq!(moved, ["refs/heads/main", "refs/standin/fence"], "{words}");
+            }
+            std::fs::remove_file(pair.mirror.path.join("pushes")).unwrap();
+            tip = pair.source.commit_on("main", "next");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_too_large_is_traced_to_its_branch() {
     let (pair, machine) = Pair::in_step().await;
     let big = pair.source.commit_file("big.bin", b"too large", None);

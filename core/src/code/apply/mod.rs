@@ -1,9 +1,10 @@
 //! Carrying out a plan: rescue, push together with the fence, take out what the host refuses, look again after a race.
 //!
-//! `send` makes one push and says what became of it; `push` makes as many as it takes, `search` keeps what is known meanwhile and when it
-//! is enough, `refused` takes out what does not go, `remembered` keeps that until the next sync, `parts` cuts what is too much for one; here is the order of things
-//! and the report.
+//! `send` makes one push and says what became of it; `push` makes as many as it takes, `search` says in which order and what an answer
+//! means, `budget` when it is enough, `refused` takes out what does not go, `remembered` keeps that until the next sync, `parts` cuts
+//! what is too much for one; here is the order of things and the report.
 
+mod budget;
 mod parts;
 mod push;
 mod refused;
@@ -22,7 +23,7 @@ use super::default_branch::name_default;
 use super::plan::{has_not_heard, remember_confirmed};
 use super::{Snapshot, plan, ref_of};
 use crate::context::MirrorContext;
-use crate::mirror::{MirrorView, contact, fence_move, look};
+use crate::mirror::{MirrorView, contact, fence_move, look, with_standing_of_others};
 use crate::plan::{CodePlan, RefChange, counted};
 use crate::{Code, Error, Result};
 
@@ -57,7 +58,7 @@ pub async fn apply(
     fence_move::offer_again(ctx, view).await?;
     view.atomic = planned.fence.atomic;
     let mut planned = Cow::Borrowed(planned);
-    let mut pusher = Pusher::new(ctx, snapshot, planned.fence.epoch)?;
+    let mut pusher = Pusher::new(ctx, snapshot, planned.fence.epoch, planned.default_branch.clone())?;
     let mut default_branch = None;
     let mut races = 0;
     while carry_out(ctx, &mut pusher, view, &planned, &mut default_branch).await? == Pushed::Moved {
@@ -91,7 +92,10 @@ pub async fn apply(
         planned = Cow::Owned(again);
     }
     remember_confirmed(ctx, snapshot, &planned)?;
-    let mut failures: Vec<Error> = pusher.into_refused().into_iter().map(|refused| refused.error).collect();
+    let stands = |(name, tip): (&RefName, _)| snapshot.refs.get(name) == Some(tip);
+    let takes_some = pusher.has_moved_any() || view.refs.iter().any(stands);
+    let refused = pusher.into_refused().into_iter();
+    let mut failures: Vec<Error> = refused.map(|refused| with_standing_of_others(refused.error, takes_some)).collect();
     failures.extend(default_branch);
     failures.extend(planned.refs.conflicts.iter().map(|conflict| {
         let others: Vec<String> = conflict.in_the_way.iter().map(|name| format!("`{name}`")).collect();

@@ -1,14 +1,15 @@
 //! Pushing changes whatever the host refuses of them: refused refs are taken out and explained, the rest goes again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use standin_state::model::RefName;
 use standin_state::store::ChangeOutcome;
 
+use super::budget::Budget;
 use super::parts::{in_two, making_room, pieces};
-use super::refused::{LOOKED_AT_AGAIN, Refused};
-use super::remembered::{self, Known};
-use super::search::{Doubt, Search, in_parts};
+use super::refused::Refused;
+use super::remembered::{self, Memory, Sorted};
+use super::search::{Doubt, Part, Search, Told, Way};
 use super::send::{Sender, Sent, recorded_fence};
 use crate::code::Snapshot;
 use crate::code::plan::{by_half, not_atomic, one_a_push};
@@ -19,10 +20,8 @@ use crate::git::{Blame, Refs};
 use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, ONE_A_PUSH, PASSING};
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
-use crate::{Code, Result};
+use crate::{Code, Error, Result};
 
-/// How often refs that a host names one by one are taken out before the rest is split.
-const MAX_ONE_BY_ONE: usize = 4;
 static NO_REFS: Refs = Refs::new();
 
 /// What became of all pushes together.
@@ -34,21 +33,37 @@ pub enum Pushed {
     Moved,
 }
 
+/// What came of a push of the fence alone.
+enum Tried {
+    /// The host took it, so that the refusal of this part is not about it.
+    Taken(Part),
+    /// Nothing more is to be learned from that refusal.
+    Settled(Pushed),
+}
+
 /// Pushes changes, and remembers which were refused.
 pub struct Pusher<'a> {
     pub(super) sender: Sender<'a>,
     epoch: u64,
     pub(super) refused: Vec<Refused>,
-    /// What was refused before and not offered yet by this sync.
-    pub(super) known: Vec<Known>,
-    /// What was refused now: to be remembered.
-    pub(super) found: Vec<Known>,
+    default_branch: Option<RefName>,
+    /// What was refused before, and what is found now.
+    pub(super) memory: Memory,
+    /// What the host said of refs that it named in words.
+    pub(super) named: BTreeMap<RefName, Error>,
+    /// What this run may still spend on searches, once it began one.
+    budget: Option<Budget>,
 }
 
 impl<'a> Pusher<'a> {
     /// Pushes what the source holds; it becomes ours.
-    pub fn new(ctx: &'a MirrorContext, snapshot: &'a Snapshot, epoch: u64) -> Result<Self> {
-        Self::of(ctx, &snapshot.refs, true, epoch)
+    pub fn new(
+        ctx: &'a MirrorContext,
+        snapshot: &'a Snapshot,
+        epoch: u64,
+        default_branch: Option<RefName>,
+    ) -> Result<Self> {
+        Ok(Self { default_branch, ..Self::of(ctx, &snapshot.refs, true, epoch)? })
     }
 
     /// Pushes refs that belong to the user: no later sync moves or deletes them.
@@ -65,13 +80,21 @@ impl<'a> Pusher<'a> {
                 source,
                 ours,
                 told_races: 0,
+                has_moved_any: false,
                 doubts_passing: learned::is_believed(ctx, PASSING)?,
             },
             epoch,
             refused: Vec::new(),
-            known: if ours { remembered::recall(ctx)? } else { Vec::new() },
-            found: Vec::new(),
+            default_branch: None,
+            memory: if ours { remembered::recall(ctx)? } else { Memory::default() },
+            named: BTreeMap::new(),
+            budget: None,
         })
+    }
+
+    /// Whether the host took anything of it.
+    pub fn has_moved_any(&self) -> bool {
+        self.sender.has_moved_any
     }
 
     /// The refs that were refused.
@@ -101,184 +124,213 @@ impl<'a> Pusher<'a> {
         }
         if self.sender.ours {
             // However it ended, what was found is not searched for again.
-            let (source, mirror) = (self.sender.source, &view.refs);
-            let known = self.known.iter().chain(&self.found).filter(|known| known.is_open(source, mirror));
-            remembered::keep(self.sender.ctx, known.cloned().collect())?;
+            remembered::keep(self.sender.ctx, &mut self.memory, self.sender.source, &view.refs)?;
         }
         pushed
     }
 
     async fn push_all(&mut self, view: &mut MirrorView, changes: Vec<RefChange>) -> Result<Pushed> {
-        if changes.is_empty() {
-            return Box::pin(self.push_group(view, Vec::new(), false)).await;
+        let is_empty = changes.is_empty();
+        let Sorted { new, doubtful, again } = self.memory.sort(changes);
+        let is_vain = self.memory.is_vain() && new.len() < doubtful.len();
+        let budget = self.budget.take().unwrap_or_else(|| Budget::of(new.len() + doubtful.len(), is_vain));
+        let mut search = Search::new(Doubt::of(view), budget, self.default_branch.clone(), is_vain);
+        if is_empty {
+            search.offer(Vec::new(), false);
         }
-        let is_known = |change: &RefChange| self.known.iter().any(|known| known.is(change));
-        let (again, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_known);
-        let (room, rest) = making_room(changes);
-        for (part, is_again) in [(room, false), (rest, false), (again, true)] {
-            for group in pieces(&self.sender.remote, part, view.refs.len()) {
+        let (room, rest) = making_room(new);
+        let pushed = match self.offer_and_search(view, &mut search, vec![(room, false)]).await {
+            Ok(Pushed::Through) => {
+                let rest = vec![(rest, false), (doubtful, false), (again, true)];
+                self.offer_and_search(view, &mut search, rest).await
+            }
+            stopped => stopped,
+        };
+        self.budget = Some(search.budget.clone());
+        let (took_nothing, is_vain) = (search.doubt.is_refused(), search.found_nothing());
+        let mut left = search.left();
+        match &pushed {
+            Ok(Pushed::Through) => {}
+            // It is not about refs.
+            Err(error) if error.code == Code::HostFailed => return pushed,
+            Ok(Pushed::Moved) | Err(_) => {
+                self.set_aside(left);
+                return pushed;
+            }
+        }
+        // What goes on from a step that was refused has nothing to stand on.
+        for changes in [&mut left.suspected, &mut left.not_offered] {
+            changes.retain(|change| view.refs.get(&change.name) == change.old.as_ref());
+        }
+        self.memory.count(self.memory.is_open(&left.suspected), took_nothing, is_vain);
+        self.take_out_named(left.named)?;
+        self.give_up(left.suspected)?;
+        self.give_up(left.not_offered)?;
+        pushed
+    }
+
+    /// Pushes parts whatever the host refuses of them; whether the host refused a part before goes with it.
+    async fn offer_and_search(
+        &mut self,
+        view: &mut MirrorView,
+        search: &mut Search,
+        offers: Vec<(Vec<RefChange>, bool)>,
+    ) -> Result<Pushed> {
+        for (changes, is_again) in offers {
+            for group in pieces(&self.sender.remote, changes, view.refs.len()) {
                 // What was to make room may have been refused.
                 let group = self.with_room(view, group)?;
-                if !group.is_empty() && Box::pin(self.push_group(view, group, is_again)).await? == Pushed::Moved {
-                    return Ok(Pushed::Moved);
+                if !group.is_empty() {
+                    search.offer(group, is_again);
                 }
             }
         }
-        Ok(Pushed::Through)
-    }
-
-    async fn push_group(&mut self, view: &mut MirrorView, group: Vec<RefChange>, is_again: bool) -> Result<Pushed> {
-        let endangered: Vec<Endangered<'_>> = group.iter().filter_map(Endangered::by).collect();
-        match rescue::save(self.sender.ctx, &self.sender.remote, &view.cache, &endangered).await {
-            Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
-            saved => saved?,
-        }
-        let mut search = Search::of(view, group, is_again);
-        self.sender.doubts_passing |= is_again;
-        while let Some(mut group) = search.next() {
+        while let Some(mut part) = search.next() {
             // What goes on from a step that was refused has nothing to stand on.
-            let asked = group.len();
-            group.retain(|change| view.refs.get(&change.name) == change.old.as_ref());
-            if group.is_empty() && asked > 0 {
+            let asked = part.changes.len();
+            part.changes.retain(|change| view.refs.get(&change.name) == change.old.as_ref());
+            if part.changes.is_empty() && asked > 0 {
                 continue;
             }
-            if search.is_over() {
-                self.give_up(group)?;
-                continue;
+            if part.way == Way::Offered {
+                let endangered: Vec<Endangered<'_>> = part.changes.iter().filter_map(Endangered::by).collect();
+                match rescue::save(self.sender.ctx, &self.sender.remote, &view.cache, &endangered).await {
+                    Err(error) if error.code == Code::Raced => return Ok(Pushed::Moved),
+                    saved => saved?,
+                }
             }
-            let before = view.fence.clone();
-            let sent = match &search.doubt {
-                Doubt::Refused(_) if !group.is_empty() => self.sender.send_without_fence(view, &group).await?,
-                _ => self.sender.send(view, self.epoch, &group).await?,
-            };
-            match sent {
-                Sent::Done => {
-                    search.earn();
-                    if let (true, Some(after)) = (group.is_empty(), &view.fence) {
-                        self.sender.ctx.changed(recorded_fence(before.as_ref(), after), ChangeOutcome::Done)?;
-                    }
-                    if search.doubt.is_refused() && self.settle_doubt(view, &mut search).await? == Pushed::Moved {
-                        return Ok(Pushed::Moved);
-                    }
-                }
-                Sent::Moved => {
-                    self.take_back_moved(view, before.as_ref(), &group).await?;
-                    return Ok(Pushed::Moved);
-                }
-                Sent::NotAtomic => {
-                    let notice = not_atomic(view.fence_supported);
-                    self.sender.learn(view, NOT_ATOMIC, notice)?;
-                    search.at_once(group);
-                }
-                Sent::ByHalf(refusal) => {
-                    if self.correct(view, before.as_ref(), group, &refusal, &mut search).await? == Pushed::Moved {
-                        return Ok(Pushed::Moved);
-                    }
-                }
-                Sent::Refused(refusal) => {
-                    if self.refused(view, group, &refusal, &mut search).await? == Pushed::Moved {
-                        return Ok(Pushed::Moved);
-                    }
-                }
+            self.sender.doubts_passing |= part.is_again;
+            if Box::pin(self.push_part(view, part, search)).await? == Pushed::Moved {
+                return Ok(Pushed::Moved);
             }
         }
         Ok(Pushed::Through)
     }
 
-    /// Finds out what of a refused group is to blame; the rest waits to be pushed again.
+    /// Makes one push, and learns from its answer.
+    async fn push_part(&mut self, view: &mut MirrorView, part: Part, search: &mut Search) -> Result<Pushed> {
+        let is_fence_alone = part.changes.is_empty();
+        let before = view.fence.clone();
+        let sent = match &search.doubt {
+            Doubt::Refused(_) if !is_fence_alone => self.sender.send_without_fence(view, &part.changes).await?,
+            _ => self.sender.send(view, self.epoch, &part.changes).await?,
+        };
+        match sent {
+            Sent::Done => {
+                search.arrived(&part);
+                if let (true, Some(after)) = (is_fence_alone, &view.fence) {
+                    self.sender.ctx.changed(recorded_fence(before.as_ref(), after), ChangeOutcome::Done)?;
+                }
+                if search.doubt.is_refused() {
+                    return self.settle_doubt(view, search).await;
+                }
+                if view.atomic && view.fence_supported && !search.doubt.is_settled() {
+                    search.doubt = Doubt::Taken;
+                }
+                Ok(Pushed::Through)
+            }
+            Sent::Moved => {
+                self.take_back_moved(view, before.as_ref(), &part.changes).await?;
+                Ok(Pushed::Moved)
+            }
+            Sent::NotAtomic => {
+                let notice = not_atomic(view.fence_supported);
+                self.sender.learn(view, NOT_ATOMIC, notice)?;
+                search.at_once(part);
+                Ok(Pushed::Through)
+            }
+            Sent::ByHalf(refusal) => self.correct(view, before.as_ref(), part, &refusal, search).await,
+            Sent::Refused(refusal) => self.refused(view, part, &refusal, search).await,
+        }
+    }
+
+    /// Finds out what of a refused part is to blame; the rest waits to be pushed again.
     async fn refused(
         &mut self,
         view: &mut MirrorView,
-        group: Vec<RefChange>,
+        mut part: Part,
         refusal: &Refusal,
         search: &mut Search,
     ) -> Result<Pushed> {
         let fence = RefName::fence();
-        if refusal.takes_one() && view.atomic && view.fence_supported && !group.is_empty() {
+        let count = part.changes.len();
+        if refusal.takes_one() && view.atomic && view.fence_supported && count > 0 {
             self.sender.learn(view, ONE_A_PUSH, one_a_push())?;
-            search.at_once(group);
+            search.at_once(part);
             return Ok(Pushed::Through);
         }
-        if let Some(most) = refusal.in_parts_of(group.len()) {
+        if let Some(most) = refusal.in_parts_of(count) {
             // Nobody is to blame: in parts it goes.
-            for part in group.chunks(most).rev() {
-                search.at_once(part.to_vec());
+            for changes in part.changes.chunks(most).rev() {
+                search.at_once(Part { changes: changes.to_vec(), ..part });
             }
             return Ok(Pushed::Through);
         }
-        if let ([change], true) = (group.as_slice(), refusal.is_too_much())
+        if let ([change], true) = (part.changes.as_slice(), refusal.is_too_much())
             && let Some((first, second)) = in_two(&view.cache, change, &view.refs)?
         {
-            search.at_once(vec![second]);
-            search.at_once(vec![first]);
+            search.at_once(Part { changes: vec![second], ..part });
+            search.at_once(Part { changes: vec![first], ..part });
             return Ok(Pushed::Through);
         }
         search.spend();
         // Without the fence nothing else tells whether it is the host or one of these.
         let is_apart = !view.fence_supported || search.doubt.is_refused();
         if is_apart
-            && !search.is_again
+            && !part.is_again
             && search.is_vain()
             && let Some(passing) = refusal.passing(&self.sender.whose())
         {
             return Err(passing);
         }
         let with_fence = view.fence_supported && !search.doubt.is_refused();
-        let is_proven = matches!(search.doubt, Doubt::Proven | Doubt::TriedAlone);
-        let proven = (with_fence && is_proven).then_some(&fence);
-        let blamed = refusal.blame(proven);
-        let names = match &blamed {
-            Blame::These(names) | Blame::Perhaps(names) => names.clone(),
-            Blame::Whole => BTreeSet::new(),
+        let blamed = |search: &Search| refusal.blame((with_fence && search.doubt.is_proven()).then_some(&fence));
+        let mut blame = blamed(search);
+        let is_of_all = blame == Blame::Whole;
+        let is_in_doubt = match &blame {
+            Blame::Whole => !search.doubt.is_settled() && !search.has_first(&part),
+            Blame::These(names) | Blame::Perhaps(names) => names.contains(&fence) && search.doubt != Doubt::TriedAlone,
         };
         // Where everything is refused for one reason, the fence by itself tells whether the host takes anything at all.
-        let is_in_doubt = blamed == Blame::Whole || names.contains(&fence);
-        if with_fence && is_in_doubt && (group.is_empty() || !refusal.is_no_room()) && search.doubt != Doubt::TriedAlone
-        {
-            return self.try_fence(view, group, refusal, blamed == Blame::Whole, search).await;
-        }
-        match blamed {
-            // Parts of it would fill what room there is, and be refused one by one.
-            Blame::Whole if refusal.is_no_room() => {
-                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
-                self.take_out(group, errors)?;
-            }
-            Blame::These(names) if names.iter().any(|name| *name != fence) => {
-                search.one_by_one += 1;
-                let errors = names.iter().map(|name| (name.clone(), refusal.error_of_one(name))).collect();
-                let mut rest = self.take_out(group, errors)?;
-                rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
-                if search.is_again {
-                    rest = self.leave(rest)?;
+        if with_fence && is_in_doubt && (count == 0 || !refusal.is_no_room()) {
+            match self.try_fence(view, part, refusal, is_of_all, search).await? {
+                // Whether it is this one ref is not known from a push that was refused before.
+                Tried::Taken(tried) if count == 1 => {
+                    search.at_once(tried);
+                    return Ok(Pushed::Through);
                 }
-                if search.one_by_one > MAX_ONE_BY_ONE && rest.len() > 1 {
-                    let second = rest.split_off(rest.len().div_ceil(2));
-                    search.later(rest);
-                    search.later(second);
-                } else if !rest.is_empty() {
-                    search.at_once(rest);
-                }
+                Tried::Taken(tried) => part = tried,
+                Tried::Settled(pushed) => return Ok(pushed),
             }
-            _ if search.is_again && group.len() > LOOKED_AT_AGAIN => {
-                let rest = self.leave(group)?;
-                search.at_once(rest);
-            }
-            _ if group.len() > 1 => {
-                let likely =
-                    if names.is_empty() { refusal.told_of(group.iter().map(|change| &change.name)) } else { names };
-                let (first, second) = in_parts(group, &likely);
-                search.later(first);
-                search.later(second);
-            }
-            _ if with_fence && view.atomic && search.may_go_apart() => {
-                return self.try_apart(view, group, search).await;
-            }
-            _ => {
-                let errors =
-                    group.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name))).collect();
-                self.take_out(group, errors)?;
-            }
+            blame = blamed(search);
         }
+        // Parts of it would fill what room there is, and be refused one by one.
+        if blame == Blame::Whole && refusal.is_no_room() {
+            let errors = part.changes.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name)));
+            let errors = errors.collect();
+            self.take_out(part.changes, errors)?;
+            return Ok(Pushed::Through);
+        }
+        part.changes.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
+        let told = match blame {
+            Blame::These(names) if names.iter().any(|name| *name != fence) => Told::These(names),
+            Blame::These(names) | Blame::Perhaps(names) => Told::Perhaps(names),
+            Blame::Whole => {
+                let names = part.changes.iter().map(|change| &change.name).chain(self.named.keys());
+                Told::InWords(refusal.told_of(names))
+            }
+        };
+        if with_fence && view.atomic && !matches!(told, Told::These(_)) && search.may_go_apart(&part) {
+            return self.try_apart(view, part, search).await;
+        }
+        let found = search.refused(part, told);
+        for change in found.named {
+            let error = refusal.error_of_one(&change.name);
+            self.named.insert(change.name, error);
+        }
+        let errors = found.refused.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name)));
+        let errors = errors.collect();
+        self.take_out(found.refused, errors)?;
         Ok(Pushed::Through)
     }
 
@@ -286,33 +338,39 @@ impl<'a> Pusher<'a> {
     async fn try_fence(
         &mut self,
         view: &mut MirrorView,
-        group: Vec<RefChange>,
+        part: Part,
         refusal: &Refusal,
         of_all: bool,
         search: &mut Search,
-    ) -> Result<Pushed> {
-        let refused = if group.is_empty() {
+    ) -> Result<Tried> {
+        let is_alone = part.changes.is_empty();
+        let refused = if is_alone {
             Some(refusal.error_of(&RefName::fence()))
         } else {
             match self.sender.send(view, self.epoch, &[]).await? {
                 Sent::Done => None,
-                Sent::Moved => return Ok(Pushed::Moved),
+                Sent::Moved => return Ok(Tried::Settled(Pushed::Moved)),
                 Sent::Refused(refusal) => Some(refusal.error_of(&RefName::fence())),
                 // There is nothing beside it that could have been taken or not.
                 Sent::ByHalf(_) | Sent::NotAtomic => None,
             }
         };
-        search.doubt = match refused {
-            None => Doubt::TriedAlone,
+        match refused {
+            None => {
+                search.doubt = Doubt::TriedAlone;
+                return Ok(Tried::Taken(part));
+            }
             // The host as a whole has a fault.
-            Some(error) if error.retryable && (view.fence.is_some() || group.is_empty()) => {
+            Some(error) if error.retryable && (view.fence.is_some() || is_alone) => {
                 return Err(refusal.passing(&self.sender.whose()).unwrap_or(error));
             }
             // It took the fence before, and takes nothing now: there is nothing to search for.
-            Some(_) if view.fence.is_some() && of_all && !group.is_empty() => {
-                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name))).collect();
-                self.take_out(group, errors)?;
-                return Ok(Pushed::Through);
+            Some(_) if view.fence.is_some() && of_all && !is_alone => {
+                let mut changes = part.changes;
+                changes.extend(search.end());
+                let errors = changes.iter().map(|change| (change.name.clone(), refusal.error_of(&change.name)));
+                let errors = errors.collect();
+                self.take_out(changes, errors)?;
             }
             Some(error) if view.fence.is_some() => {
                 return Err(
@@ -320,33 +378,34 @@ impl<'a> Pusher<'a> {
                 );
             }
             // Nothing else is to be pushed, so that is all there is to learn.
-            Some(error) if group.is_empty() => {
-                self.sender.do_without_fence(view, self.epoch, &error)?;
-                return Ok(Pushed::Through);
-            }
+            Some(error) if is_alone => self.sender.do_without_fence(view, self.epoch, &error)?,
             // Whether it is the fence, or the host that takes nothing at all, shows when a push without it is taken.
-            Some(error) => Doubt::Refused(error),
-        };
-        search.at_once(group);
-        Ok(Pushed::Through)
+            Some(error) => {
+                search.doubt = Doubt::Refused(error);
+                search.budget.keep_little();
+                search.together(part);
+            }
+        }
+        Ok(Tried::Settled(Pushed::Through))
     }
 
     /// Pushes one ref after the fence, since the host took the fence alone and nothing together with it.
-    async fn try_apart(&mut self, view: &mut MirrorView, group: Vec<RefChange>, search: &mut Search) -> Result<Pushed> {
+    async fn try_apart(&mut self, view: &mut MirrorView, part: Part, search: &mut Search) -> Result<Pushed> {
         view.atomic = false;
-        match self.sender.send(view, self.epoch, &group).await? {
+        match self.sender.send(view, self.epoch, &part.changes).await? {
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Done => {
-                search.earn();
+                search.arrived(&part);
                 self.sender.learn(view, ONE_A_PUSH, one_a_push())?;
             }
             Sent::Refused(refusal) | Sent::ByHalf(refusal) => {
                 view.atomic = true;
-                let errors = group.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name)));
+                let errors =
+                    part.changes.iter().map(|change| (change.name.clone(), refusal.error_of_one(&change.name)));
                 let errors = errors.collect();
-                self.take_out(group, errors)?;
+                self.take_out(part.changes, errors)?;
             }
-            Sent::NotAtomic => search.at_once(group),
+            Sent::NotAtomic => search.at_once(part),
         }
         Ok(Pushed::Through)
     }
@@ -372,12 +431,12 @@ impl<'a> Pusher<'a> {
         &mut self,
         view: &mut MirrorView,
         before: Option<&Fence>,
-        group: Vec<RefChange>,
+        part: Part,
         refusal: &Refusal,
         search: &mut Search,
     ) -> Result<Pushed> {
         let fence = RefName::fence();
-        let mut rest = group;
+        let Part { changes: mut rest, way, is_again } = part;
         rest.retain(|change| view.refs.get(&change.name) != change.new.as_ref());
         if refusal.names().any(|name| *name == fence) {
             if view.fence.is_some() {
@@ -401,7 +460,7 @@ impl<'a> Pusher<'a> {
             self.sender.learn(view, BY_HALF, by_half())?;
         }
         if !rest.is_empty() {
-            search.at_once(rest);
+            search.at_once(Part { changes: rest, way, is_again });
         }
         Ok(Pushed::Through)
     }

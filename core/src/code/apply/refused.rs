@@ -7,15 +7,12 @@ use standin_state::store::{ChangeAction, ChangeOutcome};
 
 use super::push::Pusher;
 use super::remembered::Known;
-use super::search::not_reached;
+use super::search::Left;
 use super::send::recorded;
 use crate::code::plan::in_the_way;
 use crate::mirror::MirrorView;
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
-
-/// How many of the refs that a host refused before are looked at one by one, where it refuses all of them together again.
-pub(super) const LOOKED_AT_AGAIN: usize = 8;
 
 /// A ref that the host refused.
 #[derive(Clone, Debug)]
@@ -40,26 +37,61 @@ impl Pusher<'_> {
                 None => rest.push(change),
             }
         }
-        self.found.extend(out.iter().map(Known::of));
-        self.known.retain(|known| !out.iter().any(|refused| known.is(&refused.change)));
+        self.remember(&out);
         self.refuse(out)?;
         Ok(rest)
     }
 
-    /// Of refs that the host refused before and refuses together again, some are looked at by themselves; the others stay refused for the
-    /// reason that is known, and it is their turn at a later sync.
-    pub(super) fn leave(&mut self, group: Vec<RefChange>) -> Result<Vec<RefChange>> {
-        let (mut looked_at, mut left) = (Vec::new(), Vec::new());
-        for known in &self.known {
-            let Some(change) = group.iter().find(|change| known.is(change)) else { continue };
-            if looked_at.len() < LOOKED_AT_AGAIN {
-                looked_at.push(change.clone());
-            } else {
-                left.push(Refused { change: change.clone(), error: known.error.clone() });
+    /// Remembers these as refused.
+    fn remember(&mut self, refused: &[Refused]) {
+        let changes: Vec<RefChange> = refused.iter().map(|refused| refused.change.clone()).collect();
+        self.memory.forget(&changes);
+        self.memory.add(refused.iter().map(Known::of));
+    }
+
+    /// Takes out what the host named in words in its refusal of a push, and what did not arrive otherwise.
+    pub(super) fn take_out_named(&mut self, named: Vec<RefChange>) -> Result<()> {
+        let errors = named.iter().map(|change| {
+            let error = self.named.remove(&change.name).unwrap_or_else(|| not_reached(&change.name));
+            (change.name.clone(), error)
+        });
+        let errors = errors.collect();
+        self.take_out(named, errors)?;
+        Ok(())
+    }
+
+    /// Remembers what a search found and did not come to, without a word: everything is planned anew.
+    pub(super) fn set_aside(&mut self, left: Left) {
+        let mut named = Vec::new();
+        for change in left.named {
+            if let Some(error) = self.named.remove(&change.name) {
+                named.push(Refused { change, error });
             }
         }
-        self.refuse(left)?;
-        Ok(looked_at)
+        self.remember(&named);
+        self.suspect(&left.suspected);
+    }
+
+    /// Remembers that these stood among refused refs, unless more is known of them.
+    fn suspect(&mut self, changes: &[RefChange]) {
+        let known = self.memory.by_name();
+        let is_known = |change: &&RefChange| known.get(&change.name).is_some_and(|known| known.is(change));
+        let unknown: Vec<RefChange> = changes.iter().filter(|change| !is_known(change)).cloned().collect();
+        self.memory.forget(&unknown);
+        self.memory.add(unknown.iter().map(Known::suspected));
+    }
+
+    /// Leaves refs to the next sync, for the reason that is known or since the search did not come to them.
+    pub(super) fn give_up(&mut self, changes: Vec<RefChange>) -> Result<()> {
+        self.suspect(&changes);
+        let known = self.memory.by_name();
+        let given_up = changes.into_iter().map(|change| {
+            let error = known.get(&change.name).and_then(|known| known.error.clone());
+            let error = error.unwrap_or_else(|| not_reached(&change.name));
+            Refused { change, error }
+        });
+        let given_up = given_up.collect();
+        self.refuse(given_up)
     }
 
     pub(super) fn refuse(&mut self, refused: Vec<Refused>) -> Result<()> {
@@ -68,15 +100,6 @@ impl Pusher<'_> {
         self.sender.ctx.all_changed(refused.iter().map(failed).collect())?;
         self.refused.extend(refused);
         Ok(())
-    }
-
-    pub(super) fn give_up(&mut self, group: Vec<RefChange>) -> Result<()> {
-        let given_up = group.into_iter().map(|change| {
-            let known = self.known.iter().find(|known| known.is(&change));
-            let error = known.map_or_else(|| not_reached(&change.name), |known| known.error.clone());
-            Refused { change, error }
-        });
-        self.refuse(given_up.collect())
     }
 
     /// Takes out creates whose name is still taken.
@@ -102,4 +125,13 @@ impl Pusher<'_> {
         self.refuse(blocked)?;
         Ok(free)
     }
+}
+
+/// What is said of a ref that the search did not come to.
+fn not_reached(name: &RefName) -> Error {
+    Error::new(
+        Code::RefRefused,
+        format!("{name}: not pushed yet, since the host refuses much of what goes with it"),
+        "The next sync goes on from here. Mend what the host says of the other refs, then it goes at once.",
+    )
 }

@@ -43,6 +43,8 @@ pub(super) struct Sender<'a> {
     pub ours: bool,
     /// How often a race was told, and no ref stood elsewhere.
     pub told_races: usize,
+    /// Whether the host took any ref beside the fence.
+    pub has_moved_any: bool,
     /// Whether words for a passing fault count as a refusal like others: the host said them before, or of these very refs.
     pub doubts_passing: bool,
 }
@@ -196,6 +198,7 @@ impl Sender<'_> {
         }
         let arrived: Vec<&RefChange> =
             changes.iter().filter(|change| report.results.get(&change.name) == Some(&PushResult::Done)).collect();
+        self.has_moved_any |= !arrived.is_empty();
         for change in &arrived {
             match &change.new {
                 Some(new) => view.refs.insert(change.name.clone(), new.clone()),

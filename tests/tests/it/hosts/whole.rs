@@ -1,9 +1,10 @@
 //! A first sync that is refused as a whole, by an outage, a full repository or a missing right: nothing is learned from it.
 
 use standin_core::state::model::AspectStatus;
+use standin_tests::replay::Mishap;
 use standin_tests::replay::presets::PRESETS;
 
-use super::scene::{FENCE, Scene};
+use super::scene::{FENCE, Scene, preset};
 
 #[tokio::test]
 async fn a_first_sync_that_is_refused_as_a_whole_teaches_nothing_about_the_fence() {
@@ -68,4 +69,29 @@ async fn a_host_that_does_not_take_the_fence_is_told_from_one_that_takes_nothing
         let plan = scene.machine.plan().await.unwrap();
         assert!(!plan.fence.supported, "{}", preset.name);
     }
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_whatever_comes_is_asked_less_each_time_and_no_ref_is_said_to_travel() {
+    let mut scene = Scene::over_http(preset("gitea").host());
+    scene.replay.host().fail(Mishap::Report { reason: "you may not".to_owned(), remarks: Vec::new() }, None);
+    for branch in 0..60 {
+        scene.pair.source.commit_on(&format!("b{branch:02}"), "first");
+    }
+    let main = scene.pair.source.commit_on("main", "first");
+    let mut last = 31;
+    for _ in 0..3 {
+        let synced = scene.sync().await;
+        assert_eq!(synced.status(), Some(AspectStatus::Failed), "{synced:?}");
+        assert_eq!(synced.refused.len(), 61, "each is told");
+        assert!(synced.words().contains("It took nothing at all"), "{}", synced.words());
+        assert!(!synced.words().contains("not held up"), "{}", synced.words());
+        assert!(synced.pushes.len() <= last, "{} pushes", synced.pushes.len());
+        last = 15;
+    }
+    scene.replay.host().troubles.clear();
+    scene.sync().await.result.unwrap();
+    assert_eq!(scene.pair.mirror.tip("refs/heads/main"), Some(main));
+    assert_eq!(scene.sync().await.status(), Some(AspectStatus::Ok));
+    scene.pair.assert_in_step();
 }
