@@ -31,8 +31,8 @@
 //! | [`workflows`] | which workflows run on a standby, and Actions switched off around a push |
 //! | [`code`] | branches and tags: plan, guard, push, rescue, resolve |
 //! | [`source`] | the source of one sync, read once for all its mirrors |
-//! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
 //! | [`standing`] | how a mirror or repository stands, in one word |
+//! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
 //! | [`status`] | what is known without asking anyone |
 //! | [`run`] | one run of one mirror: look, plan, apply, record |
 //! | [`jobs`] | many runs side by side |
