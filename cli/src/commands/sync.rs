@@ -95,7 +95,8 @@ struct Planned {
 /// The request that carries out what a file of plans holds.
 fn planned(file: &Path, yes: bool) -> Result<SyncRequest> {
     let shown = if file == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", file.display()) };
-    let refused = |what: String| Error::new(Code::Usage, what, "Make it anew with `standin plan --json >FILE`.");
+    let refused =
+        |what: String| Error::new(Code::Usage, what, "Make it anew with `standin plan --json`, written to a file.");
     let text = match file == Path::new("-") {
         true => std::io::read_to_string(std::io::stdin()),
         false => std::fs::read_to_string(file),

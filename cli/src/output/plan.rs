@@ -78,8 +78,7 @@ fn asked(text: &mut Vec<String>, mirror: &MirrorId, ask: &Ask, yes: &str) {
     }
     text.extend(ask.facts.iter().map(|fact| format!("        {fact}")));
     if ask.waits() && !ask.takes_yes() {
-        let choices: Vec<String> = ask.choices.iter().map(|choice| choice.label.to_lowercase()).collect();
-        text.push(format!("        → decide with `standin resolve {mirror} {} {}`", ask.id, choices.join("|")));
+        text.push(format!("        → decide with `standin resolve {mirror} {} take|overwrite|leave`", ask.id));
     }
 }
 

@@ -6,6 +6,7 @@ import type { MirrorReport } from "./MirrorReport";
 import type { OpenChangeReport } from "./OpenChangeReport";
 import type { RepositoryId } from "./RepositoryId";
 import type { Role } from "./Role";
+import type { SeenTip } from "./SeenTip";
 import type { Standing } from "./Standing";
 
 /**
@@ -48,6 +49,10 @@ epoch: number | null,
  * The last moment when all enabled mirrors were in step in all their aspects.
  */
 last_full_sync_iso: string | null, 
+/**
+ * The tip of the master's default branch that was seen last, whichever mirror was synced then; absent before the first sync.
+ */
+seen?: SeenTip, 
 /**
  * A change that was begun and not ended, on this machine or another.
  */

@@ -23,6 +23,10 @@ repository: RepositoryId,
  */
 mirror: MirrorId, 
 /**
+ * Where that was; absent for one that was saved before this was remembered, or that is of a former master.
+ */
+target?: string, 
+/**
  * The ref that pointed to it.
  */
 ref_name: RefName, 

@@ -17,4 +17,8 @@ mirrors: Array<MirrorId>,
 /**
  * Whether the user confirmed guards and new secret names.
  */
-yes: boolean, };
+yes: boolean, 
+/**
+ * The seal of the plan that the user saw and that is to be carried out, by mirror.
+ */
+seals?: { [key in MirrorId]: string }, };
