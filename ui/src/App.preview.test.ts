@@ -53,7 +53,10 @@ describe('the preview', () => {
     }
     expect(dialog.getAllByRole('checkbox')).toHaveLength(3);
     await user.click(confirm);
-    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: true, seals }]);
+    expect(backend.calls).toContainEqual([
+      'sync',
+      { repository: 'orchestrator', mirrors: ['mirror-1'], yes: true, seals },
+    ]);
     expect(screen.queryByRole('dialog')).toBeNull();
   });
 
@@ -63,7 +66,10 @@ describe('the preview', () => {
     await open(backend);
     await user.click(screen.getByRole('button', { name: 'Preview a sync of mirror-1' }));
     await user.click(await screen.findByRole('button', { name: 'Sync without these' }));
-    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false, seals }]);
+    expect(backend.calls).toContainEqual([
+      'sync',
+      { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false, seals },
+    ]);
   });
 
   it('shows what a repository is that may be the wrong one, and offers no sync without the yes', async () => {
@@ -80,7 +86,10 @@ describe('the preview', () => {
     expect(confirm).toBeDisabled();
     await user.click(question);
     await user.click(confirm);
-    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: true, seals }]);
+    expect(backend.calls).toContainEqual([
+      'sync',
+      { repository: 'orchestrator', mirrors: ['mirror-1'], yes: true, seals },
+    ]);
   });
 
   it('offers overwrite, take and leave for a diverged ref, each explained', async () => {

@@ -144,7 +144,12 @@ export class WindowState {
     const place = mirror === null ? repository : key(repository, mirror);
     this.refusals.delete(place);
     try {
-      const job = await this.backend.sync({ repository, mirrors, yes, ...(plan && { seals: { [plan.mirror]: plan.seal } }) });
+      const job = await this.backend.sync({
+        repository,
+        mirrors,
+        yes,
+        ...(plan && { seals: { [plan.mirror]: plan.seal } }),
+      });
       // A short job may have ended before its id arrived.
       if (!this.#ended.has(job)) this.jobs.set(job, { job, repository, mirrors });
     } catch (thrown) {
