@@ -152,13 +152,13 @@ fn is_seventh(name: &str) -> bool {
 #[test]
 fn the_default_branch_arrives_in_the_first_sync_and_each_new_commit_of_it_with_one_push() {
     for names in [Names::Nobody, Names::First, Names::All, Names::InReport] {
-        for count in [20, 60, 300, 1_500] {
+        for count in [20, 60, 300, 700] {
             let tags = tags(count);
             let mut host = Played::new(names, is_tag);
             let first = host.sync(&tags);
             assert!(first.of(MAIN).is_some_and(|push| push <= 3), "{names:?} {count}: {:?}", first.arrived_in);
             assert!(first.pushes < 210, "{names:?} {count}: {} pushes", first.pushes);
-            for _ in 0..4 {
+            for _ in 0..3 {
                 host.commit += 1;
                 let next = host.sync(&tags);
                 assert_eq!(next.of(MAIN), Some(1), "{names:?} {count}");
