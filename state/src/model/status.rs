@@ -39,9 +39,8 @@ pub struct RepositoryReport {
     #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub last_full_sync_iso: Option<Timestamp>,
-    /// The tip of the master's default branch that was seen last, whichever mirror was synced then; absent before the first sync.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    /// The tip of the master's default branch that was seen last, whichever mirror was synced then.
+    #[serde(default)]
     pub seen: Option<SeenTip>,
     /// A change that was begun and not ended, on this machine or another.
     pub open_change: Option<OpenChangeReport>,

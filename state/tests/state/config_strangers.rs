@@ -86,7 +86,7 @@ fn a_broken_clone_at_hand_takes_no_other_repositorys_place() {
     let loaded = Ground::with_clone().toml(&toml).env(env).load_in_parts().unwrap();
     assert!(by_id(&loaded.config.repositories, "acme.site").mistakes.is_empty());
     let at_hand = loaded.config.at_hand.unwrap();
-    assert!(at_hand.as_str().starts_with("site-"), "{at_hand}");
+    assert!(at_hand.as_str().starts_with("acme-site-"), "{at_hand}");
     assert!(!by_id(&loaded.config.repositories, at_hand.as_str()).mistakes.is_empty());
 }
 
@@ -140,13 +140,15 @@ fn a_clone_takes_no_id_that_is_written_of_another_repository() {
             "[[repository]]\nid = \"{written}\"\nsource = \"../mine\"\n[[repository.mirror]]\nid = \"a\"\nurl = \"../disk.git\"\n"
         );
         let ground = Ground::empty().clone_at("mine", "").clone_at("got", "https://github.com/victim/proj");
-        let loaded = ground.inside("got").toml(&toml).env("MIRROR_1_TYPE=git\nMIRROR_1_URL=../loot.git").loaded();
-        let ids: Vec<String> =
+        let loaded =
+            ground.inside("got").toml(&toml).file("got/.env", "MIRROR_1_TYPE=git\nMIRROR_1_URL=../loot.git").loaded();
+        let mut ids: Vec<String> =
             loaded.config.repositories.iter().map(|known| known.id.as_str().to_ascii_lowercase()).collect();
+        ids.sort();
         assert_eq!(ids.len(), 2, "{ids:?}");
         assert!(ids[0].starts_with("victim-proj-") && ids[1] == "victim.proj", "{ids:?}");
     }
     let alone = Ground::empty().clone_at("got", "https://github.com/victim/proj").inside("got");
-    let loaded = alone.env("MIRROR_1_TYPE=git\nMIRROR_1_URL=../loot.git").loaded();
+    let loaded = alone.file("got/.env", "MIRROR_1_TYPE=git\nMIRROR_1_URL=../loot.git").loaded();
     assert_eq!(loaded.config.repositories[0].id.as_str(), "victim.proj", "as ever where nobody has it");
 }

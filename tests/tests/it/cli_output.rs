@@ -223,6 +223,7 @@ fn status_as_json_is_what_stands_in_the_file_and_has_every_promised_field() {
         "master",
         "epoch",
         "last_full_sync_iso",
+        "seen",
         "open_change",
         "mirrors",
     ];

@@ -114,6 +114,7 @@ export function repository(mirrors: MirrorReport[], over: Partial<RepositoryRepo
     master: 'you/orchestrator',
     epoch: 1,
     last_full_sync_iso: ago(125),
+    seen: null,
     open_change: null,
     mirrors,
     ...over,

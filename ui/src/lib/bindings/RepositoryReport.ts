@@ -50,9 +50,9 @@ epoch: number | null,
  */
 last_full_sync_iso: string | null, 
 /**
- * The tip of the master's default branch that was seen last, whichever mirror was synced then; absent before the first sync.
+ * The tip of the master's default branch that was seen last, whichever mirror was synced then.
  */
-seen?: SeenTip, 
+seen: SeenTip | null, 
 /**
  * A change that was begun and not ended, on this machine or another.
  */
