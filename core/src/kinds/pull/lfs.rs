@@ -6,6 +6,7 @@ use standin_state::model::Oid;
 use crate::Result;
 use crate::code::lfs::{count, shown_bytes};
 use crate::context::MirrorContext;
+use crate::event::Notice;
 use crate::git::Cache;
 use crate::mirror::upstream_remote;
 use crate::plan::{LfsReport, counted};
@@ -35,16 +36,22 @@ pub(super) async fn bring(ctx: &MirrorContext, pull: &PullTarget, copy: &Cache, 
     }
     let tips: Vec<Oid> = standing(copy)?.into_values().collect();
     let Some(behind) = count(copy, &tips, &[])? else { return store.set_fact(repository, mirror, LARGE_FILES, None) };
-    ctx.notice(
-        format!(
+    let Notice { message, hint } = notice(&behind);
+    ctx.notice(message, hint);
+    store.set_fact(repository, mirror, LARGE_FILES, Some(&format!("{} {}", behind.objects, behind.bytes)))
+}
+
+/// That large files stay behind, and the mend.
+pub(super) fn notice(behind: &LfsReport) -> Notice {
+    Notice {
+        message: format!(
             "{} kept by git LFS ({}) {} behind: git-lfs is not installed here",
             counted(usize::try_from(behind.objects).unwrap_or(usize::MAX), "file"),
             shown_bytes(behind.bytes),
             if behind.objects == 1 { "stays" } else { "stay" }
         ),
-        "Install git-lfs, and sync again.",
-    );
-    store.set_fact(repository, mirror, LARGE_FILES, Some(&format!("{} {}", behind.objects, behind.bytes)))
+        hint: "Install git-lfs, and sync again.".to_owned(),
+    }
 }
 
 /// The large files that stayed behind at the last sync.

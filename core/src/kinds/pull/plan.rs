@@ -63,6 +63,9 @@ pub(super) async fn ready(ctx: &MirrorContext, pull: &PullTarget, listing: &List
     let refs = compare::compare(&wanted, &standing, &left, &forward);
     let guard = held_back(copy.as_ref(), &wanted, &standing, head.as_ref(), &refs)?;
     let behind = behind(copy.as_ref(), &wanted, &standing, head.as_ref())?;
+    let large_files = lfs::behind(ctx)?;
+    let mut notices = notices(ctx, listing, &refs);
+    notices.extend(large_files.as_ref().map(lfs::notice));
     let plan = CodePlan {
         default_branch: behind.and(wanted.default_branch()).cloned(),
         source_tip: wanted.tip().cloned(),
@@ -71,8 +74,8 @@ pub(super) async fn ready(ctx: &MirrorContext, pull: &PullTarget, listing: &List
         fence: no_fence(),
         guard,
         workflow_files: Vec::new(),
-        lfs: lfs::behind(ctx)?,
-        notices: notices(ctx, listing, &refs),
+        lfs: large_files,
+        notices,
         refs,
     };
     Ok(Ready { plan, wanted, copy, standing, is_fetched })
