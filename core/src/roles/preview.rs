@@ -391,11 +391,10 @@ pub(crate) async fn look_for(master: &MirrorContext) -> Master {
             };
         }
     };
-    let is_well = async {
-        is_named_so(master.github()?.0, &info)?;
-        mirror::tips(master).await
-    };
-    match is_well.await {
+    if let Err(error) = master.github().and_then(|(slug, _)| is_named_so(slug, &info)) {
+        return Master::Unclear(error);
+    }
+    match mirror::tips(master).await {
         Ok(_) => Master::Here,
         Err(error) => Master::Unclear(error.during("its API answers that the repository is there")),
     }

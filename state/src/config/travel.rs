@@ -185,14 +185,15 @@ fn entries(file: Option<&EnvFile>) -> impl Iterator<Item = (&str, &str, String)>
 /// Settings of this machine, which are never taken by a pattern or as a candidate.
 fn is_local_only(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    stays_home(&name) || name.starts_with("GIT_SYNC_") || name.starts_with("GITHUB_")
+    stays_home(&name) || name.starts_with("GITHUB_")
 }
 
 /// Whether a secret or variable of this name belongs to one machine or one repository and is never sent, even when listed:
 /// Standin's settings and the sentinel's own secrets.
 pub fn stays_home(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    ["MIRROR_", "SENTINEL_", "STANDIN_"].iter().any(|prefix| name.starts_with(prefix)) || name == "MASTER_TOKEN"
+    ["MIRROR_", "SENTINEL_", "STANDIN_", "GIT_SYNC_"].iter().any(|prefix| name.starts_with(prefix))
+        || name == "MASTER_TOKEN"
 }
 
 /// GitHub's rules for names of secrets and variables.

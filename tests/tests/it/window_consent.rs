@@ -37,7 +37,7 @@ fn nothing_is_done_before_the_yes_and_a_changed_file_asks_again() {
         ("health", json!({ "repository": repository })),
         (
             "resolve",
-            json!({ "repository": repository, "mirror": STANDBY, "refName": "refs/heads/main", "choice": "overwrite" }),
+            json!({ "repository": repository, "mirror": STANDBY, "ask": "refs/heads/main", "choice": "overwrite" }),
         ),
         ("token_check", json!({ "repository": repository, "mirror": STANDBY })),
         ("token_set", json!({ "repository": repository, "mirror": STANDBY, "token": "ghp_x", "keep": "session" })),
