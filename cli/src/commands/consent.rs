@@ -1,5 +1,6 @@
 //! `allow`, `deny`, and the question that other commands ask on a terminal.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use standin_core::engine::Engine;
@@ -71,8 +72,13 @@ pub fn deny(global: &Global) -> Result<Exit> {
         return Ok(output::json(&serde_json::json!({ "denied": denied })));
     }
     lines::print(&match denied {
-        Some(file) => format!("denied: nothing of what {file} asks for is done. `standin allow` takes that back."),
-        None => "no file asks for anything here".to_owned(),
+        Some(file) if Path::new(&file).is_absolute() => {
+            format!("denied: nothing of what {file} asks for is done. `standin allow` takes that back.")
+        }
+        Some(kept) => {
+            format!("denied: {kept} goes to no other place than it was given for. `standin allow` takes that back.")
+        }
+        None => "nothing asks for anything here".to_owned(),
     });
     Ok(Exit::Well)
 }

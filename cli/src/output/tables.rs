@@ -46,7 +46,10 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
     });
     if let Some(question) = &report.consent {
         lines.extend(consent(question).into_iter().map(|line| format!("  {line}")));
-        lines.push("  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned());
+        lines.push(match question.file {
+            Some(_) => "  → Say so once with `standin allow`; until then nothing is read, written or run.".to_owned(),
+            None => "  → Say so once with `standin allow`; until then it goes to no other place.".to_owned(),
+        });
     }
     lines.extend(report.error.iter().flat_map(mistakes).map(|line| format!("  {line}")));
     if !report.enabled && report.error.is_none() {

@@ -22,6 +22,11 @@ pub(super) fn needed(question: &ConsentQuestion) -> Error {
     )
 }
 
+/// What a no to the use of what is kept for a repository stands under, where that of a file stands under its path.
+fn kept_for(repository: &RepositoryConfig) -> String {
+    format!("what is kept for {}", repository.id)
+}
+
 /// All that is kept for a repository, or may be: the tokens of places that have none in the environment or the file, and
 /// the values in the vault under these names.
 fn kept_of(repository: &RepositoryConfig, values: &[String]) -> Result<Vec<Kept>> {
@@ -74,7 +79,15 @@ impl Engine {
                 lines.push(kept.line(store)?);
             }
         }
-        Ok(ConsentQuestion::with_kept(known.consent.question().cloned(), &lines))
+        let question = ConsentQuestion::with_kept(known.consent.question().cloned(), &lines);
+        match question {
+            Some(question) if question.file.is_none() => {
+                let said = store.consents()?.remove(&kept_for(known));
+                let is_denied = said.and_then(|said| said.denied).is_some_and(|denied| denied == question.hash);
+                Ok(Some(if is_denied { question.denied() } else { question }))
+            }
+            question => Ok(question),
+        }
     }
 
     /// The values in the vault that are meant to travel, by name. Their names need no key.
@@ -115,19 +128,22 @@ impl Engine {
         self.reload()?;
         let known = self.readable(repository)?;
         let kept = kept_of(&known, &self.values_of(&known)?)?;
-        let unbind = || self.shared.store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())));
-        let Some(wish) = known.consent.wish() else {
-            // What is kept goes nowhere else before a yes.
-            let Some(question) = self.shown_question(&known)? else { return Ok(None) };
-            self.audited("deny", Some(&known.id), None, question.title.clone(), unbind())?;
-            return Ok(Some("what is kept on this machine".to_owned()));
+        let store = &self.shared.store;
+        let (file, hash) = match known.consent.wish() {
+            Some(wish) => (wish.file.clone(), wish.wish.hash()),
+            None => match self.shown_question(&known)? {
+                Some(question) => (kept_for(&known), question.hash),
+                None => return Ok(None),
+            },
         };
-        unbind()?;
-        let consent = ConsentRecord { allowed: None, denied: Some(wish.wish.hash()) };
-        let denied = self.shared.store.set_consent(&wish.file, &consent, self.shared.outside.clock.now());
-        self.audited("deny", Some(&known.id), None, wish.file.clone(), denied)?;
+        if known.consent.wish().is_some() {
+            store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())))?;
+        }
+        let consent = ConsentRecord { allowed: None, denied: Some(hash) };
+        let denied = store.set_consent(&file, &consent, self.shared.outside.clock.now());
+        self.audited("deny", Some(&known.id), None, file.clone(), denied)?;
         self.reload()?;
-        Ok(Some(wish.file.clone()))
+        Ok(Some(file))
     }
 
     fn same_question(&self, known: &RepositoryConfig, hash: &str) -> Result<ConsentQuestion> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use standin_state::config::Config;
 use standin_state::model::{
-    Action, AspectReport, AspectStatus, Health, MasterVerdict, MirrorReport, MirrorStatus, OpenChangeReport,
-    RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
+    Action, AspectReport, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorReport, MirrorStatus,
+    OpenChangeReport, RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
 };
 
 use crate::context::SourceContext;
@@ -56,7 +56,7 @@ pub fn judge(report: &mut RepositoryReport, terms: &Terms) {
 
 /// How a whole repository stands; its mirrors have been judged.
 fn of_repository(report: &RepositoryReport) -> Standing {
-    if let Some(standing) = before_all(report) {
+    if let Some(standing) = before_all(report).or_else(|| of_kept(report)) {
         return standing;
     }
     if let Some(standing) = of_master(report) {
@@ -80,14 +80,23 @@ fn before_all(report: &RepositoryReport) -> Option<Standing> {
     if let Some(error) = &report.error {
         return Some(standing(StandingWord::Failed, &error.message, None, Vec::new()));
     }
-    if let Some(question) = &report.consent {
-        let action = Action::new(Verb::Allow, None);
-        return Some(standing(StandingWord::ConsentNeeded, &question.title, None, vec![action]));
+    if let Some(question) = report.consent.as_ref().filter(|question| question.file.is_some()) {
+        return Some(asks(question));
     }
     if !report.enabled {
         return Some(standing(StandingWord::SwitchedOff, "MIRROR_ENABLED=false", None, Vec::new()));
     }
     None
+}
+
+/// A question about what is kept on this machine stops only what needs just that; so it is said of the whole, and hides what
+/// is known of no mirror. Once it was denied, nothing waits.
+fn of_kept(report: &RepositoryReport) -> Option<Standing> {
+    report.consent.as_ref().filter(|question| !question.is_denied).map(asks)
+}
+
+fn asks(question: &ConsentQuestion) -> Standing {
+    standing(StandingWord::ConsentNeeded, &question.title, None, vec![Action::new(Verb::Allow, None)])
 }
 
 /// What the look at the master says, and a change of it that is open.

@@ -1,6 +1,9 @@
 use super::*;
 use crate::{Code, Error};
-use standin_state::model::{MasterHealth, MirrorId, MirrorType, OpenChangeReport, SeenTip, SentinelStatus};
+use standin_state::model::{
+    ConsentLine, ConsentQuestion, ConsentTopic, MasterHealth, MirrorId, MirrorType, OpenChangeReport, SeenTip,
+    SentinelStatus,
+};
 
 /// Two hours before `NOW` is two intervals of the schedule.
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -306,4 +309,20 @@ fn what_another_sync_saw_of_the_master_is_held_against_those_that_were_not_synce
     assert_eq!(behind.reason, "the master has moved on since, to fedcba987654");
     assert_eq!(with("0123456789ab", "2026-03-01T11:30:00Z").word, StandingWord::InStep);
     assert_eq!(with("fedcba987654", OLD).word, StandingWord::InStep, "it was synced later than that");
+}
+
+#[test]
+fn a_question_about_what_is_kept_is_said_of_the_whole_and_hides_no_mirror() {
+    let line = ConsentLine::new(ConsentTopic::Sends, "the token of mirror-1 to elsewhere.example/x");
+    let question = ConsentQuestion::with_kept(None, &[line]).unwrap();
+    let failed = MirrorReport { secrets: aspect(AspectStatus::Failed), ..mirror("b") };
+    let with = |question| {
+        let mirrors = vec![mirror("a"), failed.clone()];
+        judged(RepositoryReport { consent: Some(question), ..repository(mirrors) })
+    };
+    let report = with(question.clone());
+    assert_eq!(report.standing.word, StandingWord::ConsentNeeded);
+    assert_eq!(report.mirrors[0].standing.word, StandingWord::InStep);
+    assert_eq!(report.mirrors[1].standing.word, StandingWord::Failed);
+    assert_eq!(with(question.denied()).standing.word, StandingWord::Failed, "a no is an answer");
 }

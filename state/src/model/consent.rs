@@ -235,6 +235,13 @@ impl ConsentQuestion {
         Some(question)
     }
 
+    /// The same once its owner said no to it.
+    #[must_use]
+    pub fn denied(self) -> Self {
+        let title = "You denied that what is kept on this machine is used for another place, so it is not:".to_owned();
+        Self { title, is_denied: true, ..self }
+    }
+
     /// All of it as text. What is longer than a screen begins with its length, and ends with its title again and what it comes to:
     /// that is what is seen where the answer is given.
     pub fn told(&self) -> Vec<String> {

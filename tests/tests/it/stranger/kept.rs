@@ -112,4 +112,18 @@ fn old_items_in_a_real_keychain() {
     let ran = given(&scene, &["sync", "--mirror", "mirror-1"], "");
     assert_eq!(ran.code(), 0, "{ran:?}");
     assert_eq!(given(&scene, &["allow"], "").all().trim(), "nothing waits for a yes");
+
+    // The mirror is another place by now, and its owner says that the file may say so; the token was given for the first.
+    scene.world.set("MIRROR_1_REPO", Some("ada-backup/elsewhere"));
+    scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), String::new());
+    let waits = given(&scene, &["plan", "--mirror", "mirror-1"], "").all();
+    let hash = waits.split("STANDIN_ALLOW=").nth(1).and_then(|rest| rest.split(')').next()).unwrap().to_owned();
+    scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), hash);
+    let status = given(&scene, &["status"], "");
+    assert_eq!(status.code(), 3, "{status:?}");
+    assert!(status.all().contains("until then it goes to no other place"), "{status:?}");
+    assert_eq!(given(&scene, &["plan", "--mirror", "mirror-1"], "").code(), 3, "as the plan says");
+    let denied = given(&scene, &["deny"], "");
+    assert_eq!(denied.code(), 0, "{denied:?}");
+    assert!(!denied.all().contains("nothing asks"), "{denied:?}");
 }
