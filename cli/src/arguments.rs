@@ -182,7 +182,7 @@ pub struct SyncArguments {
     #[arg(long)]
     pub no_wait: bool,
     /// Print the job's id and come back at once; the sync goes on by itself
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with_all = ["dry_run", "plan"])]
     pub background: bool,
     /// The id of the job that this is
     #[arg(long, hide = true, value_name = "ID")]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use standin_state::model::{Aspect, Oid, RefName};
+use standin_state::error::{Code, Error, Result};
+use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 use standin_state::store::{Change, ChangeAction, Decision};
 use ts_rs::TS;
 
@@ -254,6 +255,24 @@ impl CodePlan {
     pub fn known_behind(&self) -> Option<u64> {
         let is_empty = self.refs.unchanged == 0 && self.refs.changes.is_empty();
         (self.default_branch.is_some() || is_empty).then_some(self.behind)
+    }
+
+    /// Refuses a plan that waits for a confirmation. `done` is what was not done to the mirror: `pushed to`.
+    ///
+    /// # Errors
+    /// [`Code::GuardHeld`].
+    pub(crate) fn hold(&self, mirror: &MirrorId, yes: bool, done: &str) -> Result<()> {
+        if self.guard.is_empty() || yes {
+            return Ok(());
+        }
+        let reasons: Vec<String> = self.guard.iter().map(ToString::to_string).collect();
+        Err(Error::new(
+            Code::GuardHeld,
+            format!("Nothing was {done} `{mirror}`; this waits for your confirmation: {}", reasons.join("; ")),
+            format!(
+                "See `standin plan --mirror {mirror}`. If it is meant, `standin sync --mirror {mirror} --yes` does it; what goes is rescued first."
+            ),
+        ))
     }
 
     /// Divergences that still wait for the user.

@@ -6,7 +6,7 @@ use standin_state::error::Code;
 use standin_state::files;
 use standin_state::model::{
     Action, AspectReport, AspectStatus, Health, MirrorReport, MirrorStatus, MirrorType, RepositoryReport, Role,
-    Standing, StandingWord, Tone, Verb,
+    SeenTip, Standing, StandingWord, Tone, Verb,
 };
 
 fn standing(word: StandingWord, tone: Tone) -> Standing {
@@ -27,7 +27,7 @@ fn report() -> RepositoryReport {
         self_role: Role::Master,
         master: "owner/name".to_owned(),
         epoch: Some(3),
-        seen: None,
+        seen: Some(SeenTip { commit: "1f2e3d4c5b6a79880011223344556677889900aa".to_owned(), at_iso: now.unwrap() }),
         last_full_sync_iso: now,
         open_change: None,
         master_health: None,

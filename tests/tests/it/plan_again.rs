@@ -86,6 +86,8 @@ fn a_plan_of_another_installation_or_no_plan_at_all_is_refused_in_words() {
         assert_eq!(refused.code(), 2, "{}", refused.all());
         assert!(refused.all().contains(said), "{}", refused.all());
     }
+    let by_itself = here.standin(&["sync", "--plan", &file, "--background"]);
+    assert_eq!(by_itself.code(), 2, "a plan is not left out in silence: {}", by_itself.all());
     let refused = carried_out(&here, "/nowhere/plan.json");
     assert!(refused.code() == 2 && refused.all().contains("cannot read the plan"), "{}", refused.all());
 }

@@ -50,7 +50,7 @@ pub async fn apply(
     view: &mut MirrorView,
     planned: &CodePlan,
 ) -> Result<AspectReport> {
-    hold(ctx, planned)?;
+    planned.hold(&ctx.mirror.id, ctx.yes, "pushed to")?;
     for notice in &planned.notices {
         ctx.notice(&notice.message, &notice.hint);
     }
@@ -76,7 +76,7 @@ pub async fn apply(
             stranger.map_or(Ok(()), |reason| Err(contact::held(ctx, &[reason])))?;
         }
         let mut again = plan(ctx, snapshot, view).await?;
-        hold(ctx, &again)?;
+        again.hold(&ctx.mirror.id, ctx.yes, "pushed to")?;
         // Whether Actions must be off was decided for the files of the first plan.
         if again.workflow_files.iter().any(|file| !planned.workflow_files.contains(file)) {
             return Err(Error::passing(
@@ -110,22 +110,6 @@ pub async fn apply(
         )
     }));
     Ok(report(ctx, view, &planned, &failures))
-}
-
-/// Refuses a plan that waits for a confirmation.
-fn hold(ctx: &MirrorContext, planned: &CodePlan) -> Result<()> {
-    if planned.guard.is_empty() || ctx.yes {
-        return Ok(());
-    }
-    let reasons: Vec<String> = planned.guard.iter().map(ToString::to_string).collect();
-    let mirror = &ctx.mirror.id;
-    Err(Error::new(
-        Code::GuardHeld,
-        format!("Nothing was pushed to `{mirror}`; this waits for your confirmation: {}", reasons.join("; ")),
-        format!(
-            "See `standin plan --mirror {mirror}`. If it is meant, `standin sync --mirror {mirror} --yes` does it; what goes is rescued first."
-        ),
-    ))
 }
 
 /// Choices for tips that are no longer there count for nothing; they are removed.

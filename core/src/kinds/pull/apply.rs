@@ -22,7 +22,7 @@ use crate::{Code, Error, Result, crash};
 /// [`Code::GuardHeld`] when the plan waits for a confirmation; [`Code::Raced`] when the copy or the upstream moved meanwhile;
 /// what git and the store report. The refs are as before then, or all of them are new.
 pub(super) async fn apply(ctx: &MirrorContext, pull: &PullTarget, ready: Ready) -> Result<AspectReport> {
-    hold(ctx, &ready.plan)?;
+    ready.plan.hold(&ctx.mirror.id, ctx.yes, "moved in the copy")?;
     for notice in &ready.plan.notices {
         ctx.notice(&notice.message, &notice.hint);
     }
@@ -71,22 +71,6 @@ pub(super) async fn apply(ctx: &MirrorContext, pull: &PullTarget, ready: Ready) 
 
 fn done(plan: &CodePlan) -> Vec<(Change, ChangeOutcome)> {
     plan.changes().into_iter().map(|change| (change, ChangeOutcome::Done)).collect()
-}
-
-/// Refuses a plan that waits for a confirmation.
-fn hold(ctx: &MirrorContext, plan: &CodePlan) -> Result<()> {
-    if plan.guard.is_empty() || ctx.yes {
-        return Ok(());
-    }
-    let reasons: Vec<String> = plan.guard.iter().map(ToString::to_string).collect();
-    let mirror = &ctx.mirror.id;
-    Err(Error::new(
-        Code::GuardHeld,
-        format!("Nothing of the copy `{mirror}` was moved; this waits for your confirmation: {}", reasons.join("; ")),
-        format!(
-            "See `standin plan --mirror {mirror}`. If it is meant, `standin sync --mirror {mirror} --yes` does it; what goes is rescued first."
-        ),
-    ))
 }
 
 /// Saves, in the copy, what moves other than forward, and what goes.
