@@ -19,6 +19,7 @@ const question: ConsentQuestion = {
     { change: 'added', topic: 'writes', text: 'mirror-1: backup/app: code, secrets' },
     { change: 'added', topic: 'runs', text: 'gh, git; nothing that came with the clone' },
   ],
+  totals: [],
 };
 
 const waiting = (over: Partial<ConsentQuestion> = {}) =>
@@ -62,6 +63,13 @@ describe('what a .env asks for', () => {
     expect(backend.calls).toContainEqual(['consentDeny', 'orchestrator']);
     expect(banner().queryByRole('button', { name: 'Deny' })).toBeNull();
     await vi.waitFor(() => expect(banner().getByRole('button', { name: 'Allow this' })).toBeEnabled());
+  });
+
+  it('says what a long question comes to, where it is answered', async () => {
+    await open(waiting({ totals: ['in all: 300 names travel'] }));
+    const total = banner().getByText('in all: 300 names travel');
+    const allow = banner().getByRole('button', { name: 'Allow this' });
+    expect(total.compareDocumentPosition(allow) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
   });
 
   it('shows a change as what came and what went', async () => {

@@ -6,7 +6,7 @@ use standin_state::model::{ConsentQuestion, RepositoryId};
 use standin_state::store::ConsentRecord;
 
 use super::Engine;
-use crate::tokens::{Kept, Place, places_of_values};
+use crate::tokens::{Kept, Place, places_of_values, what_is_kept};
 use crate::{Code, Error, Result};
 
 /// The error of everything that waits for the yes to a file.
@@ -20,11 +20,6 @@ pub(super) fn needed(question: &ConsentQuestion) -> Error {
             question.hash
         ),
     )
-}
-
-/// What a no to the use of what is kept for a repository stands under, where that of a file stands under its path.
-fn kept_for(repository: &RepositoryConfig) -> String {
-    format!("what is kept for {}", repository.id)
 }
 
 /// All that is kept for a repository, or may be: the tokens of places that have none in the environment or the file, and
@@ -69,21 +64,23 @@ impl Engine {
         if waits { self.asked_of(known) } else { Ok(None) }
     }
 
-    fn asked_of(&self, known: &RepositoryConfig) -> Result<Option<ConsentQuestion>> {
+    pub(super) fn asked_of(&self, known: &RepositoryConfig) -> Result<Option<ConsentQuestion>> {
         let store = &self.shared.store;
         // What a file asks for speaks of the user's own tokens and values already.
         let is_told = known.consent.question().is_some();
-        let mut lines = Vec::new();
+        let (mut lines, mut told) = (Vec::new(), Vec::new());
         for kept in kept_of(known, &self.values_of(known)?)? {
-            if if is_told { kept.is_strange(store)? } else { !kept.is_bound(store)? } {
-                lines.push(kept.line(store)?);
+            if kept.is_bound(store)? {
+                continue;
             }
+            let is_told = is_told && !kept.is_strange(store)?;
+            if is_told { &mut told } else { &mut lines }.push(kept.line(store)?);
         }
-        let question = ConsentQuestion::with_kept(known.consent.question().cloned(), &lines);
+        let question = ConsentQuestion::with_kept(known.consent.question().cloned(), &lines, &told);
         match question {
             Some(question) if question.file.is_none() => {
-                let said = store.consents()?.remove(&kept_for(known));
-                let is_denied = said.and_then(|said| said.denied).is_some_and(|denied| denied == question.hash);
+                let said = store.consents()?.remove(&what_is_kept(&known.id));
+                let is_denied = said.and_then(|said| said.denied).is_some_and(|denied| question.is_within(&denied));
                 Ok(Some(if is_denied { question.denied() } else { question }))
             }
             question => Ok(question),
@@ -129,14 +126,15 @@ impl Engine {
         let known = self.readable(repository)?;
         let kept = kept_of(&known, &self.values_of(&known)?)?;
         let store = &self.shared.store;
-        let (file, hash) = match known.consent.wish() {
-            Some(wish) => (wish.file.clone(), wish.wish.hash()),
-            None => match self.shown_question(&known)? {
-                Some(question) => (kept_for(&known), question.hash),
-                None => return Ok(None),
-            },
+        // A no is to what is asked; where nothing is, or the no to it was said before, it takes back the yes to the file.
+        let asked = self.shown_question(&known)?.filter(|question| question.file.is_none());
+        let (file, hash) = match (asked, known.consent.wish()) {
+            (Some(question), None) => (what_is_kept(&known.id), question.hash),
+            (Some(question), Some(_)) if !question.is_denied => (what_is_kept(&known.id), question.hash),
+            (_, Some(wish)) => (wish.file.clone(), wish.wish.hash()),
+            (None, None) => return Ok(None),
         };
-        if known.consent.wish().is_some() {
+        if known.consent.wish().is_some_and(|wish| wish.file == file) {
             store.unbind(kept.iter().map(|kept| (kept.account.as_str(), kept.target.as_str())))?;
         }
         let consent = ConsentRecord { allowed: None, denied: Some(hash) };

@@ -165,10 +165,10 @@ impl Engine {
     /// waits for the yes.
     pub fn repository(&self, id: Option<&RepositoryId>) -> Result<Arc<RepositoryConfig>> {
         let repository = self.readable(id)?;
-        match repository.consent.question() {
-            Some(question) => Err(consent::needed(question)),
-            None => Ok(repository),
-        }
+        let Some(waits) = repository.consent.question() else { return Ok(repository) };
+        // The yes is for what is kept on this machine, too.
+        let question = self.asked_of(&repository)?.unwrap_or_else(|| waits.clone());
+        Err(consent::needed(&question))
     }
 
     /// The repository meant, where nothing is wrong with its configuration.

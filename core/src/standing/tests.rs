@@ -314,7 +314,7 @@ fn what_another_sync_saw_of_the_master_is_held_against_those_that_were_not_synce
 #[test]
 fn a_question_about_what_is_kept_is_said_of_the_whole_and_hides_no_mirror() {
     let line = ConsentLine::new(ConsentTopic::Sends, "the token of mirror-1 to elsewhere.example/x");
-    let question = ConsentQuestion::with_kept(None, &[line]).unwrap();
+    let question = ConsentQuestion::with_kept(None, &[line], &[]).unwrap();
     let failed = MirrorReport { secrets: aspect(AspectStatus::Failed), ..mirror("b") };
     let with = |question| {
         let mirrors = vec![mirror("a"), failed.clone()];

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use standin_state::config::{ALLOW, RepositoryConfig, Source, Target};
-use standin_state::model::{ConsentLine, ConsentTopic, RepositoryId, Slug, Wish};
+use standin_state::model::{ConsentLine, ConsentTopic, RepositoryId, Slug, is_said};
 use standin_state::store::Store;
 
 use super::{Place, account, configured_place, mirror_of};
@@ -18,6 +18,8 @@ use crate::{Code, Error, Result};
 /// Something that is kept, and the place that it would be used for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
+    /// The repository that it is kept for.
+    repository: RepositoryId,
     /// What it is kept under.
     pub account: String,
     /// Where it would go.
@@ -34,13 +36,14 @@ impl Kept {
             Place::Mirror(id) => of_target(&mirror_of(repository, id)?.target),
         };
         let what = format!("the token that is kept for {}", configured_place(repository, place));
-        Ok(target.map(|target| Self { account: account(repository, place), target, what }))
+        Ok(target.map(|target| Self { repository: repository.id.clone(), account: account(repository, place), target, what }))
     }
 
     /// A value in the vault on its way to a mirror.
     pub fn value(repository: &RepositoryId, name: &str, mirror: &Target) -> Option<Self> {
         let account = account_of_value(repository, name);
-        of_target(mirror).map(|target| Self { account, target, what: format!("the value of {name} in your vault") })
+        let what = format!("the value of {name} in your vault");
+        of_target(mirror).map(|target| Self { repository: repository.clone(), account, target, what })
     }
 
     fn given_for(&self, store: &Store) -> Result<BTreeSet<String>> {
@@ -101,9 +104,11 @@ impl Kept {
             return Ok(());
         }
         let line = self.line(store)?;
-        let hash = Wish::new(vec![line.clone()]).hash();
+        let hash = line.hash();
         let said = outside.environment.get(ALLOW).map_or("", String::as_str);
-        if said.split([',', ' ', '\n', '\t']).any(|allowed| allowed.eq_ignore_ascii_case(&hash)) {
+        // As with a file: a no that was said here is stronger than a yes that is said everywhere.
+        let denied = store.consents()?.remove(&what_is_kept(&self.repository)).and_then(|record| record.denied);
+        if is_said(said, &hash) && !denied.is_some_and(|denied| is_said(&denied, &hash)) {
             return Ok(());
         }
         Err(Error::new(
@@ -112,6 +117,11 @@ impl Kept {
             format!("If that is meant, say so with `standin allow` (where nobody can be asked: {ALLOW}={hash})."),
         ))
     }
+}
+
+/// What a no to the use of what is kept for a repository stands under, where that of a file stands under its path.
+pub fn what_is_kept(repository: &RepositoryId) -> String {
+    format!("what is kept for {repository}")
 }
 
 /// What a value in the vault is kept under, among the names of tokens.

@@ -18,7 +18,7 @@ use standin_state::model::{MirrorId, Slug};
 use crate::event::Notice;
 use crate::{Code, Error, Result};
 
-pub use bound::{Kept, account_of_value, of_target, places_of_values};
+pub use bound::{Kept, account_of_value, of_target, places_of_values, what_is_kept};
 pub use check::{RightReport, RightState, TokenKind, TokenReport, check};
 pub(crate) use check::{days_left, ends_soon};
 pub use find::find;

@@ -14,7 +14,7 @@ use super::mistakes::{Given, Mistakes};
 use super::origin::Clone;
 use super::variables::{self, Variables};
 use super::{RepositoryConfig, git_folder, travel, validate, values};
-use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish};
+use crate::model::{Aspect, ConsentLine, ConsentQuestion, ConsentTopic, MirrorType, Wish, is_said};
 use crate::store::ConsentRecord;
 
 /// The variable of the process environment that says yes where nobody can be asked: hashes, with commas or spaces between them.
@@ -70,9 +70,8 @@ pub(super) fn judge(wish: Option<FileWish>, consents: &Consents, environment: &B
     let said = environment.get(ALLOW).map_or("", String::as_str);
     let is_denied = record.is_some_and(|record| record.denied.as_deref() == Some(&hash));
     let is_allowed = record.is_some_and(|record| record.allowed.as_ref() == Some(&wish.wish));
-    let is_said = || said.split([',', ' ', '\n', '\t']).any(|allowed| allowed.eq_ignore_ascii_case(&hash));
     // A no that was said here is stronger than a yes that is said everywhere.
-    if is_allowed || (!is_denied && is_said()) {
+    if is_allowed || (!is_denied && is_said(said, &hash)) {
         return Consent::Given(wish);
     }
     let before = record.and_then(|record| record.allowed.as_ref());

@@ -56,6 +56,11 @@ impl ConsentLine {
     pub fn new(topic: ConsentTopic, text: &str) -> Self {
         Self { topic, text: visible(text, &[]) }
     }
+
+    /// What a yes to this line alone is for.
+    pub fn hash(&self) -> String {
+        Wish::new(vec![self.clone()]).hash()
+    }
 }
 
 /// So many marks one letter may carry before they cover what stands around it.
@@ -136,6 +141,11 @@ impl Wish {
     }
 }
 
+/// Whether a hash is among these: any number of them, with commas or spaces between.
+pub fn is_said(hashes: &str, hash: &str) -> bool {
+    hashes.split([',', ' ', '\n', '\t']).any(|said| said.eq_ignore_ascii_case(hash))
+}
+
 /// How a line of a question stands to what was allowed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -169,7 +179,8 @@ pub struct ConsentQuestion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub file: Option<String>,
-    /// What the yes is for; `STANDIN_ALLOW` takes it.
+    /// What the yes is for; `STANDIN_ALLOW` takes it as it stands. A hash of all that the file asks for, and one of each line about
+    /// what is kept, with commas between them.
     pub hash: String,
     /// Whether this file was allowed before, so that only what changed is shown.
     pub is_change: bool,
@@ -177,6 +188,8 @@ pub struct ConsentQuestion {
     pub is_denied: bool,
     /// What is asked for, or what changed of it.
     pub lines: Vec<AskedLine>,
+    /// What the lines come to, where they are too many to be seen at once; empty where they are not.
+    pub totals: Vec<String>,
 }
 
 impl AskedLine {
@@ -188,8 +201,15 @@ impl AskedLine {
     }
 }
 
-/// More lines than this are no question that is seen at once.
-const SCREEN: usize = 30;
+/// More rows of a terminal than this are no question that is seen at once, and a row is no wider than this.
+const SCREEN: usize = 20;
+const COLUMNS: usize = 80;
+
+/// How many rows a line takes. A letter that is not ASCII may be two columns wide.
+fn rows(line: &str) -> usize {
+    let columns: usize = line.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum();
+    (columns + 2).div_ceil(COLUMNS)
+}
 
 impl ConsentQuestion {
     /// The question about a file's wish, where `before` was allowed.
@@ -208,13 +228,15 @@ impl ConsentQuestion {
             (false, false) => format!("{shown} asks for this, and waits for your yes:"),
             (false, true) => format!("{shown} asks for something else than you allowed, and waits for your yes:"),
         };
-        Self { title, file: Some(file.to_owned()), hash: wish.hash(), is_change: before.is_some(), is_denied, lines }
+        let (file, hash, is_change) = (Some(file.to_owned()), wish.hash(), before.is_some());
+        Self { title, file, hash, is_change, is_denied, lines, totals: Vec::new() }.summed()
     }
 
     /// The question about what is kept on this machine and would be used for another place, alone or with what a file asks.
+    /// `told` is what the yes is for as well, and what the file's own lines speak of already.
     #[must_use]
-    pub fn with_kept(of_file: Option<Self>, kept: &[ConsentLine]) -> Option<Self> {
-        if kept.is_empty() {
+    pub fn with_kept(of_file: Option<Self>, kept: &[ConsentLine], told: &[ConsentLine]) -> Option<Self> {
+        if kept.is_empty() && (told.is_empty() || of_file.is_none()) {
             return of_file;
         }
         let new =
@@ -226,13 +248,25 @@ impl ConsentQuestion {
             is_change: false,
             is_denied: false,
             lines: Vec::new(),
+            totals: Vec::new(),
         });
-        // What is said of the whole is said of each of its parts.
-        let mut all = vec![ConsentLine::new(ConsentTopic::Reads, &question.hash)];
-        all.extend_from_slice(kept);
-        question.hash = Wish::new(all).hash();
+        // What is said of the whole is said of each of its parts, each of which is asked about where it is used.
+        let parts = kept.iter().chain(told).map(ConsentLine::hash);
+        let all: Vec<String> = question.file.iter().map(|_| question.hash.clone()).chain(parts).collect();
+        question.hash = all.join(",");
         question.lines.extend(kept.iter().map(new));
-        Some(question)
+        Some(question.summed())
+    }
+
+    /// Whether each part of what the yes is for is among those hashes.
+    pub fn is_within(&self, hashes: &str) -> bool {
+        self.hash.split(',').all(|hash| is_said(hashes, hash))
+    }
+
+    fn summed(mut self) -> Self {
+        let rows: usize = self.text().iter().map(|line| rows(line)).sum();
+        self.totals = if rows > SCREEN { self.sums() } else { Vec::new() };
+        self
     }
 
     /// The same once its owner said no to it.
@@ -247,18 +281,18 @@ impl ConsentQuestion {
     pub fn told(&self) -> Vec<String> {
         let mut told = vec![self.title.clone()];
         let lines = self.text();
-        if lines.len() <= SCREEN {
+        if self.totals.is_empty() {
             told.extend(lines.into_iter().map(|line| format!("  {line}")));
             return told;
         }
         told.push(format!("  ({} lines; what they come to stands below them)", lines.len()));
         told.extend(lines.into_iter().map(|line| format!("  {line}")));
         told.push(self.title.clone());
-        told.extend(self.totals().into_iter().map(|line| format!("  {line}")));
+        told.extend(self.totals.iter().map(|line| format!("  {line}")));
         told
     }
 
-    fn totals(&self) -> Vec<String> {
+    fn sums(&self) -> Vec<String> {
         let mut totals = Vec::new();
         for change in [ConsentChange::Removed, ConsentChange::Added] {
             let of = |topic| self.lines.iter().filter(move |line| line.change == change && line.topic == topic);
@@ -322,6 +356,33 @@ mod tests {
         assert_ne!(before.hash(), now.hash());
         let first = ConsentQuestion::of_file("f", &now, None, false);
         assert_eq!(first.text(), ["reads  a", "writes c", "runs   git"]);
+    }
+
+    #[test]
+    fn a_yes_to_all_that_is_shown_is_a_yes_to_each_part_of_it() {
+        let (reads, token) =
+            (ConsentLine::new(ConsentTopic::Reads, "a"), ConsentLine::new(ConsentTopic::Sends, "a token"));
+        let wish = Wish::new(vec![reads]);
+        let file = ConsentQuestion::of_file("f", &wish, None, false);
+        let both = ConsentQuestion::with_kept(Some(file.clone()), std::slice::from_ref(&token), &[]).unwrap();
+        assert!(is_said(&both.hash, &wish.hash()) && is_said(&both.hash, &token.hash()), "{}", both.hash);
+        let told = ConsentQuestion::with_kept(Some(file.clone()), &[], std::slice::from_ref(&token)).unwrap();
+        assert_eq!((told.hash, told.lines), (both.hash.clone(), file.lines.clone()), "what is told is not told twice");
+        let alone = ConsentQuestion::with_kept(None, std::slice::from_ref(&token), &[]).unwrap();
+        assert_eq!(alone.hash, token.hash());
+        assert!(alone.is_within(&both.hash.to_uppercase().replace(',', " ")) && !both.is_within(&alone.hash));
+        assert_eq!(ConsentQuestion::with_kept(None, &[], std::slice::from_ref(&token)), None);
+    }
+
+    #[test]
+    fn a_question_is_long_where_it_fills_a_screen_however_few_its_lines_are() {
+        let names = |count: usize| (0..count).map(|name| format!("NAME_{name}")).collect::<Vec<_>>().join(", ");
+        let text = |count| format!("the secrets {}, from this file and from your vault", names(count));
+        let short = ConsentQuestion::of_file("f", &wish(&[(ConsentTopic::Sends, &text(30))]), None, false);
+        assert!(short.totals.is_empty(), "{:?}", short.told());
+        let long = ConsentQuestion::of_file("f", &wish(&[(ConsentTopic::Sends, &text(300))]), None, false);
+        assert_eq!(long.totals, ["in all: 300 names travel"]);
+        assert_eq!(long.told().last().unwrap(), "  in all: 300 names travel");
     }
 
     #[test]

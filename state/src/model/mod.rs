@@ -9,7 +9,7 @@ mod status;
 pub(crate) mod time;
 mod words;
 
-pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, visible};
+pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, is_said, visible};
 pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use standing::{Action, Standing};
 pub use status::{

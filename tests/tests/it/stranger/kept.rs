@@ -35,6 +35,11 @@ fn given(scene: &Scene, arguments: &[&str], input: &str) -> Ran {
     Machine { folder: scene.world.clone_path(), ..scene.machine.clone() }.standin_with(arguments, input.as_bytes())
 }
 
+/// What a message says that `STANDIN_ALLOW` is to be.
+fn hash_in(told: &str) -> String {
+    told.split("STANDIN_ALLOW=").nth(1).and_then(|rest| rest.split(')').next()).unwrap().to_owned()
+}
+
 /// What the stranger's host got.
 fn sent(scene: &Scene) -> String {
     scene.witness.seen().into_iter().filter(|seen| !seen.starts_with("ran ")).collect::<Vec<_>>().join("\n")
@@ -57,9 +62,9 @@ fn tokens_and_values_in_a_real_keychain() {
     // The stranger's clone passes for the user's repository, and its owner says yes to the file alone.
     let env = "MIRROR_SOURCE=ada/orchestrator\nMIRROR_SOURCE_TOKEN=ghp_x\nMIRROR_SECRETS=*\nMIRROR_1_TYPE=git\nMIRROR_1_URL=[host]/x.git\nMIRROR_7_REPO=mallory/loot\nMIRROR_7_TOKEN=ghp_x\n";
     let clone = scene.strangers_clone(env);
-    let told = scene.run(&clone, &["plan"]).all();
-    let hash = told.split("STANDIN_ALLOW=").nth(1).and_then(|rest| rest.split(')').next()).unwrap().to_owned();
-    let session: Vec<(&str, &str)> = vec![("STANDIN_ALLOW", &hash)];
+    let whole = hash_in(&scene.run(&clone, &["plan"]).all());
+    let (hash, of_what_is_kept) = whole.split_once(',').unwrap();
+    let session: Vec<(&str, &str)> = vec![("STANDIN_ALLOW", hash)];
     for command in
         [&["plan"][..], &["sync", "--yes"], &["mirror", "test", "mirror-1"], &["token", "check"], &["health"]]
     {
@@ -72,6 +77,13 @@ fn tokens_and_values_in_a_real_keychain() {
     assert!(both.iter().all(|place| ran.all().contains(place)), "{ran:?}");
     let value = scene.world.sandbox.secret_value("mallory", "loot", "RESEND_API_KEY");
     assert_eq!(value, None, "a value of the vault");
+
+    // The one hash that is shown is for all that is shown with it, where nobody can be asked.
+    scene.run_with(&clone, &["sync", "--mirror", "mirror-1"], &[("STANDIN_ALLOW", of_what_is_kept)]);
+    assert!(!sent(&scene).contains("GET /x.git"), "without a yes to the file: {}", sent(&scene));
+    scene.run_with(&clone, &["sync", "--mirror", "mirror-1"], &[("STANDIN_ALLOW", &whole)]);
+    assert!(sent(&scene).contains("GET /x.git"), "the witness sees");
+    scene.forget();
 
     // The question of `allow` names both places; after that yes it goes.
     let asked = scene.run(&clone, &["allow"]);
@@ -100,8 +112,8 @@ fn old_items_in_a_real_keychain() {
     fs::create_dir(&state).unwrap();
     scene.machine.environment.insert("STANDIN_STATE_DIR".to_owned(), state.display().to_string());
     scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), String::new());
-    let told = given(&scene, &["plan"], "").all();
-    let hash = told.split("STANDIN_ALLOW=").nth(1).and_then(|rest| rest.split(')').next()).unwrap().to_owned();
+    let whole = hash_in(&given(&scene, &["plan"], "").all());
+    let hash = whole.split(',').next().unwrap().to_owned();
     scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), hash);
     let ran = given(&scene, &["sync", "--mirror", "mirror-1"], "");
     assert_eq!(ran.code(), 3, "{ran:?}");
@@ -117,7 +129,7 @@ fn old_items_in_a_real_keychain() {
     scene.world.set("MIRROR_1_REPO", Some("ada-backup/elsewhere"));
     scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), String::new());
     let waits = given(&scene, &["plan", "--mirror", "mirror-1"], "").all();
-    let hash = waits.split("STANDIN_ALLOW=").nth(1).and_then(|rest| rest.split(')').next()).unwrap().to_owned();
+    let hash = hash_in(&waits).split(',').next().unwrap().to_owned();
     scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), hash);
     let status = given(&scene, &["status"], "");
     assert_eq!(status.code(), 3, "{status:?}");
@@ -125,5 +137,13 @@ fn old_items_in_a_real_keychain() {
     assert_eq!(given(&scene, &["plan", "--mirror", "mirror-1"], "").code(), 3, "as the plan says");
     let denied = given(&scene, &["deny"], "");
     assert_eq!(denied.code(), 0, "{denied:?}");
-    assert!(!denied.all().contains("nothing asks"), "{denied:?}");
+    assert!(denied.all().contains("goes to no other place"), "the no is to what is asked, not to the file: {denied:?}");
+    let status = given(&scene, &["status"], "");
+    assert!(status.all().contains("You denied"), "{status:?}");
+    // A no that was said here is stronger than a yes that is said everywhere.
+    let whole = hash_in(&waits);
+    scene.machine.environment.insert("STANDIN_ALLOW".to_owned(), whole);
+    assert_eq!(given(&scene, &["plan", "--mirror", "mirror-1"], "").code(), 3);
+    let denied = given(&scene, &["deny"], "");
+    assert!(denied.all().contains("nothing of what"), "said again, it takes back the yes to the file: {denied:?}");
 }

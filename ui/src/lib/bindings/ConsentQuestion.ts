@@ -14,7 +14,8 @@ title: string,
  */
 file?: string, 
 /**
- * What the yes is for; `STANDIN_ALLOW` takes it.
+ * What the yes is for; `STANDIN_ALLOW` takes it as it stands. A hash of all that the file asks for, and one of each line about
+ * what is kept, with commas between them.
  */
 hash: string, 
 /**
@@ -28,4 +29,8 @@ is_denied: boolean,
 /**
  * What is asked for, or what changed of it.
  */
-lines: Array<AskedLine>, };
+lines: Array<AskedLine>, 
+/**
+ * What the lines come to, where they are too many to be seen at once; empty where they are not.
+ */
+totals: Array<string>, };
