@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
-use standin_state::model::{Aspect, RunId, Slug};
+use standin_state::model::{Aspect, MirrorId, RunId, Slug};
 use standin_state::store::{Change, ChangeOutcome, RecordedChange, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -40,8 +40,17 @@ pub struct SourceContext {
     pub cancel: CancellationToken,
     /// What reading the source cost; added to the first run.
     pub totals: Arc<Totals>,
+    /// How long requests wait for the host's limits; `None` as long as a run may take.
+    pub patience: Option<Duration>,
     /// The role change that this is a part of; every other one that is open stops it.
     pub change: Option<String>,
+}
+
+impl SourceContext {
+    /// A client as it waits for limits here: no longer than the patience lasts, and not without a word.
+    pub(crate) fn waiting(&self, client: &Client, mirror: &MirrorId) -> Client {
+        client.waiting(&self.outside, &self.repository.id, Some(mirror), self.patience)
+    }
 }
 
 /// One mirror in one run.

@@ -32,13 +32,13 @@ pub enum Event {
         /// The mirrors that it will try.
         mirrors: Vec<MirrorId>,
     },
-    /// A run waits for another process that holds the mirror.
+    /// A run waits for another process that holds the mirror, or for a host that allows no request for a while.
     RunWaiting {
         /// The repository.
         repository: RepositoryId,
         /// The mirror.
         mirror: MirrorId,
-        /// Who holds it, for a person.
+        /// Who holds it, or what it waits for, for a person.
         holder: String,
     },
     /// A run holds its mirror and begins.

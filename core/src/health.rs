@@ -20,7 +20,7 @@ use crate::sentinel::PlaceReport;
 use crate::source::SharedSource;
 use crate::tokens::{self, Place};
 use crate::workflows::switch;
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 
 /// What a health check of one mirror found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -250,11 +250,17 @@ impl Default for Findings {
 impl Findings {
     fn notice(&mut self, health: Health, message: &str, hint: &str) {
         self.verdict = self.verdict.max(health);
-        self.notices.push((health, Notice { message: message.to_owned(), hint: hint.to_owned() }));
+        let found = (health, Notice { message: message.to_owned(), hint: hint.to_owned() });
+        // One cause may be met at several questions.
+        if !self.notices.contains(&found) {
+            self.notices.push(found);
+        }
     }
 
     fn failed(&mut self, error: Error) {
-        self.notice(Health::Failed, &error.message, &error.hint);
+        // A limit of the token says nothing against the mirror.
+        let health = if error.code == Code::RateLimited { Health::Warning } else { Health::Failed };
+        self.notice(health, &error.message, &error.hint);
     }
 
     fn into_notices(mut self) -> Vec<Notice> {

@@ -114,6 +114,7 @@ impl SharedSource {
             )?),
             _ => None,
         };
+        let github = github.map(|client| source.waiting(&client, &mirror.id));
         Ok(MirrorContext { source: source.clone(), run, in_history: true, mirror, token, github, cancel, totals, yes })
     }
 }

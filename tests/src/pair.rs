@@ -326,6 +326,7 @@ impl Machine {
             github: None,
             cancel: cancel.clone(),
             totals: Arc::new(Totals::default()),
+            patience: None,
             change: None,
         };
         let mirror = self.repository.mirrors[0].clone();

@@ -281,6 +281,7 @@ impl Place {
             github: source_client,
             cancel: cancel.clone(),
             totals,
+            patience: None,
             change: None,
         };
         let mirror = repository.mirrors[0].clone();

@@ -246,7 +246,7 @@ impl Engine {
         let mirror = named(&known, mirror)?;
         let mut test =
             MirrorTest { mirror: mirror.id.clone(), repo: mirror.target.display(), checks: Vec::new(), host_key: None };
-        let source = self.source(&known, self.limited()).await?;
+        let source = self.source_of_a_look(&known).await?;
         let context = match source.context_by_hand(mirror.clone()).await {
             Ok(context) => context,
             Err(error) => {

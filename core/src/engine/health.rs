@@ -34,7 +34,7 @@ impl Engine {
         let direction = self.direction(Some(&home.id))?;
         let watched = Arc::new(direction.watched().clone());
         let place = direction.watched_place();
-        let of_watched = self.source(&watched, self.limited()).await?;
+        let of_watched = self.source_of_a_look(&watched).await?;
         let mut reports = Vec::new();
         if mirror.is_none_or(|id| *id == place) {
             reports.extend(observer::observe(&of_watched, &direction).await?);
@@ -55,7 +55,7 @@ impl Engine {
             let read = fences.iter().find(|(id, _)| id == standby).map(|(_, read)| read.clone());
             reports.push(self.report_of_stand_in(&home, standby, read)?);
         }
-        let source = self.source(&direction.config, self.limited()).await?;
+        let source = self.source_of_a_look(&direction.config).await?;
         let request = self.run_request(&SyncRequest::default());
         let checks = mirrors.into_iter().map(|mirror| health::check(source.clone(), mirror, &request));
         reports.extend(join_all(checks).await.into_iter().collect::<Result<Vec<_>>>()?);
@@ -70,7 +70,7 @@ impl Engine {
         &self,
         home: &Arc<RepositoryConfig>,
     ) -> Result<Vec<(MirrorId, Result<()>)>> {
-        let source = self.source(home, self.limited()).await?;
+        let source = self.source_of_a_look(home).await?;
         let reads = observer::standbys(home).map(|mirror| {
             let (source, mirror) = (source.clone(), Arc::new(mirror.clone()));
             async move {

@@ -73,7 +73,7 @@ impl Engine {
     pub async fn sentinel_check(&self, repository: Option<&RepositoryId>) -> Result<SentinelReport> {
         let known = self.watched(repository)?;
         let rendered = sentinel::render(&self.config(), &known)?;
-        let source = self.source(&known, self.limited()).await?;
+        let source = self.source_of_a_look(&known).await?;
         sentinel::check::check(&source, &rendered).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::Engine;
 use super::tidy::tidy;
 use crate::context::{SourceContext, new_run_id};
 use crate::event::Event;
-use crate::github::{Client, Memory};
+use crate::github::{Client, Memory, PATIENCE_OF_A_LOOK};
 use crate::jobs::JobKey;
 use crate::keychain;
 use crate::mastership::direction::Direction;
@@ -251,7 +252,12 @@ impl Engine {
         repository: &Arc<RepositoryConfig>,
         cancel: CancellationToken,
     ) -> Result<Arc<SharedSource>> {
-        self.source_for(repository, cancel, None).await
+        self.source_with(repository, cancel, None, None).await
+    }
+
+    /// As [`Engine::source`], for a look: where a host's limits allow nothing for longer than a while, that is what it shows.
+    pub(super) async fn source_of_a_look(&self, repository: &Arc<RepositoryConfig>) -> Result<Arc<SharedSource>> {
+        self.source_with(repository, self.limited(), None, Some(PATIENCE_OF_A_LOOK)).await
     }
 
     /// As [`Engine::source`], as a part of the role change with this id.
@@ -260,6 +266,16 @@ impl Engine {
         repository: &Arc<RepositoryConfig>,
         cancel: CancellationToken,
         change: Option<String>,
+    ) -> Result<Arc<SharedSource>> {
+        self.source_with(repository, cancel, change, None).await
+    }
+
+    async fn source_with(
+        &self,
+        repository: &Arc<RepositoryConfig>,
+        cancel: CancellationToken,
+        change: Option<String>,
+        patience: Option<Duration>,
     ) -> Result<Arc<SharedSource>> {
         let (shared, config) = (&self.shared, self.config());
         let repository = &keychain::unless_stopped(&cancel, self.with_vault(repository)).await?;
@@ -280,6 +296,7 @@ impl Engine {
             )?),
             _ => None,
         };
+        let github = github.map(|client: Client| client.waiting(&shared.outside, &repository.id, None, patience));
         Ok(Arc::new(SharedSource::new(Arc::new(SourceContext {
             repository: repository.clone(),
             config,
@@ -291,6 +308,7 @@ impl Engine {
             github,
             cancel,
             totals,
+            patience,
             change,
         }))))
     }

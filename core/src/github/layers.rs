@@ -169,9 +169,9 @@ async fn limited(shared: Arc<Shared>, request: Request, below: Below) -> Result<
     let (mut tried, mut limited) = (0, 0);
     loop {
         if is_read {
-            shared.pace.reads(shared.deadline, &shared.cancel).await?;
+            shared.pace.reads(&shared.waits).await?;
         } else {
-            shared.pace.writes(1, shared.deadline, &shared.cancel).await?;
+            shared.pace.writes(1, &shared.waits).await?;
         }
         tried += 1;
         let failure = match below.clone().oneshot(request.clone()).await {
@@ -179,8 +179,8 @@ async fn limited(shared: Arc<Shared>, request: Request, below: Below) -> Result<
                 if let Some(wait) = answer.limit_wait(shared.clock.now()) {
                     limited += 1;
                     shared.pace.silence_for(wait);
-                    if limited >= TRIES || Instant::now() + wait > shared.deadline {
-                        return Err(limit(&shared, what, wait).into());
+                    if limited >= TRIES || Instant::now() + wait > shared.waits.deadline {
+                        return Err(shared.waits.too_long(wait).during(what).into());
                     }
                     continue;
                 }
@@ -204,19 +204,6 @@ async fn limited(shared: Arc<Shared>, request: Request, below: Below) -> Result<
     }
 }
 
-fn limit(shared: &Shared, what: &str, wait: Duration) -> Error {
-    let until = jiff::SignedDuration::try_from(wait)
-        .ok()
-        .and_then(|wait| shared.clock.now().checked_add(wait).ok())
-        .map_or_else(|| "later".to_owned(), |until| format!("at {until:.0}"));
-    Error::passing(
-        Code::RateLimited,
-        format!("{what}: {} limits this token's requests; it may go on {until}", shared.host),
-        "Sync again then; the schedule does so by itself.",
-    )
-    .retry_after(wait)
-}
-
 /// Follows redirects within the host.
 async fn redirected(shared: Arc<Shared>, mut request: Request, below: Below) -> Result<Answer, Failure> {
     for _ in 0..=REDIRECTS {
@@ -235,7 +222,7 @@ async fn redirected(shared: Arc<Shared>, mut request: Request, below: Below) -> 
 
 /// Crash points, the end by a stop, and what each answer says besides itself.
 async fn watched(shared: Arc<Shared>, request: Request, below: Below) -> Result<Answer, Failure> {
-    if shared.cancel.is_cancelled() {
+    if shared.waits.cancel.is_cancelled() {
         return Err(pace::cancelled().into());
     }
     let (name, is_read) = (request.call.name, request.is_read());
@@ -263,7 +250,7 @@ fn point(name: &str, when: &str) {
 /// Waits until a request under way is given up. A write that was sent may be carried out later than whatever
 /// follows, so its answer is waited for as long as the host itself takes at most.
 async fn given_up(shared: &Shared, is_read: bool) {
-    shared.cancel.cancelled().await;
+    shared.waits.cancel.cancelled().await;
     if !is_read {
         tokio::time::sleep(WRITE_LIMIT).await;
     }

@@ -37,10 +37,10 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
 use secrecy::SecretString;
 use standin_state::config::Config;
-use standin_state::model::Slug;
+use standin_state::model::{MirrorId, RepositoryId, Slug};
 use tokio_util::sync::CancellationToken;
 
-use crate::outside::Clock;
+use crate::outside::{Clock, Outside};
 use crate::redact::Redactor;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
@@ -71,6 +71,9 @@ pub const API_VERSION: &str = "2022-11-28";
 /// The host of slugs that name none.
 pub const GITHUB_COM: &str = "github.com";
 
+/// How long a look waits for the host's limits: what it would show by then, the limits themselves say.
+pub(crate) const PATIENCE_OF_A_LOOK: Duration = Duration::from_secs(20);
+
 /// Wait before the second try; doubled before each further one, with up to half of it taken off at random.
 const FIRST_BACKOFF: Duration = Duration::from_millis(400);
 
@@ -90,9 +93,8 @@ struct Shared {
     token_hash: TokenHash,
     pace: Arc<pace::Pace>,
     request_limit: Duration,
-    deadline: Instant,
+    waits: pace::Waits,
     clock: Arc<dyn Clock>,
-    cancel: CancellationToken,
     totals: Arc<Totals>,
     memory: Memory,
     reads: Arc<once::Reads>,
@@ -124,16 +126,16 @@ impl Client {
         let host = slug.host.as_deref().unwrap_or(GITHUB_COM).to_ascii_lowercase();
         let base = base_url(config, &host)?;
         let token_hash = TokenHash::of(&base, token);
+        let deadline = Instant::now() + config.limits.run;
         Ok(Self::of(Shared {
+            waits: pace::Waits { host: host.clone(), clock: clock.clone(), deadline, cancel, listener: None },
             host,
             base,
             token: token.clone(),
             pace: pace::of(&token_hash),
             token_hash,
             request_limit: config.limits.request,
-            deadline: Instant::now() + config.limits.run,
             clock,
-            cancel,
             totals,
             memory,
             reads: Arc::default(),
@@ -150,8 +152,34 @@ impl Client {
     /// a minute.
     #[must_use]
     pub fn with_cancel(&self, cancel: CancellationToken) -> Self {
-        let deadline = self.shared.deadline.max(Instant::now() + Duration::from_secs(60));
-        Self::of(Shared { deadline, cancel, ..(*self.shared).clone() })
+        let waits = &self.shared.waits;
+        let deadline = waits.deadline.max(Instant::now() + Duration::from_secs(60));
+        self.with_waits(pace::Waits { deadline, cancel, ..waits.clone() })
+    }
+
+    /// The same client for what is done for this mirror, or for the repository: it says when it waits for the host's limits, and waits
+    /// no longer than `patience` where there is one.
+    #[must_use]
+    pub fn waiting(
+        &self,
+        outside: &Outside,
+        repository: &RepositoryId,
+        mirror: Option<&MirrorId>,
+        patience: Option<Duration>,
+    ) -> Self {
+        let listener = pace::Listener {
+            progress: outside.progress.clone(),
+            repository: repository.clone(),
+            mirror: mirror.cloned(),
+            told: Arc::default(),
+        };
+        let known = &self.shared.waits;
+        let deadline = patience.map_or(known.deadline, |patience| known.deadline.min(Instant::now() + patience));
+        self.with_waits(pace::Waits { deadline, listener: Some(listener), ..known.clone() })
+    }
+
+    fn with_waits(&self, waits: pace::Waits) -> Self {
+        Self::of(Shared { waits, ..(*self.shared).clone() })
     }
 
     /// The host as slugs name it, such as `github.com`.
@@ -170,7 +198,7 @@ impl Client {
     /// # Errors
     /// [`Code::RateLimited`] when that would take longer than the run may, [`Code::Cancelled`].
     pub async fn pace(&self, count: usize) -> Result<()> {
-        self.shared.pace.writes(count, self.shared.deadline, &self.shared.cancel).await
+        self.shared.pace.writes(count, &self.shared.waits).await
     }
 }
 
@@ -200,7 +228,7 @@ impl Shared {
         let full = FIRST_BACKOFF * 2_u32.saturating_pow(tried.saturating_sub(1)).min(16);
         let wait = full - full.mul_f64(rand::rng().random_range(0.0..0.5));
         tokio::select! {
-            () = self.cancel.cancelled() => Err(pace::cancelled()),
+            () = self.waits.cancel.cancelled() => Err(pace::cancelled()),
             () = tokio::time::sleep(wait) => Ok(()),
         }
     }

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+use standin_state::model::{MirrorId, RepositoryId};
 use tokio_util::sync::CancellationToken;
 
+use crate::event::{Event, Notice};
+use crate::outside::{Clock, Progress};
 use crate::{Code, Error, Result};
 
 /// Content-making requests in any minute, and in any hour.
@@ -39,6 +42,87 @@ impl TokenHash {
     pub(super) fn short(&self) -> String {
         self.0[..6].iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// How one run waits for a host's limits: how long, until when it is stopped, and who hears of it.
+#[derive(Clone)]
+pub(super) struct Waits {
+    pub host: String,
+    pub clock: Arc<dyn Clock>,
+    pub deadline: Instant,
+    pub cancel: CancellationToken,
+    /// Whom to tell that it waits, and of what.
+    pub listener: Option<Listener>,
+}
+
+/// Who hears that a run waits.
+#[derive(Clone)]
+pub(super) struct Listener {
+    pub progress: Arc<dyn Progress>,
+    pub repository: RepositoryId,
+    pub mirror: Option<MirrorId>,
+    /// The end of the longest wait that was told; many requests wait for the same.
+    pub told: Arc<Mutex<Option<Instant>>>,
+}
+
+/// A wait that is worth a word.
+const TOLD_FROM: Duration = Duration::from_secs(5);
+
+impl Waits {
+    /// Waits for so long, if the run has the time.
+    async fn sleep(&self, wait: Duration) -> Result<()> {
+        if Instant::now() + wait > self.deadline {
+            return Err(self.too_long(wait));
+        }
+        tracing::info!(seconds = wait.as_secs(), "waiting for the host's limits");
+        if let Some(listener) = self.listener.as_ref().filter(|_| wait >= TOLD_FROM) {
+            listener.hear(
+                &format!("{}, which limits this token's requests {}", self.host, until(&*self.clock, wait)),
+                wait,
+            );
+        }
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(cancelled()),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
+    /// The error of a wait for which there is no time.
+    pub(super) fn too_long(&self, wait: Duration) -> Error {
+        let message = format!(
+            "{} limits this token's requests; it may go on {}",
+            self.host,
+            until(&*self.clock, wait).replacen("until", "at", 1)
+        );
+        Error::passing(Code::RateLimited, message, "Sync again then; the schedule does so by itself.")
+            .retry_after(wait.max(Duration::from_secs(1)))
+    }
+}
+
+impl Listener {
+    fn hear(&self, what: &str, wait: Duration) {
+        let end = Instant::now() + wait;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| end < told + TOLD_FROM) {
+            return;
+        }
+        *told = Some(end);
+        let repository = self.repository.clone();
+        self.progress.event(&match &self.mirror {
+            Some(mirror) => Event::RunWaiting { repository, mirror: mirror.clone(), holder: what.to_owned() },
+            None => {
+                let message = format!("waiting for {what}");
+                let hint = "Nothing is lost by the wait, nor by stopping it.".to_owned();
+                Event::Notice { repository, mirror: None, notice: Notice { message, hint } }
+            }
+        });
+    }
+}
+
+/// When a wait is over, as people tell the time.
+fn until(clock: &dyn Clock, wait: Duration) -> String {
+    let end = jiff::SignedDuration::try_from(wait).ok().and_then(|wait| clock.now().checked_add(wait).ok());
+    end.map_or_else(|| "until later".to_owned(), |end| format!("until {end:.0}"))
 }
 
 /// The pace of this token.
@@ -92,19 +176,19 @@ impl Pace {
     }
 
     /// Waits until `count` content-making requests may go, and counts them.
-    pub(super) async fn writes(&self, count: usize, deadline: Instant, cancel: &CancellationToken) -> Result<()> {
+    pub(super) async fn writes(&self, count: usize, waits: &Waits) -> Result<()> {
         let mut left = count;
         while left > 0 {
             let now_taken = left.min(BURST);
-            self.wait(deadline, cancel, |state, now| state.take(now_taken, now)).await?;
+            self.wait(waits, |state, now| state.take(now_taken, now)).await?;
             left -= now_taken;
         }
         Ok(())
     }
 
     /// Waits while the host wants silence.
-    pub(super) async fn reads(&self, deadline: Instant, cancel: &CancellationToken) -> Result<()> {
-        self.wait(deadline, cancel, |state, now| state.silence(now)).await
+    pub(super) async fn reads(&self, waits: &Waits) -> Result<()> {
+        self.wait(waits, |state, now| state.silence(now)).await
     }
 
     /// Takes note that the host wants silence for so long.
@@ -113,42 +197,16 @@ impl Pace {
         self.with_state(|state| state.silent_until = Some(state.silent_until.map_or(until, |known| known.max(until))));
     }
 
-    async fn wait(
-        &self,
-        deadline: Instant,
-        cancel: &CancellationToken,
-        next: impl Fn(&mut State, Instant) -> Duration,
-    ) -> Result<()> {
+    async fn wait(&self, waits: &Waits, next: impl Fn(&mut State, Instant) -> Duration) -> Result<()> {
         loop {
             let now = Instant::now();
             let wait = self.with_state(|state| next(state, now));
             if wait.is_zero() {
                 return Ok(());
             }
-            sleep(wait, deadline, cancel).await?;
+            waits.sleep(wait).await?;
         }
     }
-}
-
-/// Waits for the host's limits, if the run has the time.
-pub(super) async fn sleep(wait: Duration, deadline: Instant, cancel: &CancellationToken) -> Result<()> {
-    if Instant::now() + wait > deadline {
-        return Err(too_long(wait));
-    }
-    tracing::info!(seconds = wait.as_secs(), "waiting for the host's limits");
-    tokio::select! {
-        () = cancel.cancelled() => Err(cancelled()),
-        () = tokio::time::sleep(wait) => Ok(()),
-    }
-}
-
-fn too_long(wait: Duration) -> Error {
-    Error::passing(
-        Code::RateLimited,
-        format!("the host's limits allow no request for another {} seconds", wait.as_secs().max(1)),
-        "Sync again after that time; the schedule does so by itself.",
-    )
-    .retry_after(wait.max(Duration::from_secs(1)))
 }
 
 pub(super) fn cancelled() -> Error {
@@ -204,12 +262,21 @@ mod tests {
         assert_eq!(state.take(50, start + 60 * SECOND), Duration::ZERO);
     }
 
+    fn waits(limit: Duration) -> Waits {
+        Waits {
+            host: "github.com".to_owned(),
+            clock: Arc::new(crate::outside::SystemClock),
+            deadline: Instant::now() + limit,
+            cancel: CancellationToken::new(),
+            listener: None,
+        }
+    }
+
     #[tokio::test]
     async fn a_wait_longer_than_the_run_is_an_error_that_names_the_time() {
         let pace = Pace::default();
-        let cancel = CancellationToken::new();
         pace.silence_for(Duration::from_secs(120));
-        let error = pace.reads(Instant::now() + SECOND, &cancel).await.unwrap_err();
+        let error = pace.reads(&waits(SECOND)).await.unwrap_err();
         assert_eq!(error.code, Code::RateLimited);
         assert!(error.retryable);
         assert!((119..=120).contains(&error.retry_after_seconds.unwrap()));
@@ -218,10 +285,42 @@ mod tests {
     #[tokio::test]
     async fn a_stop_ends_the_wait() {
         let pace = Pace::default();
-        let cancel = CancellationToken::new();
+        let waits = waits(300 * SECOND);
         pace.silence_for(Duration::from_secs(120));
-        cancel.cancel();
-        let error = pace.writes(1, Instant::now() + 300 * SECOND, &cancel).await.unwrap_err();
+        waits.cancel.cancel();
+        let error = pace.writes(1, &waits).await.unwrap_err();
         assert_eq!(error.code, Code::Cancelled);
+    }
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Event>>);
+
+    impl Progress for Heard {
+        fn event(&self, event: &Event) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wait_is_told_once_however_many_requests_wait_for_the_same() {
+        let heard = Arc::new(Heard::default());
+        let listener = Listener {
+            progress: heard.clone(),
+            repository: "app".parse().unwrap(),
+            mirror: None,
+            told: Arc::default(),
+        };
+        let waits = Waits { listener: Some(listener), ..waits(300 * SECOND) };
+        // A run that is stopped does not wait, but says so first.
+        waits.cancel.cancel();
+        for wait in [120 * SECOND, 121 * SECOND, SECOND] {
+            assert_eq!(waits.sleep(wait).await.unwrap_err().code, Code::Cancelled);
+        }
+        let heard = heard.0.lock().unwrap();
+        let [Event::Notice { notice, .. }] = heard.as_slice() else { panic!("{heard:?}") };
+        assert!(
+            notice.message.starts_with("waiting for github.com, which limits this token's requests until "),
+            "{notice:?}"
+        );
     }
 }

@@ -13,13 +13,11 @@ use standin_state::model::{MirrorId, Slug};
 use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::context::SourceContext;
 use crate::fence::{Document, same_master};
-use crate::github::{Answer, Call, Client, Memory, Standing, in_url};
+use crate::github::{Answer, Call, Client, Memory, PATIENCE_OF_A_LOOK, Standing, in_url};
 use crate::source::SharedSource;
 use crate::tokens::Token;
 use crate::{Code, Result};
 
-/// A look waits no longer for a limit of the host: it says that there is one.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(15);
 
@@ -205,7 +203,11 @@ impl Look<'_> {
 
 /// A client that does not wait long.
 fn brief(context: &SourceContext, slug: &Slug, token: &Token, mirror: Option<&MirrorId>) -> Result<Client> {
-    let limits = Limits { run: PATIENCE, request: REQUEST.min(context.config.limits.request), ..context.config.limits };
+    let limits = Limits {
+        run: PATIENCE_OF_A_LOOK,
+        request: REQUEST.min(context.config.limits.request),
+        ..context.config.limits
+    };
     let config = Config { limits, ..(*context.config).clone() };
     Client::new(
         &config,

@@ -360,6 +360,9 @@ impl PlaceReport {
         // The worst stands first.
         let first = health > self.health;
         self.health = self.health.max(health);
+        if self.findings.contains(&notice) {
+            return;
+        }
         self.findings.insert(if first { 0 } else { self.findings.len() }, notice);
     }
 

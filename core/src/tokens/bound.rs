@@ -36,7 +36,12 @@ impl Kept {
             Place::Mirror(id) => of_target(&mirror_of(repository, id)?.target),
         };
         let what = format!("the token that is kept for {}", configured_place(repository, place));
-        Ok(target.map(|target| Self { repository: repository.id.clone(), account: account(repository, place), target, what }))
+        Ok(target.map(|target| Self {
+            repository: repository.id.clone(),
+            account: account(repository, place),
+            target,
+            what,
+        }))
     }
 
     /// A value in the vault on its way to a mirror.

@@ -13,7 +13,7 @@ use ts_rs::TS;
 
 use super::{Place, TokenOrigin, find, slug_of, variable_name};
 use crate::event::Notice;
-use crate::github::{Client, Memory, RepositoryInfo, TokenFacts};
+use crate::github::{Client, Memory, PATIENCE_OF_A_LOOK, RepositoryInfo, TokenFacts};
 use crate::outside::Outside;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
@@ -146,7 +146,8 @@ pub async fn check(
         outside.clock.clone(),
         Arc::new(Totals::default()),
         CancellationToken::new(),
-    )?;
+    )?
+    .waiting(outside, &repository.id, mirror, Some(PATIENCE_OF_A_LOOK));
     let ((user, facts), info) = tokio::try_join!(client.user(), client.repository(slug))?;
     let rights = rights(&client, slug, place, &facts, &info).await?;
     let now = outside.clock.now();

@@ -123,7 +123,8 @@ async fn of_gh(
         outside.clock.clone(),
         Arc::new(Totals::default()),
         CancellationToken::new(),
-    )?;
+    )?
+    .waiting(outside, &repository.id, mirror, None);
     let checks = tokio::try_join!(client.user(), client.repository(slug));
     match checks {
         Ok(((user, _), info)) if info.permissions.push => {

@@ -182,6 +182,43 @@ fn sigterm_ends_a_look_with_its_programs_and_temporary_folders() {
     assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
 }
 
+/// The standby's host wants no request for two minutes.
+fn limited(world: &World) {
+    let effect = Effect::SecondaryLimit { retry_after: Some(Duration::from_secs(120)) };
+    world.sandbox.add_fault(Fault::always(FaultMatcher::rest("GET", &format!("/repos/{BACKUP}/{NAME}")), effect));
+}
+
+#[test]
+fn a_look_does_not_wait_for_a_hosts_limits_but_says_until_when_they_hold() {
+    let world = world();
+    let machine = world.machine();
+    limited(&world);
+    let begun = Instant::now();
+    for command in [&["health"][..], &["mirror", "test", STANDBY]] {
+        let ran = machine.standin(command);
+        assert!(ran.all().contains("limits this token's requests; it may go on at 20"), "{command:?}: {}", ran.all());
+        assert!(!ran.all().contains("gone"), "{}", ran.all());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(90));
+}
+
+#[test]
+fn a_sync_that_waits_for_a_hosts_limits_says_so_and_until_when() {
+    let world = world();
+    limited(&world);
+    let mut running = world.machine().start(&["sync", "--vars-only", "--mirror", STANDBY]);
+    finish("the word", Duration::from_secs(60), || {
+        assert!(!running.has_ended(), "it ended early: {}", running.stdout());
+        running.stdout().contains("which limits this token's requests until 20")
+    });
+    let begun = Instant::now();
+    stop(&running, "TERM");
+    let ran = running.wait();
+    assert_eq!(ran.code(), 1, "{}", ran.all());
+    assert!(begun.elapsed() < Duration::from_secs(30), "the wait is left at once");
+    assert_eq!(ran.all().matches("waiting for").count(), 1, "{}", ran.all());
+}
+
 fn stopped_during_a_push(signal: &str) {
     let world = world();
     let before = Before::of(&world);

@@ -39,7 +39,7 @@ repository: RepositoryId,
  */
 mirror: MirrorId, 
 /**
- * Who holds it, for a person.
+ * Who holds it, or what it waits for, for a person.
  */
 holder: string, } | { "event": "run_started", 
 /**

@@ -73,6 +73,8 @@ export class LiveRun {
 
   /** Draws one event that belongs to this mirror. */
   hear(event: Stamped): void {
+    // Whatever a run does, it waits no more.
+    if (!['sync_started', 'notice'].includes(event.event)) this.waiting = false;
     switch (event.event) {
       case 'sync_started':
         this.#add(event.at_iso, 'running', `Syncing ${counted(event.mirrors.length, 'mirror')}…`);
@@ -82,7 +84,6 @@ export class LiveRun {
         this.#add(event.at_iso, 'waiting', `Waiting for ${event.holder}`);
         break;
       case 'run_started':
-        this.waiting = false;
         this.startedIso = event.at_iso;
         this.#type = event.type;
         this.#add(event.at_iso, 'plain', event.repo);
