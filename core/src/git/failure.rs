@@ -140,6 +140,14 @@ fn is_not_found(text: &str) -> bool {
     has(text, NOT_FOUND) || text.split_once("repository '").is_some_and(|(_, rest)| rest.contains("' not found"))
 }
 
+/// The status by which a host sends a request away for good, in words in lower case.
+fn sent_away(text: &str) -> Option<u16> {
+    const PASSING: [u16; 3] = [408, 425, 429];
+    let after = |sign: &str| text.split(sign).skip(1).find_map(|rest| rest.get(..3)?.parse::<u16>().ok());
+    let status = after("returned error: ").or_else(|| text.contains("rpc failed").then(|| after("http ")).flatten());
+    status.filter(|status| (400..500).contains(status) && !PASSING.contains(status))
+}
+
 fn has(text: &str, signs: Signs) -> bool {
     signs.iter().any(|sign| text.contains(sign))
 }
@@ -260,6 +268,15 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
                  run git (its shell, a `command=` in `authorized_keys`); the log of its ssh server may say more."
             ),
         )
+    } else if let Some(status) = sent_away(&text) {
+        // How a connection ends after such an answer is no fault of it, and the same request gets the same answer again.
+        let code = if status == 451 { Code::RepositoryBlocked } else { Code::GitFailed };
+        new(
+            code,
+            format!(
+                "{host} answered with the status {status}, and would do so again. Its log says why, or that of a proxy on the way there."
+            ),
+        )
     } else if has(&text, BROKEN) {
         passing(Code::Network, format!("The connection to {host} broke. Try again."))
     } else {
@@ -309,6 +326,24 @@ mod tests {
             (web, "fatal: repository 'https://host.example/o/n.git/' not found", (Code::RepositoryNotFound, false)),
             (web, &format!("{access}The requested URL returned error: 503"), (Code::HostFailed, true)),
             (web, &format!("{access}The requested URL returned error: 429"), (Code::RateLimited, true)),
+            (
+                web,
+                "error: RPC failed; HTTP 400 curl 22 The requested URL returned error: 400",
+                (Code::GitFailed, false),
+            ),
+            (
+                web,
+                "error: RPC failed; HTTP 411 curl 22 The requested URL returned error: 411",
+                (Code::GitFailed, false),
+            ),
+            (
+                web,
+                "error: RPC failed; HTTP 451 curl 22 The requested URL returned error: 451",
+                (Code::RepositoryBlocked, false),
+            ),
+            (web, "error: RPC failed; HTTP 408 curl 22 The requested URL returned error: 408", (Code::Network, true)),
+            (web, "error: RPC failed; HTTP/2 stream 5 was reset", (Code::Network, true)),
+            (web, &format!("{access}The requested URL returned error: 451"), (Code::RepositoryBlocked, false)),
             (web, &format!("{access}The requested URL returned error: 301"), (Code::RepositoryNotFound, false)),
             (web, &format!("{access}Could not resolve host: host.example"), (Code::Network, true)),
             (web, &format!("{access}Failed to connect to host.example port 443"), (Code::Network, true)),

@@ -265,6 +265,12 @@ fn what_shares_history_goes_on_also_where_it_is_ahead_everywhere() {
 fn tags_alone_make_a_stranger_and_so_does_history_with_the_same_files() {
     let tags = |_: &World, path: &Path| set(path, "refs/tags/v1.0", commit_in(path, None, &[("a.md", "a\n")]));
     archive(in_a_folder, tags, true);
+    // What another Standin kept there is somebody's, too.
+    let rescues = |_: &World, path: &Path| {
+        let name = "refs/standin/rescue/20260101T000000Z/heads/main";
+        set(path, name, commit_in(path, None, &[("a.md", "a\n")]));
+    };
+    archive(in_a_folder, rescues, true);
     // The very files of the source, one of them with a tag of its own on both sides, in other commits.
     let same_files = |world: &World, path: &Path| {
         let main = refs(&world.primary())[&branch("main")];

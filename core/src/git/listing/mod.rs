@@ -20,7 +20,7 @@ pub struct Listing {
     pub origin_head: Option<RefName>,
     /// The commit of `HEAD`, where it has one.
     pub head_oid: Option<Oid>,
-    /// Whether there are refs besides those that were asked for, and besides Standin's own.
+    /// Whether there are refs besides those that were asked for, and besides the fence.
     pub has_others: bool,
     /// Names that the remote has and that git itself would refuse, as far as they can be shown.
     pub unusable: Vec<String>,
@@ -57,7 +57,7 @@ impl Listing {
                     }
                     _ => listing.unusable.push(name.into_owned()),
                 }
-            } else if name.starts_with("refs/") && !name.starts_with("refs/standin/") && !name.ends_with("^{}") {
+            } else if name.starts_with("refs/") && name != "refs/standin/fence" && !name.ends_with("^{}") {
                 listing.has_others = true;
             }
         }
