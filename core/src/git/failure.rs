@@ -270,7 +270,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
         )
     } else if let Some(status) = sent_away(&text) {
         // How a connection ends after such an answer is no fault of it, and the same request gets the same answer again.
-        let code = if status == 451 { Code::RepositoryBlocked } else { Code::GitFailed };
+        let code = if status == 451 { Code::RepositoryBlocked } else { Code::UnexpectedAnswer };
         new(
             code,
             format!(
@@ -329,12 +329,12 @@ mod tests {
             (
                 web,
                 "error: RPC failed; HTTP 400 curl 22 The requested URL returned error: 400",
-                (Code::GitFailed, false),
+                (Code::UnexpectedAnswer, false),
             ),
             (
                 web,
                 "error: RPC failed; HTTP 411 curl 22 The requested URL returned error: 411",
-                (Code::GitFailed, false),
+                (Code::UnexpectedAnswer, false),
             ),
             (
                 web,

@@ -158,6 +158,8 @@ pub struct Host {
     pub ignored: Vec<&'static str>,
     /// What answers instead of it to the requests that push, over HTTP.
     pub front: Option<Front>,
+    /// How many requests that answered.
+    pub turned_away: u32,
     /// Where it sends everybody on to: the address of the repository now.
     pub moved_to: Option<String>,
     /// What it tells with every push that it took.
@@ -182,6 +184,7 @@ impl Host {
             races: Vec::new(),
             ignored: Vec::new(),
             front: None,
+            turned_away: 0,
             moved_to: None,
             greetings: Vec::new(),
             delay: Duration::ZERO,

@@ -84,7 +84,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         }
         (&Method::POST, "git-receive-pack", _) => {
             let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
-            if let Some(front) = shared.host().front.clone().filter(|front| body.len() > front.over) {
+            let front = shared.host().front.clone().filter(|front| body.len() > front.over);
+            if let Some(front) = front {
+                shared.host().turned_away += 1;
                 return Ok(sent_away(&front));
             }
             match receive(shared, body.as_ref()).await {

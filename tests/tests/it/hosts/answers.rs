@@ -130,6 +130,26 @@ async fn a_request_that_the_host_cannot_process_is_told_in_its_words() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_sent_away_is_no_broken_connection_and_is_not_sent_again() {
+    for (status, code) in [(400, Code::UnexpectedAnswer), (411, Code::UnexpectedAnswer), (451, Code::RepositoryBlocked)]
+    {
+        let mut scene = Scene::over_http(preset("gitea").host());
+        scene.pair.source.commit_on("main", "first");
+        scene.sync().await.result.unwrap();
+        scene.pair.source.commit_on("main", "second");
+        let words = vec!["this is not for you"];
+        scene.replay.host().front = Some(Front { over: 0, status, lines: words, sso: None });
+        let failed = scene.sync().await;
+        let error = failed.result.as_ref().expect_err("nothing arrived");
+        assert_eq!((error.code, error.retryable), (code, false), "{error:?}");
+        assert!(error.message.contains("this is not for you"), "{error:?}");
+        assert!(error.hint.contains(&status.to_string()), "{error:?}");
+        // git's push, and the question for the words, which git does not keep.
+        assert_eq!(scene.replay.host().turned_away, 2, "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_push_that_a_policy_forbids_is_told_in_the_hosts_words() {
     let mut scene = Scene::over_http(preset("github").host());
     scene.pair.source.commit_on("main", "first");
