@@ -16,7 +16,8 @@ fn standing(word: StandingWord, tone: Tone) -> Standing {
 }
 
 fn report() -> RepositoryReport {
-    let now = Some("2026-02-07T18:01:07.987654321Z".parse().unwrap());
+    let at_iso = "2026-02-07T18:01:07.987654321Z".parse().unwrap();
+    let now = Some(at_iso);
     let aspect = |status| AspectReport { last_sync_iso: now, ..AspectReport::new(status) };
     RepositoryReport {
         repository: "orchestrator".parse().unwrap(),
@@ -27,7 +28,7 @@ fn report() -> RepositoryReport {
         self_role: Role::Master,
         master: "owner/name".to_owned(),
         epoch: Some(3),
-        seen: Some(SeenTip { commit: "1f2e3d4c5b6a79880011223344556677889900aa".to_owned(), at_iso: now.unwrap() }),
+        seen: Some(SeenTip { commit: "1f2e3d4c5b6a79880011223344556677889900aa".to_owned(), at_iso }),
         last_full_sync_iso: now,
         open_change: None,
         master_health: None,
