@@ -299,6 +299,15 @@ async fn a_mirror_that_a_stranger_fills_meanwhile_is_left_alone() {
     assert_eq!((pair.mirror.refs(), pair.mirror.fence()), (theirs, None));
 }
 
+#[tokio::test]
+async fn beside_an_empty_source_a_foreign_commit_is_nothing_to_be_in_step_with() {
+    let pair = Pair::new();
+    pair.mirror.commit_on("main", "theirs");
+    let report = pair.machine("laptop").sync_with_yes().await.unwrap();
+    assert_eq!((report.last_commit, report.behind), (None, None));
+    assert_eq!(report.detail.as_deref(), Some("the source has no commits; 1 ref only on the mirror"));
+}
+
 #[test]
 fn a_rescue_is_not_put_on_a_stranger() {
     let mut world = world();

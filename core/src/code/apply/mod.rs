@@ -109,7 +109,7 @@ pub async fn apply(
             ),
         )
     }));
-    Ok(report(ctx, view, &planned, &failures))
+    Ok(report(ctx, view, &planned, snapshot.refs.is_empty(), &failures))
 }
 
 /// Choices for tips that are no longer there count for nothing; they are removed.
@@ -193,16 +193,26 @@ async fn set_default_branch(ctx: &MirrorContext, view: &mut MirrorView, planned:
     }
 }
 
-/// The result of the aspect, from what the mirror holds now.
-fn report(ctx: &MirrorContext, view: &MirrorView, planned: &CodePlan, failures: &[Error]) -> AspectReport {
+/// The result of the aspect, from what the mirror holds now. Beside an empty source no commit of the mirror is one that it is in
+/// step with.
+fn report(
+    ctx: &MirrorContext,
+    view: &MirrorView,
+    planned: &CodePlan,
+    source_is_empty: bool,
+    failures: &[Error],
+) -> AspectReport {
     let default_branch = planned.default_branch.as_ref().or(view.head.as_ref());
-    let commit = default_branch.and_then(|name| view.refs.get(name));
+    let commit = default_branch.filter(|_| !source_is_empty).and_then(|name| view.refs.get(name));
     let in_step = commit.is_some() && commit == planned.source_tip.as_ref();
     let mut report = AspectReport {
         last_commit: commit.map(ToString::to_string),
         apart: Some(decided(planned, |_| true)).filter(|count| *count > 0),
-        behind: if in_step { Some(0) } else { planned.known_behind() },
-        detail: Some(detail(commit.map(|oid| oid.short()), view.refs.len(), planned)),
+        behind: if in_step { Some(0) } else { planned.known_behind().filter(|_| !source_is_empty) },
+        detail: Some(match (source_is_empty, view.refs.len()) {
+            (true, 1..) => format!("the source has no commits; {} only on the mirror", counted(view.refs.len(), "ref")),
+            (_, refs) => detail(commit.map(|oid| oid.short()), refs, planned),
+        }),
         ..AspectReport::new(AspectStatus::Ok)
     };
     let undecided: Vec<&RefName> = planned.undecided().map(|divergence| &divergence.name).collect();
