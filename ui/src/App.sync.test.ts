@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import { screen, within } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 
@@ -105,6 +106,25 @@ describe('a sync', () => {
     expect(backend.calls).toContainEqual(['cancel', 'job-1']);
 
     backend.say(begun!);
+    expect(await card('mirror-1').findByText('Syncing')).toBeVisible();
+    expect(card('mirror-1').queryByText('Waiting')).toBeNull();
+  });
+
+  it('waits until its own run goes on, whatever is read of the source meanwhile', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    const [started, begun] = beginning();
+    const at_iso = ago(0);
+    const of = { repository: 'orchestrator', mirror: 'mirror-1' };
+    const holder = "github.com, which limits this token's requests until 2026-02-07T18:00:00Z";
+    backend.say(started!, begun!, { at_iso, event: 'run_waiting', ...of, holder });
+    expect(await card('mirror-1').findByText('Waiting')).toBeVisible();
+    const fetched = { event: 'progress', aspect: 'code', phase: 'fetching objects', done: 1, total: 2 } as const;
+    backend.say({ at_iso, ...fetched, repository: 'orchestrator', mirror: null });
+    await tick();
+    expect(card('mirror-1').getByText('Waiting')).toBeVisible();
+    backend.say({ at_iso, ...fetched, ...of });
     expect(await card('mirror-1').findByText('Syncing')).toBeVisible();
     expect(card('mirror-1').queryByText('Waiting')).toBeNull();
   });

@@ -176,7 +176,7 @@ async fn limited(shared: Arc<Shared>, request: Request, below: Below) -> Result<
         tried += 1;
         let failure = match below.clone().oneshot(request.clone()).await {
             Ok(answer) => {
-                if let Some(wait) = answer.limit_wait(shared.clock.now()) {
+                if let Some(wait) = answer.limit_wait(shared.waits.clock.now()) {
                     limited += 1;
                     shared.pace.silence_for(wait);
                     if limited >= TRIES || Instant::now() + wait > shared.waits.deadline {

@@ -94,7 +94,6 @@ struct Shared {
     pace: Arc<pace::Pace>,
     request_limit: Duration,
     waits: pace::Waits,
-    clock: Arc<dyn Clock>,
     totals: Arc<Totals>,
     memory: Memory,
     reads: Arc<once::Reads>,
@@ -128,14 +127,13 @@ impl Client {
         let token_hash = TokenHash::of(&base, token);
         let deadline = Instant::now() + config.limits.run;
         Ok(Self::of(Shared {
-            waits: pace::Waits { host: host.clone(), clock: clock.clone(), deadline, cancel, listener: None },
+            waits: pace::Waits { host: host.clone(), clock, deadline, cancel, listener: None },
             host,
             base,
             token: token.clone(),
             pace: pace::of(&token_hash),
             token_hash,
             request_limit: config.limits.request,
-            clock,
             totals,
             memory,
             reads: Arc::default(),

@@ -39,7 +39,7 @@ export class LiveRun {
   bars = new SvelteMap<Aspect, Bar>();
   active = $state(true);
   startedIso = $state<string | null>(null);
-  /** Another process holds the mirror. */
+  /** Another process holds the mirror, or its host allows no request for a while. */
   waiting = $state(false);
   #key = 0;
   #aspectLines = new Map<Aspect, number>();
@@ -73,8 +73,8 @@ export class LiveRun {
 
   /** Draws one event that belongs to this mirror. */
   hear(event: Stamped): void {
-    // Whatever a run does, it waits no more.
-    if (!['sync_started', 'notice'].includes(event.event)) this.waiting = false;
+    // Whatever the run of this mirror does, it waits no more. What is read of the source is everybody's.
+    if ('mirror' in event && event.mirror === this.mirror && event.event !== 'notice') this.waiting = false;
     switch (event.event) {
       case 'sync_started':
         this.#add(event.at_iso, 'running', `Syncing ${counted(event.mirrors.length, 'mirror')}…`);
