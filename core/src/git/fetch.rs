@@ -112,7 +112,7 @@ impl Remote {
                     return Ok(true);
                 }
             } else if !ended.lines.iter().any(says_none) {
-                return Err(self.failure(&what, &ended.lines));
+                return Err(self.failure(&what, ended.lines).await);
             }
         }
         Ok(false)
@@ -122,7 +122,7 @@ impl Remote {
     async fn fetch_once(&self, what: &str, cache: &Cache, wanted: &Wanted<'_>, remade: &mut bool) -> Result<bool> {
         let ended = self.call_fetch(what, cache, wanted).boxed().await?;
         if ended.lines.iter().any(|line| line.contains(failure::SHALLOW_ROOTS)) {
-            return Err(self.failure(what, &ended.lines));
+            return Err(self.failure(what, ended.lines).await);
         }
         if ended.status.success() {
             return Ok(true);
@@ -132,7 +132,7 @@ impl Remote {
             *remade = true;
             return Ok(false);
         }
-        Err(self.failure(what, &ended.lines))
+        Err(self.failure(what, ended.lines).await)
     }
 
     async fn call_fetch(&self, what: &str, cache: &Cache, wanted: &Wanted<'_>) -> Result<Ended> {

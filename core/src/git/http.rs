@@ -38,6 +38,33 @@ pub(super) struct Asking<'a> {
     pub cancel: &'a CancellationToken,
 }
 
+/// Which request of git's a host sent away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The one that asks for the refs.
+    Refs,
+    /// The one that carries a push, or asks for commits.
+    Work,
+}
+
+impl Sent {
+    /// The request that git's lines say was sent away for good. Statuses that speak for themselves, and those of a fault that
+    /// passes, are none of these.
+    pub(super) fn away(lines: &[String]) -> Option<Self> {
+        let is_work = |line: &String| line.starts_with("error: RPC failed");
+        let is_status = |status: &str| matches!(status.as_bytes().first(), Some(b'3' | b'4'));
+        lines.iter().find_map(|line| {
+            if is_work(line) {
+                line.split_once("HTTP ").filter(|(_, status)| is_status(status)).map(|_| Self::Work)
+            } else {
+                let (_, status) = line.split_once("The requested URL returned error: ")?;
+                let speaks = ["401", "404", "408", "410", "429"].iter().any(|known| status.starts_with(known));
+                (is_status(status) && !speaks).then_some(Self::Refs)
+            }
+        })
+    }
+}
+
 impl Asking<'_> {
     /// The refs that the remote shows, those below `prefixes`; `None` where git must be asked.
     ///
@@ -66,13 +93,7 @@ impl Asking<'_> {
         let Some(request) = self.request(Method::GET, &format!("info/refs?service={service}")) else { return Ok(None) };
         let Ok(response) = self.in_time(request.send()).await? else { return Ok(None) };
         if let Some(address) = moved_to(&response, self.address, service) {
-            return Err(Error::new(
-                Code::RepositoryNotFound,
-                format!("{}: the repository has moved to {address}", self.what),
-                format!(
-                    "Set {address} as its address. Standin does not follow by itself, since a token would go with it."
-                ),
-            ));
+            return Err(self.moved(&address));
         }
         let is_meant = is_answer(&response, &format!("application/x-{service}-advertisement"));
         if !is_meant && response.status().as_u16() != 200 {
@@ -84,20 +105,36 @@ impl Asking<'_> {
         }
     }
 
-    /// Why a host refuses pushes, asked by one without anything in it: of a refused request git keeps the status alone.
+    /// Why a host sends a request away, asked by one without anything in it: git keeps the status alone. `sent` is what it was: for
+    /// the refs that `service` shows, or for its work.
     ///
     /// # Errors
-    /// As [`Asking::list`].
-    pub(super) async fn words_to_a_push(&self) -> Result<Vec<String>> {
-        let service = "git-receive-pack";
-        let Some(request) = self.request(Method::POST, service) else { return Ok(Vec::new()) };
-        let request = request.header(CONTENT_TYPE, format!("application/x-{service}-request")).body("0000");
+    /// As [`Asking::list`]; [`Code::RepositoryNotFound`] with the new address of a repository that has moved.
+    pub(super) async fn words_to(&self, service: &str, sent: Sent) -> Result<Vec<String>> {
+        let request = match sent {
+            Sent::Refs => self.request(Method::GET, &format!("info/refs?service={service}")),
+            Sent::Work => self.request(Method::POST, service).map(|request| {
+                request.header(CONTENT_TYPE, format!("application/x-{service}-request")).body("0000")
+            }),
+        };
+        let Some(request) = request else { return Ok(Vec::new()) };
         let Ok(response) = self.in_time(request.send()).await? else { return Ok(Vec::new()) };
+        if let Some(address) = moved_to(&response, self.address, service) {
+            return Err(self.moved(&address));
+        }
         if response.status().is_success() {
             return Ok(Vec::new());
         }
         let headers = response.headers().clone();
         Ok(self.body(response, MAX_WORDS).await?.map_or_else(|_| Vec::new(), |body| told(&headers, &body)))
+    }
+
+    fn moved(&self, address: &str) -> Error {
+        Error::new(
+            Code::RepositoryNotFound,
+            format!("{}: the repository has moved to {address}", self.what),
+            format!("Set {address} as its address. Standin does not follow by itself, since a token would go with it."),
+        )
     }
 
     /// A request with the token; `None` where the address or the token is nothing for HTTP.
@@ -168,10 +205,15 @@ fn moved_to(response: &Response, from: &Address, service: &str) -> Option<String
     let base = Url::parse(from.as_str()).ok()?;
     let mut url = base.join(location).ok()?;
     // Any other, such as a page to log in at, is not the repository.
-    if url.query() != Some(&format!("service={service}")) || !matches!(url.scheme(), "http" | "https") {
+    let below = match url.query() {
+        Some(query) if query == format!("service={service}") => "/info/refs",
+        None | Some("") => &*format!("/{service}"),
+        Some(_) => return None,
+    };
+    if !matches!(url.scheme(), "http" | "https") {
         return None;
     }
-    let path = url.path().strip_suffix("/info/refs")?.to_owned();
+    let path = url.path().strip_suffix(below)?.to_owned();
     url.set_path(&path);
     url.set_query(None);
     url.set_fragment(None);

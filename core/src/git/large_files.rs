@@ -59,7 +59,7 @@ impl Remote {
         prepared.command.args(["fetch", "--all", address.as_str()]);
         crash::point("git.upstream.lfs.before");
         let ended = self.run(&what, Doing::Fetch, prepared, Input::Held(held)).await?;
-        if ended.status.success() { Ok(true) } else { Err(self.failure(&what, &ended.lines)) }
+        if ended.status.success() { Ok(true) } else { Err(self.failure(&what, ended.lines).await) }
     }
 }
 

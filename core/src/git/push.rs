@@ -208,11 +208,6 @@ pub(super) fn read_report(update: &Update, refused: Option<&str>, lines: &[Strin
     Answer::Known(report)
 }
 
-/// Whether the whole request was refused by its status, of which git keeps the number alone.
-pub(super) fn is_sent_away(lines: &[String]) -> bool {
-    lines.iter().any(|line| line.contains("HTTP 4") && line.starts_with("error: RPC failed"))
-}
-
 /// The report of a push whose request was refused for what was in it: too much, or something that the host does not take. Which ref
 /// it was for shows when they go in parts.
 pub(super) fn refused_by_status(lines: &[String], updates: &[Update]) -> Option<PushReport> {

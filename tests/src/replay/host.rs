@@ -129,6 +129,8 @@ pub struct Front {
     pub lines: Vec<&'static str>,
     /// What the header for single sign-on says.
     pub sso: Option<&'static str>,
+    /// Whether requests for the refs are sent away too.
+    pub refs: bool,
 }
 
 /// A host.
@@ -162,6 +164,8 @@ pub struct Host {
     pub turned_away: u32,
     /// Where it sends everybody on to: the address of the repository now.
     pub moved_to: Option<String>,
+    /// Whether it sends on only who pushes.
+    pub moved_for_pushes: bool,
     /// What it tells with every push that it took.
     pub greetings: Vec<String>,
     /// Waited before a push is answered.
@@ -186,6 +190,7 @@ impl Host {
             front: None,
             turned_away: 0,
             moved_to: None,
+            moved_for_pushes: false,
             greetings: Vec::new(),
             delay: Duration::ZERO,
         }

@@ -59,11 +59,18 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         let status = StatusCode::from_u16(status).unwrap();
         return Ok(response(status, "text/plain; charset=utf-8", as_text(&lines)));
     }
-    if let Some(address) = shared.host().moved_to.clone() {
+    let moved = { Some(shared.host()).filter(|host| is_push || !host.moved_for_pushes).and_then(|host| host.moved_to.clone()) };
+    if let Some(address) = moved {
         let mut response = response(StatusCode::MOVED_PERMANENTLY, "text/html", Vec::new());
-        let location = format!("{address}/{endpoint}?{asks_for}");
+        let query = if asks_for.is_empty() { String::new() } else { format!("?{asks_for}") };
+        let location = format!("{address}/{endpoint}{query}");
         response.headers_mut().insert(LOCATION, HeaderValue::from_str(&location).unwrap());
         return Ok(response);
+    }
+    if endpoint == "info/refs"
+        && let Some(front) = { shared.host().front.clone().filter(|front| front.refs) }
+    {
+        return Ok(sent_away(&front));
     }
     let method = request.method().clone();
     Ok(match (&method, endpoint.as_str(), asks_for.as_str()) {

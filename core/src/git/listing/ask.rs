@@ -49,7 +49,7 @@ impl Remote {
         prepared.command.args(["--symref", "--", self.address.as_str()]);
         let ended = self.run(what, Doing::List, prepared, Input::Nothing).await?;
         if !ended.status.success() {
-            return Err(self.failure(what, &ended.lines));
+            return Err(self.failure(what, ended.lines).await);
         }
         Ok(ended.stdout)
     }

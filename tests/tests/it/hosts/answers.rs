@@ -76,7 +76,19 @@ async fn a_repository_that_moved_is_told_with_its_new_address() {
     scene.pair.source.commit_on("main", "first");
     scene.replay.host().moved_to = Some(now.to_owned());
     let mirror = scene.sync().await.result.expect_err("it is elsewhere");
-    for error in [source, mirror] {
+    // Where only pushes are sent on: git's own, and the fence alone, which is pushed without it.
+    let mut scene = Scene::over_http(preset("github").host());
+    scene.pair.source.commit_on("main", "first");
+    scene.sync().await.result.unwrap();
+    scene.replay.host().moved_to = Some(now.to_owned());
+    scene.replay.host().moved_for_pushes = true;
+    scene.pair.source.commit_on("main", "second");
+    let push = scene.sync().await.result.expect_err("it is elsewhere");
+    scene.pair.mirror.delete(FENCE);
+    scene.pair.source.git(&["push", "-q", &scene.pair.mirror.path.display().to_string(), "main"]);
+    scene.machine = scene.pair.machine("second");
+    let fence = scene.sync().await.result.expect_err("it is elsewhere");
+    for error in [source, mirror, push, fence] {
         assert_eq!((error.code, error.retryable), (Code::RepositoryNotFound, false), "{error:?}");
         assert!(error.message.contains(now) && error.hint.contains(now), "{error:?}");
         assert!(!error.hint.contains("push"), "{error:?}");
@@ -100,13 +112,13 @@ async fn a_request_that_is_too_large_goes_in_parts() {
     for branch in 0..60 {
         scene.pair.source.commit_on(&format!("b{branch:02}"), "first");
     }
-    scene.replay.host().front = Some(Front { over: 4_000, status: 413, lines: vec!["nginx"], sso: None });
+    scene.replay.host().front = Some(Front { over: 4_000, status: 413, lines: vec!["nginx"], sso: None, refs: false });
     let synced = scene.sync().await;
     assert_eq!(synced.status(), Some(AspectStatus::Ok), "{synced:?}");
     scene.pair.assert_in_step();
 
     // What cannot be cut is told as what it is, and is no fault that passes.
-    scene.replay.host().front = Some(Front { over: 0, status: 413, lines: vec!["nginx"], sso: None });
+    scene.replay.host().front = Some(Front { over: 0, status: 413, lines: vec!["nginx"], sso: None, refs: false });
     scene.pair.source.commit_on("main", "second");
     let synced = scene.sync().await;
     assert_eq!(synced.status(), Some(AspectStatus::Failed), "{synced:?}");
@@ -122,7 +134,7 @@ async fn a_request_that_the_host_cannot_process_is_told_in_its_words() {
         scene.pair.source.commit_on(branch, "second");
     }
     let words = vec!["The request cannot be processed: rule 17"];
-    scene.replay.host().front = Some(Front { over: 0, status: 422, lines: words, sso: None });
+    scene.replay.host().front = Some(Front { over: 0, status: 422, lines: words, sso: None, refs: false });
     let synced = scene.sync().await;
     assert_eq!(synced.status(), Some(AspectStatus::Failed), "{synced:?}");
     assert!(synced.words().contains("HTTP 422") && synced.words().contains("rule 17"), "{}", synced.words());
@@ -138,7 +150,7 @@ async fn a_request_that_is_sent_away_is_no_broken_connection_and_is_not_sent_aga
         scene.sync().await.result.unwrap();
         scene.pair.source.commit_on("main", "second");
         let words = vec!["this is not for you"];
-        scene.replay.host().front = Some(Front { over: 0, status, lines: words, sso: None });
+        scene.replay.host().front = Some(Front { over: 0, status, lines: words, sso: None, refs: false });
         let failed = scene.sync().await;
         let error = failed.result.as_ref().expect_err("nothing arrived");
         assert_eq!((error.code, error.retryable), (code, false), "{error:?}");
@@ -156,7 +168,7 @@ async fn a_push_that_a_policy_forbids_is_told_in_the_hosts_words() {
     scene.sync().await.result.unwrap();
     let sso = Some("required; url=https://host.example/sso?request=1");
     let lines = vec!["The 'acme' organization has enabled or enforced SAML SSO."];
-    scene.replay.host().front = Some(Front { over: 0, status: 403, lines, sso });
+    scene.replay.host().front = Some(Front { over: 0, status: 403, lines, sso, refs: false });
     // By git, and where the fence goes alone, by ourselves.
     scene.pair.source.commit_on("main", "second");
     for known in [true, false] {
@@ -171,6 +183,20 @@ async fn a_push_that_a_policy_forbids_is_told_in_the_hosts_words() {
         for words in ["enforced SAML SSO", "https://host.example/sso?request=1"] {
             assert!(error.message.contains(words), "{error:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_forbids_to_look_is_told_with_the_address_that_the_host_names() {
+    let mut scene = Scene::over_http(preset("github").host());
+    scene.pair.source.commit_on("main", "first");
+    let sso = Some("required; url=https://host.example/sso?request=1");
+    let lines = vec!["The 'acme' organization has enabled or enforced SAML SSO."];
+    scene.replay.host().front = Some(Front { over: 0, status: 403, lines, sso, refs: true });
+    let error = scene.sync().await.result.expect_err("nothing can be listed");
+    assert_eq!(error.code, Code::TokenBarred, "{error:?}");
+    for words in ["enforced SAML SSO", "https://host.example/sso?request=1"] {
+        assert_eq!(error.message.matches(words).count(), 1, "{error:?}");
     }
 }
 
