@@ -113,9 +113,9 @@ impl Asking<'_> {
     pub(super) async fn words_to(&self, service: &str, sent: Sent) -> Result<Vec<String>> {
         let request = match sent {
             Sent::Refs => self.request(Method::GET, &format!("info/refs?service={service}")),
-            Sent::Work => self.request(Method::POST, service).map(|request| {
-                request.header(CONTENT_TYPE, format!("application/x-{service}-request")).body("0000")
-            }),
+            Sent::Work => self
+                .request(Method::POST, service)
+                .map(|request| request.header(CONTENT_TYPE, format!("application/x-{service}-request")).body("0000")),
         };
         let Some(request) = request else { return Ok(Vec::new()) };
         let Ok(response) = self.in_time(request.send()).await? else { return Ok(Vec::new()) };

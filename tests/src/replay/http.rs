@@ -59,7 +59,8 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         let status = StatusCode::from_u16(status).unwrap();
         return Ok(response(status, "text/plain; charset=utf-8", as_text(&lines)));
     }
-    let moved = { Some(shared.host()).filter(|host| is_push || !host.moved_for_pushes).and_then(|host| host.moved_to.clone()) };
+    let moved =
+        { Some(shared.host()).filter(|host| is_push || !host.moved_for_pushes).and_then(|host| host.moved_to.clone()) };
     if let Some(address) = moved {
         let mut response = response(StatusCode::MOVED_PERMANENTLY, "text/html", Vec::new());
         let query = if asks_for.is_empty() { String::new() } else { format!("?{asks_for}") };

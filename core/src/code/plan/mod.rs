@@ -105,7 +105,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
         lfs: found.lfs,
         notices: Vec::new(),
     };
-    plan.notices = notices::of(ctx, snapshot, view, &plan);
+    plan.notices = notices::of(ctx, snapshot, view, &plan)?;
     Ok(plan)
 }
 

@@ -6,6 +6,7 @@ use standin_state::config::GitTarget;
 use standin_state::model::RefName;
 
 use super::refs::case_twins;
+use crate::Result;
 use crate::code::Snapshot;
 use crate::code::lfs::shown_bytes;
 use crate::context::MirrorContext;
@@ -14,15 +15,19 @@ use crate::fence::Fence;
 use crate::git::address::Transport;
 use crate::git::{Address, has_hooks};
 use crate::mirror::MirrorView;
+use crate::mirror::learned::{self, BY_HALF, ONE_A_PUSH};
 use crate::plan::{CodePlan, counted};
 
 /// How many names one notice lists.
 const LISTED: usize = 10;
 
 /// Everything to know about this plan.
-pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Vec<Notice> {
+///
+/// # Errors
+/// [`crate::Code::Storage`].
+pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, plan: &CodePlan) -> Result<Vec<Notice>> {
     let mut notices = snapshot.notices.clone();
-    notices.extend(promises(plan));
+    notices.extend(promises(ctx, plan)?);
     notices.extend(names(snapshot, view));
     if let Some(lfs) = &plan.lfs {
         notices.push(Notice {
@@ -70,7 +75,7 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
             format!("Only the mirror's server can change it: `git symbolic-ref HEAD {source}` in the repository."),
         ));
     }
-    notices
+    Ok(notices)
 }
 
 /// Hooks of a folder that do not run, since nobody said that they are the user's.
@@ -90,16 +95,34 @@ fn notice(message: impl Into<String>, hint: impl Into<String>) -> Notice {
 }
 
 /// What this mirror's host cannot do, and which promise is weaker for it.
-fn promises(plan: &CodePlan) -> Vec<Notice> {
+fn promises(ctx: &MirrorContext, plan: &CodePlan) -> Result<Vec<Notice>> {
     let mut notices = Vec::new();
     if !plan.fence.supported {
         notices.push(no_fence());
     }
-    if !plan.fence.atomic {
-        notices.push(not_atomic(plan.fence.supported));
+    if plan.fence.atomic {
+        return Ok(notices);
     }
-    notices
+    notices.push(if learned::is_believed(ctx, BY_HALF)? {
+        notice(
+            "The mirror's host was seen to move some refs of a push and to refuse others, though it says that it moves all or none: \
+             the fence is moved first, then each ref by itself",
+            FULL_PROMISE,
+        )
+    } else if learned::is_believed(ctx, ONE_A_PUSH)? {
+        notice(
+            "The mirror's host takes one ref in a push: the fence is moved first, then each ref by itself",
+            HIGHER_LIMIT,
+        )
+    } else {
+        not_atomic(plan.fence.supported)
+    });
+    Ok(notices)
 }
+
+/// Who would move all or none.
+const FULL_PROMISE: &str = "Another host, or a newer version of its server, gives the full promise.";
+const HIGHER_LIMIT: &str = "A host that takes more, or a higher limit there, gives the full promise.";
 
 /// The mirror's host refuses the fence.
 pub(in crate::code) fn no_fence() -> Notice {
@@ -132,8 +155,7 @@ pub(in crate::code) fn by_half() -> Notice {
     notice(
         "The mirror's host moved some refs of a push and refused others, though it says that it moves all or none: from now on \
          the fence is moved first, then each ref by itself",
-        "Nothing is lost by it: the fence was corrected at once. Another host, or a newer version of its server, gives the full \
-         promise.",
+        format!("Nothing is lost by it: the fence was corrected at once. {FULL_PROMISE}"),
     )
 }
 
@@ -141,7 +163,7 @@ pub(in crate::code) fn by_half() -> Notice {
 pub(in crate::code) fn one_a_push() -> Notice {
     notice(
         "The mirror's host takes one ref in a push: from now on the fence is moved first, then each ref by itself",
-        "Nothing is lost by it. A host that takes more, or a higher limit there, gives the full promise.",
+        format!("Nothing is lost by it. {HIGHER_LIMIT}"),
     )
 }
 

@@ -1,5 +1,6 @@
 //! Hosts that say `atomic` and take the accepted refs beside the refused ones.
 
+use standin_core::event::Notice;
 use standin_core::state::model::AspectStatus;
 use standin_tests::replay::{Family, Host, RaceWords, Rule};
 
@@ -51,6 +52,11 @@ async fn the_fence_never_says_of_a_refused_ref_that_it_was_moved() {
         scene.replay.host().rules.clear();
         assert_eq!(scene.sync().await.status(), Some(AspectStatus::Ok));
         scene.pair.assert_in_step();
+        // What is known of the host is told, and no setting that would not help.
+        let plan = scene.machine.plan().await.unwrap();
+        let told: Vec<&Notice> =
+            plan.notices.iter().filter(|notice| notice.message.contains("moves all or none")).collect();
+        assert!(matches!(told[..], [notice] if !notice.hint.contains("advertiseAtomic")), "{:?}", plan.notices);
     }
 }
 

@@ -45,7 +45,9 @@ async fn one_in_a_push(words: &str) {
         assert!(scene.pair.mirror.fence().is_some(), "{synced:?}");
     }
     assert_eq!(scene.sync().await.pushes.len(), 0);
-    assert!(!scene.machine.plan().await.unwrap().fence.atomic);
+    let plan = scene.machine.plan().await.unwrap();
+    assert!(!plan.fence.atomic);
+    assert!(plan.notices.iter().all(|notice| !notice.hint.contains("advertiseAtomic")), "{:?}", plan.notices);
 }
 
 #[tokio::test]
