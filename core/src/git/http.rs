@@ -15,6 +15,7 @@ use super::address::{Address, Transport};
 use super::child::{self, MAX_OUTPUT};
 use super::credential::DEFAULT_USER;
 use super::listing::Listing;
+use super::why::Sent;
 use crate::github::connections;
 use crate::{Code, Error, Result};
 
@@ -36,33 +37,6 @@ pub(super) struct Asking<'a> {
     /// How long it may take to answer what it has to work on.
     pub work_limit: Duration,
     pub cancel: &'a CancellationToken,
-}
-
-/// Which request of git's a host sent away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
-    /// The one that asks for the refs.
-    Refs,
-    /// The one that carries a push, or asks for commits.
-    Work,
-}
-
-impl Sent {
-    /// The request that git's lines say was sent away for good. Statuses that speak for themselves, and those of a fault that
-    /// passes, are none of these.
-    pub(super) fn away(lines: &[String]) -> Option<Self> {
-        let is_work = |line: &String| line.starts_with("error: RPC failed");
-        let is_status = |status: &str| matches!(status.as_bytes().first(), Some(b'3' | b'4'));
-        lines.iter().find_map(|line| {
-            if is_work(line) {
-                line.split_once("HTTP ").filter(|(_, status)| is_status(status)).map(|_| Self::Work)
-            } else {
-                let (_, status) = line.split_once("The requested URL returned error: ")?;
-                let speaks = ["401", "404", "408", "410", "429"].iter().any(|known| status.starts_with(known));
-                (is_status(status) && !speaks).then_some(Self::Refs)
-            }
-        })
-    }
 }
 
 impl Asking<'_> {

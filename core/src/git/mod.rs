@@ -20,7 +20,7 @@
 //! | `settle` | pushing so that what became of each ref is known: read back, or believed |
 //! | `blame` | which refs of a refused push are to blame |
 //! | `words` | what a host says, and what kind of refusal it is |
-//! | `failure` | what git's words mean as a [`crate::Code`] |
+//! | `failure`, `why` | what git's words mean as a [`crate::Code`], and what the host says where git keeps a status alone |
 //! | `cache`, `upkeep`, `history`, `packed_refs` | the cache: creating and cleaning it, packing it, reading and writing it |
 //! | `large_files` | what git LFS keeps outside a repository, brought by git-lfs |
 //! | `copy` | the copy of an upstream, which is a cache that others may clone |
@@ -50,6 +50,7 @@ mod scratch;
 mod settle;
 pub mod ssh;
 mod upkeep;
+mod why;
 mod words;
 
 pub use address::Address;

@@ -18,13 +18,12 @@ use tokio_util::sync::CancellationToken;
 use super::address::{Address, Transport};
 use super::child::{self, Call, Ended, Input, Patience};
 use super::credential::{self, Desk};
-use super::http::Sent;
 use super::http_push::{Answered, Door, Parcel, Verdict};
 use super::outbox::Outbox;
 use super::progress::ProgressLine;
 use super::push::{self, Answer, PushOptions, PushReport, Room, Update};
 use super::scratch::Scratch;
-use super::{Cache, GitProgram, failure, far_side, http, progress, ssh};
+use super::{Cache, GitProgram, far_side, http, progress, ssh, why};
 use crate::redact::Redactor;
 use crate::totals::Totals;
 use crate::{Code, Error, Result, crash};
@@ -32,9 +31,6 @@ use crate::{Code, Error, Result, crash};
 /// Hears how far git has come: what it is doing, how many are done, of how many.
 pub type Progress = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
 
-/// The services of a server, as they are asked for over HTTP.
-const PUSHING: &str = "git-receive-pack";
-const FETCHING: &str = "git-upload-pack";
 /// What is told while a push is with its server.
 const CHECKING: &str = "Waiting for the server to check the push";
 /// How long nothing is said before it is told who is at work, and how often that is told again.
@@ -242,7 +238,7 @@ impl Remote {
         let mut lines = ended.lines;
         let answer = push::read_answer(&ended.stdout, &lines, updates);
         if matches!(answer, Answer::Unknown) {
-            self.add_words(&what, PUSHING, &mut lines).await?;
+            self.add_words(&what, why::PUSHING, &mut lines).await?;
         }
         self.reported(&what, updates, Pushed { answer, lines, by_git: self.options.trusts_reports })
     }
@@ -451,49 +447,6 @@ impl Remote {
             done = work => done,
             never = signs_of_life => never,
         }
-    }
-
-    /// The error that git's `lines` tell of a call that asked for refs or commits.
-    pub(super) async fn failure(&self, what: &str, mut lines: Vec<String>) -> Error {
-        match self.add_words(what, FETCHING, &mut lines).await {
-            Ok(()) => self.meant(what, &lines),
-            Err(error) => error,
-        }
-    }
-
-    /// Adds what the host says where it sent a request away by a status, which is all that git keeps of it.
-    ///
-    /// # Errors
-    /// [`Code::Cancelled`]; [`Code::RepositoryNotFound`] with the new address of a repository that has moved. Nothing was done then.
-    async fn add_words(&self, what: &str, service: &str, lines: &mut Vec<String>) -> Result<()> {
-        let Some(sent) = Sent::away(lines).filter(|_| self.is_plain_http()) else { return Ok(()) };
-        let asking = self.asking(what);
-        let words = match asking.unless_cancelled(asking.words_to(service, sent)).boxed().await {
-            Err(error) if matches!(error.code, Code::Cancelled | Code::RepositoryNotFound) => return Err(error),
-            words => words.unwrap_or_default(),
-        };
-        let redactor = Redactor::of(&self.options.credential);
-        for line in words.iter().map(|line| redactor.text(line)) {
-            if !lines.iter().any(|known| known.trim_end() == line) {
-                lines.push(line);
-            }
-        }
-        Ok(())
-    }
-
-    fn meant(&self, what: &str, lines: &[String]) -> Error {
-        failure::classify(what, &self.address, lines, self.options.credential.is_some())
-    }
-
-    /// The error of a push whose answer is missing. A failure that is not understood counts as a broken connection, since
-    /// the remote may have done it.
-    fn unknown_outcome(&self, what: &str, lines: &[String]) -> Error {
-        let mut error = self.meant(what, lines);
-        if error.code == Code::GitFailed {
-            error.code = Code::Network;
-            error.retryable = true;
-        }
-        error
     }
 }
 
