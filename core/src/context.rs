@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{Event, Notice};
 use crate::git::GitProgram;
 use crate::github::Client;
+use crate::memory::Memory;
 use crate::outside::Outside;
 use crate::tokens::{self, Place, Token};
 use crate::totals::Totals;
@@ -47,6 +48,11 @@ pub struct SourceContext {
 }
 
 impl SourceContext {
+    /// What is remembered of the repository.
+    pub fn memory(&self) -> Memory {
+        Memory::new(&self.store, &self.repository.id, None, &self.outside.clock)
+    }
+
     /// A client as it waits for limits here: no longer than the patience lasts, and not without a word.
     pub(crate) fn waiting(&self, client: &Client, mirror: &MirrorId) -> Client {
         client.waiting(&self.outside, &self.repository.id, Some(mirror), self.patience)
@@ -121,9 +127,14 @@ impl MirrorContext {
         &self.source.repository
     }
 
-    /// The memory.
+    /// What all runs remember.
     pub fn store(&self) -> &Store {
         &self.source.store
+    }
+
+    /// What is remembered of the mirror.
+    pub fn memory(&self) -> Memory {
+        Memory::new(self.store(), &self.repository().id, Some(&self.mirror.id), &self.outside().clock)
     }
 
     /// The outside.

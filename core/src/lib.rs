@@ -16,6 +16,7 @@
 //! | `redact` | tokens and secrets taken out of words that come from outside |
 //! | [`totals`] | what a run costs, counted |
 //! | [`outside`] | the four traits through which the world is asked: gh, keychain, progress, clock |
+//! | [`memory`] | what is remembered of one repository or mirror, and since when |
 //! | [`plan`] | what will happen: plain data for every face |
 //! | [`github`] | the REST client: octocrab, with limits and conditional requests below it |
 //! | [`keychain`] | the operating system's keychain |
@@ -53,6 +54,8 @@ mod redact;
 pub mod totals;
 
 pub mod outside;
+
+pub mod memory;
 pub mod plan;
 
 pub mod github;

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::code::{self, Snapshot};
 use crate::context::{MirrorContext, SourceContext, new_run_id};
-use crate::github::{Client, Memory};
+use crate::github::Client;
+use crate::memory::Memory;
 use crate::tokens::{self, Place};
 use crate::totals::Totals;
 use crate::{Code, Error, Result, keychain};
@@ -107,8 +108,7 @@ impl SharedSource {
                 &source.config,
                 slug,
                 &token.value,
-                Memory::new(&source.store, &source.repository.id, Some(&mirror.id)),
-                source.outside.clock.clone(),
+                Memory::new(&source.store, &source.repository.id, Some(&mirror.id), &source.outside.clock),
                 totals.clone(),
                 cancel.clone(),
             )?),

@@ -21,7 +21,7 @@ use standin_core::state::config::{
     Config, GitTarget, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
 };
 use standin_core::state::model::{Aspect, AspectReport, Oid, RefName, RunStatus, Trigger};
-use standin_core::state::store::{DecisionChoice, RecordedChange, RunRecord, Store};
+use standin_core::state::store::{DecisionChoice, Fact, RecordedChange, RunRecord, Store};
 use standin_core::totals::Totals;
 use standin_core::{Error, Result};
 use tempfile::TempDir;
@@ -133,7 +133,7 @@ impl Pair {
         let state = self.folder.path().join("machines").join(name);
         std::fs::create_dir_all(&state).unwrap();
         let store = Store::open(&state).unwrap();
-        store.set_fact(&self.repository.id, None, "writer", Some("01234567")).unwrap();
+        store.set_fact(&self.repository.id, None, Fact::Installation, Some("01234567")).unwrap();
         Machine {
             events: Arc::default(),
             store,
@@ -279,7 +279,7 @@ impl Repo {
 impl Machine {
     /// From now on another installation than the others of its pair, as a really new machine is.
     pub fn become_a_stranger(&self) {
-        self.store.set_fact(&self.repository.id, None, "writer", None).unwrap();
+        self.store.set_fact(&self.repository.id, None, Fact::Installation, None).unwrap();
     }
 
     /// A run of the mirror that begins now.

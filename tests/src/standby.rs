@@ -14,7 +14,8 @@ use standin_core::context::{MirrorContext, SourceContext};
 use standin_core::event::Event;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
-use standin_core::github::{Client, Memory};
+use standin_core::github::Client;
+use standin_core::memory::Memory;
 use standin_core::outside::{Keychain, Outside, Progress, SystemClock};
 use standin_core::state::config::{
     Config, GitHubHost, Limits, MirrorConfig, RepositoryConfig, SecretValues, Source, Target, VariableValues,
@@ -266,8 +267,8 @@ impl Place {
             Source::Url(_) | Source::Path(_) => None,
         };
         let source_client = source_slug.zip(source_token.as_ref()).map(|(slug, token)| {
-            let memory = Memory::new(&store, &repository.id, None);
-            Client::new(&config, slug, &token.value, memory, outside.clock.clone(), totals.clone(), cancel.clone())
+            let memory = Memory::new(&store, &repository.id, None, &outside.clock);
+            Client::new(&config, slug, &token.value, memory, totals.clone(), cancel.clone())
                 .expect("the source's address is good")
         });
         let source = SourceContext {
@@ -289,16 +290,8 @@ impl Place {
         let totals = Arc::new(Totals::default());
         let mirror_token = token(&self.token);
         let client = mirror.slug().map(|slug| {
-            let memory = Memory::new(&store, &repository.id, Some(&mirror.id));
-            let client = Client::new(
-                &config,
-                slug,
-                &mirror_token.value,
-                memory,
-                outside.clock.clone(),
-                totals.clone(),
-                cancel.clone(),
-            );
+            let memory = Memory::new(&store, &repository.id, Some(&mirror.id), &outside.clock);
+            let client = Client::new(&config, slug, &mirror_token.value, memory, totals.clone(), cancel.clone());
             client.expect("the mirror's address is good")
         });
         MirrorContext {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use standin_state::config::{RepositoryConfig, Source};
 use standin_state::model::{MirrorId, Oid, RefName};
+use standin_state::store::Fact;
 
 use super::default_branch::DefaultBranch;
 use crate::context::SourceContext;
@@ -121,15 +122,12 @@ async fn fetch(source: &SourceContext, remote: &Remote, cache: &Cache, listing: 
     Ok(wanted)
 }
 
-/// The fact that names the place that the refs in the cache are of.
-const SNAPSHOT_OF: &str = "snapshot_of";
-
 /// The cache has the refs of one source. Where that is now another repository, the tips of the one before that differ
 /// may be nowhere else: its host may be gone. They are saved before they lose their names.
 async fn keep_turned(source: &SourceContext, cache: &Cache, known: &Refs, listed: &Refs) -> Result<()> {
     let repository = &source.repository;
     let place = repository.master.clone().unwrap_or_else(MirrorId::source);
-    let before = source.store.fact(&repository.id, None, SNAPSHOT_OF)?;
+    let before = source.memory().get(Fact::SnapshotOf)?;
     if before.as_deref() == Some(place.as_str()) {
         return Ok(());
     }
@@ -138,7 +136,7 @@ async fn keep_turned(source: &SourceContext, cache: &Cache, known: &Refs, listed
         let tips: Vec<(RefName, Oid)> = gone.map(|(name, oid)| (name.clone(), oid.clone())).collect();
         super::rescue::save_turned(source, cache, &before, &tips).await?;
     }
-    source.store.set_fact(&repository.id, None, SNAPSHOT_OF, Some(place.as_str()))
+    source.memory().set(Fact::SnapshotOf, place.as_str())
 }
 
 fn source_document(source: &SourceContext, cache: &Cache, oid: &Oid) -> Result<fence::Document> {

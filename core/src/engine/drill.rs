@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use standin_state::config::RepositoryConfig;
 use standin_state::model::{Health, MirrorId, RepositoryId};
+use standin_state::store::Fact;
 
 use super::{Engine, RoleGoal, RoleRequest};
 use crate::drill::{DrillFinding, DrillReport, Readiness, Setup, StandbyReadiness, setup};
@@ -12,8 +13,6 @@ use crate::roles::preview::{NEVER_TRAVELS, RolePlan};
 use crate::tokens::{Place, RightState, TokenReport};
 use crate::{Code, Error, Result, observer};
 
-/// The drills of a repository, newest first: kept as a fact.
-const DRILLS: &str = "drills";
 /// So many drills are kept; the audit trail has them all.
 const KEPT: usize = 20;
 
@@ -43,7 +42,7 @@ impl Engine {
         drills.truncate(KEPT);
         let text = serde_json::to_string(&drills)
             .map_err(|error| Error::new(Code::Internal, format!("a drill cannot be written as JSON: {error}"), ""))?;
-        self.shared.store.set_fact(&report.repository, None, DRILLS, Some(&text))?;
+        self.shared.store.set_fact(&report.repository, None, Fact::Drills, Some(&text))?;
         let failed = report.missing.iter().filter(|finding| finding.severity == Health::Failed).count();
         let detail = format!("rehearsed in {:.1} s; {failed} things would have been missing", report.seconds);
         let outcome = match (&report.error, report.passed) {
@@ -64,7 +63,7 @@ impl Engine {
     /// As [`Engine::repository`]; [`Code::Storage`] when the memory cannot be read.
     pub fn drills(&self, repository: Option<&RepositoryId>) -> Result<Vec<DrillReport>> {
         let known = self.configured(repository)?;
-        let text = self.shared.store.fact(&known.id, None, DRILLS)?;
+        let text = self.shared.store.fact(&known.id, None, Fact::Drills)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
     }
 

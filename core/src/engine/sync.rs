@@ -16,10 +16,11 @@ use super::Engine;
 use super::tidy::tidy;
 use crate::context::{SourceContext, new_run_id};
 use crate::event::Event;
-use crate::github::{Client, Memory, PATIENCE_OF_A_LOOK};
+use crate::github::{Client, PATIENCE_OF_A_LOOK};
 use crate::jobs::JobKey;
 use crate::keychain;
 use crate::mastership::direction::Direction;
+use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::run::{self, MirrorOutcome, RunRequest};
 use crate::source::{SharedSource, named};
@@ -289,8 +290,7 @@ impl Engine {
                 &config,
                 slug,
                 &token.value,
-                Memory::new(&shared.store, &repository.id, repository.master.as_ref()),
-                shared.outside.clock.clone(),
+                Memory::new(&shared.store, &repository.id, repository.master.as_ref(), &shared.outside.clock),
                 totals.clone(),
                 cancel.clone(),
             )?),

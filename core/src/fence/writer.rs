@@ -1,6 +1,7 @@
 //! Who writes: a name for this installation that stays the same.
 
 use standin_state::config::Source;
+use standin_state::store::Fact;
 
 use crate::Result;
 use crate::context::SourceContext;
@@ -30,11 +31,11 @@ pub fn master(source: &SourceContext) -> Result<String> {
 
 /// The id of this installation, made once.
 fn installation(source: &SourceContext) -> Result<String> {
-    let repository = &source.repository.id;
-    if let Some(id) = source.store.fact(repository, None, "writer")? {
+    let memory = source.memory();
+    if let Some(id) = memory.get(Fact::Installation)? {
         return Ok(id);
     }
     let id = format!("{:08x}", rand::random::<u32>());
-    source.store.set_fact(repository, None, "writer", Some(&id))?;
+    memory.set(Fact::Installation, &id)?;
     Ok(id)
 }

@@ -16,7 +16,7 @@ use tower::{BoxError, ServiceBuilder, ServiceExt as _, service_fn};
 
 use super::answer::Answer;
 use super::call::Call;
-use super::remember::Kept;
+use super::remember::{self, Kept};
 use super::{API_VERSION, Shared, next_page, pace, pool};
 use crate::redact::Redactor;
 use crate::{Code, Error, Result, crash};
@@ -145,7 +145,7 @@ async fn remembered(shared: Arc<Shared>, mut request: Request, below: Below) -> 
         return below.oneshot(request).await;
     }
     let address = request.url.to_string();
-    let kept = shared.memory.get(&address);
+    let kept = remember::kept(&shared.memory, &address);
     if let Some(etag) = kept.as_ref().and_then(|kept| HeaderValue::from_str(&kept.etag).ok()) {
         request.headers.insert(IF_NONE_MATCH, etag);
     }
@@ -157,7 +157,7 @@ async fn remembered(shared: Arc<Shared>, mut request: Request, below: Below) -> 
         && let (Some(etag), Ok(body)) = (answer.header(ETAG.as_str()), str::from_utf8(&answer.body))
     {
         let next = next_page(&answer.headers).map(str::to_owned);
-        shared.memory.set(&address, &Kept { etag: etag.to_owned(), next, body: body.to_owned() })?;
+        remember::keep(&shared.memory, &address, &Kept { etag: etag.to_owned(), next, body: body.to_owned() })?;
     }
     Ok(answer)
 }
@@ -233,7 +233,7 @@ async fn watched(shared: Arc<Shared>, request: Request, below: Below) -> Result<
     };
     point(name, "after");
     if let Some(expires) = answer.token_expires() {
-        shared.memory.set_token_expiry(&shared.token_hash.short(), expires)?;
+        remember::keep_token_expiry(&shared.memory, &shared.token_hash.short(), expires)?;
     }
     if let Some(sunset) = answer.sunset() {
         shared.sunset.get_or_init(|| sunset);

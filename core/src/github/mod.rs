@@ -40,7 +40,8 @@ use standin_state::config::Config;
 use standin_state::model::{MirrorId, RepositoryId, Slug};
 use tokio_util::sync::CancellationToken;
 
-use crate::outside::{Clock, Outside};
+use crate::memory::Memory;
+use crate::outside::Outside;
 use crate::redact::Redactor;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
@@ -57,7 +58,6 @@ pub use endpoints::{
 };
 pub use names::VALUE_LIMIT;
 pub(crate) use names::is_name;
-pub use remember::Memory;
 
 use pace::TokenHash;
 
@@ -118,7 +118,6 @@ impl Client {
         slug: &Slug,
         token: &SecretString,
         memory: Memory,
-        clock: Arc<dyn Clock>,
         totals: Arc<Totals>,
         cancel: CancellationToken,
     ) -> Result<Self> {
@@ -127,7 +126,7 @@ impl Client {
         let token_hash = TokenHash::of(&base, token);
         let deadline = Instant::now() + config.limits.run;
         Ok(Self::of(Shared {
-            waits: pace::Waits { host: host.clone(), clock, deadline, cancel, listener: None },
+            waits: pace::Waits { host: host.clone(), clock: memory.clock().clone(), deadline, cancel, listener: None },
             host,
             base,
             token: token.clone(),
@@ -218,7 +217,7 @@ impl Shared {
     }
 
     fn refusal(&self, what: &str, answer: &Answer) -> Error {
-        let token_expires = self.memory.token_expiry(&self.token_hash.short());
+        let token_expires = remember::token_expiry(&self.memory, &self.token_hash.short());
         answer.refusal(what, &self.host, token_expires)
     }
 

@@ -7,19 +7,11 @@
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue, LINK};
 use serde::{Deserialize, Serialize};
-use standin_state::model::{MirrorId, RepositoryId};
-use standin_state::store::Store;
+use standin_state::store::Fact;
 
 use super::answer::Answer;
 use crate::Result;
-
-/// Where answers are kept.
-#[derive(Clone)]
-pub struct Memory {
-    store: Store,
-    repository: RepositoryId,
-    mirror: Option<MirrorId>,
-}
+use crate::memory::Memory;
 
 /// A kept answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,41 +31,25 @@ impl Kept {
     }
 }
 
-impl Memory {
-    /// The memory of one mirror, or with `None` of the source.
-    pub fn new(store: &Store, repository: &RepositoryId, mirror: Option<&MirrorId>) -> Self {
-        Self { store: store.clone(), repository: repository.clone(), mirror: mirror.cloned() }
-    }
-
-    fn key(address: &str) -> String {
-        format!("etag:{address}")
-    }
-
-    /// The kept answer of this address. What cannot be read is as good as none: the list is then asked for.
-    pub(super) fn get(&self, address: &str) -> Option<Kept> {
-        let text = self.store.fact(&self.repository, self.mirror.as_ref(), &Self::key(address)).ok()??;
-        serde_json::from_str(&text).ok()
-    }
-
-    /// Keeps an answer in place of an older one.
-    pub(super) fn set(&self, address: &str, kept: &Kept) -> Result<()> {
-        let text = serde_json::to_string(kept).unwrap_or_default();
-        self.store.set_fact(&self.repository, self.mirror.as_ref(), &Self::key(address), Some(&text))
-    }
-
-    /// When the token with this short hash expires, as the host said in an earlier answer.
-    pub(super) fn token_expiry(&self, token: &str) -> Option<String> {
-        let text = self.store.fact(&self.repository, self.mirror.as_ref(), TOKEN_EXPIRES).ok()??;
-        text.strip_prefix(token)?.strip_prefix(' ').map(str::to_owned)
-    }
-
-    /// Remembers when the token with this short hash expires.
-    pub(super) fn set_token_expiry(&self, token: &str, expires: &str) -> Result<()> {
-        if self.token_expiry(token).as_deref() == Some(expires) {
-            return Ok(());
-        }
-        self.store.set_fact(&self.repository, self.mirror.as_ref(), TOKEN_EXPIRES, Some(&format!("{token} {expires}")))
-    }
+/// The kept answer of this address. What cannot be read is as good as none: the list is then asked for.
+pub(super) fn kept(memory: &Memory, address: &str) -> Option<Kept> {
+    let text = memory.get(Fact::Answer { address }).ok()??;
+    serde_json::from_str(&text).ok()
 }
 
-const TOKEN_EXPIRES: &str = "token_expires";
+/// Keeps an answer in place of an older one.
+pub(super) fn keep(memory: &Memory, address: &str, kept: &Kept) -> Result<()> {
+    let text = serde_json::to_string(kept).unwrap_or_default();
+    memory.set(Fact::Answer { address }, &text)
+}
+
+/// When the token with this short hash expires, as the host said in an earlier answer.
+pub(super) fn token_expiry(memory: &Memory, token: &str) -> Option<String> {
+    let text = memory.get(Fact::TokenExpires).ok()??;
+    text.strip_prefix(token)?.strip_prefix(' ').map(str::to_owned)
+}
+
+/// Remembers when the token with this short hash expires.
+pub(super) fn keep_token_expiry(memory: &Memory, token: &str, expires: &str) -> Result<()> {
+    memory.set(Fact::TokenExpires, &format!("{token} {expires}"))
+}

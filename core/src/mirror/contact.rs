@@ -15,6 +15,7 @@ use std::collections::HashSet;
 
 use standin_state::config::Target;
 use standin_state::model::{Aspect, Oid, RefName};
+use standin_state::store::Fact;
 
 use super::MirrorView;
 use super::look::list;
@@ -24,9 +25,6 @@ use crate::git::{Address, Cache, Refs};
 use crate::plan::GuardReason;
 use crate::{Code, Error, Result};
 
-/// The fact that a mirror without a fence is no stranger's, with its id at the host where that is known.
-const KNOWN: &str = "first_contact";
-
 /// Whether nothing says yet whose the mirror is: it is not empty, has no fence, and nobody was asked.
 ///
 /// # Errors
@@ -35,7 +33,7 @@ pub(crate) fn is_open(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
     if view.fence.is_some() || (view.refs.is_empty() && view.unusable.is_empty() && !view.has_others) {
         return Ok(false);
     }
-    let known = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), KNOWN)?;
+    let known = ctx.memory().get(Fact::FirstContact)?;
     let id = view.host.as_ref().map(|host| host.id.to_string());
     Ok(match (known.as_deref(), &id) {
         (None, _) => true,
@@ -66,7 +64,7 @@ pub(crate) async fn judge(ctx: &MirrorContext, view: &MirrorView, source: &Refs)
 /// [`Code::Storage`].
 pub(crate) fn remember(ctx: &MirrorContext, view: &MirrorView) -> Result<()> {
     let id = view.host.as_ref().map(|host| host.id.to_string()).unwrap_or_default();
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), KNOWN, Some(&id))
+    ctx.memory().set(Fact::FirstContact, &id)
 }
 
 /// Forgets what was remembered: the mirror counts as a new one.
@@ -74,7 +72,7 @@ pub(crate) fn remember(ctx: &MirrorContext, view: &MirrorView) -> Result<()> {
 /// # Errors
 /// [`Code::Storage`].
 pub(crate) fn forget(ctx: &MirrorContext) -> Result<()> {
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), KNOWN, None)
+    ctx.memory().forget(Fact::FirstContact)
 }
 
 /// The error of what waits for that confirmation.

@@ -1,11 +1,11 @@
 //! Writing the fence.
 
 use standin_state::model::{MirrorId, Oid, RefName};
-use standin_state::store::FenceMemory;
+use standin_state::store::{Fact, FenceMemory};
 
 use super::MirrorView;
 use super::fence_read::kept_at;
-use super::learned::{self, NO_FENCE};
+use super::learned::Learned;
 use super::places::mirror_remote;
 use super::refusal::explain;
 use crate::context::{MirrorContext, SourceContext};
@@ -43,21 +43,21 @@ pub async fn amend(ctx: &MirrorContext, view: &mut MirrorView, change: impl FnOn
 /// [`Code::Raced`] when somebody else made one, [`Code::Cancelled`]; what the cache and the store report. Whatever else
 /// keeps it from the host is left to the next sync.
 pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
-    if view.fence_supported || learned::is_believed(ctx, NO_FENCE)? {
+    if view.fence_supported || Learned::NoFence.is_believed(&ctx.memory())? {
         return Ok(());
     }
     let cache = view.cache.clone();
     let fence = commit(&cache, view.fence.as_ref(), view.next_document(ctx)?)?;
     match push(ctx, &cache, &fence, None).await {
         Ok(()) => {}
-        Err(error) if error.code == Code::RefRefused => return learned::remember(ctx, NO_FENCE),
+        Err(error) if error.code == Code::RefRefused => return Learned::NoFence.remember(&ctx.memory()),
         Err(error) if matches!(error.code, Code::Raced | Code::Cancelled) => return Err(error),
         Err(error) => {
             tracing::info!(error = %error.message, "the fence could not be offered again");
             return Ok(());
         }
     }
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), NO_FENCE.0, None)?;
+    ctx.memory().forget(Fact::Fence)?;
     remember(ctx, &cache, &fence)?;
     view.fence = Some(fence);
     view.fence_supported = true;

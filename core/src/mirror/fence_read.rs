@@ -1,10 +1,10 @@
 //! Reading a fence, and checking that it continues what we remember.
 
 use standin_state::model::{MirrorId, Oid, RefName};
-use standin_state::store::FenceMemory;
+use standin_state::store::{Fact, FenceMemory};
 
 use super::fence_move::remember;
-use super::learned;
+use super::learned::Learned;
 use crate::context::MirrorContext;
 use crate::fence::{Document, FILE, Fence, master, same_master};
 use crate::git::{Cache, Remote};
@@ -52,7 +52,7 @@ pub async fn read(ctx: &MirrorContext, remote: &Remote, cache: &Cache, listed: O
         continues(ctx, cache, remembered, &fence)?;
     }
     if !is_kept_there(ctx)? {
-        ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), "fence", None)?;
+        ctx.memory().forget(Fact::Fence)?;
     }
     remember(ctx, cache, &fence)?;
     Ok(Some(fence))
@@ -133,7 +133,7 @@ pub(crate) fn read_commit(cache: &Cache, oid: &Oid) -> Result<Document> {
 
 /// Whether the mirror takes the fence; `false` only after its host refused it.
 pub(crate) fn is_kept_there(ctx: &MirrorContext) -> Result<bool> {
-    Ok(!learned::is_known(ctx, learned::NO_FENCE)?)
+    Ok(!Learned::NoFence.is_known(&ctx.memory())?)
 }
 
 /// Where the cache keeps the fence of a mirror. A dot, which a ref may not have everywhere, becomes `%`.

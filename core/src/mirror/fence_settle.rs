@@ -1,6 +1,7 @@
 //! Settling who holds a mirror by the user's word, where the fence does not say what we remember.
 
 use standin_state::model::{Oid, RefName};
+use standin_state::store::Fact;
 
 use super::fence_move::{commit, push, remember};
 use super::fence_read::{fetch, memory, read_commit};
@@ -70,7 +71,7 @@ pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) 
 
     let fence = commit(cache, parent, document)?;
     push(ctx, cache, &fence, there).await?;
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), "fence", None)?;
+    ctx.memory().forget(Fact::Fence)?;
     remember(ctx, cache, &fence)?;
     debug_assert_ne!(Some(&fence.oid), there, "the fence `{}` moved", RefName::fence());
     Ok(fence)

@@ -3,94 +3,176 @@
 use jiff::{SignedDuration, Timestamp};
 
 use standin_state::config::{MirrorConfig, Target};
-use standin_state::model::RepositoryId;
-use standin_state::store::Store;
+use standin_state::store::Fact;
 
 use crate::Result;
-use crate::context::MirrorContext;
 use crate::git::Address;
 use crate::git::address::Transport;
+use crate::memory::Memory;
 
-/// The fact and word for a host that refuses the fence.
-pub(crate) const NO_FENCE: (&str, &str) = ("fence", "refused");
-/// The fact and word for a host that does not move several refs all or none.
-pub(crate) const NOT_ATOMIC: (&str, &str) = ("atomic", "no");
-
-/// The fact and word for a host that says it moves several refs all or none, and was seen to move some without the others.
-pub(crate) const BY_HALF: (&str, &str) = ("atomic", "half");
-/// The fact and word for a host that refused a push as a whole in words for a fault that passes. Where it does so again, it may be one
-/// ref that it means.
-pub(crate) const PASSING: (&str, &str) = ("passing", "told");
-/// The fact and word for a host that takes one ref in a push, so that none goes with the fence.
-pub(crate) const ONE_A_PUSH: (&str, &str) = ("atomic", "one");
-/// The fact for the program that answers a mirror's pushes, such as `git/2.47.3`; `?` where it does not tell.
-pub(crate) const SERVER: &str = "server";
-
-/// How long most of it is believed.
-const BELIEVED: SignedDuration = SignedDuration::from_hours(24);
-/// How long it is believed of a host that it moves refs by half, or takes one in a push: only a refused push could show that it does no
-/// more.
-const HALF_BELIEVED: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// Remembers that it was found now.
-///
-/// # Errors
-/// [`crate::Code::Storage`], as for all of these.
-pub(crate) fn remember(ctx: &MirrorContext, (key, word): (&str, &str)) -> Result<()> {
-    set(ctx, key, &format!("{word} {}", ctx.outside().clock.now()))
+/// What a host was found not to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learned {
+    /// It refuses the fence.
+    NoFence,
+    /// It does not move several refs all or none.
+    NotAtomic,
+    /// It says that it moves several refs all or none, and was seen to move some without the others.
+    ByHalf,
+    /// It takes one ref in a push, so that none goes with the fence.
+    OneAPush,
+    /// It refused a push as a whole in words for a fault that passes. Where it does so again, it may be one ref that it means.
+    Passing,
 }
 
-/// Whether it was found, however long ago.
-pub(crate) fn is_known(ctx: &MirrorContext, fact: (&str, &str)) -> Result<bool> {
-    Ok(since(ctx, fact)?.is_some())
-}
+impl Learned {
+    /// Where it is remembered, and the word for it.
+    fn kept(self) -> (Fact<'static>, &'static str) {
+        match self {
+            Self::NoFence => (Fact::Fence, "refused"),
+            Self::NotAtomic => (Fact::Atomic, "no"),
+            Self::ByHalf => (Fact::Atomic, "half"),
+            Self::OneAPush => (Fact::Atomic, "one"),
+            Self::Passing => (Fact::Passing, "told"),
+        }
+    }
 
-/// Whether it was found so lately that it still holds.
-pub(crate) fn is_believed(ctx: &MirrorContext, fact: (&str, &str)) -> Result<bool> {
-    let now = ctx.outside().clock.now();
-    let believed = if matches!(fact, BY_HALF | ONE_A_PUSH) { HALF_BELIEVED } else { BELIEVED };
-    Ok(since(ctx, fact)?.is_some_and(|since| since <= now && now.duration_since(since) < believed))
+    /// How long it is believed. That a host moves refs by half, or takes one in a push, only a refused push could show to be over.
+    fn believed(self) -> SignedDuration {
+        match self {
+            Self::ByHalf | Self::OneAPush => SignedDuration::from_hours(30 * 24),
+            Self::NoFence | Self::NotAtomic | Self::Passing => SignedDuration::from_hours(24),
+        }
+    }
+
+    /// Remembers that it was found now.
+    ///
+    /// # Errors
+    /// [`crate::Code::Storage`], as for all of these.
+    pub(crate) fn remember(self, memory: &Memory) -> Result<()> {
+        let (fact, word) = self.kept();
+        memory.set(fact, &format!("{word} {}", memory.now()))
+    }
+
+    /// Whether it was found, however long ago.
+    pub(crate) fn is_known(self, memory: &Memory) -> Result<bool> {
+        Ok(self.since(memory)?.is_some())
+    }
+
+    /// Whether it was found so lately that it still holds.
+    pub(crate) fn is_believed(self, memory: &Memory) -> Result<bool> {
+        let now = memory.now();
+        Ok(self.since(memory)?.is_some_and(|since| since <= now && now.duration_since(since) < self.believed()))
+    }
+
+    /// Whether it was found so long ago that it has to be looked at again.
+    pub(crate) fn is_old(self, memory: &Memory) -> Result<bool> {
+        Ok(self.is_known(memory)? && !self.is_believed(memory)?)
+    }
+
+    /// Forgets it: it is not so any more.
+    pub(crate) fn forget(self, memory: &Memory) -> Result<()> {
+        if self.is_known(memory)? { memory.forget(self.kept().0) } else { Ok(()) }
+    }
+
+    /// Makes what was found be tried at the next occasion.
+    pub(crate) fn doubt(self, memory: &Memory) -> Result<()> {
+        let (fact, word) = self.kept();
+        if self.is_known(memory)? { memory.set(fact, word) } else { Ok(()) }
+    }
+
+    /// When it was found; long ago where that is not known.
+    fn since(self, memory: &Memory) -> Result<Option<Timestamp>> {
+        let (fact, word) = self.kept();
+        let known = memory.get(fact)?;
+        let Some(rest) = known.as_deref().and_then(|known| known.strip_prefix(word)) else { return Ok(None) };
+        Ok(Some(rest.trim().parse().unwrap_or(Timestamp::MIN)))
+    }
 }
 
 /// Whether the mirror's host moves several refs all or none, as far as is known.
-pub(crate) fn is_atomic(ctx: &MirrorContext) -> Result<bool> {
-    Ok(!is_believed(ctx, NOT_ATOMIC)? && !is_believed(ctx, BY_HALF)? && !is_believed(ctx, ONE_A_PUSH)?)
+pub(crate) fn is_atomic(memory: &Memory) -> Result<bool> {
+    let unlike = [Learned::NotAtomic, Learned::ByHalf, Learned::OneAPush];
+    unlike.into_iter().try_fold(true, |atomic, learned| Ok(atomic && !learned.is_believed(memory)?))
 }
 
 /// Whether what a mirror's server reports of a push is believed: where it is git's own program, or GitHub's. Others were seen to
 /// report what they did not do.
-pub(crate) fn trusts_reports(store: &Store, repository: &RepositoryId, mirror: &MirrorConfig) -> Result<bool> {
+pub(crate) fn trusts_reports(memory: &Memory, mirror: &MirrorConfig) -> Result<bool> {
     let is_path = |url: &str| Address::parse(url, None).is_ok_and(|address| address.transport == Transport::File);
     match &mirror.target {
         // Nothing is pushed to a copy.
         Target::GitHub(_) | Target::Pull(_) => Ok(true),
         Target::Git(git) if is_path(&git.url) => Ok(true),
-        Target::Git(_) => {
-            Ok(store.fact(repository, Some(&mirror.id), SERVER)?.is_some_and(|name| name.starts_with("git/")))
+        Target::Git(_) => Ok(memory.get(Fact::Server)?.is_some_and(|name| name.starts_with("git/"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use standin_state::store::Store;
+
+    use super::*;
+    use crate::outside::Clock;
+
+    struct Hours(AtomicI64);
+
+    impl Clock for Hours {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1_000_000 / 4 + self.0.load(Ordering::SeqCst))
         }
     }
-}
 
-/// Forgets it: it is not so any more.
-pub(crate) fn forget(ctx: &MirrorContext, fact: (&str, &str)) -> Result<()> {
-    if is_known(ctx, fact)? {
-        ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), fact.0, None)?;
+    fn memory() -> (tempfile::TempDir, Arc<Hours>, Memory) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let clock = Arc::new(Hours(AtomicI64::new(0)));
+        let told: Arc<dyn Clock> = clock.clone();
+        let mirror = "mirror-1".parse().unwrap();
+        (folder, clock, Memory::new(&store, &"site".parse().unwrap(), Some(&mirror), &told))
     }
-    Ok(())
-}
 
-/// Makes what was found be tried at the next occasion.
-pub(crate) fn doubt(ctx: &MirrorContext, fact: (&str, &str)) -> Result<()> {
-    if is_known(ctx, fact)? { set(ctx, fact.0, fact.1) } else { Ok(()) }
-}
+    #[test]
+    fn what_was_learned_is_believed_for_its_time_and_known_after_it() {
+        for (learned, hours) in [
+            (Learned::NoFence, 24),
+            (Learned::NotAtomic, 24),
+            (Learned::Passing, 24),
+            (Learned::ByHalf, 720),
+            (Learned::OneAPush, 720),
+        ] {
+            let (_folder, clock, memory) = memory();
+            assert!(!learned.is_known(&memory).unwrap());
+            learned.remember(&memory).unwrap();
+            for (at, believed) in [(0, true), (hours - 1, true), (hours, false), (-1, false)] {
+                clock.0.store(at, Ordering::SeqCst);
+                assert_eq!(learned.is_believed(&memory).unwrap(), believed, "{learned:?} {at}");
+                assert_eq!(learned.is_old(&memory).unwrap(), !believed, "{learned:?} {at}");
+            }
+            clock.0.store(0, Ordering::SeqCst);
+            learned.doubt(&memory).unwrap();
+            assert!(learned.is_old(&memory).unwrap(), "{learned:?}");
+            learned.forget(&memory).unwrap();
+            assert!(!learned.is_known(&memory).unwrap(), "{learned:?}");
+        }
+    }
 
-/// When it was found; long ago where that is not known.
-fn since(ctx: &MirrorContext, (key, word): (&str, &str)) -> Result<Option<Timestamp>> {
-    let fact = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), key)?;
-    let Some(rest) = fact.as_deref().and_then(|fact| fact.strip_prefix(word)) else { return Ok(None) };
-    Ok(Some(rest.trim().parse().unwrap_or(Timestamp::MIN)))
-}
-
-fn set(ctx: &MirrorContext, key: &str, value: &str) -> Result<()> {
-    ctx.store().set_fact(&ctx.repository().id, Some(&ctx.mirror.id), key, Some(value))
+    #[test]
+    fn a_host_is_atomic_until_one_of_three_things_was_seen_and_each_takes_the_place_of_another() {
+        let (_folder, _, memory) = memory();
+        assert!(is_atomic(&memory).unwrap());
+        Learned::NoFence.remember(&memory).unwrap();
+        assert!(is_atomic(&memory).unwrap());
+        for learned in [Learned::NotAtomic, Learned::ByHalf, Learned::OneAPush] {
+            learned.remember(&memory).unwrap();
+            assert!(!is_atomic(&memory).unwrap(), "{learned:?}");
+        }
+        assert!(!Learned::ByHalf.is_known(&memory).unwrap());
+        // Of another it is not for this one to forget.
+        Learned::NotAtomic.forget(&memory).unwrap();
+        assert!(Learned::OneAPush.is_known(&memory).unwrap());
+    }
 }

@@ -128,6 +128,7 @@ pub(crate) async fn tips(ctx: &MirrorContext) -> Result<Refs> {
 /// What a listing and a fence say together.
 pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: Option<Fence>) -> Result<MirrorView> {
     let Listing { mut refs, head, unusable, has_others, .. } = listing;
+    let memory = ctx.memory();
     refs.remove(&RefName::fence());
     Ok(MirrorView {
         cache,
@@ -139,8 +140,8 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         has_others,
         host: None,
         fence_supported: fence_read::is_kept_there(ctx)?,
-        atomic: learned::is_atomic(ctx)?,
-        keeps_word: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
+        atomic: learned::is_atomic(&memory)?,
+        keeps_word: learned::trusts_reports(&memory, &ctx.mirror)?,
         still_open: None,
     })
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use standin_state::config::{Config, PullTarget, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId, Slug};
 use standin_state::private;
+use standin_state::store::Fact;
 
-use super::learned::{self, BY_HALF, NO_FENCE, NOT_ATOMIC, ONE_A_PUSH, SERVER};
+use super::learned::{self, Learned};
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Event;
 use crate::git::ssh::{self, HostKey};
@@ -132,7 +133,7 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
     let options = RemoteOptions {
         credential: credential(ctx.token.as_ref()),
         ssh_key,
-        trusts_reports: learned::trusts_reports(ctx.store(), &ctx.repository().id, &ctx.mirror)?,
+        trusts_reports: learned::trusts_reports(&ctx.memory(), &ctx.mirror)?,
         hooks,
         ..options(ctx, point)
     };
@@ -164,17 +165,17 @@ fn options(ctx: &MirrorContext, point: &'static str) -> RemoteOptions {
 pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
     let cache = cache(&ctx.source)?;
     let found = mirror_remote(ctx, "git.mirror")?.probe_push(&cache).await?;
-    let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
-    store.set_fact(repository, mirror, SERVER, Some(found.agent.as_deref().unwrap_or("?")))?;
+    let memory = ctx.memory();
+    memory.set(Fact::Server, found.agent.as_deref().unwrap_or("?"))?;
     // What it says of itself does not count where it was seen to do otherwise.
-    let by_half = learned::is_believed(ctx, BY_HALF)? || learned::is_believed(ctx, ONE_A_PUSH)?;
+    let by_half = Learned::ByHalf.is_believed(&memory)? || Learned::OneAPush.is_believed(&memory)?;
     let atomic = found.atomic && !by_half;
     match (found.atomic, by_half) {
-        (true, false) => store.set_fact(repository, mirror, NOT_ATOMIC.0, Some("yes"))?,
+        (true, false) => memory.set(Fact::Atomic, "yes")?,
         (true, true) => {}
-        (false, _) => learned::remember(ctx, NOT_ATOMIC)?,
+        (false, _) => Learned::NotAtomic.remember(&memory)?,
     }
-    learned::doubt(ctx, NO_FENCE)?;
+    Learned::NoFence.doubt(&memory)?;
     Ok(atomic)
 }
 

@@ -9,20 +9,19 @@ use jiff::Timestamp;
 use serde_json::Value;
 use standin_state::config::{Config, Limits};
 use standin_state::model::{MirrorId, Slug};
+use standin_state::store::Fact;
 
 use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::context::SourceContext;
 use crate::fence::{Document, same_master};
-use crate::github::{Answer, Call, Client, Memory, PATIENCE_OF_A_LOOK, Standing, in_url};
+use crate::github::{Answer, Call, Client, PATIENCE_OF_A_LOOK, Standing, in_url};
+use crate::memory::Memory;
 use crate::source::SharedSource;
 use crate::tokens::Token;
 use crate::{Code, Result};
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(15);
-
-/// When a heartbeat of this repository was last read as one: kept as a fact.
-pub(super) const HEARTBEAT_SEEN: &str = "heartbeat_seen_iso";
 
 /// What one look asks for.
 pub(super) struct Look<'a> {
@@ -105,7 +104,7 @@ impl Look<'_> {
             (Reply::Absent(_), Ok(answer)) if answer.status.as_u16() == 404 => Found::Nothing,
             (other, _) => Found::Unread(other),
         };
-        let seen = context.store.fact(&context.repository.id, None, HEARTBEAT_SEEN)?;
+        let seen = context.memory().get(Fact::HeartbeatSeen)?;
         let was_seen = seen.as_deref().is_some_and(|of| of.starts_with(&format!("{} ", self.slug)));
         let mut heartbeat = Heartbeat {
             path: wanted.path.clone(),
@@ -118,7 +117,7 @@ impl Look<'_> {
         let beats = matches!(&heartbeat.found, Found::File(text) if super::judge::beat(text, &wanted.field).is_ok());
         if beats {
             let seen = format!("{} {now:.0}", self.slug);
-            context.store.set_fact(&context.repository.id, None, HEARTBEAT_SEEN, Some(&seen))?;
+            context.memory().set(Fact::HeartbeatSeen, &seen)?;
         } else if was_seen && !matches!(heartbeat.found, Found::Unread(_)) {
             let rest = format!("/commits?path={path}&sha={head}&per_page=1");
             let commits = self.ask(client, "list_commits", &rest).await.ok();
@@ -213,8 +212,7 @@ fn brief(context: &SourceContext, slug: &Slug, token: &Token, mirror: Option<&Mi
         &config,
         slug,
         &token.value,
-        Memory::new(&context.store, &context.repository.id, mirror),
-        context.outside.clock.clone(),
+        Memory::new(&context.store, &context.repository.id, mirror, &context.outside.clock),
         context.totals.clone(),
         context.cancel.clone(),
     )

@@ -16,7 +16,8 @@ use super::read::{self, path};
 use super::{FileState, PATH, Rendered, SECRETS, compare};
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::Notice;
-use crate::github::{Call, Client, Memory, in_url};
+use crate::github::{Call, Client, in_url};
+use crate::memory::Memory;
 use crate::mirror::contact;
 use crate::secrets;
 use crate::{Code, Error, Result};
@@ -404,8 +405,7 @@ fn client(source: &SourceContext, mirror: Option<&MirrorId>, slug: &Slug, token:
         &source.config,
         slug,
         token,
-        Memory::new(&source.store, &source.repository.id, mirror),
-        source.outside.clock.clone(),
+        Memory::new(&source.store, &source.repository.id, mirror, &source.outside.clock),
         source.totals.clone(),
         source.cancel.clone(),
     )

@@ -13,7 +13,8 @@ use ts_rs::TS;
 
 use super::{Place, TokenOrigin, find, slug_of, variable_name};
 use crate::event::Notice;
-use crate::github::{Client, Memory, PATIENCE_OF_A_LOOK, RepositoryInfo, TokenFacts};
+use crate::github::{Client, PATIENCE_OF_A_LOOK, RepositoryInfo, TokenFacts};
+use crate::memory::Memory;
 use crate::outside::Outside;
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
@@ -142,8 +143,7 @@ pub async fn check(
         config,
         slug,
         &token.value,
-        Memory::new(store, &repository.id, mirror),
-        outside.clock.clone(),
+        Memory::new(store, &repository.id, mirror, &outside.clock),
         Arc::new(Totals::default()),
         CancellationToken::new(),
     )?

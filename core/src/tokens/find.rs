@@ -11,7 +11,8 @@ use standin_state::store::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::{Kept, Place, Token, TokenOrigin, account, mirror_of, slug_of, variable_name};
-use crate::github::{Client, GITHUB_COM, Memory};
+use crate::github::{Client, GITHUB_COM};
+use crate::memory::Memory;
 use crate::outside::{GhCall, Outside};
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
@@ -119,8 +120,7 @@ async fn of_gh(
         config,
         slug,
         &token.value,
-        Memory::new(store, &repository.id, mirror),
-        outside.clock.clone(),
+        Memory::new(store, &repository.id, mirror, &outside.clock),
         Arc::new(Totals::default()),
         CancellationToken::new(),
     )?

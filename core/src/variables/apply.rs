@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 use standin_state::model::{Aspect, AspectReport, AspectStatus, Role, Slug};
-use standin_state::store::{Change, ChangeAction, ChangeOutcome};
+use standin_state::store::{Change, ChangeAction, ChangeOutcome, Fact};
 
 use super::ROLE;
 use crate::context::MirrorContext;
@@ -14,8 +14,6 @@ use crate::{Code, Error, Result};
 
 /// Writes side by side.
 const SIDE_BY_SIDE: usize = 16;
-/// The fact that remembers the role that we set on a mirror.
-const ROLE_FACT: &str = "mirror_role";
 
 /// Writes what the plan says.
 ///
@@ -67,7 +65,7 @@ pub async fn apply(ctx: &MirrorContext, plan: &VariablesPlan) -> Result<AspectRe
 /// # Errors
 /// The host's refusal.
 pub async fn ensure_role(ctx: &MirrorContext) -> Result<()> {
-    let known = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), ROLE_FACT)?;
+    let known = ctx.memory().get(Fact::MirrorRole)?;
     if known.as_deref() == Some(Role::Slave.as_str()) {
         return Ok(());
     }
@@ -113,11 +111,7 @@ fn remember_role(ctx: &MirrorContext) -> Result<()> {
 }
 
 fn remember(ctx: &MirrorContext, role: Role) -> Result<()> {
-    let (repository, mirror) = (&ctx.repository().id, Some(&ctx.mirror.id));
-    if ctx.store().fact(repository, mirror, ROLE_FACT)?.as_deref() == Some(role.as_str()) {
-        return Ok(());
-    }
-    ctx.store().set_fact(repository, mirror, ROLE_FACT, Some(role.as_str()))
+    ctx.memory().set(Fact::MirrorRole, role.as_str())
 }
 
 /// Writes one variable; somebody else may have made or removed it since it was listed.

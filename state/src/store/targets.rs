@@ -3,12 +3,9 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::Store;
+use super::{Fact, Store};
 use crate::error::Result;
 use crate::model::{MirrorId, RepositoryId};
-
-/// The fact that says which place the memory of a mirror is about.
-const TARGET: &str = "target";
 
 /// What is true of one place only. The history, the audit trail, rescues and open journals are not: they stay.
 const TABLES: [&str; 8] = [
@@ -50,7 +47,7 @@ impl Store {
                 .prepare_cached(
                     "INSERT OR REPLACE INTO facts (repository, mirror, key, value) VALUES (?1, ?2, ?3, ?4)",
                 )?
-                .execute(params![repository, mirror, TARGET, target])?;
+                .execute(params![repository, mirror, Fact::Target, target])?;
             Ok(())
         })
     }
@@ -75,7 +72,7 @@ fn target_of(
 ) -> rusqlite::Result<Option<String>> {
     transaction
         .prepare_cached("SELECT value FROM facts WHERE repository = ?1 AND mirror = ?2 AND key = ?3")?
-        .query_row(params![repository, mirror, TARGET], |row| row.get(0))
+        .query_row(params![repository, mirror, Fact::Target], |row| row.get(0))
         .optional()
 }
 

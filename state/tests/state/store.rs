@@ -10,8 +10,9 @@ use standin_state::model::{
     Aspect, AspectReport, AspectStatus, Health, MirrorId, Oid, RepositoryId, RunId, RunStatus, SentinelStatus, Trigger,
 };
 use standin_state::store::{
-    AuditEntry, AuditFilter, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow,
-    JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret, Store,
+    AuditEntry, AuditFilter, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, Fact, FenceMemory,
+    HeldWorkflow, JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
+    Store,
 };
 use tempfile::TempDir;
 
@@ -388,13 +389,13 @@ fn workflows_rescues_decisions_and_facts_come_back() {
     store.clear_decision(site, backup, &"refs/heads/main".parse().unwrap()).unwrap();
     assert!(store.decisions(site, backup).unwrap().is_empty());
 
-    store.set_fact(site, None, "id", Some("1")).unwrap();
-    store.set_fact(site, Some(backup), "id", Some("2")).unwrap();
-    store.set_fact(site, Some(backup), "id", Some("3")).unwrap();
-    assert_eq!(store.fact(site, None, "id").unwrap().as_deref(), Some("1"));
-    assert_eq!(store.fact(site, Some(backup), "id").unwrap().as_deref(), Some("3"));
-    store.set_fact(site, Some(backup), "id", None).unwrap();
-    assert_eq!(store.fact(site, Some(backup), "id").unwrap(), None);
+    store.set_fact(site, None, Fact::Server, Some("1")).unwrap();
+    store.set_fact(site, Some(backup), Fact::Server, Some("2")).unwrap();
+    store.set_fact(site, Some(backup), Fact::Server, Some("3")).unwrap();
+    assert_eq!(store.fact(site, None, Fact::Server).unwrap().as_deref(), Some("1"));
+    assert_eq!(store.fact(site, Some(backup), Fact::Server).unwrap().as_deref(), Some("3"));
+    store.set_fact(site, Some(backup), Fact::Server, None).unwrap();
+    assert_eq!(store.fact(site, Some(backup), Fact::Server).unwrap(), None);
 }
 
 #[test]
@@ -413,7 +414,7 @@ fn what_was_found_by_watching_comes_back_and_another_versions_shape_counts_as_ne
     store.set_sentinel_status(site, backup, &found).unwrap();
     assert_eq!(store.sentinel_status(site, backup).unwrap(), Some(found));
     assert_eq!(store.master_health(site).unwrap(), None);
-    store.set_fact(site, None, "master_health", Some("[1]")).unwrap();
+    store.set_fact(site, None, Fact::MasterHealth, Some("[1]")).unwrap();
     assert_eq!(store.master_health(site).unwrap(), None);
 }
 

@@ -1,7 +1,7 @@
 //! What is remembered of a mirror belongs to the place that its id names.
 
 use standin_state::model::{Aspect, AspectReport, AspectStatus, Health, RunStatus};
-use standin_state::store::MirrorMemory;
+use standin_state::store::{Fact, MirrorMemory};
 
 use crate::store::{Memory, SITE, TOTALS, at};
 
@@ -16,7 +16,7 @@ fn memory_belongs_to_a_place_and_is_there_again_when_the_id_names_that_place_aga
     store.finish_run(&run.id, RunStatus::Success, None, &TOTALS, at("2026-01-01T00:00:01Z")).unwrap();
     store.set_health(site, backup, Health::Ok, None, at("2026-01-01T00:00:02Z")).unwrap();
     store.approve_secrets(site, backup, ["KEY"]).unwrap();
-    store.set_fact(site, Some(backup), "atomic", Some("true")).unwrap();
+    store.set_fact(site, Some(backup), Fact::Atomic, Some("true")).unwrap();
     let here = store.mirror_memory(site, backup, SITE).unwrap();
     assert_eq!(here.last_run, here.last_ended);
     assert_eq!((here.aspects.len(), here.health), (1, Health::Ok));
@@ -30,15 +30,15 @@ fn memory_belongs_to_a_place_and_is_there_again_when_the_id_names_that_place_aga
     assert_eq!(store.target(site, backup).unwrap().as_deref(), Some("other/site"));
     assert!(is_empty(store.mirror_memory(site, backup, "other/site").unwrap()));
     assert!(store.approved_secrets(site, backup).unwrap().is_empty());
-    assert_eq!(store.fact(site, Some(backup), "atomic").unwrap(), None);
+    assert_eq!(store.fact(site, Some(backup), Fact::Atomic).unwrap(), None);
     assert_eq!(store.mirror_memory(site, backup, SITE).unwrap().aspects, here.aspects, "it is put aside, not lost");
 
     store.begin_run(&memory.run("r2", backup, "2026-01-02T00:00:00Z"), "other/site").unwrap();
-    store.set_fact(site, Some(backup), "atomic", Some("false")).unwrap();
+    store.set_fact(site, Some(backup), Fact::Atomic, Some("false")).unwrap();
     let store = memory.reopened();
     store.set_target(site, backup, SITE).unwrap();
     assert_eq!(store.mirror_memory(site, backup, SITE).unwrap(), here);
-    assert_eq!(store.fact(site, Some(backup), "atomic").unwrap().as_deref(), Some("true"));
+    assert_eq!(store.fact(site, Some(backup), Fact::Atomic).unwrap().as_deref(), Some("true"));
     assert_eq!(store.approved_secrets(site, backup).unwrap().len(), 1);
     assert_eq!(store.mirror_memory(site, backup, "other/site").unwrap().last_run.unwrap().id.as_str(), "r2");
 }

@@ -11,6 +11,7 @@ use standin_core::mirror;
 use standin_core::plan::{CodePlan, GuardReason};
 use standin_core::state::config::Target;
 use standin_core::state::model::{Aspect, AspectReport, AspectStatus};
+use standin_core::state::store::Fact;
 use standin_sandbox::{Effect, Fault, FaultMatcher, Protection, PushLimits, TokenSpec};
 use standin_tests::pair::Repo;
 use standin_tests::standby::{PRIMARY, STANDBY, Standby};
@@ -163,7 +164,7 @@ async fn a_private_source_goes_to_a_host_that_tells_nothing_only_after_one_yes()
 
     // Planned only: whether the host moves refs together is known, and the view stays the folder's.
     let (repository, mirror) = (ctx.repository().id.clone(), hub.standby.mirror());
-    hub.standby.store().set_fact(&repository, Some(&mirror), "atomic", Some("yes")).unwrap();
+    hub.standby.store().set_fact(&repository, Some(&mirror), Fact::Atomic, Some("yes")).unwrap();
     let mut guard = BTreeMap::new();
     for url in ["http://127.0.0.1:1/x.git", "https://git.example.com/x.git", "git@git.example.com:x.git"] {
         hub.standby.repository.mirrors[0].target = Target::git(url);

@@ -2,7 +2,7 @@
 
 use standin_core::Code;
 use standin_core::state::model::AspectStatus;
-use standin_core::state::store::ChangeOutcome;
+use standin_core::state::store::{ChangeOutcome, Fact};
 use standin_tests::git::write_hook;
 use standin_tests::pair::{Machine, Pair};
 
@@ -176,7 +176,8 @@ async fn a_search_that_takes_too_long_goes_on_with_the_next_sync() {
         assert_eq!(report.status, AspectStatus::Failed);
         let searched = pushes(&pair);
         assert!(searched < 90, "{searched} pushes");
-        let fact = machine.store.fact(&pair.repository.id, Some(&pair.repository.mirrors[0].id), "refused").unwrap();
+        let fact =
+            machine.store.fact(&pair.repository.id, Some(&pair.repository.mirrors[0].id), Fact::Refused).unwrap();
         let found = fact.unwrap().matches("hook declined").count();
         assert!(found > known, "{found} refused refs are known, {known} before");
         known = found;

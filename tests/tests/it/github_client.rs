@@ -7,7 +7,9 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
 use standin_core::Code;
-use standin_core::github::{Call, Client, Memory, Workflow};
+use standin_core::github::{Call, Client, Workflow};
+use standin_core::memory::Memory;
+use standin_core::outside::Clock;
 use standin_core::outside::SystemClock;
 use standin_core::state::config::{Config, GitHubHost};
 use standin_core::totals::Totals;
@@ -376,14 +378,14 @@ async fn host(answer: String) -> (String, Arc<std::sync::atomic::AtomicU32>) {
 }
 
 fn client_of(standby: &Standby, api_url: String) -> Client {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let hosts =
         vec![GitHubHost { name: "github.com".to_owned(), api_url, server_url: String::new(), gh_config_dir: None }];
     Client::new(
         &Config { hosts, ..Config::default() },
         &slug(STANDBY),
         &SecretString::from("ghp_x"),
-        Memory::new(&standby.store(), &standby.repository.id, None),
-        Arc::new(SystemClock),
+        Memory::new(&standby.store(), &standby.repository.id, None, &clock),
         Arc::new(Totals::default()),
         CancellationToken::new(),
     )

@@ -8,7 +8,7 @@ use standin_state::store::ChangeOutcome;
 use super::budget::Budget;
 use super::parts::{in_two, making_room, pieces};
 use super::refused::Refused;
-use super::remembered::{self, Memory, Sorted};
+use super::remembered::{self, Refusals, Sorted};
 use super::search::{Doubt, Part, Search, Told, Way};
 use super::send::{Sender, Sent, recorded_fence};
 use crate::code::Snapshot;
@@ -17,7 +17,7 @@ use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::Fence;
 use crate::git::{Blame, Refs};
-use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, ONE_A_PUSH, PASSING};
+use crate::mirror::learned::Learned;
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
@@ -48,7 +48,7 @@ pub struct Pusher<'a> {
     pub(super) refused: Vec<Refused>,
     default_branch: Option<RefName>,
     /// What was refused before, and what is found now.
-    pub(super) memory: Memory,
+    pub(super) memory: Refusals,
     /// What the host said of refs that it named in words.
     pub(super) named: BTreeMap<RefName, Error>,
     /// What this run may still spend on searches, once it began one.
@@ -81,12 +81,12 @@ impl<'a> Pusher<'a> {
                 ours,
                 told_races: 0,
                 has_moved_any: false,
-                doubts_passing: learned::is_believed(ctx, PASSING)?,
+                doubts_passing: Learned::Passing.is_believed(&ctx.memory())?,
             },
             epoch,
             refused: Vec::new(),
             default_branch: None,
-            memory: if ours { remembered::recall(ctx)? } else { Memory::default() },
+            memory: if ours { remembered::recall(ctx)? } else { Refusals::default() },
             named: BTreeMap::new(),
             budget: None,
         })
@@ -120,7 +120,7 @@ impl<'a> Pusher<'a> {
         let is_much = !changes.is_empty();
         let pushed = self.push_all(view, changes).await;
         if is_much && self.refused.is_empty() && pushed.is_ok() {
-            learned::forget(self.sender.ctx, PASSING)?;
+            Learned::Passing.forget(&self.sender.ctx.memory())?;
         }
         if self.sender.ours {
             // However it ended, what was found is not searched for again.
@@ -235,7 +235,7 @@ impl<'a> Pusher<'a> {
             }
             Sent::NotAtomic => {
                 let notice = not_atomic(view.fence_supported);
-                self.sender.learn(view, NOT_ATOMIC, notice)?;
+                self.sender.learn(view, Learned::NotAtomic, notice)?;
                 search.at_once(part);
                 Ok(Pushed::Through)
             }
@@ -255,7 +255,7 @@ impl<'a> Pusher<'a> {
         let fence = RefName::fence();
         let count = part.changes.len();
         if refusal.takes_one() && view.atomic && view.fence_supported && count > 0 {
-            self.sender.learn(view, ONE_A_PUSH, one_a_push())?;
+            self.sender.learn(view, Learned::OneAPush, one_a_push())?;
             search.at_once(part);
             return Ok(Pushed::Through);
         }
@@ -396,7 +396,7 @@ impl<'a> Pusher<'a> {
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Done => {
                 search.arrived(&part);
-                self.sender.learn(view, ONE_A_PUSH, one_a_push())?;
+                self.sender.learn(view, Learned::OneAPush, one_a_push())?;
             }
             Sent::Refused(refusal) | Sent::ByHalf(refusal) => {
                 view.atomic = true;
@@ -457,7 +457,7 @@ impl<'a> Pusher<'a> {
             let blamed = refusal.names().filter(|name| **name != fence);
             rest = self.take_out(rest, blamed.map(|name| (name.clone(), refusal.error_of(name))).collect())?;
         } else {
-            self.sender.learn(view, BY_HALF, by_half())?;
+            self.sender.learn(view, Learned::ByHalf, by_half())?;
         }
         if !rest.is_empty() {
             search.at_once(Part { changes: rest, way, is_again });

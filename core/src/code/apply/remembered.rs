@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use standin_state::model::{Oid, RefName};
+use standin_state::store::Fact;
 
 use super::refused::Refused;
 use crate::context::MirrorContext;
@@ -15,8 +16,6 @@ use crate::git::Refs;
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
 
-/// The fact that keeps them.
-const FACT: &str = "refused";
 /// How many are remembered. More are searched for again.
 const MOST: usize = 50_000;
 /// Of how many it is remembered what the host said. The others are searched for again, apart from what is new.
@@ -58,7 +57,7 @@ impl Known {
 
 /// What is remembered of a mirror.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Memory {
+pub(super) struct Refusals {
     /// Those first that were not offered for longest.
     refs: Vec<Known>,
     /// How many searches in a row found nothing that the host takes, nor whom it means.
@@ -76,7 +75,7 @@ pub(super) struct Sorted {
     pub again: Vec<RefChange>,
 }
 
-impl Memory {
+impl Refusals {
     /// What is remembered of each ref.
     pub fn by_name(&self) -> BTreeMap<&RefName, &Known> {
         self.refs.iter().map(|known| (&known.name, known)).collect()
@@ -148,21 +147,17 @@ impl Memory {
 }
 
 /// What is remembered of a mirror. The store keeps it apart for each place that the mirror named.
-pub(super) fn recall(ctx: &MirrorContext) -> Result<Memory> {
-    let fact = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), FACT)?;
+pub(super) fn recall(ctx: &MirrorContext) -> Result<Refusals> {
+    let fact = ctx.memory().get(Fact::Refused)?;
     // What an older or newer version wrote is tried anew.
     Ok(fact.and_then(|fact| serde_json::from_str(&fact).ok()).unwrap_or_default())
 }
 
 /// Remembers what is still open of this, and nothing else.
-pub(super) fn keep(ctx: &MirrorContext, memory: &mut Memory, source: &Refs, mirror: &Refs) -> Result<()> {
+pub(super) fn keep(ctx: &MirrorContext, memory: &mut Refusals, source: &Refs, mirror: &Refs) -> Result<()> {
     memory.refs.retain(|known| known.is_open(source, mirror));
-    let (store, repository, place) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
     if memory.refs.is_empty() {
-        return match store.fact(repository, place, FACT)? {
-            Some(_) => store.set_fact(repository, place, FACT, None),
-            None => Ok(()),
-        };
+        return ctx.memory().forget(Fact::Refused);
     }
     memory.refs.truncate(MOST);
     for known in memory.refs.iter_mut().filter(|known| known.error.is_some()).skip(MOST_WORDS) {
@@ -170,5 +165,5 @@ pub(super) fn keep(ctx: &MirrorContext, memory: &mut Memory, source: &Refs, mirr
     }
     let refs = serde_json::to_string(memory);
     let refs = refs.map_err(|error| Error::new(Code::Internal, format!("{error}"), "Please report this."))?;
-    store.set_fact(repository, place, FACT, Some(&refs))
+    ctx.memory().set(Fact::Refused, &refs)
 }

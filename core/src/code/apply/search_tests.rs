@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use standin_state::store::ChangeAction;
 
 use super::super::refused::Refused;
-use super::super::remembered::{Known, Memory, Sorted};
+use super::super::remembered::{Known, Refusals, Sorted};
 use super::*;
 use crate::Code;
 
@@ -30,7 +30,7 @@ struct Played {
     names: Names,
     commit: u64,
     there: BTreeMap<RefName, RefChange>,
-    memory: Memory,
+    memory: Refusals,
     /// Whether the time of the next run is over as it begins.
     is_late: bool,
 }
@@ -62,7 +62,7 @@ fn create(name: &str, commit: u64) -> RefChange {
 
 impl Played {
     fn new(names: Names, refuses: impl Fn(&str) -> bool + 'static) -> Self {
-        let memory = Memory::default();
+        let memory = Refusals::default();
         Self { refuses: Box::new(refuses), names, commit: 1, there: BTreeMap::new(), memory, is_late: false }
     }
 

@@ -9,7 +9,7 @@ use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::{Document, Fence, same_master};
 use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
-use crate::mirror::learned::{self, NO_FENCE, PASSING};
+use crate::mirror::learned::Learned;
 use crate::mirror::{MirrorView, Refusal, fence_move};
 use crate::plan::RefChange;
 use crate::{Error, Result};
@@ -99,12 +99,12 @@ impl Sender<'_> {
         self.push(view, &updates(changes), None, changes).await
     }
 
-    /// Remembers that the host does not move several refs all or none, in the way that `fact` and `notice` say.
+    /// Remembers that the host does not move several refs all or none, in the way that was `learned` and `notice` says.
     ///
     /// # Errors
     /// [`crate::Code::Storage`].
-    pub fn learn(&self, view: &mut MirrorView, fact: (&str, &str), notice: Notice) -> Result<()> {
-        learned::remember(self.ctx, fact)?;
+    pub fn learn(&self, view: &mut MirrorView, learned: Learned, notice: Notice) -> Result<()> {
+        learned.remember(&self.ctx.memory())?;
         view.atomic = false;
         self.ctx.notice(notice.message, notice.hint);
         Ok(())
@@ -115,7 +115,7 @@ impl Sender<'_> {
     /// # Errors
     /// [`crate::Code::Storage`].
     pub fn do_without_fence(&self, view: &mut MirrorView, epoch: u64, error: &Error) -> Result<()> {
-        learned::remember(self.ctx, NO_FENCE)?;
+        Learned::NoFence.remember(&self.ctx.memory())?;
         view.fence_supported = false;
         let notice = no_fence();
         self.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
@@ -221,7 +221,7 @@ impl Sender<'_> {
         if !self.doubts_passing
             && let Some(passing) = refusal.passing(&self.whose())
         {
-            learned::remember(self.ctx, PASSING)?;
+            Learned::Passing.remember(&self.ctx.memory())?;
             return Err(passing);
         }
         // It was listed since: nothing stands elsewhere yet, and perhaps it does in a moment. Of the fence nothing is concluded

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use standin_state::config::Target;
 use standin_state::model::{Oid, RefName};
-use standin_state::store::ChangeAction;
+use standin_state::store::{ChangeAction, Fact};
 
 use super::default_branch::unborn;
 use super::{Snapshot, ref_of};
@@ -17,7 +17,7 @@ use crate::context::MirrorContext;
 use crate::fence::{self, Fence, same_master};
 use crate::git::{Address, Cache, Refs};
 use crate::mastership::parked;
-use crate::mirror::learned::{self, BY_HALF, NOT_ATOMIC, ONE_A_PUSH, SERVER};
+use crate::mirror::learned::Learned;
 use crate::mirror::{MirrorView, git_failed, probe};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
 use crate::{Code, Error, Result};
@@ -60,7 +60,7 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
     let pushed = view.pushed();
     let kept: BTreeSet<RefName> = pushed.keys().cloned().collect();
     let (refs, found) = compare(ctx, snapshot, view, pushed).await?;
-    let source_id = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), &source_id_fact(ctx))?;
+    let source_id = ctx.memory().get(source_id(ctx))?;
     let unexplained = unexplained(&view.cache, snapshot, &refs.changes)?;
     let guard = guard::reasons(&guard::Guarded {
         source: &snapshot.refs,
@@ -134,14 +134,12 @@ fn check_source_fence(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<()> {
 /// Whether the mirror's host moves several refs all or none. GitHub does; others are asked once,
 /// and again a day after they did not.
 async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
-    let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
-    let is_known = |fact| Ok::<_, Error>(ctx.store().fact(repository, Some(mirror), fact)?.is_some());
-    let is_old = |fact| Ok::<_, Error>(learned::is_known(ctx, fact)? && !learned::is_believed(ctx, fact)?);
-    let is_asked = is_known(NOT_ATOMIC.0)?
-        && is_known(SERVER)?
-        && !is_old(NOT_ATOMIC)?
-        && !is_old(BY_HALF)?
-        && !is_old(ONE_A_PUSH)?;
+    let memory = ctx.memory();
+    let is_asked = memory.get(Fact::Atomic)?.is_some()
+        && memory.get(Fact::Server)?.is_some()
+        && !Learned::NotAtomic.is_old(&memory)?
+        && !Learned::ByHalf.is_old(&memory)?
+        && !Learned::OneAPush.is_old(&memory)?;
     if ctx.mirror.slug().is_some() || is_asked {
         return Ok(view.atomic);
     }
@@ -154,16 +152,15 @@ async fn private_to_public(ctx: &MirrorContext, snapshot: &Snapshot, view: &Mirr
     let (Some(true), Some(slug), Some(client)) = (snapshot.private, ctx.mirror.slug(), &ctx.github) else {
         return Ok(false);
     };
-    let key = "public_confirmed_for";
-    let (repository, mirror) = (&ctx.repository().id, &ctx.mirror.id);
-    let confirmed = ctx.store().fact(repository, Some(mirror), key)?;
+    let memory = ctx.memory();
+    let confirmed = memory.get(Fact::PublicConfirmed)?;
     let private = match &view.host {
         Some(host) => host.private,
         None => client.repository(slug).await?.private,
     };
     let public = !private;
     if !public && confirmed.is_some() {
-        ctx.store().set_fact(repository, Some(mirror), key, None)?;
+        memory.forget(Fact::PublicConfirmed)?;
     }
     Ok(public && (confirmed.is_none() || confirmed != snapshot.id))
 }
@@ -177,13 +174,11 @@ fn private_to_unknown(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<Option
         return Ok(None);
     }
     let host = address.host_shown();
-    let confirmed = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), HOST_CONFIRMED)?;
+    let confirmed = ctx.memory().get(Fact::HostConfirmed)?;
     Ok((confirmed != Some(confirmed_host(snapshot, &host))).then_some(host))
 }
 
-/// The fact that says for which source and host the user confirmed [`GuardReason::PrivateToUnknown`].
-const HOST_CONFIRMED: &str = "host_confirmed_for";
-
+/// For which source and host the user confirmed [`GuardReason::PrivateToUnknown`].
 fn confirmed_host(snapshot: &Snapshot, host: &str) -> String {
     format!("{} {host}", snapshot.id.as_deref().unwrap_or_default())
 }
@@ -192,28 +187,22 @@ fn confirmed_host(snapshot: &Snapshot, host: &str) -> String {
 /// that tells nothing is meant.
 pub(super) fn remember_confirmed(ctx: &MirrorContext, snapshot: &Snapshot, plan: &CodePlan) -> Result<()> {
     let Some(id) = snapshot.id.as_deref() else { return Ok(()) };
-    let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
-    let fact = source_id_fact(ctx);
-    if store.fact(repository, mirror, &fact)?.as_deref() != Some(id) {
-        store.set_fact(repository, mirror, &fact, Some(id))?;
-    }
+    let memory = ctx.memory();
+    memory.set(source_id(ctx), id)?;
     if plan.guard.contains(&GuardReason::PrivateToPublic) {
-        store.set_fact(repository, mirror, "public_confirmed_for", Some(id))?;
+        memory.set(Fact::PublicConfirmed, id)?;
     }
     for reason in &plan.guard {
         if let GuardReason::PrivateToUnknown { host } = reason {
-            store.set_fact(repository, mirror, HOST_CONFIRMED, Some(&confirmed_host(snapshot, host)))?;
+            memory.set(Fact::HostConfirmed, &confirmed_host(snapshot, host))?;
         }
     }
     Ok(())
 }
 
-/// Where the id of the source's repository is remembered: each repository that may be master has its own.
-fn source_id_fact(ctx: &MirrorContext) -> String {
-    match &ctx.repository().master {
-        None => "source_repository_id".to_owned(),
-        Some(master) => format!("source_repository_id {master}"),
-    }
+/// Where the id of the source's repository is remembered.
+fn source_id(ctx: &MirrorContext) -> Fact<'_> {
+    Fact::SourceId { master: ctx.repository().master.as_ref() }
 }
 
 /// What was found by reading commits and trees.

@@ -15,7 +15,7 @@ use crate::fence::Fence;
 use crate::git::address::Transport;
 use crate::git::{Address, has_hooks};
 use crate::mirror::MirrorView;
-use crate::mirror::learned::{self, BY_HALF, ONE_A_PUSH};
+use crate::mirror::learned::Learned;
 use crate::plan::{CodePlan, counted};
 
 /// How many names one notice lists.
@@ -103,13 +103,13 @@ fn promises(ctx: &MirrorContext, plan: &CodePlan) -> Result<Vec<Notice>> {
     if plan.fence.atomic {
         return Ok(notices);
     }
-    notices.push(if learned::is_believed(ctx, BY_HALF)? {
+    notices.push(if Learned::ByHalf.is_believed(&ctx.memory())? {
         notice(
             "The mirror's host was seen to move some refs of a push and to refuse others, though it says that it moves all or none: \
              the fence is moved first, then each ref by itself",
             FULL_PROMISE,
         )
-    } else if learned::is_believed(ctx, ONE_A_PUSH)? {
+    } else if Learned::OneAPush.is_believed(&ctx.memory())? {
         notice(
             "The mirror's host takes one ref in a push: the fence is moved first, then each ref by itself",
             HIGHER_LIMIT,

@@ -2,6 +2,7 @@
 
 use standin_state::config::PullTarget;
 use standin_state::model::Oid;
+use standin_state::store::Fact;
 
 use crate::Result;
 use crate::code::lfs::{count, shown_bytes};
@@ -13,32 +14,29 @@ use crate::plan::{LfsReport, counted};
 
 use super::standing;
 
-/// The fact that large files are not all here: `open` while they are brought, else how many stay behind and their bytes.
-const LARGE_FILES: &str = "large_files";
-
 /// Brings the large files of all refs, where `new` tips have some or those of an earlier sync are missing. Without git-lfs
 /// they stay behind, which is told.
 ///
 /// # Errors
 /// As the host of the large files refuses them.
 pub(super) async fn bring(ctx: &MirrorContext, pull: &PullTarget, copy: &Cache, new: Vec<Oid>) -> Result<()> {
-    let (store, repository, mirror) = (ctx.store(), &ctx.repository().id, Some(&ctx.mirror.id));
-    let is_open = store.fact(repository, mirror, LARGE_FILES)?.is_some();
+    let memory = ctx.memory();
+    let is_open = memory.get(Fact::LargeFiles)?.is_some();
     if !is_open && (new.is_empty() || !copy.has_large_files(&new)?) {
         return Ok(());
     }
     if !is_open {
-        store.set_fact(repository, mirror, LARGE_FILES, Some("open"))?;
+        memory.set(Fact::LargeFiles, "open")?;
     }
     let fetched = Box::pin(upstream_remote(ctx, pull)?.fetch_large_files(copy)).await;
     if fetched.map_err(|error| error.during("The branches and tags are in step, but large files are missing"))? {
-        return store.set_fact(repository, mirror, LARGE_FILES, None);
+        return memory.forget(Fact::LargeFiles);
     }
     let tips: Vec<Oid> = standing(copy)?.into_values().collect();
-    let Some(behind) = count(copy, &tips, &[])? else { return store.set_fact(repository, mirror, LARGE_FILES, None) };
+    let Some(behind) = count(copy, &tips, &[])? else { return memory.forget(Fact::LargeFiles) };
     let Notice { message, hint } = notice(&behind);
     ctx.notice(message, hint);
-    store.set_fact(repository, mirror, LARGE_FILES, Some(&format!("{} {}", behind.objects, behind.bytes)))
+    memory.set(Fact::LargeFiles, &format!("{} {}", behind.objects, behind.bytes))
 }
 
 /// That large files stay behind, and the mend.
@@ -59,7 +57,7 @@ pub(super) fn notice(behind: &LfsReport) -> Notice {
 /// # Errors
 /// [`crate::Code::Storage`].
 pub(super) fn behind(ctx: &MirrorContext) -> Result<Option<LfsReport>> {
-    let fact = ctx.store().fact(&ctx.repository().id, Some(&ctx.mirror.id), LARGE_FILES)?;
+    let fact = ctx.memory().get(Fact::LargeFiles)?;
     let numbers = fact.as_deref().and_then(|fact| fact.split_once(' '));
     Ok(numbers
         .and_then(|(objects, bytes)| Some(LfsReport { objects: objects.parse().ok()?, bytes: bytes.parse().ok()? })))
