@@ -48,9 +48,17 @@ pub fn open(options: &StartOptions, face: &str, outside: Outside) -> Result<(Eng
 /// Where the memory is and where the configuration is read from.
 ///
 /// # Errors
-/// [`Code::Usage`] when the operating system names no folders.
+/// [`Code::Usage`] when the operating system names no folders, or HOME is no whole path.
 pub fn prepare(options: &StartOptions, environment: &BTreeMap<String, String>) -> Result<(PathBuf, LoadRequest)> {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // What lies in the current folder may be somebody else's; git and gh would take it for the user's own too.
+    if let Some(home) = variable("HOME").filter(|home| !home.is_absolute()) {
+        return Err(Error::new(
+            Code::Usage,
+            format!("HOME is `{}`, which is no whole path", home.display()),
+            "Set it to the whole path of your home folder, beginning with `/`.",
+        ));
+    }
     let state_dir = options
         .state_dir
         .clone()

@@ -64,11 +64,19 @@ pub fn check_folder(folder: &Path) -> Result<()> {
     check_owner(folder, &data)
 }
 
-/// Refuses a folder in which, or in whose folders of these names, links lie.
+/// Refuses a folder in which, or in whose folders of these names, links lie; and where others may enter it, one in whose folders
+/// of these names they may write.
 ///
 /// # Errors
 /// [`Code::Storage`].
-pub fn refuse_links(folder: &Path, below: &[&str]) -> Result<()> {
+pub fn check_inside(folder: &Path, below: &[&str]) -> Result<()> {
+    if is_open(folder) {
+        for folder in below.iter().map(|name| folder.join(name)) {
+            if let Ok(data) = folder.symlink_metadata() {
+                check_owner(&folder, &data)?;
+            }
+        }
+    }
     for folder in below.iter().map(|name| folder.join(name)).chain([folder.to_owned()]) {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             refuse_link(&entry.path())?;
@@ -85,8 +93,8 @@ pub(crate) fn refuse_link(path: &Path) -> Result<()> {
     if path.is_symlink() { Err(link(path)) } else { Ok(()) }
 }
 
-/// Refuses what is in the place of a file of ours and is none: a link, a pipe, another user's, or a file that has a second name
-/// somewhere. Nothing there is fine.
+/// Refuses what is in the place of a file of ours and is none: a link, a pipe, another user's, one that others may write, or a file
+/// that has a second name somewhere. Nothing there is fine.
 ///
 /// # Errors
 /// [`Code::Storage`].
@@ -99,7 +107,7 @@ pub(crate) fn check_existing(path: &Path) -> Result<()> {
         Some(why) => Err(Error::new(
             Code::Storage,
             format!("{} cannot be used: {why}", path.display()),
-            "Find out who made it and move it away, or name another state folder with `--state-dir`.",
+            "Find out whose it is. If it is yours, mend that; else move it away, or name another state folder with `--state-dir`.",
         )),
     }
 }
@@ -186,6 +194,18 @@ fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     options
 }
 
+/// Whether others may enter a folder.
+#[cfg(unix)]
+fn is_open(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    folder.symlink_metadata().is_ok_and(|data| data.mode() & 0o011 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open(_folder: &Path) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn check_file(data: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -194,6 +214,12 @@ fn check_file(data: &fs::Metadata) -> io::Result<()> {
     }
     if data.uid() != nix::unistd::geteuid().as_raw() {
         return Err(no_file("it belongs to another user"));
+    }
+    if data.mode() & 0o022 != 0 {
+        let mode = data.mode() & 0o7777;
+        return Err(no_file(&format!(
+            "others may write it (mode {mode:o}), so what is in it may be theirs: look at it, then close it by `chmod go-w`"
+        )));
     }
     Ok(())
 }

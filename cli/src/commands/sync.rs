@@ -79,7 +79,7 @@ fn exit_of_plan(plan: &Result<Plan>) -> Exit {
 pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
     let engine = consent::engine(global, live::listener(global.json))?;
     let request = match &arguments.plan {
-        Some(file) => planned(file, arguments.yes)?,
+        Some(file) => planned(&engine, file, arguments.yes)?,
         None => request(&selection(arguments), arguments.yes),
     };
     follow(&engine, SyncRequest { wait: !arguments.no_wait, job: arguments.job.clone(), ..request }).await
@@ -93,7 +93,7 @@ struct Planned {
 }
 
 /// The request that carries out what a file of plans holds.
-fn planned(file: &Path, yes: bool) -> Result<SyncRequest> {
+fn planned(engine: &Engine, file: &Path, yes: bool) -> Result<SyncRequest> {
     let shown = if file == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", file.display()) };
     let refused =
         |what: String| Error::new(Code::Usage, what, "Make it anew with `standin plan --json`, written to a file.");
@@ -113,9 +113,13 @@ fn planned(file: &Path, yes: bool) -> Result<SyncRequest> {
         };
         let aspects: BTreeSet<Aspect> = plan.sections.iter().map(|section| section.aspect).collect();
         request.aspects.get_or_insert_default().extend(aspects);
+        let seal = engine.seal_of(&plan)?;
+        if mirror != plan.mirror || request.repository.as_ref().is_some_and(|known| *known != plan.repository) {
+            return Err(refused(format!("{shown} puts the plan of {} in the place of another", plan.mirror)));
+        }
+        request.seals.insert(mirror.clone(), seal);
         request.repository = Some(plan.repository);
-        request.mirrors.push(mirror.clone());
-        request.seals.insert(mirror, plan.seal);
+        request.mirrors.push(mirror);
     }
     if request.mirrors.is_empty() {
         return Err(refused(format!("{shown} holds no plan")));

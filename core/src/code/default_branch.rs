@@ -10,7 +10,7 @@ use standin_state::config::{Source, Target};
 use standin_state::model::RefName;
 
 use crate::git::address::Transport;
-use crate::git::{Address, Listing, Refs, folder};
+use crate::git::{Address, Listing, Refs, folder, foreign};
 use crate::{Code, Error, Result};
 
 /// What is known of the source's default branch.
@@ -69,7 +69,7 @@ impl DefaultBranch {
 pub(super) fn unborn(target: &Target) -> Option<(git2::Repository, RefName)> {
     let address =
         Address::parse(&target.pushed_to()?.url, None).ok().filter(|address| address.transport == Transport::File)?;
-    let repository = git2::Repository::open_bare(folder(address.as_str())).ok()?;
+    let repository = foreign::open_bare(&folder(address.as_str())).ok().flatten()?;
     let is_unborn = matches!(repository.head(), Err(error) if error.code() == git2::ErrorCode::UnbornBranch);
     if !is_unborn || !repository.is_bare() {
         return None;
@@ -95,10 +95,10 @@ pub(super) fn name_default(target: &Target, branch: &RefName) -> Result<()> {
 
 /// Whether the repository has a working folder.
 fn is_worked_in(path: &Path) -> bool {
-    match git2::Repository::open(path) {
-        Ok(repository) => !repository.is_bare(),
+    match foreign::open(path) {
+        Ok(Some(repository)) => !repository.is_bare(),
         // One that only git itself can open.
-        Err(_) => path.join(".git").exists() || path.file_name().is_some_and(|name| name == ".git"),
+        Ok(None) | Err(_) => path.join(".git").exists() || path.file_name().is_some_and(|name| name == ".git"),
     }
 }
 

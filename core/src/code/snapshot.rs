@@ -11,7 +11,7 @@ use super::default_branch::DefaultBranch;
 use crate::context::SourceContext;
 use crate::event::Notice;
 use crate::fence::{self, Fence};
-use crate::git::{Cache, Listing, Refs, Remote};
+use crate::git::{Cache, Listing, Refs, Remote, foreign};
 use crate::mirror::{cache, fence_move, fence_read, listed_prefixes, source_remote, travelling_prefixes};
 use crate::plan::{LfsReport, counted};
 use crate::{Code, Error, Result};
@@ -186,7 +186,7 @@ fn notices(listing: &Listing, default_branch: &DefaultBranch, refs: &Refs) -> Ve
 /// An `.env` that git keeps: whoever reads the repository reads it too.
 fn committed_env(repository: &RepositoryConfig) -> Option<Notice> {
     let (file, clone) = (repository.env_file.as_ref()?, repository.clone.as_ref()?);
-    let opened = git2::Repository::open(clone).ok()?;
+    let opened = foreign::open(clone).ok().flatten()?;
     let root = opened.workdir()?.canonicalize().ok()?;
     let within = file.parent()?.canonicalize().ok()?.join(file.file_name()?);
     opened.index().ok()?.get_path(within.strip_prefix(root).ok()?, 0)?;
@@ -201,7 +201,7 @@ fn committed_env(repository: &RepositoryConfig) -> Option<Notice> {
 /// A shallow clone lacks history: the mirror could not be complete, and git would refuse halfway.
 fn refuse_shallow(source: &SourceContext) -> Result<()> {
     let Source::Path(path) = &source.repository.source else { return Ok(()) };
-    if !git2::Repository::open(path).is_ok_and(|repository| repository.is_shallow()) {
+    if !foreign::open(path)?.is_some_and(|repository| repository.is_shallow()) {
         return Ok(());
     }
     Err(Error::new(

@@ -9,7 +9,7 @@ use standin_state::model::{Aspect, Health, MirrorId, RefName, RepositoryId, Slug
 use standin_state::store::Store;
 
 use super::DrillFinding;
-use crate::git::Cache;
+use crate::git::{Cache, foreign};
 use crate::{Code, Error, Result, observer};
 
 /// A standby is called stale after so many hours without a sync.
@@ -193,7 +193,7 @@ fn code(store: &Store, folder: &Path, home: &RepositoryConfig, standby: &MirrorC
         )
     };
     let clone = home.clone.as_ref().ok_or_else(nothing)?;
-    let repository = git2::Repository::open(clone).map_err(|_| nothing())?;
+    let repository = foreign::open(clone)?.ok_or_else(nothing)?;
     if repository.is_shallow() {
         return Err(Error::new(
             Code::Usage,

@@ -238,7 +238,8 @@ impl Engine {
     /// Tries a mirror's address, token and rights, and changes nothing there.
     ///
     /// # Errors
-    /// [`Code::NotFound`] for an unknown mirror. What does not work is in the result.
+    /// [`Code::NotFound`] for an unknown mirror, [`Code::ConsentNeeded`] where it waits for a yes. What does not work is in the
+    /// result.
     pub async fn mirror_test(&self, repository: Option<&RepositoryId>, mirror: &MirrorId) -> Result<MirrorTest> {
         let direction = self.direction(repository)?;
         let is_copy = direction.home.mirror(mirror).is_some_and(|known| known.target.pulled().is_some());
@@ -249,6 +250,7 @@ impl Engine {
         let source = self.source_of_a_look(&known).await?;
         let context = match source.context_by_hand(mirror.clone()).await {
             Ok(context) => context,
+            Err(error) if error.code.waits() => return Err(error),
             Err(error) => {
                 test.checks.push(Check::failed("find a token", &error));
                 return Ok(test);

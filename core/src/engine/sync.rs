@@ -218,6 +218,22 @@ impl Engine {
         self.shared.jobs.run(key, &source.context.cancel, job).await
     }
 
+    /// The seal of a plan that was written as JSON and read back, for [`SyncRequest::seals`].
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for a plan that was made elsewhere or is not as it was made; [`Code::Storage`].
+    pub fn seal_of(&self, plan: &Plan) -> Result<String> {
+        if plan.is_as_sealed(&self.shared.store.fingerprint_key()?) {
+            return Ok(plan.seal.clone());
+        }
+        Err(Error::new(
+            Code::Usage,
+            format!("the plan of {} is not as it was made here, so it is not carried out", plan.mirror),
+            "It was changed, or made by another installation or version. A plan is carried out as it is or not at all: make it anew with \
+             `standin plan --json`.",
+        ))
+    }
+
     /// Computes the plan of each mirror asked for. A mirror that cannot be looked at gives its error in its place.
     ///
     /// # Errors

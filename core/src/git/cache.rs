@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_millis(25);
 /// Where rescues live.
 const RESCUES: &str = "refs/standin/rescue/";
 /// Settings for libgit2 alone; git itself knows better ones.
-const LIBGIT2_SETTINGS: &str = "libgit2.config";
+pub(super) const LIBGIT2_SETTINGS: &str = "libgit2.config";
 
 /// The cache. Cheap to clone; opens the repository anew at each use, so it can go to any thread.
 #[derive(Clone, Debug)]
@@ -57,7 +57,10 @@ impl Cache {
         private::create_folder(folder)?;
         if path.exists() || path.is_symlink() {
             private::check_folder(path)?;
-            private::refuse_links(path, &["objects", "objects/info", "objects/pack"])?;
+            private::check_inside(
+                path,
+                &["objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"],
+            )?;
         }
         if let Some(alone) = cache.try_lock("cache")? {
             if cache.looks_whole() {

@@ -17,6 +17,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::foreign;
 use super::program::Version;
 use crate::processes::is_program;
 
@@ -78,7 +79,7 @@ pub(super) fn environment(version: Version, place: &str) -> Vec<(String, String)
 /// none that git would read.
 fn hooks_in_settings(folder: &Path) -> Vec<String> {
     let with_end = PathBuf::from(format!("{}.git", folder.display()));
-    let opened = [folder, &with_end].into_iter().find_map(|folder| git2::Repository::open(folder).ok());
+    let opened = [folder, &with_end].into_iter().find_map(|folder| foreign::open(folder).ok().flatten());
     let Some(config) = opened.and_then(|repository| repository.config().ok()) else { return Vec::new() };
     let mut names = Vec::new();
     if let Ok(mut entries) = config.entries(Some("^hook\\.")) {

@@ -14,6 +14,8 @@ use crate::{Result, crash};
 
 /// What a `.gitattributes` has where git LFS keeps files.
 const ATTRIBUTE: &[u8] = b"filter=lfs";
+/// In place of ssh where the upstream is reached without it.
+const NO_SSH: &str = "false";
 /// How long git-lfs may take to say that it is there.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
@@ -53,13 +55,38 @@ impl Remote {
         let what = format!("fetching large files from {}", self.address);
         let held = copy.hold(&self.options.cancel).await?;
         let mut prepared = self.prepare(Scratch::make()?, copy.path(), "lfs")?;
-        let address = self.address.as_str();
-        let is_path = self.address.transport == Transport::File && !address.starts_with("file:");
-        let address = if is_path { format!("file://{address}") } else { address.to_owned() };
-        prepared.command.args(["fetch", "--all", address.as_str()]);
+        // Where the files are follows from the upstream's address. A `.lfsconfig` in it has no say: it could name another
+        // repository, for which the token was not given, or another host.
+        prepared.command.env("GIT_CONFIG_COUNT", "1");
+        prepared.command.env("GIT_CONFIG_KEY_0", "lfs.url").env("GIT_CONFIG_VALUE_0", self.large_files_at());
+        if self.address.transport != Transport::Ssh {
+            prepared.command.env("GIT_SSH_COMMAND", NO_SSH);
+        }
+        prepared.command.args(["fetch", "--all", &self.repository_url()]);
         crash::point("git.upstream.lfs.before");
         let ended = self.run(&what, Doing::Fetch, prepared, Input::Held(held)).await?;
         if ended.status.success() { Ok(true) } else { Err(self.failure(&what, ended.lines).await) }
+    }
+}
+
+impl Remote {
+    /// The address as git-lfs takes it for a repository.
+    fn repository_url(&self) -> String {
+        let address = self.address.as_str();
+        let is_path = self.address.transport == Transport::File && !address.starts_with("file:");
+        if is_path { format!("file://{address}") } else { address.to_owned() }
+    }
+
+    /// Where the large files of the repository are, by the rule that git-lfs has for an address.
+    fn large_files_at(&self) -> String {
+        let url = self.repository_url();
+        match self.address.transport {
+            Transport::Https | Transport::Http => {
+                let url = url.trim_end_matches('/');
+                format!("{}.git/info/lfs", url.strip_suffix(".git").unwrap_or(url))
+            }
+            Transport::Ssh | Transport::Git | Transport::File => url,
+        }
     }
 }
 

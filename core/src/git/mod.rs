@@ -15,6 +15,7 @@
 //! | [`ssh`] | the ssh command line, host keys |
 //! | `remote`, `listing`, `fetch`, `push`, `progress` | talking to a remote, and reading what git says |
 //! | `far_side` | the program on the other side, where that is a folder of this machine |
+//! | `foreign` | opening repositories that are not Standin's own |
 //! | `outbox` | the repository that a push goes from |
 //! | `http`, `http_push` | listing a remote over HTTP and pushing one small commit there, without starting git |
 //! | `settle` | pushing so that what became of each ref is known: read back, or believed |
@@ -35,6 +36,7 @@ mod environment;
 mod failure;
 mod far_side;
 mod fetch;
+pub(crate) mod foreign;
 mod history;
 mod http;
 mod http_push;

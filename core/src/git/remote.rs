@@ -23,7 +23,7 @@ use super::outbox::Outbox;
 use super::progress::ProgressLine;
 use super::push::{self, Answer, PushOptions, PushReport, Room, Update};
 use super::scratch::Scratch;
-use super::{Cache, GitProgram, far_side, http, progress, ssh, why};
+use super::{Cache, GitProgram, far_side, foreign, http, progress, ssh, why};
 use crate::redact::Redactor;
 use crate::totals::Totals;
 use crate::{Code, Error, Result, crash};
@@ -148,7 +148,7 @@ impl Remote {
     ///
     /// # Errors
     /// [`Code::Configuration`] for an address that is not allowed, and for a token that would travel over plain `http` to
-    /// another machine.
+    /// another machine; [`Code::TimedOut`] for a folder whose settings cannot be read.
     pub fn new(git: &GitProgram, url: &str, options: RemoteOptions) -> Result<Self> {
         let address = Address::parse(url, git.home())?;
         if options.credential.is_some() && !address.is_private() {
@@ -157,6 +157,10 @@ impl Remote {
                 format!("a token cannot go to `{address}`: everybody on the way could read it"),
                 "Use an https address.",
             ));
+        }
+        if address.transport == Transport::File {
+            // Git reads its settings at every call, and would wait as long.
+            foreign::open(&far_side::folder(address.as_str()))?;
         }
         Ok(Self { git: git.clone(), address, options })
     }

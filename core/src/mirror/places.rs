@@ -10,7 +10,7 @@ use standin_state::store::Fact;
 
 use super::learned::{self, Learned};
 use crate::context::{MirrorContext, SourceContext};
-use crate::event::Event;
+use crate::event::{Event, Notice};
 use crate::git::ssh::{self, HostKey};
 use crate::git::{Cache, Progress, Remote, RemoteOptions};
 use crate::tokens::Token;
@@ -42,7 +42,18 @@ pub(crate) fn copy(source: &SourceContext, mirror: &MirrorId, pull: &PullTarget)
     private::create_folder(&copies(&source.folder))?;
     let locks = copies(&source.folder).join(format!("{mirror}.locks"));
     let owner = format!("{}/{mirror}", source.repository.id);
-    Cache::open_copy(&copy_path(&source.folder, mirror, pull), &locks, &owner)
+    let path = copy_path(&source.folder, mirror, pull);
+    let (copy, is_adopted) = Cache::open_copy(&path, &locks, &owner)?;
+    if is_adopted {
+        let notice = Notice {
+            message: format!("{} was not made by this installation: its settings were put aside", path.display()),
+            hint: "They stand in its `config.put-aside`; take over by hand what you want of them, such as how it is served."
+                .to_owned(),
+        };
+        let (repository, mirror) = (source.repository.id.clone(), Some(mirror.clone()));
+        source.outside.progress.event(&Event::Notice { repository, mirror, notice });
+    }
+    Ok(copy)
 }
 
 /// Where the saved tips of a mirror are: in its copy, where it is one that pulls and has it; else in the repository's cache.

@@ -54,7 +54,8 @@ pub struct Plan {
     pub sections: Vec<Section>,
     /// What the user should know before.
     pub notices: Vec<Notice>,
-    /// All that would be written and by which it was decided, sealed with a key of this installation: names, tips, values.
+    /// All that would be written and by which it was decided, sealed with a key of this installation: names, tips, values. Then,
+    /// after a dot, all that stands here.
     pub seal: String,
 }
 

@@ -1,4 +1,5 @@
-//! Whether two plans do the same: all that would be written, under a key of this installation.
+//! Whether two plans do the same: all that would be written, under a key of this installation. And whether a plan that was written
+//! as JSON is still as it was made here: all that it shows, under the same key.
 
 use std::collections::BTreeMap;
 
@@ -62,12 +63,39 @@ impl Plan {
             .collect();
         let all = (&self.repository, &self.mirror, self.kind, &self.from, &self.to, &self.asks, written);
         let text = serde_json::to_vec(&all).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"));
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        mac.update(b"plan\0");
-        mac.update(&text);
-        self.seal = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.seal = code(key, b"plan\0", &text);
+        let shown = self.shown(key);
+        self.seal = format!("{}.{shown}", self.seal);
         self
     }
+
+    /// Whether a sync by this plan and by one with that seal would write the same.
+    pub(crate) fn writes_as(&self, seal: &str) -> bool {
+        written(&self.seal) == written(seal)
+    }
+
+    /// Whether the plan is as it was when it was sealed: nothing was taken out of it, and nothing put in.
+    pub(crate) fn is_as_sealed(&self, key: &[u8; 32]) -> bool {
+        let bare = Self { seal: written(&self.seal).to_owned(), ..self.clone() };
+        self.seal.split_once('.').is_some_and(|(_, shown)| shown == bare.shown(key))
+    }
+
+    fn shown(&self, key: &[u8; 32]) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"));
+        code(key, b"shown\0", &text)
+    }
+}
+
+/// The part of a seal that is of what would be written.
+fn written(seal: &str) -> &str {
+    seal.split_once('.').map_or(seal, |(written, _)| written)
+}
+
+fn code(key: &[u8; 32], what: &[u8], text: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(what);
+    mac.update(text);
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sent<'a>(plan: &'a SecretsPlan, fingerprints: &'a BTreeMap<String, String>) -> BTreeMap<&'a str, Option<&'a str>> {

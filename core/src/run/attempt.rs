@@ -106,7 +106,7 @@ async fn look_and_apply(
     let prepared = or_stopped(context, looked.prepare(context, source)).await?;
     // A later attempt goes on with what the first began.
     if let Some(seal) = request.seal.as_ref().filter(|_| attempt == 0)
-        && prepared.plan(context)?.seal != *seal
+        && !prepared.plan(context)?.writes_as(seal)
     {
         return Err(Error::new(
             Code::PlanChanged,

@@ -35,7 +35,7 @@ impl Kept {
             Place::Source => of_source(&repository.source),
             Place::Mirror(id) => of_target(&mirror_of(repository, id)?.target),
         };
-        let what = format!("the token that is kept for {}", configured_place(repository, place));
+        let what = format!("the token kept for {}, if there is one", configured_place(repository, place));
         Ok(target.map(|target| Self {
             repository: repository.id.clone(),
             account: account(repository, place),
@@ -80,7 +80,7 @@ impl Kept {
         let given = self.given_for(store)?;
         let before = match given.is_empty() {
             true => "which was kept before Standin wrote down what for".to_owned(),
-            false => format!("which was given for {}", given.into_iter().collect::<Vec<_>>().join(" and ")),
+            false => format!("which you allowed for {}", given.into_iter().collect::<Vec<_>>().join(" and ")),
         };
         Ok(ConsentLine::new(ConsentTopic::Sends, &format!("{}, {before}, to {}", self.what, self.target)))
     }

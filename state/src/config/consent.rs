@@ -246,6 +246,9 @@ impl Lines<'_> {
         };
         let given = mirror.repo.as_ref().or(mirror.url.as_ref()).map(|given| given.value.text.trim());
         let pulls = mirror.kind.as_ref().is_some_and(|kind| kind.value == MirrorType::Pull);
+        if pulls {
+            self.programs.insert("git-lfs");
+        }
         let mut text = match (&place, given) {
             (Some(place), Some(given)) if pulls => {
                 let (shown, opened) = match place {

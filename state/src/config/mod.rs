@@ -41,6 +41,7 @@ use std::time::Duration;
 pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use import::{Import, Imported, import};
 pub use mistakes::ConfigError;
+pub use origin::own_setting;
 pub use patterns::{NamePatterns, is_pattern};
 pub use pulled::{PullTarget, PulledRefs};
 pub use travel::{secret_name, stays_home};

@@ -85,6 +85,12 @@ impl Clone {
     }
 }
 
+/// The first value of a setting that stands in one of git's files itself; what the file includes is not looked at. `None` where
+/// there is none, and where the file is none that could be git's.
+pub fn own_setting(file: &Path, section: &str, name: &str) -> Option<String> {
+    config_value(&small_text(file)?, (section, ""), name)
+}
+
 /// The first value of a setting in a text of git's: for the URLs of a remote the one that git fetches from.
 pub(super) fn config_value(config: &str, wanted: (&str, &str), name: &str) -> Option<String> {
     let mut inside = false;

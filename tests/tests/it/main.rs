@@ -45,6 +45,7 @@ mod observer;
 mod path_mirrors;
 mod plan_again;
 mod pull;
+mod pull_strangers;
 mod quiesce;
 mod roles_crash;
 mod roles_failover;

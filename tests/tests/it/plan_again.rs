@@ -77,7 +77,8 @@ fn a_plan_of_another_installation_or_no_plan_at_all_is_refused_in_words() {
     let world = world();
     let (here, elsewhere) = (world.machine(), world.machine());
     let file = written(&world, &elsewhere, ARCHIVE);
-    assert_eq!(carried_out(&here, &file).code(), 3);
+    let refused = carried_out(&here, &file);
+    assert!(refused.code() == 2 && refused.all().contains("not as it was made here"), "{}", refused.all());
     assert!(refs(&world.archive()).is_empty());
 
     for (text, said) in [("[]", "holds no plan"), ("{}", "is not what `standin plan --json` writes")] {
@@ -90,4 +91,37 @@ fn a_plan_of_another_installation_or_no_plan_at_all_is_refused_in_words() {
     assert_eq!(by_itself.code(), 2, "a plan is not left out in silence: {}", by_itself.all());
     let refused = carried_out(&here, "/nowhere/plan.json");
     assert!(refused.code() == 2 && refused.all().contains("cannot read the plan"), "{}", refused.all());
+}
+
+#[test]
+fn a_plan_that_was_edited_is_refused_whatever_was_changed_in_it() {
+    let world = world();
+    let machine = world.machine();
+    let file = written(&world, &machine, ARCHIVE);
+    let whole: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let refuses = |edited: &serde_json::Value, what: &str| {
+        fs::write(&file, edited.to_string()).unwrap();
+        let refused = carried_out(&machine, &file);
+        assert_eq!(refused.code(), 2, "{what}: {}", refused.all());
+        assert!(refs(&world.archive()).is_empty(), "{what}");
+    };
+    let plan = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut edited = whole.clone();
+        edit(&mut edited[0]["plan"]);
+        edited
+    };
+    refuses(&plan(&|plan| plan["sections"][0]["changes"] = serde_json::json!([])), "what would be shown");
+    refuses(
+        &plan(&|plan| plan["sections"][0]["details"]["refs"]["changes"] = serde_json::json!([])),
+        "what would be done",
+    );
+    refuses(&plan(&|plan| plan["to"] = "elsewhere".into()), "where it goes");
+    refuses(&plan(&|plan| plan["summary"] = "nothing".into()), "a word");
+    refuses(&plan(&|plan| plan["seal"] = plan["seal"].as_str().unwrap()[..64].into()), "half a seal");
+    let mut other = whole.clone();
+    other[0]["mirror"] = STANDBY.into();
+    refuses(&other, "whose it is");
+
+    fs::write(&file, serde_json::to_string_pretty(&whole).unwrap()).unwrap();
+    assert_eq!(carried_out(&machine, &file).code(), 0, "blanks are no change");
 }

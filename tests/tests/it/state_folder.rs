@@ -37,6 +37,8 @@ fn links_in_the_place_of_folders_and_locks_of_a_repository_stop_it() {
         format!("{FOLDER}/cache.git"),
         format!("{FOLDER}/cache.git/objects"),
         format!("{FOLDER}/cache.git/config"),
+        format!("{FOLDER}/cache.git/refs"),
+        format!("{FOLDER}/cache.git/refs/heads"),
         format!("{FOLDER}/cache.lock"),
         format!("{FOLDER}/locks"),
         format!("{FOLDER}/locks/{STANDBY}.lock"),
@@ -88,6 +90,48 @@ fn a_state_folder_that_others_may_write_is_used_by_no_command() {
         fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
     }
     assert_eq!(machine.standin(&["sync"]).code(), 0);
+}
+
+#[test]
+fn a_memory_or_a_cache_that_others_may_write_is_refused_with_the_mend() {
+    let world = world();
+    let machine = in_step(&world);
+    let folder = machine.state.join(FOLDER);
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    for opened in ["", FOLDER, &format!("{FOLDER}/cache.git")] {
+        set(&machine.state.join(opened), 0o755);
+    }
+    for (path, mode, good) in [
+        (machine.state.join("standin.db"), 0o666, 0o600),
+        (folder.join("cache.git/objects"), 0o777, 0o755),
+        (folder.join("cache.git/refs"), 0o775, 0o755),
+    ] {
+        set(&path, mode);
+        let refused = machine.standin(&["sync"]);
+        assert_eq!(refused.code(), 1, "{}: {}", path.display(), refused.all());
+        assert!(refused.all().contains("chmod go-w"), "{}: {}", path.display(), refused.all());
+        set(&path, good);
+        assert_eq!(machine.standin(&["sync"]).code(), 0, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_home_that_is_no_whole_path_is_no_home() {
+    let world = world();
+    let machine = world.machine();
+    let there = machine.folder.join(".config/standin");
+    fs::create_dir_all(&there).unwrap();
+    fs::write(there.join("standin.toml"), "[[repository]]\nid = \"theirs\"\nsource = \"mallory/loot\"\n").unwrap();
+    let mut machine = machine.with("HOME", ".".to_owned());
+    for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "STANDIN_STATE_DIR", "STANDIN_CONFIG"] {
+        machine.environment.remove(name);
+    }
+    for command in ["status", "sync"] {
+        let refused = machine.standin(&[command]);
+        assert_eq!(refused.code(), 2, "{}", refused.all());
+        assert!(refused.all().contains("HOME is `.`"), "{}", refused.all());
+    }
+    assert!(!machine.folder.join(".local").exists(), "nothing is made there");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn tokens_and_values_in_a_real_keychain() {
         assert!(!sent(&scene).to_lowercase().contains("authorization"), "{command:?}: {ran:?}");
     }
     let ran = scene.run_with(&clone, &["sync", "--mirror", "mirror-1"], &session);
-    let both = ["which was given for github.com/ada-backup/orchestrator", &format!("to {}/x", scene.witness.host)];
+    let both = ["which you allowed for github.com/ada-backup/orchestrator", &format!("to {}/x", scene.witness.host)];
     assert!(both.iter().all(|place| ran.all().contains(place)), "{ran:?}");
     let value = scene.world.sandbox.secret_value("mallory", "loot", "RESEND_API_KEY");
     assert_eq!(value, None, "a value of the vault");
@@ -95,7 +95,7 @@ fn tokens_and_values_in_a_real_keychain() {
     assert!(sent(&scene).contains("GET /x.git"), "the witness sees");
 
     // The user's own repository never noticed.
-    assert!(!given(&scene, &["plan"], "").all().contains("which was given for"));
+    assert!(!given(&scene, &["plan"], "").all().contains("which you allowed for"));
 }
 
 #[test]
