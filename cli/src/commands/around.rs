@@ -87,10 +87,14 @@ pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
                 lines::print("");
             }
             for mirror in &mirrors {
-                let state = if mirror.enabled { mirror.status.as_str() } else { "switched off" };
+                let state = match (mirror.enabled, &waiting) {
+                    (false, _) => "switched off",
+                    (true, Some(_)) => "waits",
+                    (true, None) => mirror.status.as_str(),
+                };
                 lines::print(&format!("{:<20} {:<10} {state:<12} {}", mirror.id, mirror.kind.as_str(), mirror.repo));
             }
-            Ok(Exit::Well)
+            Ok(if waiting.is_some() { Exit::Decision } else { Exit::Well })
         }
         MirrorCommand::Test { mirror, accept_host_key } => {
             let mut test = engine.mirror_test(None, mirror).await?;

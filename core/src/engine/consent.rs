@@ -147,9 +147,9 @@ impl Engine {
     fn same_question(&self, known: &RepositoryConfig, hash: &str) -> Result<ConsentQuestion> {
         match self.asked_of(known)? {
             Some(question) if question.hash == hash => Ok(question),
-            Some(question) => Err(Error::new(
+            Some(_) => Err(Error::new(
                 Code::ConsentNeeded,
-                format!("what is asked for has changed since it was shown\n{}", question.title),
+                "what is asked for has changed since it was shown",
                 "Look at it again with `standin allow`.",
             )),
             None => Err(Error::new(

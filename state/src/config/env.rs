@@ -49,10 +49,11 @@ impl EnvFile {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
-                return Err(Complaint::new(
-                    format!("{} could not be read: {error}", path.display()),
-                    "Make the file readable for you.",
-                ));
+                let mend = match error.kind() {
+                    io::ErrorKind::InvalidInput => "Remove what is there, or put a file in its place.",
+                    _ => "Make the file readable for you.",
+                };
+                return Err(Complaint::new(format!("{} could not be read: {error}", path.display()), mend));
             }
         };
         let text = String::from_utf8(bytes).map_err(|error| {
@@ -60,6 +61,13 @@ impl EnvFile {
             let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
             Complaint::new(format!("line {line} is not UTF-8 text"), "Save the file as UTF-8.")
         })?;
+        let lines = text.trim_end();
+        if lines.contains('\r') && !lines.contains('\n') && lines.contains("MIRROR_") {
+            return Err(Complaint::new(
+                format!("{} ends its lines with CR alone, so all of it is one line", path.display()),
+                "Save it with line ends as LF (Unix) or CRLF (Windows).",
+            ));
+        }
         Ok(Some(parse(path, &text)))
     }
 

@@ -42,6 +42,7 @@ impl Surroundings<'_> {
         }
         if let Some((host, path)) = scp_form(text) {
             refuse_options(host)?;
+            refuse_look_alikes(host)?;
             if path.split('/').next().unwrap_or(path).contains('@') {
                 return Err(credentials());
             }
@@ -76,6 +77,7 @@ impl Surroundings<'_> {
             None => {}
         }
         refuse_options(host)?;
+        refuse_look_alikes(host)?;
         if scheme == "file" {
             let path = Path::new(&rest[host.len()..]);
             let is_here = (host.is_empty() || host == "localhost") && path.has_root() && !text.contains('%');
@@ -293,6 +295,20 @@ fn refuse_tricks(text: &str) -> Result<(), Complaint> {
         ));
     }
     Ok(())
+}
+
+/// Letters of other scripts can look like those of a host that is known.
+fn refuse_look_alikes(host: &str) -> Result<(), Complaint> {
+    if host.is_ascii() {
+        return Ok(());
+    }
+    Err(Complaint::new(
+        format!(
+            "the host `{}` has letters beyond ASCII, and may not be the one that it looks like",
+            shortened(&host.escape_default().to_string())
+        ),
+        "If it is the one that you mean, write it in its ASCII form, whose parts begin with `xn--`.",
+    ))
 }
 
 fn refuse_options(text: &str) -> Result<(), Complaint> {

@@ -337,7 +337,11 @@ impl<'a> Loader<'a> {
         let Some((path, Some(_))) = entry.env_file() else { return self.repository(entry, read, known, mistakes) };
         let (draft, clone) = (entry.draft.clone(), entry.clone.clone());
         let built = self.repository(entry, read, known, &mut held);
-        mistakes.notices.append(&mut held.notices);
+        // Advice about a file comes after the yes to it.
+        let waits = built.as_ref().is_some_and(|built| built.consent.question().is_some());
+        if !waits {
+            mistakes.notices.append(&mut held.notices);
+        }
         if held.errors.is_empty() {
             return built;
         }

@@ -40,6 +40,9 @@ const SETTINGS: &[&str] = &[
     "STATE_DIR",
 ];
 
+/// What only the environment that Standin is started with can say.
+const OF_THE_PROCESS: &[&str] = &["GIT", "GH", "ALLOW", "CONFIG", "STATE_DIR"];
+
 /// More mirrors than anybody numbers.
 const MIRRORS_LIMIT: usize = 500;
 
@@ -280,7 +283,12 @@ impl Variables {
                 continue;
             }
             if let Some(rest) = key.strip_prefix("STANDIN_") {
-                if variable.from_file && !SETTINGS.contains(&rest) && closest(rest, SETTINGS).is_some() {
+                if variable.from_file && OF_THE_PROCESS.contains(&rest) {
+                    mistakes.notice(
+                        format!("{}: it counts only in the environment that Standin is started with", variable.place),
+                        "Set it there, and remove the line.",
+                    );
+                } else if variable.from_file && !SETTINGS.contains(&rest) && closest(rest, SETTINGS).is_some() {
                     let hint = did_you_mean(rest, "STANDIN_", SETTINGS);
                     mistakes.notice(format!("{}: Standin knows no such variable", variable.place), hint.trim_end());
                 }

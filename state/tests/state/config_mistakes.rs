@@ -334,3 +334,30 @@ fn one_mistake_is_told_plainly() {
     let error = Error::from(Ground::with_clone().env("MIRROR_1_REPO=acme/backup\nMIRROR_ENABLED=perhaps").mistakes());
     insta::assert_snapshot!(format!("{}\n=>\n{}", error.message, error.hint));
 }
+
+#[test]
+fn a_host_that_may_look_like_another_and_lines_that_are_one_are_refused() {
+    for line in [
+        "MIRROR_1_TYPE=git\nMIRROR_1_URL=https://gith\u{443}b.example/x.git\n",
+        "MIRROR_1_TYPE=git\nMIRROR_1_URL=git@gith\u{443}b.example:x.git\n",
+    ] {
+        let mistakes = Ground::with_clone().env(line).mistakes();
+        assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+        let told = mistakes[0].to_string();
+        assert!(told.contains("gith\\u{443}b.example") && told.is_ascii(), "{told}");
+        assert!(mistakes[0].hint.contains("xn--"), "{mistakes:?}");
+    }
+    let told = Ground::with_clone().env("MIRROR_1_TYPE=git\rMIRROR_1_URL=ssh://h/x.git\r").notices();
+    assert!(told[0].0.contains("is left out") && told[0].0.contains("CR alone"), "{told:?}");
+}
+
+#[test]
+fn what_only_the_process_can_say_is_told_and_advice_waits_for_the_yes() {
+    for name in ["STANDIN_GIT", "STANDIN_GH", "STANDIN_ALLOW", "STANDIN_STATE_DIR", "STANDIN_CONFIG"] {
+        let env = format!("{name}=x\nMIRROR_1_TYPE=git\nMIRROR_1_URL=ssh://h/x.git\n");
+        let told = Ground::with_clone().env(&env).notices();
+        assert!(told.iter().any(|(message, _)| message.contains(name) && message.contains("started with")), "{told:?}");
+        let before = Ground::with_clone().env(&env).consents(standin_state::config::Consents::new()).notices();
+        assert!(before.is_empty(), "{before:?}");
+    }
+}
