@@ -51,7 +51,7 @@ fn gather(
     let epoch = direction.who.as_ref().map_or(0, |who| who.epoch);
     for (id, site) in repository.places() {
         // A fence that another place has, whose id this one took, says nothing of it.
-        let is_other = store.target(&repository.id, &id)?.is_some_and(|known| known != site);
+        let is_other = store.target(&repository.id, &id)?.is_some_and(|known| known != site.as_str());
         if !is_other && let Some(memory) = store.fence_memory(&repository.id, &id)? {
             let open = from_fence(repository, &memory.document, &id);
             // A change of master that stands in a fence of an older epoch can go on no more.

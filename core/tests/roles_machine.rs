@@ -8,13 +8,14 @@ use standin_core::mastership::machine::{
     Change, Kind, Move, Refusal, Seen, Step, Way, fence_move, may_take, take_over,
 };
 use standin_core::mastership::who;
+use standin_state::model::Site;
 
 const ME: &str = "anna@laptop";
 
-type Fences = BTreeMap<String, Seen>;
+type Fences = BTreeMap<Site, Seen>;
 
 fn closed(epoch: u64, master: &str, is_temporary: bool) -> Seen {
-    Seen { epoch, sequence: 1, master: master.to_owned(), is_temporary, open: None }
+    Seen { epoch, sequence: 1, master: master.into(), is_temporary, open: None }
 }
 
 /// A change of this kind between home and the standby, with a third mirror beside them, and the fences before it.
@@ -22,8 +23,8 @@ fn before(kind: Kind) -> (Change, Fences) {
     let (old, new) = if kind == Kind::Demote { ("standby", "home") } else { ("home", "standby") };
     let mut change = Change::new("c1", kind, old, new, 5);
     change.old_is_temporary = kind == Kind::Demote;
-    change.others = vec!["third".to_owned()];
-    let fence = |site: &str, epoch| (site.to_owned(), closed(epoch, old, change.old_is_temporary));
+    change.others = vec!["third".into()];
+    let fence = |site: &str, epoch| (site.into(), closed(epoch, old, change.old_is_temporary));
     let fences = Fences::from([fence("home", 4), fence("standby", 5), fence("third", 3)]);
     (change, fences)
 }
@@ -93,7 +94,7 @@ fn a_hand_back_brings_the_commits_home_before_it_puts_the_standby_in_step() {
 fn the_way_back_moves_the_fences_first_and_raises_again_only_what_was_raised() {
     let (change, mut fences) = before(Kind::Switchover);
     let mut held = change.clone();
-    while held.next() != Some(Step::Quiesce("home".to_owned())) {
+    while held.next() != Some(Step::Quiesce("home".into())) {
         assert!(step(&mut held, &mut fences));
     }
     assert_eq!(
@@ -101,7 +102,7 @@ fn the_way_back_moves_the_fences_first_and_raises_again_only_what_was_raised() {
         "Announce(standby) Announce(home) Enable(home) SetRole(home) Close(home) Close(standby)"
     );
     let mut raised = held;
-    while raised.next() != Some(Step::Enable("standby".to_owned())) {
+    while raised.next() != Some(Step::Enable("standby".into())) {
         assert!(step(&mut raised, &mut fences));
     }
     assert_eq!(
@@ -118,7 +119,7 @@ fn a_register_that_somebody_else_closed_is_not_opened_again() {
         assert!(step(&mut change, &mut fences));
     }
     let register = closed(5, "home", false);
-    let announce = Step::Announce("standby".to_owned());
+    let announce = Step::Announce("standby".into());
     let refused = fence_move(&change.turn_back().begun(), &announce, ME, Some(&register));
     assert_eq!(refused, Move::Refused(Refusal::Closed));
     assert_eq!(may_take(&change, &Step::Bring, ME, Some(&register)), Err(Refusal::Closed));
@@ -130,30 +131,32 @@ fn a_change_left_behind_by_a_higher_epoch_is_gone_over_and_one_that_is_not_stays
     for _ in 0..3 {
         assert!(step(&mut left, &mut fences));
     }
-    let announce = Step::Announce("home".to_owned());
+    let announce = Step::Announce("home".into());
     let mut next = Change::new("c2", Kind::Demote, "standby", "home", 5);
-    let blocked = fence_move(&next, &announce, "ben", fences.get("home"));
+    let blocked = fence_move(&next, &announce, "ben", fences.get(&"home".into()));
     assert_eq!(blocked, Move::Refused(Refusal::OtherChange { writer: ME.to_owned() }));
     next.epoch = 6;
-    assert!(matches!(fence_move(&next, &announce, "ben", fences.get("home")), Move::Write(to) if to.epoch == 6));
+    assert!(
+        matches!(fence_move(&next, &announce, "ben", fences.get(&"home".into())), Move::Write(to) if to.epoch == 6)
+    );
     let open: Fences = fences.clone();
     assert_eq!(who::open_change(&open).map(|(_, open)| open.writer.as_str()), Some(ME));
-    fences.insert("standby".to_owned(), closed(6, "standby", true));
+    fences.insert("standby".into(), closed(6, "standby", true));
     assert_eq!(who::open_change(&fences), None);
 }
 
 #[test]
 fn a_change_whose_other_side_died_becomes_a_fail_over_above_all_that_it_raised() {
     let (mut change, mut fences) = before(Kind::Switchover);
-    while change.next() != Some(Step::Enable("standby".to_owned())) {
+    while change.next() != Some(Step::Enable("standby".into())) {
         assert!(step(&mut change, &mut fences));
     }
     let mut instead = change.fail_over();
     assert_eq!(instead.turn_back().way, Way::Onward);
     while step(&mut instead, &mut fences) {}
-    let standby = &fences["standby"];
+    let standby = &fences[&"standby".into()];
     assert_eq!((standby.epoch, standby.is_temporary, &standby.open), (7, true, &None));
-    assert!(fences["home"].epoch < standby.epoch);
+    assert!(fences[&"home".into()].epoch < standby.epoch);
 }
 
 #[test]
@@ -187,7 +190,7 @@ proptest! {
             while step(&mut change, &mut fences) {}
         }
         prop_assert!(is_closed(&fences), "{fences:#?}");
-        let who = who::master(&fences, |one, other| one == other).unwrap();
+        let who = who::master(&fences).unwrap();
         let master = if ended { &first.new } else { &first.old };
         prop_assert_eq!(&who.master, master);
         prop_assert!(who.rivals.is_empty());
@@ -220,7 +223,7 @@ proptest! {
         fences.insert(register, to);
         while step(&mut found, &mut fences) {}
         prop_assert!(is_closed(&fences), "{fences:#?}");
-        let who = who::master(&fences, |one, other| one == other).unwrap();
+        let who = who::master(&fences).unwrap();
         prop_assert_eq!(&who.master, found.winner());
     }
 

@@ -184,7 +184,10 @@ impl Watched {
     pub fn assert_slave(&self) {
         assert_eq!((self.role().as_str(), self.active()), ("SLAVE", vec!["sentinel.yml".to_owned()]));
         let fence = self.fence();
-        assert_eq!((fence.master, fence.temporary, fence.open_change), (format!("{OWNER}/{NAME}"), false, None));
+        assert_eq!(
+            (fence.master.to_string(), fence.temporary, fence.open_change),
+            (format!("{OWNER}/{NAME}"), false, None)
+        );
     }
 
     /// Asserts that the standby stands in for the master.
@@ -192,7 +195,10 @@ impl Watched {
         let all = ["cron.yml", "deploy.yml", "sentinel.yml", "test.yml"].map(str::to_owned).to_vec();
         assert_eq!((self.role().as_str(), self.active()), ("TEMPORARY_MASTER", all));
         let fence = self.fence();
-        assert_eq!((fence.master, fence.temporary, fence.open_change), (format!("{BACKUP}/{NAME}"), true, None));
+        assert_eq!(
+            (fence.master.to_string(), fence.temporary, fence.open_change),
+            (format!("{BACKUP}/{NAME}"), true, None)
+        );
         assert!(fence.held.is_empty(), "{:?}", fence.held);
     }
 

@@ -11,7 +11,6 @@ use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
 use super::{Snapshot, offer, rescue};
 use crate::context::MirrorContext;
-use crate::fence;
 use crate::mirror::{self, MirrorView, cache, contact, fence_settle, look, mirror_remote};
 use crate::{Code, Error, Result};
 
@@ -210,7 +209,7 @@ async fn resolve_fence(ctx: &MirrorContext, choice: DecisionChoice) -> Result<Re
                     document.master, document.epoch, document.sequence
                 ),
                 // Nothing is synced towards a master.
-                needs_sync: !fence::same_master(&document.master, &ctx.mirror.target.display()),
+                needs_sync: document.master != ctx.mirror.target.site(),
             })
         }
     }

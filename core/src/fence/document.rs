@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use standin_state::model::{Oid, RefName};
+use standin_state::model::{Oid, RefName, Site};
 
 use crate::{Code, Error, Result};
 
@@ -29,7 +29,7 @@ pub struct Document<Refs = BTreeMap<RefName, Oid>> {
     /// Rises with each move of the fence.
     pub sequence: u64,
     /// The master: a slug, a URL without credentials, or a path behind the id of its installation (`1a2b3c4d:/srv/app`).
-    pub master: String,
+    pub master: Site,
     /// Whether that master is only `TEMPORARY_MASTER`: it stands in for one that was gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub temporary: bool,
@@ -172,12 +172,12 @@ impl<Refs: DeserializeOwned + Default> Document<Refs> {
 
 impl Document {
     /// The document before the first: nothing pushed, sequence 0. It is never written as it is.
-    pub fn before_first(epoch: u64, master: &str, writer: &str, now: Timestamp) -> Self {
+    pub fn before_first(epoch: u64, master: impl Into<Site>, writer: &str, now: Timestamp) -> Self {
         Self {
             version: VERSION,
             epoch,
             sequence: 0,
-            master: master.to_owned(),
+            master: master.into(),
             temporary: false,
             writer: writer.to_owned(),
             time_iso: now,
@@ -199,24 +199,24 @@ impl Document {
 
     /// Names another master than this document did, in this epoch, on the repository `here`. Where `here` was master itself
     /// and did not hand back, that is kept; a change of master of an older epoch can go on no more.
-    pub fn follow(&mut self, master: &str, epoch: u64, here: &str) {
+    pub fn follow(&mut self, master: &Site, epoch: u64, here: &Site) {
         if epoch > self.epoch {
-            if same_master(&self.master, here) && !same_master(master, here) {
+            if self.master == *here && master != here {
                 self.unreturned = self.unreturned.or(Some(self.epoch));
             }
             self.open_change.take_if(|open| open.kind == ROLE_CHANGE);
         }
-        if !same_master(&self.master, master) {
+        if self.master != *master {
             self.temporary = false;
         }
         self.epoch = self.epoch.max(epoch);
-        master.clone_into(&mut self.master);
+        self.master.clone_from(master);
     }
 
     /// The epoch in which the repository `here`, on which this document stands, was master, where it lost that without
     /// handing back; `now` is the epoch of the present master, of which it may not have heard.
-    pub fn lost_mastership(&self, here: &str, now: u64) -> Option<u64> {
-        let is_unheard = self.epoch < now && same_master(&self.master, here);
+    pub fn lost_mastership(&self, here: &Site, now: u64) -> Option<u64> {
+        let is_unheard = self.epoch < now && self.master == *here;
         self.unreturned.or(is_unheard.then_some(self.epoch))
     }
 
@@ -292,23 +292,6 @@ impl Document {
     }
 }
 
-/// Whether two texts name the same master: GitHub ignores the case of slugs, and a URL of github.com is a slug.
-pub fn same_master(one: &str, other: &str) -> bool {
-    fn plain(text: &str) -> String {
-        let text = text.trim_end_matches('/');
-        let text = text.strip_suffix(".git").unwrap_or(text);
-        let slug = ["https://github.com/", "ssh://git@github.com/", "git@github.com:"]
-            .iter()
-            .find_map(|prefix| text.strip_prefix(prefix));
-        match slug {
-            Some(slug) => slug.to_lowercase(),
-            None if text.contains(':') || text.starts_with(['/', '.']) => text.to_owned(),
-            None => text.to_lowercase(),
-        }
-    }
-    plain(one) == plain(other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,17 +359,6 @@ mod tests {
             (name("refs/heads/moved"), oid('2')),
         ]);
         assert_eq!((document.refs, document.pending), (expected, BTreeMap::new()));
-    }
-
-    #[test]
-    fn masters_are_compared_as_github_does_and_paths_exactly() {
-        assert!(same_master("Owner/Name", "owner/name"));
-        assert!(same_master("https://github.com/owner/name.git", "owner/name"));
-        assert!(same_master("git@github.com:owner/name", "owner/Name"));
-        assert!(!same_master("owner/name", "owner/other"));
-        assert!(!same_master("/srv/Code", "/srv/code"));
-        assert!(same_master("/srv/code/", "/srv/code"));
-        assert!(!same_master("https://git.example.com/A", "https://git.example.com/a"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod document;
 mod writer;
 
-pub use document::{Document, OpenChange, ROLE_CHANGE, Summary, VERSION, same_master};
+pub use document::{Document, OpenChange, ROLE_CHANGE, Summary, VERSION};
 pub use writer::{master, writer};
 
 use standin_state::model::Oid;

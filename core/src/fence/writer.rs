@@ -1,6 +1,7 @@
 //! Who writes: a name for this installation that stays the same.
 
 use standin_state::config::Source;
+use standin_state::model::Site;
 use standin_state::store::Fact;
 
 use crate::Result;
@@ -21,11 +22,11 @@ pub fn writer(source: &SourceContext) -> Result<String> {
 ///
 /// # Errors
 /// What the store reports.
-pub fn master(source: &SourceContext) -> Result<String> {
+pub fn master(source: &SourceContext) -> Result<Site> {
     let shown = source.repository.source.display();
     match &source.repository.source {
-        Source::Path(_) => Ok(format!("{}:{shown}", installation(source)?)),
-        Source::GitHub(_) | Source::Url(_) => Ok(shown),
+        Source::Path(_) => Ok(format!("{}:{shown}", installation(source)?).into()),
+        Source::GitHub(_) | Source::Url(_) => Ok(shown.into()),
     }
 }
 

@@ -11,11 +11,12 @@ use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
 use standin_state::model::{MirrorId, Role};
 use standin_state::store::Store;
 
-use super::machine::{Change, Kind, Seen, Site};
+use super::machine::{Change, Kind, Seen};
 use super::seen;
 use super::who::{self, Who};
-use crate::fence::{Summary, same_master};
+use crate::fence::Summary;
 use crate::{Code, Error, Result};
+use standin_state::model::Site;
 
 /// Who is master of a repository, and the configuration that follows from it.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ impl Direction {
     /// # Errors
     /// [`Code::Storage`] when they cannot be read.
     pub fn of(store: &Store, home: &RepositoryConfig) -> Result<Self> {
-        let who = who::master(&fences(store, home)?, same_master);
+        let who = who::master(&fences(store, home)?);
         let turned = who.as_ref().and_then(|who| master_mirror(home, &who.master)).and_then(|id| home.turned_to(id));
         let home = Arc::new(home.clone());
         let config = turned.map_or_else(|| home.clone(), Arc::new);
@@ -94,7 +95,7 @@ impl Direction {
                 self.home.id,
                 who.epoch,
                 who.master,
-                who.rivals.join(", ")
+                who.rivals.iter().map(Site::as_str).collect::<Vec<_>>().join(", ")
             ),
             "Decide for one: `standin promote MIRROR` makes a mirror the only master, `standin demote MIRROR` hands back to \
              the source. Until then nothing is synced; the commits of both are kept.",
@@ -151,12 +152,12 @@ pub fn fences(store: &Store, home: &RepositoryConfig) -> Result<BTreeMap<Site, S
 }
 
 /// The mirror that a fence means by this master; `None` where it is the source or nobody who is configured.
-pub fn master_mirror<'a>(home: &'a RepositoryConfig, master: &str) -> Option<&'a MirrorId> {
-    if !matches!(home.source, Source::GitHub(_)) || same_master(master, &home.source.display()) {
+pub fn master_mirror<'a>(home: &'a RepositoryConfig, master: &Site) -> Option<&'a MirrorId> {
+    if !matches!(home.source, Source::GitHub(_)) || *master == home.source.site() {
         return None;
     }
     let mut github = home.mirrors.iter().filter(|mirror| mirror.slug().is_some());
-    github.find(|mirror| same_master(master, &mirror.target.display())).map(|mirror| &mirror.id)
+    github.find(|mirror| *master == mirror.target.site()).map(|mirror| &mirror.id)
 }
 
 /// The mirror whose role a change is about: the standby of the two, as it is configured here.

@@ -13,12 +13,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use standin_state::model::Role;
+use standin_state::model::{Role, Site};
 
 pub use super::moves::{Move, Open, Refusal, Seen, fence_move, may_take, still_ours, take_over};
-
-/// A repository that takes part, by its slug as it is shown.
-pub type Site = String;
 
 /// What kind of role change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -184,7 +181,7 @@ impl Change {
     }
 
     /// The role of a repository when the change is through.
-    pub fn role_of(&self, site: &str) -> Role {
+    pub fn role_of(&self, site: &Site) -> Role {
         match (site == self.winner(), self.winner_is_temporary()) {
             (true, false) => Role::Master,
             (true, true) => Role::TemporaryMaster,

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Change, Site, Step, Way};
+use super::machine::{Change, Step, Way};
+use standin_state::model::Site;
 
 /// A fence as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -173,7 +174,7 @@ fn rival(seen: &Seen) -> Refusal {
     Refusal::TwoMasters { master: seen.master.clone() }
 }
 
-fn announce(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
+fn announce(change: &Change, site: &Site, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
     let is_register = site == change.register();
     let is_back = change.way == Way::Back;
     let before = |sequence| Seen {
@@ -211,7 +212,7 @@ fn announce(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Resul
     }
 }
 
-fn raise(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
+fn raise(change: &Change, site: &Site, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
     let is_register = site == change.register();
     let Some(seen) = seen else { return Err(Refusal::Closed) };
     let is_ours = match whose(change, me, seen) {
@@ -253,7 +254,7 @@ fn reach(change: &Change, seen: &Seen) -> Result<Option<Seen>, Refusal> {
     }
 }
 
-fn close(change: &Change, site: &str, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
+fn close(change: &Change, site: &Site, me: &str, seen: Option<&Seen>) -> Result<Option<Seen>, Refusal> {
     let is_register = site == change.register();
     let Some(seen) = seen else { return Ok(None) };
     match whose(change, me, seen) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::machine::{Open, Seen, Site};
+use super::machine::{Open, Seen};
+use standin_state::model::Site;
 
 /// The current master of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +20,18 @@ pub struct Who {
 
 /// The master named by the highest epoch; `None` where no fence is known yet. In one epoch the master that its own fence
 /// names goes before others, so that every machine that sees the same fences says the same.
-pub fn master<'a>(fences: &BTreeMap<Site, Seen>, same: impl Fn(&str, &str) -> bool + 'a) -> Option<Who> {
+pub fn master(fences: &BTreeMap<Site, Seen>) -> Option<Who> {
     let epoch = fences.values().map(|seen| seen.epoch).max()?;
     let mut named: Vec<(bool, &Seen)> = fences
         .iter()
         .filter(|(_, seen)| seen.epoch == epoch)
-        .map(|(site, seen)| (!same(site, &seen.master), seen))
+        .map(|(site, seen)| (*site != seen.master, seen))
         .collect();
     named.sort_by(|one, other| (one.0, &one.1.master).cmp(&(other.0, &other.1.master)));
     let (_, first) = *named.first()?;
-    let mut rivals: Vec<Site> = named
-        .iter()
-        .filter(|(_, seen)| !same(&seen.master, &first.master))
-        .map(|(_, seen)| seen.master.clone())
-        .collect();
-    rivals.dedup_by(|one, other| same(one, other));
+    let mut rivals: Vec<Site> =
+        named.iter().filter(|(_, seen)| seen.master != first.master).map(|(_, seen)| seen.master.clone()).collect();
+    rivals.dedup();
     Some(Who { master: first.master.clone(), epoch, is_temporary: first.is_temporary, rivals })
 }
 

@@ -1,12 +1,12 @@
 //! Reading a fence, and checking that it continues what we remember.
 
-use standin_state::model::{MirrorId, Oid, RefName};
+use standin_state::model::{MirrorId, Oid, RefName, Site};
 use standin_state::store::{Fact, FenceMemory};
 
 use super::fence_move::remember;
 use super::learned::Learned;
 use crate::context::MirrorContext;
-use crate::fence::{Document, FILE, Fence, master, same_master};
+use crate::fence::{Document, FILE, Fence, master};
 use crate::git::{Cache, Remote};
 use crate::mastership::direction;
 use crate::{Code, Error, Result};
@@ -65,13 +65,13 @@ pub async fn read(ctx: &MirrorContext, remote: &Remote, cache: &Cache, listed: O
 pub fn check_master(ctx: &MirrorContext, fence: &Fence) -> Result<()> {
     let ours = master(&ctx.source)?;
     let Document { master, epoch, writer, time_iso, .. } = &fence.document;
-    if same_master(master, &ours) {
+    if *master == ours {
         return Ok(());
     }
     let mirror = &ctx.mirror.id;
     let follows = follows(ctx, master)
         .then(|| format!("Sync again: this machine knows now who is master, and syncs from `{master}`."));
-    if same_master(master, &ctx.mirror.target.display()) {
+    if *master == ctx.mirror.target.site() {
         return Err(Error::new(
             Code::FencedOff,
             format!(
@@ -101,9 +101,9 @@ pub fn check_master(ctx: &MirrorContext, fence: &Fence) -> Result<()> {
 }
 
 /// Whether this master is the configured source or one of its mirrors, so that the next sync goes the right way by itself.
-fn follows(ctx: &MirrorContext, master: &str) -> bool {
+fn follows(ctx: &MirrorContext, master: &Site) -> bool {
     let home = ctx.repository().home.as_deref().unwrap_or(ctx.repository());
-    same_master(master, &home.source.display()) || direction::master_mirror(home, master).is_some()
+    *master == home.source.site() || direction::master_mirror(home, master).is_some()
 }
 
 /// The fence that we remember of a mirror.

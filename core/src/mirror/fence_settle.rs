@@ -7,7 +7,7 @@ use super::fence_move::{commit, push, remember};
 use super::fence_read::{fetch, memory, read_commit};
 use super::places::mirror_remote;
 use crate::context::MirrorContext;
-use crate::fence::{Document, Fence, master, same_master, writer};
+use crate::fence::{Document, Fence, master, writer};
 use crate::git::Cache;
 use crate::{Code, Error, Result};
 
@@ -22,9 +22,9 @@ use crate::{Code, Error, Result};
 pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) -> Result<Fence> {
     let remembered = memory(ctx)?;
     // A mirror that is itself master is no prey of the configured source: what was remembered is put back.
-    let here = ctx.mirror.target.display();
+    let here = ctx.mirror.target.site();
     let ours = match &remembered {
-        Some(fence) if same_master(&fence.document.master, &here) => fence.document.master.clone(),
+        Some(fence) if fence.document.master == here => fence.document.master.clone(),
         _ => master(&ctx.source)?,
     };
     let found = match there {
@@ -42,7 +42,7 @@ pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) 
         (Some(_), None) => true,
         (None, _) => false,
     };
-    let is_ours = |fence: &&Fence| same_master(&fence.document.master, &ours);
+    let is_ours = |fence: &&Fence| fence.document.master == ours;
     let parent = if continues { found.as_ref() } else { remembered.as_ref() };
     if (there.is_none() && remembered.is_none()) || (continues && parent.as_ref().is_some_and(is_ours)) {
         return Err(Error::new(
@@ -61,7 +61,7 @@ pub async fn overwrite(ctx: &MirrorContext, cache: &Cache, there: Option<&Oid>) 
         document.epoch = document.epoch.max(known.document.epoch);
         document.sequence = document.sequence.max(known.document.sequence.saturating_add(1));
     }
-    if !same_master(&document.master, &ours) {
+    if document.master != ours {
         document.epoch = document.epoch.saturating_add(1);
     }
     let mine = remembered.as_ref().filter(is_ours);

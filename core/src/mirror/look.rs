@@ -7,7 +7,7 @@ use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 use super::places::{cache, listed_prefixes, mirror_remote};
 use super::{fence_read, learned};
 use crate::context::MirrorContext;
-use crate::fence::{self, Document, Fence, Summary, same_master};
+use crate::fence::{self, Document, Fence, Summary};
 use crate::git::{Cache, Listing, Refs};
 use crate::github::RepositoryInfo;
 use crate::{Code, Error, Result, mastership};
@@ -57,7 +57,7 @@ impl MirrorView {
             Some(fence) => fence.document.next(&writer, now),
             None => Document::before_first(self.least_epoch, &master, &writer, now).next(&writer, now),
         };
-        document.follow(&master, self.least_epoch, &ctx.mirror.target.display());
+        document.follow(&master, self.least_epoch, &ctx.mirror.target.site());
         Ok(document)
     }
 
@@ -155,7 +155,7 @@ fn least_epoch(ctx: &MirrorContext, fence: Option<&Fence>) -> Result<u64> {
     for place in repository.mirrors.iter().map(|mirror| &mirror.id).chain([&source]) {
         if let Some(memory) = ctx.store().fence_memory(&repository.id, place)?
             && memory.epoch > epoch
-            && Summary::summary(memory.document.as_bytes()).is_ok_and(|document| same_master(&document.master, &ours))
+            && Summary::summary(memory.document.as_bytes()).is_ok_and(|document| document.master == ours)
         {
             epoch = memory.epoch;
         }

@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::Value;
 use standin_state::config::{Config, Limits};
-use standin_state::model::{MirrorId, Slug};
+use standin_state::model::{MirrorId, Site, Slug};
 use standin_state::store::Fact;
 
 use super::judge::{Found, Heartbeat, MastersFence, Observation, Reply};
 use crate::context::SourceContext;
-use crate::fence::{Document, same_master};
+use crate::fence::Document;
 use crate::github::{Answer, Call, Client, PATIENCE_OF_A_LOOK, Standing, in_url};
 use crate::memory::Memory;
 use crate::source::SharedSource;
@@ -170,8 +170,8 @@ impl Look<'_> {
         let Some(blob) = fence_blob(&listed) else { return Ok(None) };
         let Some(blob) = read(format!("/git/blobs/{blob}")).await? else { return Ok(None) };
         let Some(document) = fence_document(&blob) else { return Ok(None) };
-        let is_other = !same_master(&document.master, &self.slug.to_string());
-        Ok((is_other && document.epoch > self.epoch).then_some((document.master, document.epoch)))
+        let is_other = document.master != Site::from(self.slug.to_string());
+        Ok((is_other && document.epoch > self.epoch).then_some((document.master.to_string(), document.epoch)))
     }
 
     /// What the standbys answer: fine where one of them does.

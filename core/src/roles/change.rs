@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use standin_state::model::{MirrorId, MirrorStatus, RepositoryId};
+use standin_state::model::{MirrorId, MirrorStatus, RepositoryId, Site};
 use ts_rs::TS;
 
 use super::drive::{self, Driver};
@@ -12,7 +12,7 @@ use super::journal::{self, Entry};
 use super::parts::Parts;
 use super::preview::{self, Master, RolePlan};
 use crate::event::{Event, RoleChangeEnd};
-use crate::mastership::machine::{Change, Kind, Site, Way};
+use crate::mastership::machine::{Change, Kind, Way};
 use crate::mastership::words;
 use crate::run::{self, RunRequest};
 use crate::source::SharedSource;
@@ -129,14 +129,14 @@ pub(crate) async fn begin(
 /// What keeps it from being taken over.
 pub(crate) async fn take_up(
     parts: &Parts,
-    register: &str,
+    register: &Site,
     choice: OpenChangeChoice,
     here: Option<Entry>,
     actor: &str,
 ) -> Result<RoleOutcome> {
     let me = drive::me(parts)?;
     let other_side_is_gone = match parts.site(&parts.source_site()) {
-        Ok(source) if register != parts.source_site() => {
+        Ok(source) if *register != parts.source_site() => {
             matches!(preview::look_for(source).await, Master::Gone(_))
         }
         _ => false,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use standin_state::model::{AspectStatus, MirrorStatus, RefName, RepositoryId};
+use standin_state::model::{AspectStatus, MirrorStatus, RefName, RepositoryId, Site};
 use standin_state::store::RunRecord;
 
 use super::handback::HandBackRef;
@@ -197,7 +197,7 @@ impl Driver<'_> {
     }
 
     /// Syncs one of the two from the other, as a part of the change.
-    async fn sync(&self, change: &Change, from: &str, to: &str) -> Result<String> {
+    async fn sync(&self, change: &Change, from: &Site, to: &Site) -> Result<String> {
         let source = self.fresh(from, change);
         let mirror = self.parts.mirror_of(to)?;
         let (id, target) = (mirror.id.clone(), mirror.target.display());
@@ -225,7 +225,7 @@ impl Driver<'_> {
     }
 
     /// A source that is read anew: what it was before the step does not count.
-    fn fresh(&self, master: &str, change: &Change) -> std::sync::Arc<SharedSource> {
+    fn fresh(&self, master: &Site, change: &Change) -> std::sync::Arc<SharedSource> {
         debug_assert!(self.parts.home.context.change.as_ref() == Some(&change.id), "the sources belong to this change");
         std::sync::Arc::new(SharedSource::new(self.parts.source_of(master).context.clone()))
     }
@@ -284,7 +284,7 @@ impl Driver<'_> {
         let mut safe = mirror::tips(here).await?;
         safe.retain(|name, _| !unsafe_yet.contains(name));
         site::note(here, change, &self.me, |document| document.refs.extend(safe.clone())).await?;
-        self.sync(change, change.winner(), &here.mirror.target.display()).await
+        self.sync(change, change.winner(), &here.mirror.target.site()).await
     }
 
     async fn state_file(&self, change: &Change, here: &MirrorContext) -> Result<String> {
@@ -293,7 +293,7 @@ impl Driver<'_> {
             return Ok("no state file is configured".to_owned());
         };
         let report = status::report(&context.store, &context.folder, &self.parts.direction.home, &(&**context).into())?;
-        let section = state_file::section(&report, &here.mirror.target.display(), &self.parts.source_site());
+        let section = state_file::section(&report, &here.mirror.target.site(), &self.parts.source_site());
         Ok(match state_file::commit(here, &heartbeat.path, &section, &words::headline(change)).await? {
             state_file::Committed::NotThere => format!("{} is not there", heartbeat.path),
             state_file::Committed::Already => "it says so already".to_owned(),

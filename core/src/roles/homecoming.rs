@@ -15,7 +15,7 @@ use super::preview::{self, Master, RolePlan};
 use super::{prepare, site};
 use crate::context::MirrorContext;
 use crate::event::{Event, RoleChangeEnd};
-use crate::fence::{self, Fence};
+use crate::fence::Fence;
 use crate::mastership::direction::Direction;
 use crate::mastership::machine::{Change, Kind};
 use crate::mirror::{self, fence_move};
@@ -81,7 +81,7 @@ async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -
     // A fence of an older epoch has not heard yet who is master.
     for fence in fence.iter().chain(&there).filter(|fence| Some(fence.document.epoch) == epoch) {
         mastership::check_open(source, &fence.document)?;
-        if !fence::same_master(&fence.document.master, &parts.source_site()) {
+        if fence.document.master != parts.source_site() {
             return Err(Error::new(
                 Code::FencedOff,
                 format!("{} is master now; nothing is brought to {}", fence.document.master, parts.source_site()),

@@ -24,6 +24,7 @@ mod site;
 pub mod state_file;
 mod workflows;
 
+use standin_state::model::Site;
 use std::collections::BTreeMap;
 
 use self::parts::Parts;
@@ -61,7 +62,7 @@ async fn find_open(site: &MirrorContext) -> Result<Option<Change>> {
 ///
 /// # Errors
 /// [`crate::Code::RoleChangeOpen`] where it is no longer there; what moving the fence reports.
-async fn take_over(parts: &Parts, register: &str, me: &str, turned: impl Fn(Change) -> Change) -> Result<Change> {
+async fn take_over(parts: &Parts, register: &Site, me: &str, turned: impl Fn(Change) -> Change) -> Result<Change> {
     site::take_over(parts.site(register)?, me, |document, seen| {
         let (change, _) = open_in(document).ok_or_else(|| {
             crate::Error::new(

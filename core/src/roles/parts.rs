@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::lock::MirrorLock;
-use standin_state::model::MirrorId;
+use standin_state::model::{MirrorId, Site};
 
 use crate::context::MirrorContext;
-use crate::fence::same_master;
 use crate::mastership::direction::Direction;
-use crate::mastership::machine::{Change, Site};
+use crate::mastership::machine::Change;
 use crate::source::{SharedSource, named};
 use crate::{Code, Error, Result};
 
@@ -43,11 +42,11 @@ impl Parts {
         at_home: Arc<SharedSource>,
         turned: Arc<SharedSource>,
     ) -> Result<Self> {
-        let mut sites: BTreeMap<String, MirrorContext> = BTreeMap::new();
-        sites.insert(standby.target.display(), at_home.context_by_hand(standby.clone()).await?);
+        let mut sites: BTreeMap<Site, MirrorContext> = BTreeMap::new();
+        sites.insert(standby.target.site(), at_home.context_by_hand(standby.clone()).await?);
         let source = named(&turned.context.repository, &MirrorId::source())?;
         match turned.context_by_hand(source.clone()).await {
-            Ok(context) => _ = sites.insert(source.target.display(), context),
+            Ok(context) => _ = sites.insert(source.target.site(), context),
             // A fail-over does without it.
             Err(error) if error.code == Code::TokenMissing => {}
             Err(error) => return Err(error),
@@ -57,7 +56,7 @@ impl Parts {
         for mirror in home.mirrors.iter().filter(takes_part).filter(|mirror| mirror.id != standby.id) {
             let mirror = Arc::new(mirror.clone());
             if let Ok(context) = at_home.context_by_hand(mirror.clone()).await {
-                sites.insert(mirror.target.display(), context);
+                sites.insert(mirror.target.site(), context);
             }
         }
         let direction = Direction::of(&at_home.context.store, home)?;
@@ -66,19 +65,19 @@ impl Parts {
 
     /// The slug of the standby.
     pub fn standby_site(&self) -> Site {
-        self.standby.target.display()
+        self.standby.target.site()
     }
 
     /// The slug of the configured source.
     pub fn source_site(&self) -> Site {
-        self.direction.home.source.display()
+        self.direction.home.source.site()
     }
 
     /// One of the repositories.
     ///
     /// # Errors
     /// [`Code::RoleChangeOpen`] for one that is not in this configuration.
-    pub fn site(&self, site: &str) -> Result<&MirrorContext> {
+    pub fn site(&self, site: &Site) -> Result<&MirrorContext> {
         self.sites.get(site).ok_or_else(|| {
             Error::new(
                 Code::RoleChangeOpen,
@@ -93,7 +92,7 @@ impl Parts {
 
     /// Mirrors that take no part in a change of these two, by slug, URL or path.
     pub fn others(&self, change: &Change) -> Vec<Site> {
-        let takes_part = |site: &str| same_master(site, &change.old) || same_master(site, &change.new);
+        let takes_part = |site: &Site| *site == change.old || *site == change.new;
         self.sites.keys().filter(|site| !takes_part(site)).cloned().collect()
     }
 
@@ -102,8 +101,8 @@ impl Parts {
     /// # Errors
     /// As [`Parts::site`].
     pub fn localized(&self, change: &Change) -> Result<Change> {
-        let known = |site: &str| {
-            let found = self.sites.keys().find(|known| same_master(known, site));
+        let known = |site: &Site| {
+            let found = self.sites.keys().find(|known| *known == site);
             found.cloned().ok_or_else(|| self.site(site).err().unwrap_or_else(|| unreachable!("it was not found")))
         };
         let (old, new) = (known(&change.old)?, known(&change.new)?);
@@ -113,12 +112,12 @@ impl Parts {
     }
 
     /// The source for the direction in which the change's winner is master.
-    pub fn source_of(&self, winner: &str) -> &Arc<SharedSource> {
-        if same_master(winner, &self.source_site()) { &self.home } else { &self.turned }
+    pub fn source_of(&self, winner: &Site) -> &Arc<SharedSource> {
+        if *winner == self.source_site() { &self.home } else { &self.turned }
     }
 
     /// The mirror that a repository is when the other is master.
-    pub fn mirror_of(&self, site: &str) -> Result<Arc<MirrorConfig>> {
+    pub fn mirror_of(&self, site: &Site) -> Result<Arc<MirrorConfig>> {
         Ok(self.site(site)?.mirror.clone())
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::MirrorId;
+use standin_state::model::{MirrorId, Site};
 
 use super::change::{RoleGoal, RoleRequest};
 use super::journal;
 use super::parts::Parts;
 use super::preview::{self, Master};
 use crate::context::MirrorContext;
-use crate::fence::{Document, ROLE_CHANGE, same_master};
+use crate::fence::{Document, ROLE_CHANGE};
 use crate::mastership::direction::Direction;
-use crate::mastership::machine::{Change, Kind, Site};
+use crate::mastership::machine::{Change, Kind};
 use crate::source::named;
 use crate::{Code, Error, Result, mastership, status};
 
@@ -76,7 +76,7 @@ fn change(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Resul
             if under_way.is_none() {
                 refuse_open(parts)?;
             }
-            let is_rival = who.rivals.iter().any(|rival| same_master(rival, &standby));
+            let is_rival = who.rivals.iter().any(|rival| *rival == standby);
             if direction.master() != Some(mirror) && !is_rival && under_way.is_none() {
                 return Err(Error::new(
                     Code::Usage,
@@ -189,7 +189,7 @@ async fn look_at(site: &MirrorContext) -> Master {
 fn other_master(parts: &Parts) -> Option<Site> {
     let direction = &parts.direction;
     let other = direction.master().filter(|master| **master != parts.standby.id)?;
-    Some(direction.home.mirror(other)?.target.display())
+    Some(direction.home.mirror(other)?.target.site())
 }
 
 /// The epoch that a change begins with: of two masters of one epoch, both are left behind.
@@ -239,7 +239,7 @@ fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
             Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parts)) }
         }
         Master::Unclear(error) => {
-            return Err(unclear(error, &standby, &format!("`standin demote {} --gone`", request.mirror)));
+            return Err(unclear(error, standby.as_str(), &format!("`standin demote {} --gone`", request.mirror)));
         }
         // A token that sees the repository no more looks the same, and a hand-back is another thing: so it is asked for.
         Master::Gone(error) => {

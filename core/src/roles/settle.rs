@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig};
-use standin_state::model::MirrorId;
+use standin_state::model::{MirrorId, Site};
 use standin_state::store::Store;
 
 use super::journal::{self, Entry};
 use super::parts::Parts;
 use super::prepare;
 use crate::Result;
-use crate::mastership::machine::{Seen, Site};
+use crate::mastership::machine::Seen;
 use crate::mastership::{direction, words};
 
 /// What is remembered as open, here or in fences.
@@ -37,7 +37,7 @@ pub(crate) fn remembered(store: &Store, home: &RepositoryConfig) -> Result<Optio
         (None, true) => return Ok(None),
         (None, false) => {
             let Some(first) = standbys.clone().next() else { return Ok(None) };
-            let carries = standbys.find(|mirror| open.contains_key(&mirror.target.display()));
+            let carries = standbys.find(|mirror| open.contains_key(&mirror.target.site()));
             prepare::standby(home, &carries.unwrap_or(first).id)?
         }
     };

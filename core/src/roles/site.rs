@@ -6,7 +6,7 @@
 use standin_state::model::{Oid, RefName};
 
 use crate::context::MirrorContext;
-use crate::fence::{Document, Fence, OpenChange, ROLE_CHANGE, same_master};
+use crate::fence::{Document, Fence, OpenChange, ROLE_CHANGE};
 use crate::git::{Cache, Remote};
 use crate::mastership::machine::{self, Change, Move, Open, Refusal, Seen, Step};
 use crate::mastership::seen;
@@ -197,10 +197,10 @@ fn document(site: &MirrorContext, change: &Change, me: &str, fence: Option<&Fenc
         Some(document) => document.next(me, now),
         None => Document::before_first(to.epoch, &to.master, me, now).next(me, now),
     };
-    let here = site.mirror.target.display();
-    if same_master(&to.master, &here) {
+    let here = site.mirror.target.site();
+    if to.master == here {
         document.unreturned = None;
-    } else if !change.sides().iter().any(|side| same_master(side, &here)) {
+    } else if !change.sides().iter().any(|side| *side == here) {
         document.follow(&to.master, to.epoch, &here);
     }
     document.epoch = to.epoch;
@@ -228,7 +228,7 @@ fn document(site: &MirrorContext, change: &Change, me: &str, fence: Option<&Fenc
 
 /// What stops a change, for a person.
 fn refused(site: &MirrorContext, refusal: &Refusal) -> Error {
-    let here = site.mirror.target.display();
+    let here = site.mirror.target.site();
     match refusal {
         Refusal::OtherChange { writer } => Error::new(
             Code::RoleChangeOpen,

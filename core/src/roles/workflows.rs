@@ -53,7 +53,7 @@ pub(super) async fn hold(site: &MirrorContext, change: &Change, me: &str) -> Res
 /// The first that could not be switched; what moving the fence reports.
 pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> Result<String> {
     let wanted = wanted(site, change).await?;
-    let role = change.role_of(&site.mirror.target.display());
+    let role = change.role_of(&site.mirror.target.site());
     let (mut switched, mut active) = (0_usize, 0_usize);
     let mut held = BTreeMap::new();
     for workflow in list_all(site, &wanted).await? {
@@ -84,7 +84,7 @@ pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> R
 /// What keeps the workflows from being listed.
 pub(super) async fn to_enable(site: &MirrorContext, change: &Change) -> Result<Vec<String>> {
     let wanted = wanted(site, change).await?;
-    let role = change.role_of(&site.mirror.target.display());
+    let role = change.role_of(&site.mirror.target.site());
     let listed = list(site).await?;
     let on = listed.into_iter().filter(|workflow| should_run(&workflow.path, role, &wanted) == Some(true));
     Ok(on.map(|workflow| workflow.path).collect())

@@ -325,7 +325,7 @@ impl Roles {
 
 /// A closed fence.
 fn fence(epoch: u64, sequence: u64, master: usize, is_temporary: bool) -> Fixed<Fence> {
-    let seen = Seen { epoch, sequence, master: SITES[master].to_owned(), is_temporary, open: None };
+    let seen = Seen { epoch, sequence, master: SITES[master].into(), is_temporary, open: None };
     Fixed::new(Fence { seen, copy: None, pushed: 0 })
 }
 

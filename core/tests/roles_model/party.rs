@@ -2,12 +2,13 @@
 //! comes from the product's own functions; here is only the loop around them, one look or one effect at a time.
 
 use standin_core::mastership::machine::{
-    Change, Kind, Move, Seen, Site, Step, Way, fence_move, may_take, still_ours, take_over,
+    Change, Kind, Move, Seen, Step, Way, fence_move, may_take, still_ours, take_over,
 };
 
 use crate::mutant::Mutant;
 use crate::world::{Effect, Fixed, HOME, SITES, STANDBY, Sender, World, is_without_effect, master, number};
 use standin_core::mastership::who::open_change;
+use standin_state::model::Site;
 
 /// The sentinel's name as a writer.
 pub const SENTINEL: &str = "sentinel";
@@ -64,7 +65,7 @@ pub struct Begin {
 
 /// The steps of a run, in its order.
 fn steps(run: &Run, mutant: Option<Mutant>) -> Vec<Step> {
-    let standby = || SITES[STANDBY].to_owned();
+    let standby = || Site::from(SITES[STANDBY]);
     if run.is_alone {
         // The first stands for parking, which is no step of the machine.
         let raise = [Step::Quiesce(standby()), Step::Raise(standby())];
@@ -207,7 +208,7 @@ fn look_at(world: &mut World, run: &Run, step: &Step, mutant: Option<Mutant>) ->
 
 fn look_rest(world: &mut World, run: &Run, step: &Step, mutant: Option<Mutant>) -> Look {
     let change = &run.change;
-    let switch = |world: &World, site: &str, on: bool| {
+    let switch = |world: &World, site: &Site, on: bool| {
         let site = number(site);
         if world.places[site].is_on == on { Look::Nothing } else { Look::Do(Effect::Switch { site, on }) }
     };
@@ -295,7 +296,7 @@ fn look_alone(world: &mut World, run: &Run) -> Look {
 
 /// The sentinel's one move of its fence.
 fn announce_and_raise(world: &World, change: &Change, seen: &Seen) -> Look {
-    let site = SITES[STANDBY].to_owned();
+    let site = Site::from(SITES[STANDBY]);
     let change = Change { position: 0, reached: 0, ..change.clone() }.begun();
     let Move::Write(announced) = fence_move(&change, &Step::Announce(site.clone()), SENTINEL, Some(seen)) else {
         return Look::Ended;
@@ -415,7 +416,7 @@ fn homeward(world: &World, id: String, mutant: Option<Mutant>) -> Option<Change>
 }
 
 fn others(world: &World, old: usize, new: usize) -> Vec<Site> {
-    (0..world.places.len()).filter(|site| *site != old && *site != new).map(|site| SITES[site].to_owned()).collect()
+    (0..world.places.len()).filter(|site| *site != old && *site != new).map(|site| SITES[site].into()).collect()
 }
 
 /// The change that a party finds at its register and takes over, and the register's fence after that.

@@ -7,9 +7,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use standin_core::mastership::machine::{Change, Seen, Site, Step, Way};
+use standin_core::mastership::machine::{Change, Seen, Step, Way};
 use standin_core::mastership::who::{self, Who};
-use standin_state::model::Role;
+use standin_state::model::{Role, Site};
 
 use crate::mutant::Mutant;
 use crate::party::Party;
@@ -26,8 +26,8 @@ pub const SITES: [&str; 3] = ["home", "standby", "third"];
 pub type Commits = u16;
 
 /// The repository of that name.
-pub fn number(site: &str) -> usize {
-    SITES.iter().position(|name| *name == site).expect("a repository of the model")
+pub fn number(site: &Site) -> usize {
+    SITES.iter().position(|name| *site == **name).expect("a repository of the model")
 }
 
 /// Something that is never changed in place: cheap to copy, compare and hash, since states are many.
@@ -221,7 +221,7 @@ pub struct World {
 
 /// Who is master by these fences.
 pub fn master(fences: &BTreeMap<Site, Seen>) -> Option<Who> {
-    who::master(fences, |one, other| one == other)
+    who::master(fences)
 }
 
 impl World {
@@ -249,7 +249,7 @@ impl World {
             .iter()
             .zip(&self.places)
             .filter(|(_, place)| is_all || place.is_up)
-            .filter_map(|(name, place)| Some(((*name).to_owned(), place.fence.as_ref()?.seen.clone())))
+            .filter_map(|(name, place)| Some(((*name).into(), place.fence.as_ref()?.seen.clone())))
             .collect()
     }
 

@@ -11,7 +11,7 @@ use super::consent::Consent;
 use super::mistakes::ConfigError;
 use super::pulled::PullTarget;
 use crate::error::Error;
-use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Slug};
+use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Site, Slug};
 
 /// Everything that is configured, after merging.
 #[derive(Clone, Debug, Default)]
@@ -146,9 +146,9 @@ impl RepositoryConfig {
     }
 
     /// Every place that it is about, as it is shown: its mirrors, then its source.
-    pub fn places(&self) -> impl Iterator<Item = (MirrorId, String)> {
-        let mirrors = self.mirrors.iter().map(|mirror| (mirror.id.clone(), mirror.target.display()));
-        mirrors.chain([(MirrorId::source(), self.source.display())])
+    pub fn places(&self) -> impl Iterator<Item = (MirrorId, Site)> {
+        let mirrors = self.mirrors.iter().map(|mirror| (mirror.id.clone(), mirror.target.site()));
+        mirrors.chain([(MirrorId::source(), self.source.site())])
     }
 
     /// The mirror with this id.
@@ -310,6 +310,11 @@ impl Target {
         }
     }
 
+    /// Where it is, to be compared.
+    pub fn site(&self) -> Site {
+        self.display().into()
+    }
+
     /// The repository on GitHub that it is.
     pub fn slug(&self) -> Option<&Slug> {
         match self {
@@ -351,5 +356,10 @@ impl Source {
             Self::Url(url) => url.clone(),
             Self::Path(path) => path.display().to_string(),
         }
+    }
+
+    /// Where it is, to be compared.
+    pub fn site(&self) -> Site {
+        self.display().into()
     }
 }

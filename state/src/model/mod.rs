@@ -4,6 +4,7 @@
 
 mod consent;
 mod names;
+mod site;
 mod standing;
 mod status;
 pub(crate) mod time;
@@ -11,6 +12,7 @@ mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, is_said, visible};
 pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use site::Site;
 pub use standing::{Action, Standing};
 pub use status::{
     AspectReport, MasterHealth, MirrorReport, OpenChangeReport, PulledReport, RepositoryReport, SeenTip, SentinelStatus,

@@ -79,7 +79,7 @@ async fn another_master_is_refused_with_who_it_is_and_what_to_do() {
     machine.resolve(FENCE, DecisionChoice::Overwrite).await.unwrap();
     let (_, fence) = pair.mirror.fence().unwrap();
     assert_eq!((fence.epoch, fence.sequence), (2, 2));
-    assert_eq!(fence.master, format!("01234567:{}", other.source.path.display()));
+    assert_eq!(fence.master.to_string(), format!("01234567:{}", other.source.path.display()));
     assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Blocked);
     assert_eq!(pair.mirror.refs(), refs);
     let old = pair.machine("laptop").sync().await;
@@ -115,7 +115,7 @@ async fn a_higher_epoch_of_our_own_master_is_adopted() {
 async fn a_source_whose_own_fence_names_another_master_is_not_pushed_from() {
     let (pair, machine) = Pair::in_step().await;
     let mut document = pair.mirror.fence().unwrap().1;
-    (document.epoch, document.master) = (2, "backup/standby".to_owned());
+    (document.epoch, document.master) = (2, "backup/standby".into());
     let fence = pair.source.commit_file("fence.json", &document.to_bytes().unwrap(), None);
     pair.source.set(FENCE, &fence);
     pair.source.commit_on("main", "second");

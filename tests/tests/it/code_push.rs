@@ -22,7 +22,7 @@ async fn the_first_sync_to_an_empty_mirror_brings_everything_and_makes_the_fence
     assert_eq!(report.behind, Some(0));
     let (_, fence) = pair.mirror.fence().unwrap();
     assert_eq!((fence.epoch, fence.sequence), (1, 1));
-    assert_eq!(fence.master, format!("01234567:{}", pair.source.path.display()));
+    assert_eq!(fence.master.to_string(), format!("01234567:{}", pair.source.path.display()));
     assert!(fence.writer.starts_with("anna@"), "{}", fence.writer);
     assert_eq!(fence.refs.len(), 4);
 }

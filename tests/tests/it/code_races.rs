@@ -75,7 +75,7 @@ async fn a_master_with_a_newer_epoch_that_came_in_between_is_obeyed() {
     let mut planned = machine.plan_in(&ctx).await.unwrap();
     pair.mirror.move_fence(|document| {
         document.epoch += 1;
-        document.master = "somebody/else".to_owned();
+        document.master = "somebody/else".into();
     });
     let (rival, refs) = (pair.mirror.fence(), pair.mirror.refs());
     let error = failure(planned.apply(&ctx).await);

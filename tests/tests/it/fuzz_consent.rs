@@ -149,7 +149,7 @@ impl Scene {
 
 /// Whether anything that routes comes from the clone.
 fn names_the_stranger(repository: &RepositoryConfig) -> bool {
-    let places = repository.places().any(|(_, place)| place.contains(STRANGER));
+    let places = repository.places().any(|(_, place)| place.as_str().contains(STRANGER));
     let travels = repository.secrets.patterns.iter().chain(&repository.variables.patterns);
     places || travels.into_iter().any(|name| name.contains(&STRANGER.to_uppercase()))
 }

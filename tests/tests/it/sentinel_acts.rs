@@ -234,7 +234,7 @@ fn a_master_has_nobody_to_watch() {
     watched.world.sandbox.remove_variable(BACKUP, NAME, "MIRROR_ROLE");
     watched.move_fence(|document| {
         document.epoch += 1;
-        document.master = format!("{BACKUP}/{NAME}");
+        document.master = format!("{BACKUP}/{NAME}").into();
     });
     let fence = watched.fence();
     for check in watched.checks(4) {
@@ -248,7 +248,7 @@ fn another_master_in_the_fence_leaves_it_no_say() {
     let watched = Watched::new(PROGRAM);
     watched.move_fence(|document| {
         document.epoch += 1;
-        document.master = "eve/elsewhere".to_owned();
+        document.master = "eve/elsewhere".into();
     });
     let fence = watched.fence();
     watched.master_down();
@@ -286,7 +286,7 @@ fn a_failover_that_somebody_else_left_half_done_is_ended() {
     watched.check();
     watched.move_fence(|document| {
         document.epoch = 2;
-        document.master = format!("{BACKUP}/{NAME}");
+        document.master = format!("{BACKUP}/{NAME}").into();
         document.temporary = true;
         document.open_change = Some(open_change("failover", &watched));
     });
@@ -311,8 +311,8 @@ fn what_the_sentinel_left_open_is_seen_and_ended_from_a_machine() {
     let open = watched.fence().open_change.expect("it is open");
     let change: Change = serde_json::from_value(open.settings).unwrap();
     assert_eq!((change.kind, change.epoch, change.way), (Kind::Failover, 1, Way::Onward));
-    assert_eq!((change.old, change.new), (format!("{OWNER}/{NAME}"), format!("{BACKUP}/{NAME}")));
-    assert_eq!(change.workflows[&format!("{BACKUP}/{NAME}")].len(), 3);
+    assert_eq!((change.old, change.new), (format!("{OWNER}/{NAME}").into(), format!("{BACKUP}/{NAME}").into()));
+    assert_eq!(change.workflows[&format!("{BACKUP}/{NAME}").into()].len(), 3);
     let health = watched.machine.standin(&["health"]);
     let status = watched.machine.standin(&["status"]);
     assert!(status.stdout.contains("sentinel@ada-backup/orchestrator"), "{}{}", health.all(), status.all());

@@ -467,7 +467,7 @@ fn a_master_that_handed_over_is_not_judged_by_its_heartbeat() {
     let watched = with(HEARTBEAT);
     let mut document = watched.fence();
     document.epoch = 7;
-    document.master = "eve/elsewhere".to_owned();
+    document.master = "eve/elsewhere".into();
     let primary = git2::Repository::open_bare(watched.world.primary()).unwrap();
     let blob = primary.blob(&document.to_bytes().unwrap()).unwrap();
     let mut tree = primary.treebuilder(None).unwrap();

@@ -7,7 +7,7 @@ use crate::code::plan::no_fence;
 use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::fence::{Document, Fence, same_master};
+use crate::fence::{Document, Fence};
 use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
 use crate::mirror::learned::Learned;
 use crate::mirror::{MirrorView, Refusal, fence_move};
@@ -61,8 +61,7 @@ impl Sender<'_> {
         let fence = self.next_fence(view, epoch, changes)?;
         debug_assert!(
             view.fence.as_ref().is_none_or(|old| old.document.epoch < fence.document.epoch
-                || (old.document.epoch == fence.document.epoch
-                    && same_master(&old.document.master, &fence.document.master))),
+                || (old.document.epoch == fence.document.epoch && old.document.master == fence.document.master)),
             "nobody writes in an older epoch, or in the same one for another master"
         );
         let fence_update = Update {

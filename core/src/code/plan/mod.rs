@@ -14,7 +14,7 @@ use standin_state::store::{ChangeAction, Fact};
 use super::default_branch::unborn;
 use super::{Snapshot, ref_of};
 use crate::context::MirrorContext;
-use crate::fence::{self, Fence, same_master};
+use crate::fence::{self, Fence};
 use crate::git::{Address, Cache, Refs};
 use crate::mastership::parked;
 use crate::mirror::learned::Learned;
@@ -117,8 +117,8 @@ pub(crate) fn has_not_heard(view: &MirrorView, epoch: u64) -> bool {
 /// Obeys the source's own fence: when it names another master, the source is none.
 fn check_source_fence(ctx: &MirrorContext, snapshot: &Snapshot) -> Result<()> {
     let Some(Fence { document, .. }) = &snapshot.fence else { return Ok(()) };
-    let ours = ctx.repository().source.display();
-    if same_master(&document.master, &ours) || same_master(&document.master, &fence::master(&ctx.source)?) {
+    let ours = ctx.repository().source.site();
+    if document.master == ours || document.master == fence::master(&ctx.source)? {
         return Ok(());
     }
     Err(Error::new(

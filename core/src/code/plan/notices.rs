@@ -45,7 +45,7 @@ pub(super) fn of(ctx: &MirrorContext, snapshot: &Snapshot, view: &MirrorView, pl
     }
     if !plan.refs.diverged.is_empty()
         && let Some(Fence { document, .. }) = &view.fence
-        && let Some(epoch) = document.lost_mastership(&ctx.mirror.target.display(), view.least_epoch)
+        && let Some(epoch) = document.lost_mastership(&ctx.mirror.target.site(), view.least_epoch)
     {
         notices.push(notice(
             format!("Mirror `{}` was master in epoch {epoch} and has not handed back", ctx.mirror.id),

@@ -8,12 +8,11 @@ mod document;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use standin_state::model::{AspectReport, MirrorType, RepositoryReport, Role};
+use standin_state::model::{AspectReport, MirrorType, RepositoryReport, Role, Site};
 use ts_rs::TS;
 
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::fence::same_master;
 use crate::github::{Contents, FileContents};
 use crate::{Code, Error, Result, crash};
 
@@ -90,17 +89,17 @@ fn no_file(path: &str) -> Error {
 
 /// The section as it stands in the repository `here`: its own role, and all others with what was last known of them. `source`
 /// is the configured source, which is one of the others while a mirror is master.
-pub fn section(report: &RepositoryReport, here: &str, source: &str) -> Value {
+pub fn section(report: &RepositoryReport, here: &Site, source: &Site) -> Value {
     let places = || report.mirrors.iter().filter(|mirror| mirror.kind != MirrorType::Pull);
-    let own = places().find(|mirror| same_master(&mirror.repo, here));
+    let own = places().find(|mirror| Site::from(&*mirror.repo) == *here);
     let self_role = match own {
-        Some(mirror) if !same_master(here, source) => mirror.role.unwrap_or(Role::Slave),
+        Some(mirror) if here != source => mirror.role.unwrap_or(Role::Slave),
         _ => report.self_role,
     };
-    let others = places().filter(|mirror| !same_master(&mirror.repo, here));
+    let others = places().filter(|mirror| Site::from(&*mirror.repo) != *here);
     let mut slaves: Vec<Value> = Vec::new();
-    let is_listed = places().any(|mirror| same_master(&mirror.repo, source));
-    if !same_master(here, source) && !is_listed {
+    let is_listed = places().any(|mirror| Site::from(&*mirror.repo) == *source);
+    if here != source && !is_listed {
         slaves.push(json!({ "id": "source", "type": "github", "repo": source, "role": report.self_role }));
     }
     for mirror in others {

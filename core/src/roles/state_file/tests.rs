@@ -212,7 +212,7 @@ fn report() -> RepositoryReport {
 
 #[test]
 fn the_section_of_the_source_lists_its_mirrors() {
-    let section = section(&report(), "me/app", "me/app");
+    let section = section(&report(), &"me/app".into(), &"me/app".into());
     assert_eq!(
         section,
         json!({
@@ -248,7 +248,7 @@ fn the_section_of_a_mirror_that_is_master_lists_the_source() {
     let mut turned = report();
     turned.self_role = standin_state::model::Role::Slave;
     turned.mirrors[0].role = Some(standin_state::model::Role::TemporaryMaster);
-    let section = section(&turned, "Backup/App", "me/app");
+    let section = section(&turned, &"Backup/App".into(), &"me/app".into());
     assert_eq!(section["self_role"], "TEMPORARY_MASTER");
     let others: Vec<(&str, &Value)> = section["slaves"]
         .as_array()

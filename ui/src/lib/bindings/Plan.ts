@@ -51,6 +51,7 @@ sections: Array<Section>,
  */
 notices: Array<Notice>, 
 /**
- * All that would be written and by which it was decided, sealed with a key of this installation: names, tips, values.
+ * All that would be written and by which it was decided, sealed with a key of this installation: names, tips, values. Then,
+ * after a dot, all that stands here.
  */
 seal: string, };
