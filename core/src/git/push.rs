@@ -103,6 +103,12 @@ pub struct PushReport {
 }
 
 impl PushReport {
+    /// The report of a push of which the host took nothing, for this reason.
+    pub(crate) fn refused(updates: &[Update], reason: &str) -> Self {
+        let refused = |update: &Update| (update.name.clone(), PushResult::Refused { reason: reason.to_owned() });
+        Self { results: updates.iter().map(refused).collect(), ..Self::default() }
+    }
+
     /// Whether every update was done.
     pub fn is_done(&self) -> bool {
         !self.atomic_unsupported && self.results.values().all(|result| *result == PushResult::Done)
@@ -168,6 +174,12 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
         report.results = updates.iter().map(|update| (update.name.clone(), PushResult::NotTried)).collect();
         return Answer::Known(report);
     }
+    if let Some(name) = lines.iter().find_map(|line| undeletable(line)) {
+        report.results = updates.iter().map(|update| (update.name.clone(), PushResult::NotTried)).collect();
+        let reason = "the host does not take the deletion of refs".to_owned();
+        report.results.insert(name, PushResult::Refused { reason });
+        return Answer::Known(report);
+    }
     let asked: BTreeSet<&str> = updates.iter().map(|update| update.name.as_str()).collect();
     for line in String::from_utf8_lossy(stdout).lines() {
         let mut fields = line.splitn(3, '\t');
@@ -191,6 +203,13 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
     }
     give_named_reasons(&mut report);
     Answer::Known(report)
+}
+
+/// The ref for whose deletion git gave an atomic push up before anything was sent, since the server takes none. It says so by the
+/// number of its own state alone, then garbles its end.
+fn undeletable(line: &str) -> Option<RefName> {
+    let (name, state) = line.split_once("atomic push failed for ref ")?.1.split_once(". status: ")?;
+    if state.trim() == "4" { name.parse().ok() } else { None }
 }
 
 /// Reads what the remote itself reports of the only update of a push: taken, or `refused` in these words.
@@ -219,12 +238,7 @@ pub(super) fn refused_by_status(lines: &[String], updates: &[Update]) -> Option<
     } else {
         return None;
     };
-    let refused = |update: &Update| (update.name.clone(), PushResult::Refused { reason: reason.to_owned() });
-    Some(PushReport {
-        results: updates.iter().map(refused).collect(),
-        messages: messages(lines),
-        ..PushReport::default()
-    })
+    Some(PushReport { messages: messages(lines), ..PushReport::refused(updates, reason) })
 }
 
 /// How git marks what the remote refused.

@@ -13,6 +13,7 @@ use super::remote::{Remote, Reported};
 use super::scratch::Scratch;
 use super::{Cache, Listing};
 use crate::{Code, Error, Result};
+use standin_state::model::{Oid, RefName};
 
 /// How long a remote has to show what it said that it did.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -29,6 +30,8 @@ pub struct Capabilities {
     pub atomic: bool,
     /// The name of the server's program, such as `git/2.47.3` or `JGit/4.11.9`, where it tells.
     pub agent: Option<String>,
+    /// Where our fence stands for whoever pushes, which need not be what a listing shows.
+    pub fence: Option<Oid>,
 }
 
 impl Remote {
@@ -88,7 +91,8 @@ impl Remote {
         let packets = folder.path().join("packets");
         let options = PushOptions { atomic: true, dry_run: true };
         let Reported { report, .. } = self.push_once(cache, &[update], options, Some(&packets)).await?;
-        Ok(Capabilities { atomic: !report.atomic_unsupported, agent: agent_in(&packets) })
+        let (agent, fence) = (agent_in(&packets), fence_in(&packets));
+        Ok(Capabilities { atomic: !report.atomic_unsupported, agent, fence })
     }
 }
 
@@ -130,6 +134,21 @@ fn folders(updates: &[Update]) -> Vec<&str> {
         })
         .collect();
     folders.into_iter().collect()
+}
+
+/// Where the fence stands in git's record of the packets of a push.
+fn fence_in(packets: &std::path::Path) -> Option<Oid> {
+    let file = std::fs::File::open(packets).ok()?;
+    let mut lines = std::io::BufReader::new(file).split(b'\n').map_while(Result::ok);
+    let name = RefName::fence();
+    lines.find_map(|line| {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let (_, offered) = line.split_once("< ")?;
+        // The first one has what the server can do behind it.
+        let (oid, rest) = offered.split_once(' ')?;
+        let is_fence = rest.strip_prefix(name.as_str()).is_some_and(|end| end.is_empty() || end.starts_with("\\0"));
+        if is_fence { oid.parse().ok() } else { None }
+    })
 }
 
 /// The name of the server's program in git's record of the packets of a push.
@@ -199,5 +218,24 @@ mod tests {
             assert_eq!(agent_in(&path).as_deref(), agent);
         }
         assert_eq!(agent_in(&folder.path().join("none")), None);
+    }
+
+    #[test]
+    fn the_fence_is_read_from_the_packets_where_the_server_shows_it_to_who_pushes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("packets");
+        let line = "10:00:00.000000 pkt-line.c:85             packet:         push< ";
+        let (one, two) = (oid('1'), oid('2'));
+        for (offered, fence) in [
+            (
+                format!("{line}{one} refs/heads/main\\0report-status atomic\n{line}{two} refs/standin/fence"),
+                Some(two.clone()),
+            ),
+            (format!("{line}{two} refs/standin/fence\\0report-status atomic"), Some(two)),
+            (format!("{line}{one} refs/heads/main\\0report-status\n{line}{one} refs/standin/fences"), None),
+        ] {
+            std::fs::write(&path, offered).unwrap();
+            assert_eq!(fence_in(&path), fence);
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use futures_util::FutureExt as _;
 
-use super::failure;
+use super::address::Transport;
 use super::remote::Remote;
+use super::{failure, words};
 use crate::redact::Redactor;
 use crate::{Code, Error, Result};
 
@@ -75,6 +76,21 @@ impl Remote {
     /// the remote may have done it.
     pub(super) fn unknown_outcome(&self, what: &str, lines: &[String]) -> Error {
         let mut error = self.meant(what, lines);
+        let is_broken = matches!(error.code, Code::GitFailed | Code::Network);
+        if is_broken && lines.iter().any(|line| line.starts_with("Total ")) {
+            // All was sent: so it is the server that broke off, and perhaps over one ref of it.
+            let is_ssh = self.address.transport == Transport::Ssh;
+            let told = words::host_words(lines, is_ssh).join("; ");
+            let told = if told.is_empty() { told } else { format!(": {told}") };
+            return Error::passing(
+                Code::HostFailed,
+                format!("{what}: {}{told}", words::UNANSWERED),
+                format!(
+                    "{} has a fault of its own, or its hooks end it; its log may say more. Try again later.",
+                    self.address.host_shown()
+                ),
+            );
+        }
         if error.code == Code::GitFailed {
             error.code = Code::Network;
             error.retryable = true;

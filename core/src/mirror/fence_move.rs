@@ -4,6 +4,7 @@ use standin_state::model::{MirrorId, Oid, RefName};
 use standin_state::store::{Fact, FenceMemory};
 
 use super::MirrorView;
+use super::fence_hidden;
 use super::fence_read::kept_at;
 use super::learned::Learned;
 use super::places::mirror_remote;
@@ -43,21 +44,30 @@ pub async fn amend(ctx: &MirrorContext, view: &mut MirrorView, change: impl FnOn
 /// [`Code::Raced`] when somebody else made one, [`Code::Cancelled`]; what the cache and the store report. Whatever else
 /// keeps it from the host is left to the next sync.
 pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
-    if view.fence_supported || Learned::NoFence.is_believed(&ctx.memory())? {
+    let memory = ctx.memory();
+    if view.fence_supported || Learned::NoFence.is_believed(&memory)? || Learned::HiddenFence.is_believed(&memory)? {
         return Ok(());
     }
     let cache = view.cache.clone();
     let fence = commit(&cache, view.fence.as_ref(), view.next_document(ctx)?)?;
     match push(ctx, &cache, &fence, None).await {
         Ok(()) => {}
-        Err(error) if error.code == Code::RefRefused => return Learned::NoFence.remember(&ctx.memory()),
-        Err(error) if matches!(error.code, Code::Raced | Code::Cancelled) => return Err(error),
+        Err(error) if error.code == Code::RefRefused => return Learned::NoFence.remember(&memory),
+        // One that is hidden stands there still, and it is not where the listing says.
+        Err(error) if error.code == Code::Raced => {
+            return if fence_hidden::is_hidden(ctx, &cache).await? {
+                Learned::HiddenFence.remember(&memory)
+            } else {
+                Err(error)
+            };
+        }
+        Err(error) if error.code == Code::Cancelled => return Err(error),
         Err(error) => {
             tracing::info!(error = %error.message, "the fence could not be offered again");
             return Ok(());
         }
     }
-    ctx.memory().forget(Fact::Fence)?;
+    memory.forget(Fact::Fence)?;
     remember(ctx, &cache, &fence)?;
     view.fence = Some(fence);
     view.fence_supported = true;

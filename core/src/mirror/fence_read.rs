@@ -3,8 +3,9 @@
 use standin_state::model::{MirrorId, Oid, RefName, Site};
 use standin_state::store::{Fact, FenceMemory};
 
+use super::fence_hidden::learn_if_hidden;
 use super::fence_move::remember;
-use super::learned::Learned;
+use super::learned;
 use crate::context::MirrorContext;
 use crate::fence::{Document, FILE, Fence, master};
 use crate::git::{Cache, Remote};
@@ -22,21 +23,21 @@ use crate::{Code, Error, Result};
 pub async fn read(ctx: &MirrorContext, remote: &Remote, cache: &Cache, listed: Option<&Oid>) -> Result<Option<Fence>> {
     let remembered = memory(ctx)?;
     let Some(listed) = listed else {
-        return match remembered {
-            None => Ok(None),
-            Some(fence) if !is_kept_there(ctx)? => Ok(Some(fence)),
-            Some(fence) => Err(lost(
-                ctx,
-                format!(
-                    "The fence `{}` of mirror `{}` is gone; epoch {}, sequence {} by {} was there before",
-                    RefName::fence(),
-                    ctx.mirror.id,
-                    fence.document.epoch,
-                    fence.document.sequence,
-                    fence.document.writer
-                ),
-            )),
-        };
+        let Some(fence) = remembered else { return Ok(None) };
+        if !is_kept_there(ctx)? || learn_if_hidden(ctx, cache).await? {
+            return Ok(Some(fence));
+        }
+        return Err(lost(
+            ctx,
+            format!(
+                "The fence `{}` of mirror `{}` is gone; epoch {}, sequence {} by {} was there before",
+                RefName::fence(),
+                ctx.mirror.id,
+                fence.document.epoch,
+                fence.document.sequence,
+                fence.document.writer
+            ),
+        ));
     };
     if let Some(fence) = &remembered
         && fence.oid == *listed
@@ -131,9 +132,9 @@ pub(crate) fn read_commit(cache: &Cache, oid: &Oid) -> Result<Document> {
     }
 }
 
-/// Whether the mirror takes the fence; `false` only after its host refused it.
+/// Whether the mirror takes the fence and shows it; `false` only after its host refused or hid it.
 pub(crate) fn is_kept_there(ctx: &MirrorContext) -> Result<bool> {
-    Ok(!Learned::NoFence.is_known(&ctx.memory())?)
+    learned::keeps_fence(&ctx.memory())
 }
 
 /// Where the cache keeps the fence of a mirror. A dot, which a ref may not have everywhere, becomes `%`.
@@ -175,7 +176,9 @@ fn continues(ctx: &MirrorContext, cache: &Cache, remembered: &Fence, found: &Fen
     if rises && cache.is_ancestor(&remembered.oid, &found.oid)? {
         return Ok(());
     }
-    Err(lost(
+    // A host that lists from copies may show one that is a moment old.
+    let retryable = cache.is_ancestor(&found.oid, &remembered.oid)?;
+    let error = lost(
         ctx,
         format!(
             "The fence of mirror `{}` does not continue what we remember: epoch {}, sequence {} ({}, by {}) is there, \
@@ -190,7 +193,8 @@ fn continues(ctx: &MirrorContext, cache: &Cache, remembered: &Fence, found: &Fen
             remembered.oid.short(),
             old.writer
         ),
-    ))
+    );
+    Err(Error { retryable, ..error })
 }
 
 fn lost(ctx: &MirrorContext, message: String) -> Error {

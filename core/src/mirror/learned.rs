@@ -15,6 +15,8 @@ use crate::memory::Memory;
 pub(crate) enum Learned {
     /// It refuses the fence.
     NoFence,
+    /// It takes the fence, and shows it to nobody.
+    HiddenFence,
     /// It does not move several refs all or none.
     NotAtomic,
     /// It says that it moves several refs all or none, and was seen to move some without the others.
@@ -30,6 +32,7 @@ impl Learned {
     fn kept(self) -> (Fact<'static>, &'static str) {
         match self {
             Self::NoFence => (Fact::Fence, "refused"),
+            Self::HiddenFence => (Fact::Fence, "hidden"),
             Self::NotAtomic => (Fact::Atomic, "no"),
             Self::ByHalf => (Fact::Atomic, "half"),
             Self::OneAPush => (Fact::Atomic, "one"),
@@ -41,7 +44,7 @@ impl Learned {
     fn believed(self) -> SignedDuration {
         match self {
             Self::ByHalf | Self::OneAPush => SignedDuration::from_hours(30 * 24),
-            Self::NoFence | Self::NotAtomic | Self::Passing => SignedDuration::from_hours(24),
+            Self::NoFence | Self::HiddenFence | Self::NotAtomic | Self::Passing => SignedDuration::from_hours(24),
         }
     }
 
@@ -88,6 +91,11 @@ impl Learned {
         let Some(rest) = known.as_deref().and_then(|known| known.strip_prefix(word)) else { return Ok(None) };
         Ok(Some(rest.trim().parse().unwrap_or(Timestamp::MIN)))
     }
+}
+
+/// Whether the mirror's host takes the fence and shows it, as far as is known.
+pub(crate) fn keeps_fence(memory: &Memory) -> Result<bool> {
+    Ok(!Learned::NoFence.is_known(memory)? && !Learned::HiddenFence.is_known(memory)?)
 }
 
 /// Whether the mirror's host moves several refs all or none, as far as is known.
@@ -139,6 +147,7 @@ mod tests {
     fn what_was_learned_is_believed_for_its_time_and_known_after_it() {
         for (learned, hours) in [
             (Learned::NoFence, 24),
+            (Learned::HiddenFence, 24),
             (Learned::NotAtomic, 24),
             (Learned::Passing, 24),
             (Learned::ByHalf, 720),

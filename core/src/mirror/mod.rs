@@ -9,6 +9,7 @@
 //! | `look` | what it holds |
 //! | [`fence_read`] | its fence, and whether that continues what we remember |
 //! | [`fence_move`] | moving its fence alone |
+//! | `fence_hidden` | a fence that its host takes and does not show |
 //! | [`fence_settle`] | settling by the user's word who holds it |
 //! | `contact` | whether it may be a stranger's |
 //! | `learned` | what its host was found not to do |
@@ -17,6 +18,7 @@
 //! What stands in a fence is the business of [`crate::fence`].
 
 pub(crate) mod contact;
+pub(crate) mod fence_hidden;
 pub mod fence_move;
 pub mod fence_read;
 pub mod fence_settle;

@@ -187,6 +187,7 @@ pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
         (false, _) => Learned::NotAtomic.remember(&memory)?,
     }
     Learned::NoFence.doubt(&memory)?;
+    Learned::HiddenFence.doubt(&memory)?;
     Ok(atomic)
 }
 

@@ -152,6 +152,8 @@ pub struct Host {
     pub most: Option<(usize, Rule)>,
     /// Whether that counts other refs too, such as the fence.
     pub counts_all: bool,
+    /// Whether it takes no deletes, and offers none.
+    pub no_deletes: bool,
     /// What goes wrong, one after the other.
     pub troubles: VecDeque<Trouble>,
     /// Refs that somebody moves just before the next push is judged, and where to.
@@ -184,6 +186,7 @@ impl Host {
             rules: Vec::new(),
             most: None,
             counts_all: false,
+            no_deletes: false,
             troubles: VecDeque::new(),
             races: Vec::new(),
             ignored: Vec::new(),

@@ -41,10 +41,9 @@ pub(super) fn advertisement(repository: &Repository, host: &Host) -> Vec<u8> {
         .collect();
     refs.sort();
     let atomic = if host.family.says_atomic() { "atomic " } else { "" };
-    let capabilities = format!(
-        "report-status delete-refs side-band-64k quiet {atomic}ofs-delta object-format=sha1 agent={}",
-        host.agent
-    );
+    let deletes = if host.no_deletes { "" } else { "delete-refs " };
+    let capabilities =
+        format!("report-status {deletes}side-band-64k quiet {atomic}ofs-delta object-format=sha1 agent={}", host.agent);
     let mut written = Vec::new();
     if refs.is_empty() {
         refs.push(("capabilities^{}".to_owned(), Oid::ZERO_SHA1));

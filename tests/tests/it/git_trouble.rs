@@ -354,7 +354,8 @@ async fn a_shallow_source_is_told() {
     let error = bench.fetch_all(&["refs/heads/"]).await.unwrap_err();
     assert!(error.hint.contains("--unshallow"), "{error:?}");
     assert!(bench.cache.refs("refs/").unwrap().is_empty());
-    let Capabilities { atomic, agent } = bench.remote().probe_push(&bench.cache).await.unwrap();
+    let Capabilities { atomic, agent, fence } = bench.remote().probe_push(&bench.cache).await.unwrap();
+    assert_eq!(fence, None);
     assert!(atomic && agent.is_some_and(|agent| agent.starts_with("git/")));
     bench.stop().await;
 }

@@ -14,6 +14,7 @@ mod code_github;
 mod code_guard;
 mod code_jgit;
 mod code_mended;
+mod code_odd;
 mod code_push;
 mod code_races;
 mod code_refused;

@@ -23,6 +23,7 @@ use super::default_branch::name_default;
 use super::plan::{has_not_heard, remember_confirmed};
 use super::{Snapshot, plan, ref_of};
 use crate::context::MirrorContext;
+use crate::mirror::fence_hidden::learn_if_hidden;
 use crate::mirror::{MirrorView, contact, fence_move, look, with_standing_of_others};
 use crate::plan::{CodePlan, RefChange, counted};
 use crate::{Code, Error, Result};
@@ -71,6 +72,10 @@ pub async fn apply(
             ));
         }
         *view = MirrorView { still_open: view.still_open.take(), ..look(ctx).await? };
+        // Nobody moved it where the fence that is in the way is one that nobody sees.
+        if view.fence.is_none() && view.fence_supported && learn_if_hidden(ctx, &view.cache).await? {
+            view.fence_supported = false;
+        }
         if !ctx.yes && contact::is_open(ctx, view)? {
             let stranger = contact::judge(ctx, view, &snapshot.refs).await?;
             stranger.map_or(Ok(()), |reason| Err(contact::held(ctx, &[reason])))?;

@@ -12,7 +12,7 @@ use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_
 use crate::mirror::learned::Learned;
 use crate::mirror::{MirrorView, Refusal, fence_move};
 use crate::plan::RefChange;
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 
 /// How often the mirror is looked at again for nothing but words that tell of a race. A lock that was left behind on the server
 /// says the same for ever.
@@ -161,7 +161,18 @@ impl Sender<'_> {
         changes: &[RefChange],
     ) -> Result<Sent> {
         let atomic = view.atomic && updates.len() > 1;
-        let report = self.remote.push(&view.cache, updates, PushOptions { atomic, dry_run: false }).await?;
+        let pushed = self.remote.push(&view.cache, updates, PushOptions { atomic, dry_run: false }).await;
+        let report = match pushed {
+            // Told once it passes. Told again, one of these may be what the host fails at.
+            Err(error) if error.code == Code::HostFailed && self.doubts_passing && !changes.is_empty() => {
+                PushReport::refused(updates, &error.message)
+            }
+            Err(error) if error.code == Code::HostFailed => {
+                Learned::Passing.remember(&self.ctx.memory())?;
+                return Err(error);
+            }
+            pushed => pushed?,
+        };
         if report.atomic_unsupported {
             return Ok(Sent::NotAtomic);
         }

@@ -15,6 +15,7 @@ use crate::fence::Fence;
 use crate::git::address::Transport;
 use crate::git::{Address, has_hooks};
 use crate::mirror::MirrorView;
+use crate::mirror::fence_hidden;
 use crate::mirror::learned::Learned;
 use crate::plan::{CodePlan, counted};
 
@@ -98,7 +99,10 @@ fn notice(message: impl Into<String>, hint: impl Into<String>) -> Notice {
 fn promises(ctx: &MirrorContext, plan: &CodePlan) -> Result<Vec<Notice>> {
     let mut notices = Vec::new();
     if !plan.fence.supported {
-        notices.push(no_fence());
+        notices.push(match Learned::HiddenFence.is_known(&ctx.memory())? {
+            true => fence_hidden::notice(),
+            false => no_fence(),
+        });
     }
     if plan.fence.atomic {
         return Ok(notices);

@@ -78,6 +78,7 @@ const KINDS: &[Entry] = &[
         kind: Kind::Passing,
         words: &[
             "internal server error",
+            super::UNANSWERED,
             "gitlab: 500",
             "internal api unreachable",
             "unable to contact gitea",

@@ -8,6 +8,9 @@
 mod kinds;
 mod said;
 
+/// What is said of a server that has a push whole, and ends without an answer.
+pub(crate) const UNANSWERED: &str = "the server ended the connection without an answer, after it had the whole push";
+
 pub(crate) use kinds::{Kind, Meaning};
 pub(super) use said::{host_words, words};
 pub(crate) use said::{is_talk, new_address, said};

@@ -45,7 +45,9 @@ pub(crate) fn is_talk(line: &str) -> bool {
     let said = said(line);
     let lower = said.to_lowercase();
     let is_frame = !said.chars().any(char::is_alphanumeric);
-    is_frame || lower.starts_with("hint:") || has(&lower, CLOSINGS) || has(&lower, REMARKS)
+    // What git counts when all is sent.
+    let is_count = said.starts_with("Total ") && said.contains("(delta ");
+    is_frame || is_count || lower.starts_with("hint:") || has(&lower, CLOSINGS) || has(&lower, REMARKS)
 }
 
 /// The address that a repository has now, where the host tells with a push or a listing that it moved.

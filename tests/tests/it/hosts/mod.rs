@@ -7,7 +7,7 @@ mod passing;
 mod property;
 mod refused;
 mod replay;
-mod scene;
+pub mod scene;
 mod ssh;
 mod whole;
 mod words;
