@@ -100,7 +100,8 @@ const CERTIFICATE: Signs = &[
 ];
 const DISK_FULL: Signs = &["no space left on device", "disk quota exceeded"];
 const SHALLOW: Signs = &["shallow update not allowed", SHALLOW_ROOTS];
-const OTHER_HASH: Signs = &["mismatched algorithms"];
+const OTHER_HASH: Signs = &["mismatched algorithms", "does not support this repository's hash algorithm"];
+const OTHER_HASH_HINT: &str = "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.";
 const OTHER_OWNER: Signs = &["dubious ownership"];
 
 const GONE_MEANWHILE: Signs = &["couldn't find remote ref", "not our ref"];
@@ -138,6 +139,11 @@ pub(super) fn is_damage(lines: &[String]) -> bool {
 
 fn is_not_found(text: &str) -> bool {
     has(text, NOT_FOUND) || text.split_once("repository '").is_some_and(|(_, rest)| rest.contains("' not found"))
+}
+
+/// The error of a repository whose ids are longer than those of a git of old.
+pub(super) fn other_hash(what: &str) -> Error {
+    Error::new(Code::GitFailed, format!("{what}: the repository has ids of 64 digits"), OTHER_HASH_HINT)
 }
 
 /// The status by which a host sends a request away for good, in words in lower case.
@@ -221,8 +227,10 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     } else if has(&text, MOVED) {
         new(
             Code::RepositoryNotFound,
-            "The repository has moved. Standin does not follow to another address by itself: set the new one."
-                .to_owned(),
+            format!(
+                "{host} sends the request on to another address: the repository has moved, or a page to log in at answers. Standin does not \
+                     follow by itself, since a token would go with it: see in a browser where it is now, and set that address."
+            ),
         )
     } else if has(&text, SHALLOW) {
         new(
@@ -231,10 +239,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
                 .to_owned(),
         )
     } else if has(&text, OTHER_HASH) {
-        new(
-            Code::GitFailed,
-            "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.".to_owned(),
-        )
+        new(Code::GitFailed, OTHER_HASH_HINT.to_owned())
     } else if has(&text, GONE_MEANWHILE) {
         passing(Code::Raced, "Somebody changed the repository at this moment. Try again.".to_owned())
     } else if has(&text, DISK_FULL) {

@@ -157,11 +157,18 @@ impl Asking<'_> {
 pub(super) fn told(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut lines = Vec::new();
-    if text("content-type").starts_with("text/plain") {
-        let body = String::from_utf8_lossy(body);
-        let shown = body.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_LINES);
-        lines.extend(shown.map(|line| format!("remote: {line}")));
-    }
+    let body = match text("content-type").split(';').next().unwrap_or_default().trim() {
+        "text/plain" => String::from_utf8_lossy(body).into_owned(),
+        // The message of an API, as GitHub, GitLab and Gitea have it.
+        kind if kind.ends_with("json") => {
+            let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+            let message = ["message", "error", "error_description"].iter().find_map(|name| answer[name].as_str());
+            message.unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    };
+    let shown = body.lines().map(str::trim).filter(|line| !line.is_empty()).take(MAX_LINES);
+    lines.extend(shown.map(|line| format!("remote: {line}")));
     if let Some((_, address)) = text("x-github-sso").split_once("url=")
         && !lines.iter().any(|line| line.contains(address))
     {
@@ -200,7 +207,7 @@ fn moved_to(response: &Response, from: &Address, service: &str) -> Option<String
 pub(super) fn no_git(what: &str, address: &Address) -> Error {
     Error::passing(
         Code::HostFailed,
-        format!("{what}: {} answered, but not as a git server does: the answer is empty", address.host_shown()),
+        format!("{what}: {} answered, but not as a git server does", address.host_shown()),
         "Something else may have answered: a proxy, the login page of a network, a page for maintenance. Nothing is concluded from \
          it. Open the address in a browser to see who answers; Standin tries again by itself.",
     )

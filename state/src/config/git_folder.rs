@@ -128,7 +128,12 @@ pub(super) fn said_of(path: &Path) -> String {
     }
     alternates(&common.join("objects"), 0, &mut others);
     others.retain(|other| ![&folder, &own, &common].iter().any(|known| other.starts_with(known)));
-    let others: BTreeSet<&Path> = others.iter().map(|other| repository_of(other)).collect();
+    // Where they are is the same whether that disk is there or not.
+    let of_objects = |place: &'_ Path| place.file_name().is_some_and(|name| name == "objects");
+    let others: BTreeSet<&Path> = others
+        .iter()
+        .map(|other| other.parent().filter(|_| of_objects(other)).unwrap_or_else(|| repository_of(other)))
+        .collect();
     if !others.is_empty() {
         let others: Vec<String> = others.into_iter().map(shown_path).collect();
         text.push_str(&format!(", with data that is in {}", others.join(" and ")));
@@ -207,7 +212,7 @@ fn alternates(objects: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
     let Ok(text) = reading::read(&file, 1024 * 1024) else { return };
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
         let place = objects.join(path_of(&unquoted(line)));
-        let place = place.canonicalize().unwrap_or(place);
+        let place = place.canonicalize().unwrap_or_else(|_| plain(place));
         if found.insert(place.clone()) && depth < ALTERNATES_DEPTH {
             alternates(&place, depth + 1, found);
         }

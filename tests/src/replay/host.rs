@@ -131,6 +131,8 @@ pub struct Front {
     pub sso: Option<&'static str>,
     /// Whether requests for the refs are sent away too.
     pub refs: bool,
+    /// Whether as JSON, as an API does.
+    pub json: bool,
 }
 
 /// A host.

@@ -123,7 +123,13 @@ fn as_text(lines: &[impl AsRef<str>]) -> Vec<u8> {
 
 fn sent_away(front: &Front) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(front.status).unwrap();
-    let mut response = response(status, "text/plain; charset=utf-8", as_text(&front.lines));
+    let (kind, body) = match front.json {
+        true => {
+            ("application/json; charset=utf-8", format!(r#"{{"message":"{}"}}"#, front.lines.join(" ")).into_bytes())
+        }
+        false => ("text/plain; charset=utf-8", as_text(&front.lines)),
+    };
+    let mut response = response(status, kind, body);
     if let Some(sso) = front.sso {
         response.headers_mut().insert("x-github-sso", HeaderValue::from_static(sso));
     }

@@ -89,8 +89,7 @@ async fn a_server_that_ends_over_one_ref_without_an_answer_gets_the_others() {
         pair.source.commit_on(branch, "first");
     }
     machine.sync().await.unwrap();
-    let ends =
-        "[ \"$1\" = prepared ] || exit 0\nwhile read o n r; do case $r in refs/heads/b) exit 1;; esac; done";
+    let ends = "[ \"$1\" = prepared ] || exit 0\nwhile read o n r; do case $r in refs/heads/b) exit 1;; esac; done";
     write_hook(&pair.mirror.path, "reference-transaction", ends);
     for branch in ["main", "a", "b", "c", "d"] {
         pair.source.commit_on(branch, "second");
@@ -109,4 +108,50 @@ async fn a_server_that_ends_over_one_ref_without_an_answer_gets_the_others() {
     write_hook(&pair.mirror.path, "reference-transaction", "exit 0");
     assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
     pair.assert_in_step();
+}
+
+#[tokio::test]
+async fn a_lock_that_was_left_behind_on_the_mirror_is_named_and_nobody_is_accused() {
+    let (pair, machine) = Pair::in_step().await;
+    let lock = pair.mirror.path.join("refs/standin/fence.lock");
+    std::fs::write(&lock, "").unwrap();
+    pair.source.commit_on("main", "second");
+    let error = machine.sync().await.expect_err("the fence cannot move");
+    assert!(error.message.contains("fence.lock") && error.hint.contains("left this lock behind"), "{error:?}");
+    assert!(!error.message.contains("somebody else"), "{error:?}");
+    std::fs::remove_file(&lock).unwrap();
+    assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
+    pair.assert_in_step();
+}
+
+#[tokio::test]
+async fn a_repository_with_other_ids_is_told_as_that_on_either_side() {
+    for source in [true, false] {
+        let pair = Pair::new();
+        let path = if source { &pair.source.path } else { &pair.mirror.path };
+        std::fs::remove_dir_all(path).unwrap();
+        let made = std::process::Command::new("git")
+            .args(["init", "-q", "--bare", "--object-format=sha256"])
+            .arg(path)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        if source {
+            let run = |arguments: &[&str]| {
+                let identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+                let mut git = std::process::Command::new("git");
+                let output = git.arg("-C").arg(path).args(identity).args(arguments).output().unwrap();
+                assert!(output.status.success(), "{output:?}");
+                String::from_utf8(output.stdout).unwrap().trim().to_owned()
+            };
+            let tree = run(&["hash-object", "-t", "tree", "-w", "/dev/null"]);
+            let commit = run(&["commit-tree", "-m", "first", &tree]);
+            run(&["update-ref", "refs/heads/main", &commit]);
+        } else {
+            pair.source.commit_on("main", "first");
+        }
+        let error = pair.machine("laptop").sync().await.expect_err("it cannot be kept in step");
+        assert!(error.hint.contains("SHA-256"), "{source}: {error:?}");
+        assert!(!error.retryable, "{source}: {error:?}");
+    }
 }

@@ -23,6 +23,7 @@ use super::default_branch::name_default;
 use super::plan::{has_not_heard, remember_confirmed};
 use super::{Snapshot, plan, ref_of};
 use crate::context::MirrorContext;
+use crate::git::Meaning;
 use crate::mirror::fence_hidden::learn_if_hidden;
 use crate::mirror::{MirrorView, contact, fence_move, look, with_standing_of_others};
 use crate::plan::{CodePlan, RefChange, counted};
@@ -65,11 +66,18 @@ pub async fn apply(
     while carry_out(ctx, &mut pusher, view, &planned, &mut default_branch).await? == Pushed::Moved {
         races += 1;
         if races > RACES {
-            return Err(Error::passing(
-                Code::Raced,
-                format!("Mirror `{}` was moved by somebody else each time before our push arrived", ctx.mirror.id),
-                "Find out who else pushes to it; sync again when it is quiet.",
-            ));
+            return Err(match pusher.race() {
+                Some(words) => Error::passing(
+                    Code::Raced,
+                    format!("The host of mirror `{}` could not move refs each time: {words}", ctx.mirror.id),
+                    Meaning::of(words).hint,
+                ),
+                None => Error::passing(
+                    Code::Raced,
+                    format!("Mirror `{}` was moved by somebody else each time before our push arrived", ctx.mirror.id),
+                    "Find out who else pushes to it; sync again when it is quiet.",
+                ),
+            });
         }
         *view = MirrorView { still_open: view.still_open.take(), ..look(ctx).await? };
         // Nobody moved it where the fence that is in the way is one that nobody sees.

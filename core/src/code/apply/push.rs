@@ -80,6 +80,7 @@ impl<'a> Pusher<'a> {
                 source,
                 ours,
                 told_races: 0,
+                race: None,
                 has_moved_any: false,
                 doubts_passing: Learned::Passing.is_believed(&ctx.memory())?,
             },
@@ -95,6 +96,11 @@ impl<'a> Pusher<'a> {
     /// Whether the host took anything of it.
     pub fn has_moved_any(&self) -> bool {
         self.sender.has_moved_any
+    }
+
+    /// In what words the host said last that somebody moved a ref, where that was not seen.
+    pub fn race(&self) -> Option<&str> {
+        self.sender.race.as_deref()
     }
 
     /// The refs that were refused.

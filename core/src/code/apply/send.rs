@@ -43,6 +43,8 @@ pub(super) struct Sender<'a> {
     pub ours: bool,
     /// How often a race was told, and no ref stood elsewhere.
     pub told_races: usize,
+    /// In what words, the last time.
+    pub race: Option<String>,
     /// Whether the host took any ref beside the fence.
     pub has_moved_any: bool,
     /// Whether words for a passing fault count as a refusal like others: the host said them before, or of these very refs.
@@ -221,6 +223,7 @@ impl Sender<'_> {
         }
         let is = |result: &PushResult| report.results.values().any(|other| other == result);
         if is(&PushResult::Stale) || sank(updates, &report) {
+            self.race = None;
             return Ok(Sent::Moved);
         }
         let any_arrived = is(&PushResult::Done);
@@ -239,6 +242,7 @@ impl Sender<'_> {
         let raced = refusal.raced();
         if raced.contains(&RefName::fence()) || (!raced.is_empty() && self.told_races < TOLD_RACES) {
             self.told_races += 1;
+            self.race = raced.iter().next().map(|name| refusal.error_of_one(name).message);
             return Ok(Sent::Moved);
         }
         Ok(Sent::Refused(refusal))

@@ -11,11 +11,14 @@ use futures_util::FutureExt as _;
 use super::Listing;
 use crate::git::address::Transport;
 use crate::git::child::Input;
-use crate::git::far_side;
 use crate::git::http::{Packets, lines_of, no_git};
 use crate::git::remote::{Doing, Prepared, Remote};
 use crate::git::scratch::Scratch;
+use crate::git::{failure, far_side};
 use crate::{Result, crash};
+
+/// How long the ids of a repository are that uses SHA-256.
+const SHA256_DIGITS: usize = 64;
 
 impl Remote {
     /// Lists the remote's refs that start with one of `prefixes`, and its `HEAD`.
@@ -24,15 +27,24 @@ impl Remote {
     /// As the remote's failure is understood: see [`crate::Code`].
     pub async fn list(&self, prefixes: &[&str]) -> Result<Listing> {
         let what = format!("listing the refs of {}", self.address);
-        if let Some(listing) = self.list_over_http(&what, prefixes).boxed().await? {
+        let listing = self.list_somehow(&what, prefixes).await?;
+        let mut ids = listing.refs.values().chain(&listing.head_oid);
+        if ids.any(|oid| oid.as_str().len() == SHA256_DIGITS) {
+            return Err(failure::other_hash(&what));
+        }
+        Ok(listing)
+    }
+
+    async fn list_somehow(&self, what: &str, prefixes: &[&str]) -> Result<Listing> {
+        if let Some(listing) = self.list_over_http(what, prefixes).boxed().await? {
             return Ok(listing);
         }
-        if let Some(listing) = self.list_in_folder(&what, prefixes).boxed().await? {
+        if let Some(listing) = self.list_in_folder(what, prefixes).boxed().await? {
             return Ok(listing);
         }
-        let listed = self.list_by_git(&what, None).await?;
+        let listed = self.list_by_git(what, None).await?;
         if listed.is_empty() && matches!(self.address.transport, Transport::Https | Transport::Http) {
-            self.check_that_git_answers(&what).await?;
+            self.check_that_git_answers(what).await?;
         }
         Ok(Listing::parse(&listed, prefixes))
     }

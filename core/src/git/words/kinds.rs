@@ -99,6 +99,12 @@ const KINDS: &[Entry] = &[
     },
     Entry {
         kind: Kind::Race,
+        words: &["lock file", ".lock': file exists"],
+        hint: "Another git is at work on the mirror, or one that was killed there left this lock behind. Sync again; where the same is \
+               told though nobody pushes, remove the file that is named.",
+    },
+    Entry {
+        kind: Kind::Race,
         words: &[
             "tf401028",
             "but expected",
@@ -109,8 +115,6 @@ const KINDS: &[Entry] = &[
             "unable to resolve reference",
             "fetch first",
             "stale info",
-            "lock file",
-            ".lock': file exists",
         ],
         hint: "Somebody else pushes to the mirror at the same moment. Sync again when it is quiet.",
     },
@@ -330,7 +334,13 @@ const KINDS: &[Entry] = &[
     },
     Entry {
         kind: Kind::NoRight,
-        words: &["marked as read only", "key is read-only", "does not have write access", "read access only"],
+        words: &[
+            "marked as read only",
+            "key is read-only",
+            "key is read only",
+            "does not have write access",
+            "read access only",
+        ],
         hint: "The key or token may only read there. Give it write access on the host, or use another one.",
     },
     Entry {
@@ -445,6 +455,7 @@ mod tests {
             ("The 'acme' organization has enabled or enforced SAML SSO.", Kind::Policy),
             ("You're using an RSA key with SHA-1, which is no longer allowed.", Kind::Policy),
             ("Your account is suspended. Please visit https://host/support", Kind::Blocked),
+            ("This key is read only", Kind::NoRight),
             (
                 "refusing to allow a Personal Access Token to create or update workflow `.github/workflows/a.yml` without `workflow` scope",
                 Kind::WorkflowScope,
