@@ -101,7 +101,8 @@ const CERTIFICATE: Signs = &[
 const DISK_FULL: Signs = &["no space left on device", "disk quota exceeded"];
 const SHALLOW: Signs = &["shallow update not allowed", SHALLOW_ROOTS];
 const OTHER_HASH: Signs = &["mismatched algorithms", "does not support this repository's hash algorithm"];
-const OTHER_HASH_HINT: &str = "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.";
+pub(super) const OTHER_HASH_HINT: &str =
+    "The repository uses SHA-256 object ids, which Standin cannot keep in step yet.";
 const OTHER_OWNER: Signs = &["dubious ownership"];
 
 const GONE_MEANWHILE: Signs = &["couldn't find remote ref", "not our ref"];

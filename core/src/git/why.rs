@@ -91,7 +91,8 @@ impl Remote {
                 ),
             );
         }
-        if error.code == Code::GitFailed {
+        // Ids of another kind are seen before anything is sent.
+        if error.code == Code::GitFailed && error.hint != failure::OTHER_HASH_HINT {
             error.code = Code::Network;
             error.retryable = true;
         }
