@@ -6,6 +6,7 @@ use std::ops::Range;
 use standin_state::model::{Oid, RefName};
 
 use super::address::Transport;
+use super::words::NO_DELETES;
 
 /// How many updates one push to another machine may carry: a host may end a push that keeps it too long.
 pub const MAX_UPDATES_PER_PUSH: usize = 2_500;
@@ -176,8 +177,7 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
     }
     if let Some(name) = lines.iter().find_map(|line| undeletable(line)) {
         report.results = updates.iter().map(|update| (update.name.clone(), PushResult::NotTried)).collect();
-        let reason = "the host does not take the deletion of refs".to_owned();
-        report.results.insert(name, PushResult::Refused { reason });
+        report.results.insert(name, PushResult::Refused { reason: NO_DELETES.to_owned() });
         return Answer::Known(report);
     }
     let asked: BTreeSet<&str> = updates.iter().map(|update| update.name.as_str()).collect();
@@ -202,6 +202,15 @@ pub(super) fn read_answer(stdout: &[u8], lines: &[String], updates: &[Update]) -
         return Answer::Unknown;
     }
     give_named_reasons(&mut report);
+    // Where deletes are not even offered, git gives no reason.
+    let deletes = updates.iter().filter(|update| update.new.is_none()).map(|update| &update.name);
+    for name in deletes {
+        if let Some(PushResult::Refused { reason }) = report.results.get_mut(name)
+            && reason == REMOTE_REJECTED
+        {
+            NO_DELETES.clone_into(reason);
+        }
+    }
     Answer::Known(report)
 }
 

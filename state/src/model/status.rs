@@ -329,7 +329,8 @@ impl AspectReport {
             last_try_iso: Some(now),
             detail: self.detail.or_else(|| before.detail.clone()),
             last_commit: self.last_commit.or_else(|| before.last_commit.clone()),
-            behind: self.behind.or(before.behind),
+            // That it lacks nothing was so before this try; since then nobody knows.
+            behind: self.behind.or(before.behind.filter(|behind| *behind > 0)),
             apart: self.apart.or(before.apart),
             synced_count: self.synced_count.or(before.synced_count),
             total: self.total.or(before.total),

@@ -60,9 +60,14 @@ async fn a_fence_that_is_gone_is_not_taken_for_hidden_and_an_old_one_may_be_a_mo
 
 #[tokio::test]
 async fn a_host_that_takes_no_deletes_gets_all_else() {
-    let mut host = Host::new("no deletes", Family::Atomic, "atomic transaction failed");
-    host.no_deletes = true;
-    let mut scene = Scene::over_http(host);
+    for family in [Family::Atomic, Family::NoAtomic] {
+        let mut host = Host::new("no deletes", family, "atomic transaction failed");
+        host.no_deletes = true;
+        without_deletes(Scene::over_http(host)).await;
+    }
+}
+
+async fn without_deletes(mut scene: Scene) {
     for branch in ["main", "gone", "kept"] {
         scene.pair.source.commit_on(branch, "first");
     }
@@ -154,4 +159,28 @@ async fn a_repository_with_other_ids_is_told_as_that_on_either_side() {
         assert!(error.hint.contains("SHA-256"), "{source}: {error:?}");
         assert!(!error.retryable, "{source}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_shallow_mirror_is_not_called_in_step() {
+    let pair = Pair::new();
+    for message in ["first", "second"] {
+        pair.source.commit_on("main", message);
+    }
+    let mirror = pair.mirror.path.display().to_string();
+    std::fs::remove_dir_all(&pair.mirror.path).unwrap();
+    pair.source.git(&[
+        "clone",
+        "-q",
+        "--bare",
+        "--depth=1",
+        &format!("file://{}", pair.source.path.display()),
+        &mirror,
+    ]);
+    let machine = pair.machine("laptop");
+    let error = machine.sync().await.expect_err("it lacks history");
+    assert!(error.code == Code::Configuration && error.message.contains("shallow"), "{error:?}");
+    pair.mirror.git(&["fetch", "-q", "--unshallow", &pair.source.path.display().to_string()]);
+    assert_eq!(machine.sync().await.unwrap().status, AspectStatus::Ok);
+    pair.assert_in_step();
 }

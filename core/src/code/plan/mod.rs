@@ -15,7 +15,8 @@ use super::default_branch::unborn;
 use super::{Snapshot, ref_of};
 use crate::context::MirrorContext;
 use crate::fence::{self, Fence};
-use crate::git::{Address, Cache, Refs};
+use crate::git::address::Transport;
+use crate::git::{Address, Cache, Refs, folder, foreign};
 use crate::mastership::parked;
 use crate::mirror::learned::Learned;
 use crate::mirror::{MirrorView, git_failed, probe};
@@ -54,6 +55,7 @@ fn unexplained(cache: &Cache, snapshot: &Snapshot, changes: &[RefChange]) -> Res
 /// [`Code::FencedOff`] when the source itself says that another is master; what git and the store report.
 pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorView) -> Result<CodePlan> {
     check_source_fence(ctx, snapshot)?;
+    refuse_shallow(&ctx.mirror.target)?;
     let (atomic, private_to_public) =
         tokio::try_join!(probe_atomic(ctx, view), private_to_public(ctx, snapshot, view))?;
     let default_branch = snapshot.default_branch(view.head.as_ref());
@@ -112,6 +114,25 @@ pub async fn plan(ctx: &MirrorContext, snapshot: &Arc<Snapshot>, view: &MirrorVi
 /// Whether the mirror's fence is of an epoch before the one in which our source is master.
 pub(crate) fn has_not_heard(view: &MirrorView, epoch: u64) -> bool {
     view.fence.as_ref().is_some_and(|fence| fence.document.epoch < epoch)
+}
+
+/// A mirror that lacks history could not take over, though all its tips are in step. Of a folder it is seen.
+fn refuse_shallow(target: &Target) -> Result<()> {
+    let Some(git) = target.pushed_to() else { return Ok(()) };
+    let address = Address::parse(&git.url, None)?;
+    if address.transport != Transport::File
+        || !foreign::open(&folder(address.as_str()))?.is_some_and(|repository| repository.is_shallow())
+    {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Configuration,
+        format!("The mirror `{}` is a shallow repository: a part of the history is missing there", git.url),
+        format!(
+            "Complete it by `git -C {} fetch --unshallow` from where it was cloned, or name an empty repository.",
+            git.url
+        ),
+    ))
 }
 
 /// Obeys the source's own fence: when it names another master, the source is none.

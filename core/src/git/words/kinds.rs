@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     ReadOnly,
     /// The token, account or key lacks the right.
     NoRight,
+    /// Refs are not deleted.
+    NoDeletes,
     /// A shallow history.
     Shallow,
     /// Objects that the host could not take.
@@ -342,6 +344,11 @@ const KINDS: &[Entry] = &[
             "read access only",
         ],
         hint: "The key or token may only read there. Give it write access on the host, or use another one.",
+    },
+    Entry {
+        kind: Kind::NoDeletes,
+        words: &[super::NO_DELETES],
+        hint: "Remove it there by hand, or let the host take deletes; each sync offers it again.",
     },
     Entry {
         kind: Kind::ReadOnly,

@@ -11,6 +11,9 @@ mod said;
 /// What is said of a server that has a push whole, and ends without an answer.
 pub(crate) const UNANSWERED: &str = "the server ended the connection without an answer, after it had the whole push";
 
+/// What is said of a ref that a host does not delete, where it gives no reason.
+pub(crate) const NO_DELETES: &str = "the host does not take the deletion of refs";
+
 pub(crate) use kinds::{Kind, Meaning};
 pub(super) use said::{host_words, words};
 pub(crate) use said::{is_talk, new_address, said};
