@@ -76,7 +76,7 @@ fn change(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Resul
             if under_way.is_none() {
                 refuse_open(parts)?;
             }
-            let is_rival = who.rivals.iter().any(|rival| *rival == standby);
+            let is_rival = who.rivals.contains(&standby);
             if direction.master() != Some(mirror) && !is_rival && under_way.is_none() {
                 return Err(Error::new(
                     Code::Usage,

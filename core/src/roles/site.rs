@@ -200,7 +200,7 @@ fn document(site: &MirrorContext, change: &Change, me: &str, fence: Option<&Fenc
     let here = site.mirror.target.site();
     if to.master == here {
         document.unreturned = None;
-    } else if !change.sides().iter().any(|side| *side == here) {
+    } else if !change.sides().contains(&here) {
         document.follow(&to.master, to.epoch, &here);
     }
     document.epoch = to.epoch;

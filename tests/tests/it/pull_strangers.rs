@@ -67,7 +67,7 @@ fn a_kill_while_settings_are_put_aside_leaves_the_copy_as_it_is_or_taken() {
         let upstream = upstream();
         let copy = prepared(&upstream, "[user]\n\tname = Mallory\n");
         upstream.configure(upstream.url(), &format!("path = \"{}\"\n", copy.display()));
-        let killed = upstream.machine.with("STANDIN_CRASH_AT", at.to_owned()).standin(&["sync"]);
+        let killed = upstream.machine.with("STANDIN_CRASH_AT", at).standin(&["sync"]);
         assert_ne!(killed.code(), 0, "{at}: {}", killed.all());
         upstream.run(0, &["sync"]);
         assert_eq!(refs(&copy), refs(&upstream.path), "{at}");

@@ -122,7 +122,7 @@ fn a_home_that_is_no_whole_path_is_no_home() {
     let there = machine.folder.join(".config/standin");
     fs::create_dir_all(&there).unwrap();
     fs::write(there.join("standin.toml"), "[[repository]]\nid = \"theirs\"\nsource = \"mallory/loot\"\n").unwrap();
-    let mut machine = machine.with("HOME", ".".to_owned());
+    let mut machine = machine.with("HOME", ".");
     for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "STANDIN_STATE_DIR", "STANDIN_CONFIG"] {
         machine.environment.remove(name);
     }

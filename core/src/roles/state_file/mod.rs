@@ -91,14 +91,14 @@ fn no_file(path: &str) -> Error {
 /// is the configured source, which is one of the others while a mirror is master.
 pub fn section(report: &RepositoryReport, here: &Site, source: &Site) -> Value {
     let places = || report.mirrors.iter().filter(|mirror| mirror.kind != MirrorType::Pull);
-    let own = places().find(|mirror| Site::from(&*mirror.repo) == *here);
+    let own = places().find(|mirror| *here == *mirror.repo.as_str());
     let self_role = match own {
         Some(mirror) if here != source => mirror.role.unwrap_or(Role::Slave),
         _ => report.self_role,
     };
-    let others = places().filter(|mirror| Site::from(&*mirror.repo) != *here);
+    let others = places().filter(|mirror| *here != *mirror.repo.as_str());
     let mut slaves: Vec<Value> = Vec::new();
-    let is_listed = places().any(|mirror| Site::from(&*mirror.repo) == *source);
+    let is_listed = places().any(|mirror| *source == *mirror.repo.as_str());
     if here != source && !is_listed {
         slaves.push(json!({ "id": "source", "type": "github", "repo": source, "role": report.self_role }));
     }
