@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
+use standin_core::event::Stamped;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
 use standin_core::state::store::{AuditEntry, DecisionChoice, Rescue, RunRecord};
 use standin_core::tokens::TokenReport;
 use ts_rs::{Config, ExportError, TS};
 
-use crate::wire::{Keep, Message, Overview, RoleChoice, SyncChoice};
+use crate::wire::{Keep, Overview, RoleChoice, SyncChoice};
 
 /// Writes every type that a command takes or gives, and what it is made of.
 fn export(folder: &Path) -> Result<(), ExportError> {
     let config = Config::new().with_out_dir(folder).with_large_int("number");
     Overview::export_all(&config)?;
     SyncChoice::export_all(&config)?;
-    Message::export_all(&config)?;
+    Stamped::export_all(&config)?;
     Keep::export_all(&config)?;
     Plan::export_all(&config)?;
     RunRecord::export_all(&config)?;

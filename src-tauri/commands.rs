@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use standin_core::engine::{JobId, OpenChangeChoice, RoleOutcome, SecretPlace};
+use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
+use standin_core::event::{Job, Stamped};
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
-use standin_core::state::model::{AskId, MirrorId, RepositoryId, RunId};
+use standin_core::state::model::{AskId, JobId, MirrorId, RepositoryId, RunId};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
 use standin_core::{Code, Result};
 use tauri::State;
 use tauri::ipc::Channel;
+use tokio_util::sync::CancellationToken;
 
 use crate::desktop::{Desktop, request};
-use crate::wire::{Keep, Message, Overview, RoleChoice, SyncChoice};
+use crate::wire::{Keep, Overview, RoleChoice, SyncChoice};
 
 /// How many lines the lists of the window hold.
 const LISTED: usize = 200;
@@ -49,8 +51,8 @@ pub async fn plan(desktop: Here<'_>, choice: SyncChoice) -> Result<Vec<Plan>> {
 }
 
 #[tauri::command]
-pub async fn sync(desktop: Here<'_>, choice: SyncChoice) -> Result<JobId> {
-    desktop.sync(choice)
+pub async fn sync(desktop: Here<'_>, choice: SyncChoice) -> Result<Job> {
+    desktop.engine()?.sync(request(choice)).map(|started| started.job)
 }
 
 #[tauri::command]
@@ -142,8 +144,7 @@ pub async fn role_plan(desktop: Here<'_>, choice: RoleChoice) -> Result<RolePlan
 
 #[tauri::command]
 pub async fn role_change(desktop: Here<'_>, choice: RoleChoice) -> Result<RoleOutcome> {
-    let stop = desktop.changing(&choice.repository);
-    desktop.engine()?.change_role(&choice.into(), stop.cancel.clone()).await
+    desktop.engine()?.change_role(&choice.into(), CancellationToken::new()).await
 }
 
 #[tauri::command]
@@ -153,13 +154,7 @@ pub async fn role_end(
     mirror: MirrorId,
     choice: OpenChangeChoice,
 ) -> Result<RoleOutcome> {
-    let stop = desktop.changing(&repository);
-    desktop.engine()?.end_change(Some(&repository), &mirror, choice, stop.cancel.clone()).await
-}
-
-#[tauri::command]
-pub async fn role_stop(desktop: Here<'_>, repository: RepositoryId) -> Result<bool> {
-    Ok(desktop.stop_changing(&repository))
+    desktop.engine()?.end_change(Some(&repository), &mirror, choice, CancellationToken::new()).await
 }
 
 #[tauri::command]
@@ -183,7 +178,7 @@ pub async fn secret_remove(desktop: Here<'_>, repository: RepositoryId, name: St
 }
 
 #[tauri::command]
-pub async fn subscribe(desktop: Here<'_>, channel: Channel<Message>) -> Result<()> {
+pub async fn subscribe(desktop: Here<'_>, channel: Channel<Vec<Stamped>>) -> Result<()> {
     desktop.feed.subscribe(channel);
     Ok(())
 }

@@ -1,21 +1,19 @@
-//! The engine that the window works on, or the reasons why there is none; and the syncs that the window started.
+//! The engine that the window works on, or the reasons why there is none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use standin_core::engine::{Engine, EngineOptions, JobId, SyncRequest};
+use standin_core::engine::{Engine, EngineOptions, SyncRequest};
 use standin_core::event::Notice;
 use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
 use standin_core::outside::{self, Gh, Outside, SystemClock};
 use standin_core::start::{self, StartOptions};
 use standin_core::state::config::{self, ConfigError, Consents, LoadRequest};
-use standin_core::state::model::{MirrorId, RepositoryId};
 use standin_core::{Code, Error, Result};
-use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
-use crate::wire::{Message, Overview, Places, RunningJob, SyncChoice};
+use crate::wire::{Overview, Places, SyncChoice};
 
 /// What stands behind the window. One for the life of the program.
 pub struct Desktop {
@@ -26,22 +24,6 @@ pub struct Desktop {
     options: StartOptions,
     outside: Outside,
     opened: Mutex<Opened>,
-    running: Mutex<HashMap<JobId, Running>>,
-    changing: Mutex<HashMap<RepositoryId, CancellationToken>>,
-}
-
-/// A change of master that this window carries out; forgotten when it is dropped.
-pub struct Changing<'a> {
-    /// Stops it between two steps.
-    pub cancel: CancellationToken,
-    repository: RepositoryId,
-    desktop: &'a Desktop,
-}
-
-impl Drop for Changing<'_> {
-    fn drop(&mut self) {
-        self.desktop.changes().remove(&self.repository);
-    }
 }
 
 /// What came of the last reading of the configuration.
@@ -50,11 +32,6 @@ struct Opened {
     engine: Option<Engine>,
     notices: Vec<Notice>,
     mistakes: Vec<Error>,
-}
-
-struct Running {
-    repository: RepositoryId,
-    mirrors: Vec<MirrorId>,
 }
 
 impl Desktop {
@@ -75,15 +52,7 @@ impl Desktop {
             credential_helper: program,
             environment,
         };
-        let desktop = Self {
-            feed,
-            session,
-            options,
-            outside,
-            opened: Mutex::default(),
-            running: Mutex::default(),
-            changing: Mutex::default(),
-        };
+        let desktop = Self { feed, session, options, outside, opened: Mutex::default() };
         desktop.reload();
         desktop
     }
@@ -141,26 +110,6 @@ impl Desktop {
         }
     }
 
-    /// Remembers that a change of master goes on, so that it can be stopped.
-    pub fn changing(&self, repository: &RepositoryId) -> Changing<'_> {
-        let cancel = CancellationToken::new();
-        self.changes().insert(repository.clone(), cancel.clone());
-        Changing { cancel, repository: repository.clone(), desktop: self }
-    }
-
-    /// Stops the change of master of a repository between two steps; `false` where none goes on here.
-    pub fn stop_changing(&self, repository: &RepositoryId) -> bool {
-        let cancel = self.changes().get(repository).cloned();
-        if let Some(cancel) = &cancel {
-            cancel.cancel();
-        }
-        cancel.is_some()
-    }
-
-    fn changes(&self) -> MutexGuard<'_, HashMap<RepositoryId, CancellationToken>> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Everything that the window shows at first sight. Reads the memory, never the network.
     ///
     /// # Errors
@@ -182,15 +131,7 @@ impl Desktop {
             mistakes = each(engine.config().repositories.iter().flat_map(|known| known.mistakes.clone()));
             repositories.clear();
         }
-        let running = self
-            .running()
-            .iter()
-            .map(|(job, running)| RunningJob {
-                job: job.clone(),
-                repository: running.repository.clone(),
-                mirrors: running.mirrors.clone(),
-            })
-            .collect();
+        let running = engine.as_ref().map(Engine::jobs).unwrap_or_default();
         let places = self.places(engine.as_ref());
         Ok(Overview { version: env!("CARGO_PKG_VERSION").to_owned(), repositories, mistakes, notices, running, places })
     }
@@ -208,47 +149,23 @@ impl Desktop {
         Places { env_file: env_file.display().to_string(), config_file: config_file.display().to_string() }
     }
 
-    /// Starts a sync and returns its id at once. Must be called inside the runtime.
-    ///
-    /// # Errors
-    /// As [`Engine::sync`].
-    pub fn sync(self: &Arc<Self>, choice: SyncChoice) -> Result<JobId> {
-        let job = self.engine()?.sync(request(choice.clone()))?;
-        let id = job.id.clone();
-        let SyncChoice { repository, mirrors, .. } = choice;
-        let running = Running { repository: repository.clone(), mirrors: mirrors.clone() };
-        self.running().insert(id.clone(), running);
-        let (desktop, ended) = (self.clone(), id.clone());
-        tokio::spawn(async move {
-            job.finished().await;
-            desktop.running().remove(&ended);
-            desktop.feed.tell(Message::JobEnded { job: ended, repository, mirrors });
-        });
-        Ok(id)
-    }
-
-    /// Asks every sync that goes on to stop; `false` where none does.
+    /// Asks every job that goes on to stop; `false` where none does.
     pub fn cancel_all(&self) -> bool {
-        let jobs: Vec<JobId> = self.running().keys().cloned().collect();
-        if let Ok(engine) = self.engine() {
-            for job in &jobs {
-                engine.cancel(job);
-            }
+        let Some(engine) = self.opened().engine.clone() else { return false };
+        let jobs = engine.jobs();
+        for job in &jobs {
+            engine.cancel(&job.id);
         }
         !jobs.is_empty()
     }
 
-    /// Whether a sync goes on.
+    /// Whether a job goes on.
     pub fn is_busy(&self) -> bool {
-        !self.running().is_empty()
+        self.opened().engine.as_ref().is_some_and(|engine| !engine.jobs().is_empty())
     }
 
     fn opened(&self) -> MutexGuard<'_, Opened> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<JobId, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,25 +11,17 @@ use standin_core::outside::{Clock as _, Progress, SystemClock};
 use tauri::ipc::Channel;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::wire::Message;
-
 /// How long events are gathered. Shorter than anyone can see.
 const GATHER: Duration = Duration::from_millis(40);
 
-enum Heard {
-    Event(Box<Stamped>),
-    /// To be told after everything that was heard before it.
-    Message(Message),
-}
-
 /// The near end: hears what happens.
 pub struct Feed {
-    queue: UnboundedSender<Heard>,
-    page: Mutex<Option<Channel<Message>>>,
+    queue: UnboundedSender<Stamped>,
+    page: Mutex<Option<Channel<Vec<Stamped>>>>,
 }
 
 /// The far end, for [`Feed::deliver`].
-pub struct Queue(UnboundedReceiver<Heard>);
+pub struct Queue(UnboundedReceiver<Stamped>);
 
 impl Feed {
     /// A feed to which no page listens yet.
@@ -39,13 +31,8 @@ impl Feed {
     }
 
     /// From now on this page hears what happens; one that listened before does not.
-    pub fn subscribe(&self, page: Channel<Message>) {
+    pub fn subscribe(&self, page: Channel<Vec<Stamped>>) {
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
-    }
-
-    /// Tells the page something that is no event of core, in its turn.
-    pub fn tell(&self, message: Message) {
-        self.hear(Heard::Message(message));
     }
 
     /// Brings everything to the page, until the program ends.
@@ -57,51 +44,31 @@ impl Feed {
                 heard.push(more);
             }
             let page = self.page.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            for message in bunches(std::mem::take(&mut heard)) {
-                if let Some(page) = &page {
-                    // A page that is gone asks for the overview when it comes back.
-                    let _ = page.send(message);
-                }
+            let bunch = bunch(std::mem::take(&mut heard));
+            if let Some(page) = &page {
+                // A page that is gone asks for the overview when it comes back.
+                let _ = page.send(bunch);
             }
         }
-    }
-
-    fn hear(&self, heard: Heard) {
-        // The receiver lives as long as the program.
-        let _ = self.queue.send(heard);
     }
 }
 
 impl Progress for Feed {
     fn event(&self, event: &Event) {
-        self.hear(Heard::Event(Box::new(Stamped { at_iso: SystemClock.now(), event: event.clone() })));
+        // The receiver lives as long as the program.
+        let _ = self.queue.send(Stamped { at_iso: SystemClock.now(), event: event.clone() });
     }
 }
 
-fn bunches(heard: Vec<Heard>) -> Vec<Message> {
-    let mut messages = Vec::new();
+fn bunch(heard: Vec<Stamped>) -> Vec<Stamped> {
     let mut events: Vec<Stamped> = Vec::new();
-    for one in heard {
-        match one {
-            Heard::Event(stamped) => {
-                if let Some(last) = events.last_mut().filter(|last| same_bar(&last.event, &stamped.event)) {
-                    *last = *stamped;
-                } else {
-                    events.push(*stamped);
-                }
-            }
-            Heard::Message(message) => {
-                if !events.is_empty() {
-                    messages.push(Message::Events { events: std::mem::take(&mut events) });
-                }
-                messages.push(message);
-            }
+    for stamped in heard {
+        match events.last_mut().filter(|last| same_bar(&last.event, &stamped.event)) {
+            Some(last) => *last = stamped,
+            None => events.push(stamped),
         }
     }
-    if !events.is_empty() {
-        messages.push(Message::Events { events });
-    }
-    messages
+    events
 }
 
 /// Whether both report how far the same thing has come.
@@ -120,7 +87,7 @@ mod tests {
     use super::*;
     use standin_core::state::model::Aspect;
 
-    fn progress(repository: &str, done: u64) -> Heard {
+    fn progress(repository: &str, done: u64) -> Stamped {
         let event = Event::Progress {
             repository: repository.parse().unwrap(),
             mirror: None,
@@ -129,18 +96,17 @@ mod tests {
             done,
             total: None,
         };
-        Heard::Event(Box::new(Stamped { at_iso: SystemClock.now(), event }))
+        Stamped { at_iso: SystemClock.now(), event }
     }
 
-    fn finished() -> Heard {
-        let event = Event::SyncFinished { repository: "one".parse().unwrap(), synced: 1, failed: 0, blocked: 0 };
-        Heard::Event(Box::new(Stamped { at_iso: SystemClock.now(), event }))
+    fn waiting() -> Stamped {
+        let (repository, mirror) = ("one".parse().unwrap(), "mirror-1".parse().unwrap());
+        Stamped { at_iso: SystemClock.now(), event: Event::RunWaiting { repository, mirror, holder: String::new() } }
     }
 
     #[test]
     fn of_progress_in_a_row_only_the_last_is_told_and_everything_else_in_order() {
-        let messages = bunches(vec![progress("one", 1), progress("one", 2), finished(), progress("one", 3)]);
-        let [Message::Events { events }] = messages.as_slice() else { panic!("one bunch: {messages:?}") };
+        let events = bunch(vec![progress("one", 1), progress("one", 2), waiting(), progress("one", 3)]);
         let done: Vec<_> = events
             .iter()
             .map(|stamped| if let Event::Progress { done, .. } = stamped.event { Some(done) } else { None })
@@ -150,8 +116,6 @@ mod tests {
 
     #[test]
     fn progress_of_one_repository_does_not_replace_that_of_another() {
-        let messages = bunches(vec![progress("one", 1), progress("two", 2)]);
-        let [Message::Events { events }] = messages.as_slice() else { panic!("one bunch: {messages:?}") };
-        assert_eq!(events.len(), 2);
+        assert_eq!(bunch(vec![progress("one", 1), progress("two", 2)]).len(), 2);
     }
 }

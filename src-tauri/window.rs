@@ -68,7 +68,6 @@ pub fn run(options: StartOptions) -> tauri::Result<()> {
             commands::role_plan,
             commands::role_change,
             commands::role_end,
-            commands::role_stop,
             commands::secrets,
             commands::secret_set,
             commands::secret_remove,

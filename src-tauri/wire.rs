@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use standin_core::Error;
-use standin_core::engine::{JobId, RoleGoal, RoleRequest};
-use standin_core::event::{Notice, Stamped};
+use standin_core::engine::{RoleGoal, RoleRequest};
+use standin_core::event::{Job, Notice};
 use standin_core::state::model::{MirrorId, RepositoryId, RepositoryReport};
 use ts_rs::TS;
 
@@ -21,22 +21,10 @@ pub struct Overview {
     pub mistakes: Vec<Error>,
     /// What the configuration gave reason to say.
     pub notices: Vec<Notice>,
-    /// The syncs that this window started and that go on.
-    pub running: Vec<RunningJob>,
+    /// The jobs of this program that go on.
+    pub running: Vec<Job>,
     /// Where things are.
     pub places: Places,
-}
-
-/// A sync that goes on.
-#[derive(Clone, Debug, Serialize, TS)]
-#[ts(export)]
-pub struct RunningJob {
-    /// Its id, for `cancel`.
-    pub job: JobId,
-    /// The repository.
-    pub repository: RepositoryId,
-    /// The mirrors that were asked for; empty for all.
-    pub mirrors: Vec<MirrorId>,
 }
 
 /// Where things are on this machine.
@@ -97,25 +85,4 @@ pub enum Keep {
     Keychain,
     /// In the memory of this program, until it quits.
     Session,
-}
-
-/// What the page hears.
-#[derive(Clone, Debug, Serialize, TS)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[ts(export)]
-pub enum Message {
-    /// Things that happened, in order. Of several reports of progress in a row only the last is told.
-    Events {
-        /// The events.
-        events: Vec<Stamped>,
-    },
-    /// A sync that this window started is through; all its events were told before.
-    JobEnded {
-        /// Its id.
-        job: JobId,
-        /// The repository.
-        repository: RepositoryId,
-        /// The mirrors that were asked for; empty for all.
-        mirrors: Vec<MirrorId>,
-    },
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use standin_core::state::model::{Aspect, MirrorId, RefName, RepositoryId, RunId, RunStatus};
+use standin_core::state::model::{Aspect, JobId, MirrorId, RefName, RepositoryId, RunStatus};
 use standin_core::state::store::DecisionChoice;
 
 /// Keeps standbys of a GitHub repository ready to take over.
@@ -186,7 +186,7 @@ pub struct SyncArguments {
     pub background: bool,
     /// The id of the job that this is
     #[arg(long, hide = true, value_name = "ID")]
-    pub job: Option<RunId>,
+    pub job: Option<JobId>,
 }
 
 #[derive(Debug, Args)]

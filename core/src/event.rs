@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_state::error::Error;
-use standin_state::model::{Aspect, AspectReport, MirrorId, MirrorStatus, MirrorType, RepositoryId, RunId};
+use standin_state::model::{
+    Aspect, AspectReport, JobId, MirrorId, MirrorStatus, MirrorType, RepositoryId, RunId, Trigger,
+};
 use standin_state::store::{Change, ChangeOutcome, RunTotals};
 use ts_rs::TS;
 
@@ -20,17 +22,83 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// What happens during a sync, in the order in which it happens.
+/// Something that goes on: a sync, or a change of master.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Job {
+    /// Its id, for [`crate::engine::Engine::cancel`].
+    pub id: JobId,
+    /// What it does.
+    pub what: JobKind,
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The mirrors that it works on.
+    pub mirrors: Vec<MirrorId>,
+    /// Whether those are all that are switched on, because none was named.
+    pub of_all: bool,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// Since when it goes on.
+    #[ts(type = "string")]
+    pub since_iso: Timestamp,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum JobKind {
+    /// Brings mirrors in step.
+    Sync,
+    /// Makes a standby master.
+    Promote,
+    /// Hands back to the source.
+    Demote,
+    /// Goes on with a change of master that is open.
+    Resume,
+    /// Takes a change of master back that is open.
+    Rollback,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[ts(export)]
+pub enum JobEnd {
+    /// A sync is through.
+    Sync {
+        /// How many mirrors are in step.
+        synced: usize,
+        /// How many failed.
+        failed: usize,
+        /// How many wait for a decision.
+        blocked: usize,
+    },
+    /// A change of master is through, or stopped.
+    RoleChange {
+        /// How it ended.
+        end: RoleChangeEnd,
+        /// Why it was taken back or stopped, where it was.
+        error: Option<Error>,
+    },
+    /// It could not begin; nothing was changed.
+    NotBegun {
+        /// Why.
+        error: Error,
+    },
+    /// A mistake in Standin ended it.
+    Broken,
+}
+
+/// What happens during a job, in the order in which it happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[ts(export)]
 pub enum Event {
-    /// A sync of one repository begins.
-    SyncStarted {
-        /// The repository.
-        repository: RepositoryId,
-        /// The mirrors that it will try.
-        mirrors: Vec<MirrorId>,
+    /// A job begins.
+    JobStarted {
+        /// The job.
+        job: Job,
     },
     /// A run waits for another process that holds the mirror, or for a host that allows no request for a while.
     RunWaiting {
@@ -159,25 +227,12 @@ pub enum Event {
         /// Why it failed, where it did.
         error: Option<Error>,
     },
-    /// A change of master is through, or stopped.
-    RoleChangeFinished {
-        /// The repository.
-        repository: RepositoryId,
+    /// A job is through; all that it had to tell was told before.
+    JobEnded {
+        /// The job.
+        job: Job,
         /// How it ended.
-        end: RoleChangeEnd,
-        /// Why it stopped, where it did.
-        error: Option<Error>,
-    },
-    /// A sync is through.
-    SyncFinished {
-        /// The repository.
-        repository: RepositoryId,
-        /// How many mirrors are in step.
-        synced: usize,
-        /// How many failed.
-        failed: usize,
-        /// How many wait for a decision.
-        blocked: usize,
+        end: JobEnd,
     },
 }
 

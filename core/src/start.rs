@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standin_state::config::{self, Consents, Import, Imported, LoadRequest};
-use standin_state::model::{RepositoryId, RunId};
+use standin_state::model::{JobId, RepositoryId};
 use standin_state::private;
 
 use crate::engine::{Engine, EngineOptions};
@@ -96,7 +96,7 @@ const LOGS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 ///
 /// # Errors
 /// [`Code::Storage`] when it cannot be made.
-pub fn job_log(options: &StartOptions, environment: &BTreeMap<String, String>, job: &RunId) -> Result<(PathBuf, File)> {
+pub fn job_log(options: &StartOptions, environment: &BTreeMap<String, String>, job: &JobId) -> Result<(PathBuf, File)> {
     let folder = prepare(options, environment)?.0.join("jobs");
     private::create_folder(&folder)?;
     for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {

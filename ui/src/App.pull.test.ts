@@ -1,7 +1,20 @@
 import { screen } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 
-import { ago, copy, FakeBackend, mirror, overview, repository, totals, unknown, UPSTREAM, waits } from './testing/fake';
+import {
+  ago,
+  copy,
+  FakeBackend,
+  job,
+  mirror,
+  overview,
+  repository,
+  started,
+  totals,
+  unknown,
+  UPSTREAM,
+  waits,
+} from './testing/fake';
 import { atOneMoment, open, card, user } from './testing/page';
 
 atOneMoment();
@@ -54,7 +67,7 @@ describe('the copy of an upstream', () => {
     backend.answer = overview([repository([copy({ last_synced_at: ago(-4) })], { master: UPSTREAM })]);
     const place = { repository: 'orchestrator', mirror: 'copy', run: 'run-9' };
     backend.say(
-      { at_iso: ago(0), event: 'sync_started', repository: 'orchestrator', mirrors: ['copy'] },
+      started(job({ id: 'job-1', mirrors: ['copy'] })),
       { at_iso: ago(0), event: 'run_started', repo: UPSTREAM, type: 'pull', ...place },
       { at_iso: ago(-1), event: 'aspect_started', aspect: 'code', ...place },
     );

@@ -2,8 +2,19 @@ import { tick } from 'svelte';
 import { screen, within } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 
-import type { Stamped } from './lib/bindings/Stamped';
-import { ago, archive, failure, FakeBackend, mirror, neverSynced, overview, repository, totals } from './testing/fake';
+import {
+  ago,
+  archive,
+  failure,
+  FakeBackend,
+  job,
+  mirror,
+  neverSynced,
+  overview,
+  repository,
+  started,
+  totals,
+} from './testing/fake';
 import { atOneMoment, open, card, row, beginning, ending, user } from './testing/page';
 
 atOneMoment();
@@ -133,15 +144,9 @@ describe('a sync', () => {
     const other = repository([mirror({ repo: 'backup-account/website' })], { repository: 'website' });
     const backend = new FakeBackend(overview([repository([mirror()]), other]));
     await open(backend);
-    const started = (name: string): Stamped => ({
-      at_iso: ago(0),
-      event: 'sync_started',
-      repository: name,
-      mirrors: ['mirror-1'],
-    });
     backend.say(
-      started('orchestrator'),
-      started('website'),
+      started(job()),
+      started(job({ id: 'job-2', repository: 'website' })),
       {
         at_iso: ago(0),
         event: 'progress',

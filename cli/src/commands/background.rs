@@ -4,8 +4,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use standin_core::engine::{Engine, JobId};
-use standin_core::state::model::{Aspect, MirrorId, RunId};
+use standin_core::engine::{Engine, new_job_id};
+use standin_core::state::model::{Aspect, JobId, MirrorId, RunId};
 use standin_core::state::store::RunFilter;
 use standin_core::{Code, Error, Result, start as core_start};
 
@@ -33,7 +33,7 @@ pub async fn begin(global: &Global, mirrors: &[MirrorId], only: &[Aspect], yes: 
     // Whoever can be asked for a yes is asked here, since there is nobody where it goes on.
     let engine = quiet_engine(global)?;
     let repository = engine.repository(None)?;
-    let job = JobId::given_out();
+    let job = new_job_id();
     let (log, file) = core_start::job_log(&start::options(global), &core_start::environment(), &job)?;
     let mut command = Command::new(start::this_program()?);
     for (option, path) in [("--repo", &global.repo), ("--config", &global.config), ("--state-dir", &global.state_dir)] {
@@ -76,15 +76,15 @@ pub async fn begin(global: &Global, mirrors: &[MirrorId], only: &[Aspect], yes: 
 }
 
 /// Waits until the job has begun a run, or has ended; `None` for one that goes on.
-async fn wait_for_beginning(engine: &Engine, job: &RunId, child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + BEGINNING;
+async fn wait_for_beginning(engine: &Engine, job: &JobId, child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
+    let (deadline, job) = (Instant::now() + BEGINNING, RunId::from(job.clone()));
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         // Ids sort by time.
         let newest = engine.history(&RunFilter { limit: 1, ..RunFilter::default() }).unwrap_or_default();
-        if newest.first().is_some_and(|run| run.id >= *job) {
+        if newest.first().is_some_and(|run| run.id >= job) {
             return Ok(None);
         }
         tokio::time::sleep(LOOK).await;

@@ -130,7 +130,7 @@ fn planned(engine: &Engine, file: &Path, yes: bool) -> Result<SyncRequest> {
 /// Starts a sync and waits for its end; Ctrl-C or SIGTERM stops it at the next safe point.
 pub async fn follow(engine: &Engine, request: SyncRequest) -> Result<Exit> {
     let job = engine.sync(request)?;
-    let id = job.id.clone();
+    let id = job.job.id.clone();
     let finished = job.finished();
     tokio::pin!(finished);
     loop {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use standin_core::Error;
-use standin_core::event::{Event, Notice, RoleStepState};
+use standin_core::event::{Event, Job, JobEnd, JobKind, Notice, RoleStepState};
 use standin_core::state::model::{
     Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, MirrorType, RepositoryId, visible,
 };
@@ -54,7 +54,10 @@ impl Lines {
     /// Hears an event; gives the lines that are ready now.
     pub fn hear(&mut self, event: &Event) -> Vec<String> {
         match event {
-            Event::SyncStarted { mirrors, .. } => vec![format!("[mirror] Syncing {} mirror(s)...", mirrors.len())],
+            Event::JobStarted { job: Job { what: JobKind::Sync, mirrors, .. } } => {
+                vec![format!("[mirror] Syncing {} mirror(s)...", mirrors.len())]
+            }
+            Event::JobStarted { .. } => Vec::new(),
             Event::RunWaiting { mirror, holder, .. } => vec![format!("[{mirror}] waiting for {holder}")],
             Event::RunStarted { repository, mirror, repo, kind, .. } => {
                 let block = Block { repo: repo.clone(), kind: Some(*kind), ..Block::default() };
@@ -78,7 +81,6 @@ impl Lines {
             Event::RoleStep { number, of, what, state, detail, error, .. } => {
                 role_line(*number, *of, what, *state, detail, error.as_ref())
             }
-            Event::RoleChangeFinished { .. } => Vec::new(),
             Event::AspectFinished { repository, mirror, aspect, report, .. } => {
                 self.block(repository, mirror).reports.insert(*aspect, report.clone());
                 Vec::new()
@@ -87,7 +89,11 @@ impl Lines {
                 let block = self.mirrors.remove(&(repository.clone(), mirror.clone())).unwrap_or_default();
                 block.lines(mirror, *status, error.as_ref())
             }
-            Event::SyncFinished { synced, failed, blocked, .. } => vec![done(*synced, *failed, *blocked)],
+            Event::JobEnded { end: JobEnd::Sync { synced, failed, blocked }, .. } => {
+                vec![done(*synced, *failed, *blocked)]
+            }
+            // Whoever asked for a change of master gets its outcome.
+            Event::JobEnded { .. } => Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ mod consent;
 mod drill;
 mod health;
 mod in_step;
+mod jobs;
 mod roles;
 mod secrets;
 mod sentinel;
@@ -33,8 +34,9 @@ use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use care::MirrorTest;
+pub use jobs::new_job_id;
 pub use secrets::SecretPlace;
-pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
+pub use sync::{SyncJob, SyncOutcome, SyncRequest};
 
 /// What an engine is opened with.
 pub struct EngineOptions {
@@ -63,7 +65,7 @@ struct Shared {
     config: RwLock<Arc<Config>>,
     git: OnceCell<GitProgram>,
     jobs: Jobs,
-    running: sync::Running,
+    going: jobs::Going,
 }
 
 impl Engine {
@@ -87,7 +89,7 @@ impl Engine {
             config: RwLock::new(Arc::new(loaded.config)),
             git: OnceCell::new(),
             jobs,
-            running: sync::Running::default(),
+            going: jobs::Going::default(),
         };
         Ok((Self { shared: Arc::new(shared) }, notices))
     }

@@ -10,7 +10,8 @@ use standin_state::model::{MirrorId, RepositoryId};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use crate::event::Event;
+use super::jobs::Begun;
+use crate::event::{Event, JobEnd, JobKind};
 use crate::mastership::machine::Change;
 use crate::mastership::words;
 use crate::roles::change::{self, OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
@@ -22,6 +23,13 @@ use crate::{Code, Error, Result, status};
 
 /// How long a sync that is going on may hold a role change up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+fn end_of(changed: &Result<RoleOutcome>) -> JobEnd {
+    match changed {
+        Ok(RoleOutcome { end, error, .. }) => JobEnd::RoleChange { end: *end, error: error.clone() },
+        Err(error) => JobEnd::NotBegun { error: error.clone() },
+    }
+}
 
 impl Engine {
     /// What a promotion or demotion would do. Changes nothing.
@@ -46,7 +54,13 @@ impl Engine {
             RoleGoal::Promote => "promote",
             RoleGoal::Demote => "demote",
         };
+        let what = match request.goal {
+            RoleGoal::Promote => JobKind::Promote,
+            RoleGoal::Demote => JobKind::Demote,
+        };
+        let begun = self.begin_change(what, request.repository.as_ref(), &request.mirror, &cancel)?;
         let changed = self.start_change(request, cancel).await;
+        begun.end(end_of(&changed));
         self.audit_outcome(action, request.repository.as_ref(), &request.mirror, changed)
     }
 
@@ -65,8 +79,25 @@ impl Engine {
             OpenChangeChoice::Resume => "role_resume",
             OpenChangeChoice::Rollback => "role_rollback",
         };
+        let what = match choice {
+            OpenChangeChoice::Resume => JobKind::Resume,
+            OpenChangeChoice::Rollback => JobKind::Rollback,
+        };
+        let begun = self.begin_change(what, repository, mirror, &cancel)?;
         let ended = self.take_up(repository, mirror, choice, cancel).await;
+        begun.end(end_of(&ended));
         self.audit_outcome(action, repository, mirror, ended)
+    }
+
+    fn begin_change(
+        &self,
+        what: JobKind,
+        repository: Option<&RepositoryId>,
+        mirror: &MirrorId,
+        cancel: &CancellationToken,
+    ) -> Result<Begun> {
+        let job = self.job(what, &self.configured(repository)?.id, vec![mirror.clone()]);
+        Ok(self.shared.going.begin(job, cancel.clone(), &self.shared.outside.progress))
     }
 
     fn audit_outcome(

@@ -1,21 +1,21 @@
 //! Syncs and plans of a repository's mirrors, side by side.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{Aspect, MirrorId, MirrorStatus, RepositoryId, RunId, Trigger};
+use standin_state::model::{Aspect, JobId, MirrorId, MirrorStatus, RepositoryId, RunId, Trigger};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Engine;
 use super::tidy::tidy;
-use crate::context::{SourceContext, new_run_id};
-use crate::event::Event;
+use crate::context::SourceContext;
+use crate::event::{Job, JobEnd, JobKind};
 use crate::github::{Client, PATIENCE_OF_A_LOOK};
 use crate::jobs::JobKey;
 use crate::keychain;
@@ -47,7 +47,7 @@ pub struct SyncRequest {
     /// now, nothing is done; a mirror that is not named is synced as it is found.
     pub seals: BTreeMap<MirrorId, String>,
     /// The id of the job, where it was given out before; where the job is one run, that of the run as well.
-    pub job: Option<RunId>,
+    pub job: Option<JobId>,
 }
 
 impl Default for SyncRequest {
@@ -65,19 +65,6 @@ impl Default for SyncRequest {
     }
 }
 
-/// The id of one sync, for [`Engine::cancel`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(transparent)]
-#[ts(export)]
-pub struct JobId(String);
-
-impl JobId {
-    /// A new one, to be given out before the job is started.
-    pub fn given_out() -> RunId {
-        new_run_id()
-    }
-}
-
 /// How a sync ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -89,42 +76,20 @@ pub struct SyncOutcome {
 }
 
 /// A sync that was started.
-pub struct Job {
-    /// Its id.
-    pub id: JobId,
+pub struct SyncJob {
+    /// What was told of it.
+    pub job: Job,
     task: JoinHandle<SyncOutcome>,
-    repository: RepositoryId,
 }
 
-impl Job {
+impl SyncJob {
     /// Waits for its end.
     pub async fn finished(self) -> SyncOutcome {
         match self.task.await {
             Ok(outcome) => outcome,
             // Each run reports its own panic; this is the frame around them, which has nothing that could.
-            Err(_) => SyncOutcome { repository: self.repository, mirrors: Vec::new() },
+            Err(_) => SyncOutcome { repository: self.job.repository, mirrors: Vec::new() },
         }
-    }
-}
-
-/// The syncs that are going on.
-#[derive(Clone, Default)]
-pub(super) struct Running(Arc<Mutex<HashMap<JobId, CancellationToken>>>);
-
-impl Running {
-    fn add(&self, id: Option<RunId>) -> (JobId, CancellationToken) {
-        let id = JobId(id.unwrap_or_else(new_run_id).to_string());
-        let cancel = CancellationToken::new();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel.clone());
-        (id, cancel)
-    }
-
-    fn remove(&self, id: &JobId) -> Option<CancellationToken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
-    }
-
-    fn get(&self, id: &JobId) -> Option<CancellationToken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 }
 
@@ -134,29 +99,26 @@ impl Engine {
     ///
     /// # Errors
     /// [`Code::Disabled`], [`Code::NotFound`], [`Code::Usage`] for a request that cannot start.
-    pub fn sync(&self, request: SyncRequest) -> Result<Job> {
+    pub fn sync(&self, request: SyncRequest) -> Result<SyncJob> {
         let direction = self.direction(request.repository.as_ref())?;
         let mirrors = chosen(&direction, &request)?;
         let repository = direction.config;
-        let (id, cancel) = self.shared.running.add(request.job.clone());
+        let job = self.job(JobKind::Sync, &repository.id, mirrors.iter().map(|mirror| mirror.id.clone()).collect());
+        let id = request.job.clone().unwrap_or_else(|| job.id.clone());
+        let job = Job { id, of_all: request.mirrors.is_empty(), trigger: request.trigger, ..job };
+        let begun = self.shared.going.begin(job.clone(), CancellationToken::new(), &self.shared.outside.progress);
         let engine = self.clone();
-        let (job, name) = (id.clone(), repository.id.clone());
         let task = tokio::spawn(async move {
-            let outcome = engine.sync_mirrors(repository, mirrors, &request, cancel).await;
-            engine.shared.running.remove(&job);
+            let outcome = engine.sync_mirrors(repository, mirrors, &request, begun.cancel.clone()).await;
+            let count = |status| outcome.mirrors.iter().filter(|mirror| mirror.status == status).count();
+            begun.end(JobEnd::Sync {
+                synced: count(MirrorStatus::Success),
+                failed: count(MirrorStatus::Failed),
+                blocked: count(MirrorStatus::Blocked),
+            });
             outcome
         });
-        Ok(Job { id, task, repository: name })
-    }
-
-    /// Stops a sync: each of its runs ends at the next safe point. A run that it shares with a sync that asked for the same
-    /// before goes on for that one. `false` when it has ended already.
-    pub fn cancel(&self, job: &JobId) -> bool {
-        let running = self.shared.running.get(job);
-        if let Some(cancel) = &running {
-            cancel.cancel();
-        }
-        running.is_some()
+        Ok(SyncJob { job, task })
     }
 
     async fn sync_mirrors(
@@ -167,17 +129,13 @@ impl Engine {
         cancel: CancellationToken,
     ) -> SyncOutcome {
         let progress = &self.shared.outside.progress;
-        progress.event(&Event::SyncStarted {
-            repository: repository.id.clone(),
-            mirrors: mirrors.iter().map(|mirror| mirror.id.clone()).collect(),
-        });
         let home = repository.home.clone().unwrap_or_else(|| repository.clone());
         if let Err(error) = self.settle_role_change(&home).await {
             tracing::info!(error = %error.message, "what became of an open role change cannot be seen now");
         }
         let outcomes = match self.source(&repository, cancel).await {
             Ok(source) => {
-                let run = request.job.clone().filter(|_| mirrors.len() == 1);
+                let run = request.job.clone().filter(|_| mirrors.len() == 1).map(RunId::from);
                 let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request, run.clone()));
                 let outcomes = join_all(runs).await;
                 self.note_full_sync(&source, request, &outcomes);
@@ -189,13 +147,6 @@ impl Engine {
                 .map(|mirror| run::not_begun(progress.as_ref(), &repository.id, &mirror.id, error.clone()))
                 .collect(),
         };
-        let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
-        progress.event(&Event::SyncFinished {
-            repository: repository.id.clone(),
-            synced: count(MirrorStatus::Success),
-            failed: count(MirrorStatus::Failed),
-            blocked: count(MirrorStatus::Blocked),
-        });
         SyncOutcome { repository: repository.id.clone(), mirrors: outcomes }
     }
 

@@ -11,7 +11,7 @@ use super::drive::{self, Driver};
 use super::journal::{self, Entry};
 use super::parts::Parts;
 use super::preview::{self, Master, RolePlan};
-use crate::event::{Event, RoleChangeEnd};
+use crate::event::RoleChangeEnd;
 use crate::mastership::machine::{Change, Kind, Way};
 use crate::mastership::words;
 use crate::run::{self, RunRequest};
@@ -204,20 +204,14 @@ async fn carry_out(
     // What was said of the master before is advice for another day.
     store.set_master_health(&context.repository.id, None)?;
     status::write(store, &context.folder, &parts.direction.home, &(&**context).into())?;
-    let outcome = RoleOutcome {
+    Ok(RoleOutcome {
         repository: context.repository.id.clone(),
         mirror: parts.standby.id.clone(),
         headline,
         end,
         error,
         seconds: begun.elapsed().as_secs_f64(),
-    };
-    context.outside.progress.event(&Event::RoleChangeFinished {
-        repository: outcome.repository.clone(),
-        end: outcome.end,
-        error: outcome.error.clone(),
-    });
-    Ok(outcome)
+    })
 }
 
 /// What is done before a change is announced: what can be, so that the master is held for a short time only.

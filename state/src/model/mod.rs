@@ -11,7 +11,7 @@ pub(crate) mod time;
 mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, is_said, visible};
-pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use names::{AskId, JobId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
 pub use site::Site;
 pub use standing::{Action, Standing};
 pub use status::{

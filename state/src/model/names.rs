@@ -85,6 +85,10 @@ name!(
     RunId, is_id, "a run id"
 );
 name!(
+    /// The id of one job: a sync, or a change of master.
+    JobId, is_id, "the id of a job"
+);
+name!(
     /// A full ref name that git accepts, such as `refs/heads/main`.
     RefName, is_ref_name, "a full ref name such as `refs/heads/main`"
 );
@@ -104,6 +108,18 @@ fn is_ask(text: &str) -> bool {
 impl From<&RefName> for AskId {
     fn from(name: &RefName) -> Self {
         Self(name.0.clone())
+    }
+}
+
+impl From<RunId> for JobId {
+    fn from(id: RunId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<JobId> for RunId {
+    fn from(id: JobId) -> Self {
+        Self(id.0)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use standin_core::event::{Event, Stamped};
+use standin_core::event::{Event, JobEnd, Stamped};
 use standin_core::state::model::MirrorStatus;
 use standin_tests::cli::{ARCHIVE, STANDBY, World, branch, refs, settings};
 
@@ -180,9 +180,9 @@ fn every_event_of_a_sync_is_one_line_of_json() {
         assert_eq!(serde_json::from_str::<Value>(line).unwrap(), again, "nothing is lost by reading it");
     }
     assert!(events.windows(2).all(|pair| pair[0].at_iso <= pair[1].at_iso), "in the order in which they happened");
-    assert!(matches!(&events[0].event, Event::SyncStarted { mirrors, .. } if mirrors.len() == 2));
+    assert!(matches!(&events[0].event, Event::JobStarted { job } if job.of_all && job.mirrors.len() == 2));
     let last = &events[events.len() - 1].event;
-    assert!(matches!(last, Event::SyncFinished { synced: 2, failed: 0, blocked: 0, .. }), "{last:?}");
+    assert!(matches!(last, Event::JobEnded { end: JobEnd::Sync { synced: 2, failed: 0, blocked: 0 }, .. }), "{last:?}");
     for wanted in [STANDBY, ARCHIVE] {
         let of_mirror: Vec<&str> = events.iter().filter_map(|stamped| kind(&stamped.event, wanted)).collect();
         assert_eq!(of_mirror.first(), Some(&"started"), "{wanted}");

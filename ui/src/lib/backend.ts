@@ -7,8 +7,8 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 import type { AuditEntry } from './bindings/AuditEntry';
 import type { DecisionChoice } from './bindings/DecisionChoice';
 import type { Error as Failure } from './bindings/Error';
+import type { Job } from './bindings/Job';
 import type { Keep } from './bindings/Keep';
-import type { Message } from './bindings/Message';
 import type { OpenChangeChoice } from './bindings/OpenChangeChoice';
 import type { Overview } from './bindings/Overview';
 import type { Plan } from './bindings/Plan';
@@ -18,6 +18,7 @@ import type { RoleOutcome } from './bindings/RoleOutcome';
 import type { RolePlan } from './bindings/RolePlan';
 import type { RunRecord } from './bindings/RunRecord';
 import type { SecretPlace } from './bindings/SecretPlace';
+import type { Stamped } from './bindings/Stamped';
 import type { SyncChoice } from './bindings/SyncChoice';
 import type { TokenReport } from './bindings/TokenReport';
 
@@ -32,9 +33,9 @@ export interface Backend {
   consentDeny(repository: string): Promise<void>;
   /** What a sync would do; changes nothing. */
   plan(choice: SyncChoice): Promise<Plan[]>;
-  /** Starts a sync and answers at once with the job's id; what happens comes through `subscribe`. */
-  sync(choice: SyncChoice): Promise<string>;
-  /** Asks a job to stop; false where it has ended already. */
+  /** Starts a sync and answers at once with the job; what happens comes through `subscribe`. */
+  sync(choice: SyncChoice): Promise<Job>;
+  /** Asks a job to stop at its next safe point, a sync or a change of master; false where it has ended already. */
   cancel(job: string): Promise<boolean>;
   /** Looks at the mirrors without changing them. */
   health(repository: string): Promise<void>;
@@ -62,8 +63,6 @@ export interface Backend {
   roleChange(choice: RoleChoice): Promise<RoleOutcome>;
   /** Goes on with the change of master that is open, or takes it back. */
   roleEnd(repository: string, mirror: string, choice: OpenChangeChoice): Promise<RoleOutcome>;
-  /** Stops the change of master between two steps; false where none goes on here. */
-  roleStop(repository: string): Promise<boolean>;
   /** The secrets that are known here, and where their values are; never a value. */
   secrets(repository: string): Promise<SecretPlace[]>;
   /** Keeps the value of a secret in the vault. */
@@ -71,7 +70,7 @@ export interface Backend {
   /** Removes a secret from the vault; false where it was not there. */
   secretRemove(repository: string, name: string): Promise<boolean>;
   /** Hears what happens from now on. */
-  subscribe(hear: (message: Message) => void): Promise<void>;
+  subscribe(hear: (events: Stamped[]) => void): Promise<void>;
 }
 
 /** What a command was refused with: always the error contract, whatever was thrown. */
@@ -108,12 +107,11 @@ export const tauri: Backend = {
   rolePlan: (choice) => invoke('role_plan', { choice }),
   roleChange: (choice) => invoke('role_change', { choice }),
   roleEnd: (repository, mirror, choice) => invoke('role_end', { repository, mirror, choice }),
-  roleStop: (repository) => invoke('role_stop', { repository }),
   secrets: (repository) => invoke('secrets', { repository }),
   secretSet: (repository, name, value) => invoke('secret_set', { repository, name, value }),
   secretRemove: (repository, name) => invoke('secret_remove', { repository, name }),
   subscribe: (hear) => {
-    const channel = new Channel<Message>();
+    const channel = new Channel<Stamped[]>();
     channel.onmessage = hear;
     return invoke('subscribe', { channel });
   },

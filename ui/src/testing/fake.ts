@@ -6,7 +6,7 @@ import type { AspectReport } from '../lib/bindings/AspectReport';
 import type { Ask } from '../lib/bindings/Ask';
 import type { Aspect } from '../lib/bindings/Aspect';
 import type { Error as Failure } from '../lib/bindings/Error';
-import type { Message } from '../lib/bindings/Message';
+import type { Job } from '../lib/bindings/Job';
 import type { MirrorReport } from '../lib/bindings/MirrorReport';
 import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
@@ -188,22 +188,46 @@ export function failure(over: Partial<Failure> = {}): Failure {
 
 export const totals = { changes: 2, api_requests: 9, gh_calls: 1, git_calls: 2, bytes_sent: 1234, bytes_received: 900 };
 
+/** A sync that goes on. */
+export function job(over: Partial<Job> = {}): Job {
+  return {
+    id: 'job-0',
+    what: 'sync',
+    repository: 'orchestrator',
+    mirrors: ['mirror-1'],
+    of_all: false,
+    trigger: 'manual',
+    since_iso: ago(0),
+    ...over,
+  };
+}
+
+export function started(of: Job): Stamped {
+  return { at_iso: ago(0), event: 'job_started', job: of };
+}
+
+/** The end of a sync in which everything worked. */
+export function ended(of: Job): Stamped {
+  const end = { kind: 'sync' as const, synced: of.mirrors.length, failed: 0, blocked: 0 };
+  return { at_iso: ago(-4), event: 'job_ended', job: of, end };
+}
+
 export class FakeBackend implements Backend {
   calls: unknown[][] = [];
   plans: Plan[] = [plan()];
-  #hear: ((message: Message) => void) | null = null;
+  #hear: ((events: Stamped[]) => void) | null = null;
   #jobs = 0;
 
   constructor(public answer: Overview) {}
 
   /** Says that something happened. */
   say(...events: Stamped[]): void {
-    this.#hear?.({ kind: 'events', events });
+    this.#hear?.(events);
   }
 
   /** Says that a job is through. */
-  endJob(job: string, mirrors: string[]): void {
-    this.#hear?.({ kind: 'job_ended', job, repository: 'orchestrator', mirrors });
+  endJob(id: string, mirrors: string[]): void {
+    this.say(ended(job({ id, mirrors })));
   }
 
   #called(name: string, ...values: unknown[]): void {
@@ -224,7 +248,11 @@ export class FakeBackend implements Backend {
   sync: Backend['sync'] = async (choice) => {
     this.#called('sync', choice);
     this.#jobs += 1;
-    return `job-${this.#jobs}`;
+    const { repository, mirrors } = choice;
+    const known = this.answer.repositories.find((report) => report.repository === repository)?.mirrors ?? [];
+    const all = known.filter((mirror) => mirror.enabled).map((mirror) => mirror.id);
+    const of_all = mirrors.length === 0;
+    return job({ id: `job-${this.#jobs}`, repository, mirrors: of_all ? all : mirrors, of_all });
   };
   cancel: Backend['cancel'] = async (job) => {
     this.#called('cancel', job);
@@ -350,10 +378,6 @@ export class FakeBackend implements Backend {
   roleEnd: Backend['roleEnd'] = async (...values) => {
     this.#called('roleEnd', ...values);
     return this.#roleOutcome(values[0], values[1]);
-  };
-  roleStop: Backend['roleStop'] = async (repository) => {
-    this.#called('roleStop', repository);
-    return true;
   };
   #roleOutcome(repository: string, mirror: string): RoleOutcome {
     const headline = 'make owner/standby master instead of owner/name';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, vi } from 'vitest';
 
 import App from '../App.svelte';
 import type { Stamped } from '../lib/bindings/Stamped';
-import { ago, FakeBackend, NOW, OID, totals } from './fake';
+import { ago, ended, FakeBackend, job, NOW, OID, started, totals } from './fake';
 
 export const user = userEvent.setup({ advanceTimers: (milliseconds) => vi.advanceTimersByTime(milliseconds) });
 
@@ -43,7 +43,7 @@ export function row(id: string, aspect: string): HTMLElement {
 /** A first sync of `mirror-1`, up to where it ends. */
 export function beginning(): Stamped[] {
   return [
-    { at_iso: ago(0), event: 'sync_started', repository: 'orchestrator', mirrors: ['mirror-1'] },
+    started(job()),
     {
       at_iso: ago(0),
       event: 'run_started',
@@ -104,6 +104,6 @@ export function ending(): Stamped[] {
       error: null,
       totals,
     },
-    { at_iso: ago(-4), event: 'sync_finished', repository: 'orchestrator', synced: 1, failed: 0, blocked: 0 },
+    ended(job()),
   ];
 }

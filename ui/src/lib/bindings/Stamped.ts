@@ -4,12 +4,13 @@ import type { AspectReport } from "./AspectReport";
 import type { Change } from "./Change";
 import type { ChangeOutcome } from "./ChangeOutcome";
 import type { Error } from "./Error";
+import type { Job } from "./Job";
+import type { JobEnd } from "./JobEnd";
 import type { MirrorId } from "./MirrorId";
 import type { MirrorStatus } from "./MirrorStatus";
 import type { MirrorType } from "./MirrorType";
 import type { Notice } from "./Notice";
 import type { RepositoryId } from "./RepositoryId";
-import type { RoleChangeEnd } from "./RoleChangeEnd";
 import type { RoleStepState } from "./RoleStepState";
 import type { RunId } from "./RunId";
 import type { RunTotals } from "./RunTotals";
@@ -21,15 +22,11 @@ export type Stamped = {
 /**
  * When it happened.
  */
-at_iso: string, } & ({ "event": "sync_started", 
+at_iso: string, } & ({ "event": "job_started", 
 /**
- * The repository.
+ * The job.
  */
-repository: RepositoryId, 
-/**
- * The mirrors that it will try.
- */
-mirrors: Array<MirrorId>, } | { "event": "run_waiting", 
+job: Job, } | { "event": "run_waiting", 
 /**
  * The repository.
  */
@@ -217,32 +214,12 @@ detail: string,
 /**
  * Why it failed, where it did.
  */
-error: Error | null, } | { "event": "role_change_finished", 
+error: Error | null, } | { "event": "job_ended", 
 /**
- * The repository.
+ * The job.
  */
-repository: RepositoryId, 
+job: Job, 
 /**
  * How it ended.
  */
-end: RoleChangeEnd, 
-/**
- * Why it stopped, where it did.
- */
-error: Error | null, } | { "event": "sync_finished", 
-/**
- * The repository.
- */
-repository: RepositoryId, 
-/**
- * How many mirrors are in step.
- */
-synced: number, 
-/**
- * How many failed.
- */
-failed: number, 
-/**
- * How many wait for a decision.
- */
-blocked: number, });
+end: JobEnd, });

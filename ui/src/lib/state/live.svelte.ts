@@ -76,8 +76,8 @@ export class LiveRun {
     // Whatever the run of this mirror does, it waits no more. What is read of the source is everybody's.
     if ('mirror' in event && event.mirror === this.mirror && event.event !== 'notice') this.waiting = false;
     switch (event.event) {
-      case 'sync_started':
-        this.#add(event.at_iso, 'running', `Syncing ${counted(event.mirrors.length, 'mirror')}…`);
+      case 'job_started':
+        this.#add(event.at_iso, 'running', `Syncing ${counted(event.job.mirrors.length, 'mirror')}…`);
         break;
       case 'run_waiting':
         this.waiting = true;
@@ -139,13 +139,12 @@ export class LiveRun {
         this.end();
         break;
       }
-      case 'sync_finished':
+      case 'job_ended':
         this.end();
         break;
       // A change of master belongs to the repository, not to a mirror.
       case 'role_change_started':
       case 'role_step':
-      case 'role_change_finished':
         break;
     }
   }

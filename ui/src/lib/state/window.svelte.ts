@@ -5,13 +5,12 @@ import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 
 import { asFailure, type Backend } from '../backend';
 import type { Error as Failure } from '../bindings/Error';
-import type { Message } from '../bindings/Message';
+import type { Job } from '../bindings/Job';
 import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { Overview } from '../bindings/Overview';
 import type { Plan } from '../bindings/Plan';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
-import type { RunningJob } from '../bindings/RunningJob';
 import type { Stamped } from '../bindings/Stamped';
 import { roleEndWord } from '../words/words';
 import { LiveRun } from './live.svelte';
@@ -39,7 +38,7 @@ export class WindowState {
   refusals = new SvelteMap<string, Failure>();
   live = new SvelteMap<string, LiveRun>();
   flashes = new SvelteSet<string>();
-  jobs = new SvelteMap<string, RunningJob>();
+  jobs = new SvelteMap<string, Job>();
   now = $state(Date.now());
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
@@ -105,7 +104,7 @@ export class WindowState {
       this.#shown = asked;
       this.overview = overview;
       this.failure = null;
-      for (const job of overview.running) if (!this.#ended.has(job.job)) this.jobs.set(job.job, job);
+      for (const job of overview.running) this.#note(job);
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
@@ -124,17 +123,24 @@ export class WindowState {
     return this.refusals.get(key(repository, mirror));
   }
 
-  /** The job of this window that works on a mirror. */
-  jobOf(repository: string, mirror: string): RunningJob | undefined {
-    const mine = [...this.jobs.values()].filter(
-      (job) => job.repository === repository && (job.mirrors.length === 0 || job.mirrors.includes(mirror)),
-    );
-    return mine.find((job) => job.mirrors.length > 0) ?? mine[0];
+  /** The sync that goes on in this program and works on a mirror; rather one of it alone than one of all. */
+  jobOf(repository: string, mirror: string): Job | undefined {
+    const mine = this.#syncs(repository).filter((job) => job.mirrors.includes(mirror));
+    return mine.find((job) => !job.of_all) ?? mine[0];
   }
 
-  /** The job of this window that syncs all mirrors of a repository. */
-  jobOfAll(repository: string): RunningJob | undefined {
-    return [...this.jobs.values()].find((job) => job.repository === repository && job.mirrors.length === 0);
+  /** The sync of all mirrors of a repository that goes on in this program. */
+  jobOfAll(repository: string): Job | undefined {
+    return this.#syncs(repository).find((job) => job.of_all);
+  }
+
+  #syncs(repository: string): Job[] {
+    return [...this.jobs.values()].filter((job) => job.what === 'sync' && job.repository === repository);
+  }
+
+  /** A short job may have ended before its start is heard of. */
+  #note(job: Job): void {
+    if (!this.#ended.has(job.id)) this.jobs.set(job.id, job);
   }
 
   /** Starts a sync of one mirror, or of all with `null`. */
@@ -150,16 +156,15 @@ export class WindowState {
         yes,
         ...(plan && { seals: { [plan.mirror]: plan.seal } }),
       });
-      // A short job may have ended before its id arrived.
-      if (!this.#ended.has(job)) this.jobs.set(job, { job, repository, mirrors });
+      this.#note(job);
     } catch (thrown) {
       this.refusals.set(place, asFailure(thrown));
     }
   }
 
-  async cancel(job: RunningJob): Promise<void> {
+  async cancel(job: Job): Promise<void> {
     try {
-      await this.backend.cancel(job.job);
+      await this.backend.cancel(job.id);
     } catch (thrown) {
       const [mirror] = job.mirrors;
       this.refusals.set(mirror ? key(job.repository, mirror) : job.repository, asFailure(thrown));
@@ -205,36 +210,37 @@ export class WindowState {
     this.refusals.delete(place);
   }
 
-  hear(message: Message): void {
-    if (message.kind === 'events') {
-      for (const event of message.events) this.#hearEvent(event);
-      return;
-    }
-    this.#ended.add(message.job);
-    this.jobs.delete(message.job);
-    for (const live of this.#active(message.repository)) {
-      if (message.mirrors.length === 0 || message.mirrors.includes(live.mirror)) live.end();
-    }
-    void this.refresh();
+  hear(events: Stamped[]): void {
+    for (const event of events) this.#hearEvent(event);
   }
 
   #hearEvent(event: Stamped): void {
     switch (event.event) {
-      case 'sync_started':
-        for (const mirror of event.mirrors) {
-          const live = new LiveRun(event.repository, mirror);
+      case 'job_started': {
+        const { job } = event;
+        this.#note(job);
+        this.refusals.delete(job.repository);
+        if (job.what !== 'sync') break;
+        for (const mirror of job.mirrors) {
+          const live = new LiveRun(job.repository, mirror);
           live.hear(event);
-          this.live.set(key(event.repository, mirror), live);
-          this.refusals.delete(key(event.repository, mirror));
+          this.live.set(key(job.repository, mirror), live);
+          this.refusals.delete(key(job.repository, mirror));
         }
-        this.refusals.delete(event.repository);
         break;
-      case 'sync_finished':
-        for (const live of this.#active(event.repository)) {
-          if (!this.jobOf(event.repository, live.mirror)) live.hear(event);
+      }
+      case 'job_ended': {
+        const { job, end } = event;
+        this.#ended.add(job.id);
+        this.jobs.delete(job.id);
+        for (const live of this.#active(job.repository)) {
+          // Another job may be at it still.
+          if (job.mirrors.includes(live.mirror) && !this.jobOf(job.repository, live.mirror)) live.hear(event);
         }
+        if (end.kind === 'role_change') this.announcement = roleEndWord[end.end];
         void this.refresh();
         break;
+      }
       case 'run_started': {
         const place = key(event.repository, event.mirror);
         this.#begun.add(event.run);
@@ -282,10 +288,6 @@ export class WindowState {
         break;
       case 'role_step':
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
-        break;
-      case 'role_change_finished':
-        this.announcement = roleEndWord[event.end];
-        void this.refresh();
         break;
       case 'aspect_started':
       case 'change':
