@@ -1,10 +1,11 @@
 //! The commands: each a few lines around one call of the engine.
 
-mod around;
 mod background;
 mod consent;
+mod decisions;
 mod import;
 mod look;
+mod mirrors;
 mod roles;
 #[cfg(unix)]
 mod sandbox;
@@ -41,13 +42,13 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Sync(arguments) if arguments.background => unless_stopped(background::sync(&global, &arguments)).await,
         Command::Sync(arguments) => sync::sync(&global, &arguments).await,
         Command::Import(arguments) => import::import(&global, &arguments).await,
-        Command::Resolve(arguments) => around::resolve(&global, &arguments).await,
+        Command::Resolve(arguments) => decisions::resolve(&global, &arguments).await,
         Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
         Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,
         Command::Health(arguments) => unless_stopped(look::health(&global, &arguments)).await,
         Command::History(arguments) => look::history(&global, &arguments),
-        Command::Rescue { command } => unless_stopped(around::rescue(&global, &command)).await,
-        Command::Mirror { command } => unless_stopped(around::mirror(&global, &command)).await,
+        Command::Rescue { command } => unless_stopped(decisions::rescue(&global, &command)).await,
+        Command::Mirror { command } => unless_stopped(mirrors::mirror(&global, &command)).await,
         Command::Token { command } => unless_stopped(tokens::token(&global, &command)).await,
         Command::Secret { command } => unless_stopped(secrets::secret(&global, &command)).await,
         Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,

@@ -8,7 +8,7 @@ use standin_core::outside::{Clock as _, SystemClock};
 use standin_core::state::config::SentinelSettings;
 use standin_sandbox::{RepositorySpec, TokenKind, TokenSpec};
 
-use crate::rehearsal::{Cast, Spot, Stage, StageOptions, failed, program};
+use crate::rehearsal::{Pair, SandboxRepository, Stage, StageOptions, failed, program};
 
 /// Who owns the primary.
 pub const OWNER: &str = "ada";
@@ -174,9 +174,9 @@ impl World {
     }
 
     /// The primary and its standby.
-    pub fn cast(&self) -> Cast<'_> {
+    pub fn pair(&self) -> Pair<'_> {
         let sentinel = SentinelSettings::default();
-        Cast {
+        Pair {
             stage: &self.stage,
             master: primary(),
             standby: standby(),
@@ -187,10 +187,10 @@ impl World {
     }
 }
 
-fn primary() -> Spot {
-    Spot { owner: OWNER.to_owned(), name: NAME.to_owned() }
+fn primary() -> SandboxRepository {
+    SandboxRepository { owner: OWNER.to_owned(), name: NAME.to_owned() }
 }
 
-fn standby() -> Spot {
-    Spot { owner: BACKUP.to_owned(), name: NAME.to_owned() }
+fn standby() -> SandboxRepository {
+    SandboxRepository { owner: BACKUP.to_owned(), name: NAME.to_owned() }
 }

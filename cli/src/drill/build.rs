@@ -14,7 +14,7 @@ use standin_core::state::model::{Aspect, Slug};
 use standin_sandbox::{RepositorySpec, SandboxError, TokenSpec, WorkflowState};
 
 use crate::rehearsal::program::git;
-use crate::rehearsal::{Cast, Spot, Stage, StageOptions, failed};
+use crate::rehearsal::{Pair, SandboxRepository, Stage, StageOptions, failed};
 
 /// Opens the stage of a drill.
 pub async fn stage(setup: &Setup) -> Result<Stage> {
@@ -40,23 +40,23 @@ impl Spots {
     }
 
     /// The place of a repository.
-    pub fn of(&mut self, slug: &Slug, id: &str) -> Spot {
+    pub fn of(&mut self, slug: &Slug, id: &str) -> SandboxRepository {
         let path = slug.path();
         let (owner, name) = path.split_once('/').unwrap_or((&path, id));
-        let mut spot = Spot { owner: owner.to_owned(), name: name.to_owned() };
-        if !self.taken.insert(spot.to_string().to_lowercase()) {
-            spot.name = format!("{name}-{id}");
-            self.taken.insert(spot.to_string().to_lowercase());
+        let mut repository = SandboxRepository { owner: owner.to_owned(), name: name.to_owned() };
+        if !self.taken.insert(repository.to_string().to_lowercase()) {
+            repository.name = format!("{name}-{id}");
+            self.taken.insert(repository.to_string().to_lowercase());
         }
-        spot
+        repository
     }
 }
 
 /// Who plays: the master and the standby that takes over. Makes their accounts and all repositories, and writes the
 /// configuration.
-pub async fn fill<'a>(stage: &'a Stage, setup: &Setup) -> Result<Cast<'a>> {
-    let mut spots = Spots::new();
-    let master = spots.of(&setup.master, "source");
+pub async fn fill<'a>(stage: &'a Stage, setup: &Setup) -> Result<Pair<'a>> {
+    let mut repositories = Spots::new();
+    let master = repositories.of(&setup.master, "source");
     make(stage, &master, setup).await?;
     let mut standby = None;
     let mut toml = repository_table(setup, &master, stage.clone_path());
@@ -67,12 +67,21 @@ pub async fn fill<'a>(stage: &'a Stage, setup: &Setup) -> Result<Cast<'a>> {
         let _ = write!(toml, "\n[[repository.mirror]]\nid = {}\n", text(mirror.id.as_str()));
         match &mirror.slug {
             Some(slug) => {
-                let spot = spots.of(slug, mirror.id.as_str());
-                make(stage, &spot, setup).await?;
-                let _ = write!(toml, "type = \"github\"\nrepo = {}\nsync = {}\n", text(&spot.to_string()), json!(sync));
-                let _ = write!(env, "MIRROR_{number}_REPO={spot}\nMIRROR_{number}_TOKEN={}\n", token(stage, &spot));
+                let repository = repositories.of(slug, mirror.id.as_str());
+                make(stage, &repository, setup).await?;
+                let _ = write!(
+                    toml,
+                    "type = \"github\"\nrepo = {}\nsync = {}\n",
+                    text(&repository.to_string()),
+                    json!(sync)
+                );
+                let _ = write!(
+                    env,
+                    "MIRROR_{number}_REPO={repository}\nMIRROR_{number}_TOKEN={}\n",
+                    token(stage, &repository)
+                );
                 if mirror.id == setup.standby {
-                    standby = Some(spot);
+                    standby = Some(repository);
                 }
             }
             None => {
@@ -98,7 +107,7 @@ pub async fn fill<'a>(stage: &'a Stage, setup: &Setup) -> Result<Cast<'a>> {
             stage.sandbox.set_workflow_state(&master.owner, &master.name, path, WorkflowState::DisabledManually);
         }
     }
-    Ok(Cast {
+    Ok(Pair {
         stage,
         master,
         standby,
@@ -108,15 +117,15 @@ pub async fn fill<'a>(stage: &'a Stage, setup: &Setup) -> Result<Cast<'a>> {
     })
 }
 
-async fn make(stage: &Stage, spot: &Spot, setup: &Setup) -> Result<()> {
-    let made = |error: SandboxError| failed(&format!("the sandbox has no place for {spot}"), error);
-    stage.sandbox.create_account(&spot.owner);
+async fn make(stage: &Stage, repository: &SandboxRepository, setup: &Setup) -> Result<()> {
+    let made = |error: SandboxError| failed(&format!("the sandbox has no place for {repository}"), error);
+    stage.sandbox.create_account(&repository.owner);
     let spec = RepositorySpec { default_branch: setup.default_branch.clone(), ..RepositorySpec::default() };
-    stage.sandbox.create_repository(&spot.owner, &spot.name, spec).await.map_err(made)
+    stage.sandbox.create_repository(&repository.owner, &repository.name, spec).await.map_err(made)
 }
 
-fn token(stage: &Stage, spot: &Spot) -> String {
-    stage.sandbox.create_token(&spot.owner, TokenSpec::classic(&["repo", "workflow"]))
+fn token(stage: &Stage, repository: &SandboxRepository) -> String {
+    stage.sandbox.create_token(&repository.owner, TokenSpec::classic(&["repo", "workflow"]))
 }
 
 /// A text as TOML has it: its basic strings are JSON's.
@@ -124,7 +133,7 @@ fn text(text: &str) -> String {
     json!(text).to_string()
 }
 
-fn repository_table(setup: &Setup, master: &Spot, clone: &Path) -> String {
+fn repository_table(setup: &Setup, master: &SandboxRepository, clone: &Path) -> String {
     let Setup { repository, keep_active, heartbeat, sentinel, secrets, variables, .. } = setup;
     let mut toml = format!(
         "[[repository]]\nid = {}\nsource = {}\npath = {}\nenv_file = {}\nkeep_active = {}\n",
@@ -162,7 +171,7 @@ fn repository_table(setup: &Setup, master: &Spot, clone: &Path) -> String {
 }
 
 /// Brings the code to the master: read from the cache or the clone, which stay as they are.
-async fn fetch(stage: &Stage, setup: &Setup, master: &Spot) -> Result<()> {
+async fn fetch(stage: &Stage, setup: &Setup, master: &SandboxRepository) -> Result<()> {
     let bare = stage.path(master);
     let from = setup.code.path().to_string_lossy();
     let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", &*from];
@@ -191,11 +200,11 @@ async fn fetch(stage: &Stage, setup: &Setup, master: &Spot) -> Result<()> {
 ///
 /// # Errors
 /// Why the configured heartbeat is none.
-pub async fn beat(cast: &Cast<'_>, heartbeat: &Heartbeat, branch: &str) -> Result<(), String> {
-    let path = cast.stage.path(&cast.master);
+pub async fn beat(pair: &Pair<'_>, heartbeat: &Heartbeat, branch: &str) -> Result<(), String> {
+    let path = pair.stage.path(&pair.master);
     let file = format!("refs/heads/{branch}:{}", heartbeat.path);
     let none = |why: &str| format!("the heartbeat {} {why}", heartbeat.path);
-    let found = git(cast.stage, &path, &["show", &file]).await.map_err(|_| none("is not on the default branch"))?;
+    let found = git(pair.stage, &path, &["show", &file]).await.map_err(|_| none("is not on the default branch"))?;
     let mut document: Value = serde_json::from_str(&found).map_err(|_| none("is not JSON"))?;
     let (outer, last) = heartbeat.field.rsplit_once('.').unwrap_or(("", &heartbeat.field));
     let holder = outer
@@ -204,10 +213,10 @@ pub async fn beat(cast: &Cast<'_>, heartbeat: &Heartbeat, branch: &str) -> Resul
         .try_fold(&mut document, |value, name| value.as_object_mut().and_then(|fields| fields.get_mut(name)));
     let field = holder.and_then(|holder| holder.as_object_mut()?.get_mut(last));
     let field = field.ok_or_else(|| none(&format!("has no field {}", heartbeat.field)))?;
-    let now = cast.stage.sandbox.now();
+    let now = pair.stage.sandbox.now();
     *field = if field.is_number() { json!(now.as_second()) } else { json!(format!("{now:.0}")) };
     let new = serde_json::to_string_pretty(&document).map_err(|error| error.to_string())?;
-    cast.commit(&cast.master, branch, &heartbeat.path, &(new + "\n"), "Beat for the drill")
+    pair.commit(&pair.master, branch, &heartbeat.path, &(new + "\n"), "Beat for the drill")
         .await
         .map(drop)
         .map_err(|error| error.message)

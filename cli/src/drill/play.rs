@@ -10,7 +10,7 @@ use standin_core::{Error, Result};
 
 use super::build;
 use crate::rehearsal::program::quietly;
-use crate::rehearsal::{Cast, Stage, broken};
+use crate::rehearsal::{Pair, Stage, broken};
 
 /// Plays a drill, tells each phase as it ends, and reports. What went wrong is in the report.
 pub async fn play(setup: &Setup, told: impl FnMut(&DrillPhase)) -> DrillReport {
@@ -52,19 +52,19 @@ fn rounded(time: Duration) -> f64 {
 
 impl<F: FnMut(&DrillPhase)> Play<'_, F> {
     async fn all(&mut self, stage: &Stage) -> Result<()> {
-        let cast = build::fill(stage, self.setup).await?;
+        let pair = build::fill(stage, self.setup).await?;
         quietly(stage, &["--config", "standin.toml", "allow", "--yes"], None).await?.well("standin allow")?;
-        let refs = cast.refs(&cast.master).await?.len();
+        let refs = pair.refs(&pair.master).await?.len();
         let (secrets, variables) = (self.setup.secrets.len(), self.setup.variables.len());
         self.ended(
             "built the rehearsal",
             format!("{refs} branches and tags, {secrets} secrets and {variables} variables with made-up values"),
             None,
         );
-        self.in_step(&cast).await?;
-        self.taken_over(&cast).await?;
-        let work = self.worked_on(&cast).await?;
-        self.handed_back(&cast, work).await
+        self.in_step(&pair).await?;
+        self.taken_over(&pair).await?;
+        let work = self.worked_on(&pair).await?;
+        self.handed_back(&pair, work).await
     }
 
     fn ended(&mut self, what: &str, detail: String, on_the_day: Option<Duration>) {
@@ -79,9 +79,9 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
         self.since = Instant::now();
     }
 
-    async fn in_step(&mut self, cast: &Cast<'_>) -> Result<()> {
+    async fn in_step(&mut self, pair: &Pair<'_>) -> Result<()> {
         if let Some(heartbeat) = &self.setup.heartbeat
-            && let Err(why) = build::beat(cast, heartbeat, &self.setup.default_branch).await
+            && let Err(why) = build::beat(pair, heartbeat, &self.setup.default_branch).await
         {
             self.missing.push(DrillFinding {
                 place: None,
@@ -91,13 +91,13 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
             });
         }
         let config = ["--config", "standin.toml"];
-        let install = [&config[..], &["sentinel", "install", "--yes", "--tokens", "--mirror", &cast.mirror]].concat();
-        let tokens = cast.sentinel_tokens();
-        quietly(cast.stage, &install, Some(&tokens)).await?.well("the sentinel could not be installed")?;
-        quietly(cast.stage, &[&config[..], &["sync", "--yes"]].concat(), None)
+        let install = [&config[..], &["sentinel", "install", "--yes", "--tokens", "--mirror", &pair.mirror]].concat();
+        let tokens = pair.sentinel_tokens();
+        quietly(pair.stage, &install, Some(&tokens)).await?.well("the sentinel could not be installed")?;
+        quietly(pair.stage, &[&config[..], &["sync", "--yes"]].concat(), None)
             .await?
             .well("the first sync of the rehearsal failed")?;
-        let (here, there) = (cast.refs(&cast.master).await?, cast.refs(&cast.standby).await?);
+        let (here, there) = (pair.refs(&pair.master).await?, pair.refs(&pair.standby).await?);
         if here != there {
             let lacking: Vec<String> = here.into_iter().filter(|line| !there.contains(line)).collect();
             return Err(broken(
@@ -105,8 +105,8 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
                 format!("it lacks {}", lacking.join(", ")),
             ));
         }
-        cast.wake_sentinel();
-        let checked = cast.check().await?;
+        pair.wake_sentinel();
+        let checked = pair.check().await?;
         if checked.verdict != "well" {
             self.missing.push(DrillFinding {
                 place: None,
@@ -119,11 +119,11 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
         Ok(())
     }
 
-    async fn taken_over(&mut self, cast: &Cast<'_>) -> Result<()> {
-        let expected = cast.active(&cast.master);
-        cast.take_down();
-        let took = cast.until_promoted(|_, _| {}).await?;
-        let active = cast.active(&cast.standby);
+    async fn taken_over(&mut self, pair: &Pair<'_>) -> Result<()> {
+        let expected = pair.active(&pair.master);
+        pair.take_down();
+        let took = pair.until_promoted(|_, _| {}).await?;
+        let active = pair.active(&pair.standby);
         let idle: Vec<&str> = expected.iter().filter(|path| !active.contains(path)).map(|path| path.as_str()).collect();
         if !idle.is_empty() {
             return Err(broken(
@@ -140,15 +140,15 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
     }
 
     /// Gives the commits of both sides that only they have.
-    async fn worked_on(&mut self, cast: &Cast<'_>) -> Result<Vec<String>> {
+    async fn worked_on(&mut self, pair: &Pair<'_>) -> Result<Vec<String>> {
         let branch = &self.setup.default_branch;
         let file = "standin-drill.txt";
         let work = vec![
-            cast.commit(&cast.standby, branch, file, "Written while the master was down.\n", "Drill: work goes on")
+            pair.commit(&pair.standby, branch, file, "Written while the master was down.\n", "Drill: work goes on")
                 .await?,
-            cast.commit(&cast.standby, "standin-drill/new", file, "A branch of its own.\n", "Drill: a new branch")
+            pair.commit(&pair.standby, "standin-drill/new", file, "A branch of its own.\n", "Drill: a new branch")
                 .await?,
-            cast.commit(&cast.master, branch, "standin-drill-master.txt", "Never mirrored.\n", "Drill: last words")
+            pair.commit(&pair.master, branch, "standin-drill-master.txt", "Never mirrored.\n", "Drill: last words")
                 .await?,
         ];
         self.ended(
@@ -159,45 +159,45 @@ impl<F: FnMut(&DrillPhase)> Play<'_, F> {
         Ok(work)
     }
 
-    async fn handed_back(&mut self, cast: &Cast<'_>, work: Vec<String>) -> Result<()> {
-        cast.bring_back();
-        cast.end_runs();
+    async fn handed_back(&mut self, pair: &Pair<'_>, work: Vec<String>) -> Result<()> {
+        pair.bring_back();
+        pair.end_runs();
         let mut commits = work;
-        commits.extend(cast.tips(&cast.standby).await?);
-        commits.extend(cast.tips(&cast.master).await?);
-        cast.hand_back(&["--config", "standin.toml"]).await?;
+        commits.extend(pair.tips(&pair.standby).await?);
+        commits.extend(pair.tips(&pair.master).await?);
+        pair.hand_back(&["--config", "standin.toml"]).await?;
         self.ended(
             "the master returned: handed back",
-            format!("{} is MASTER and {} SLAVE again", cast.master, cast.standby),
+            format!("{} is MASTER and {} SLAVE again", pair.master, pair.standby),
             None,
         );
-        let roles = (cast.role(&cast.master), cast.role(&cast.standby));
+        let roles = (pair.role(&pair.master), pair.role(&pair.standby));
         if roles != ("MASTER".to_owned(), "SLAVE".to_owned()) {
             return Err(broken(
                 "the master is MASTER and the standby SLAVE",
                 format!("they are {} and {}", roles.0, roles.1),
             ));
         }
-        let running: Vec<String> = cast
-            .active(&cast.standby)
+        let running: Vec<String> = pair
+            .active(&pair.standby)
             .into_iter()
             .filter(|path| !self.setup.keep_active.iter().any(|name| path.ends_with(&format!("/{name}"))))
             .collect();
         if !running.is_empty() {
             return Err(broken("the standby's workflows are held again", format!("these run: {}", running.join(", "))));
         }
-        let lost = cast.lost(&commits).await?;
+        let lost = pair.lost(&commits).await?;
         if !lost.is_empty() {
             return Err(lost_commits(&lost));
         }
         // The hand-back ends with a commit to the state file, where there is one.
-        quietly(cast.stage, &["--config", "standin.toml", "sync", "--yes"], None)
+        quietly(pair.stage, &["--config", "standin.toml", "sync", "--yes"], None)
             .await?
             .well("the sync after the hand-back failed")?;
-        if cast.refs(&cast.master).await? != cast.refs(&cast.standby).await? {
+        if pair.refs(&pair.master).await? != pair.refs(&pair.standby).await? {
             return Err(broken("the standby is in step with the master again", "it is not"));
         }
-        let home = cast.refs(&cast.master).await?;
+        let home = pair.refs(&pair.master).await?;
         let parked = home.iter().filter(|line| line.contains("/standin/handback-")).count();
         self.ended(
             "compared both sides",

@@ -4,16 +4,16 @@
 //! |---|---|
 //! | [`Stage`] | a sandbox with its temporary folder, and an environment that keeps programs inside it |
 //! | [`program`] | running Standin itself, git and the window there |
-//! | [`Cast`] | a master and its standby, and what happens to them: sentinel, outage, take-over, return, hand-back |
+//! | [`Pair`] | a master and its standby, and what happens to them: sentinel, outage, take-over, return, hand-back |
 //!
 //! Nothing outside the folder is read or written by what runs here, the user's keychain and gh login included.
 
-mod cast;
+mod pair;
 pub mod program;
 mod stage;
 
-pub use cast::Cast;
-pub use stage::{Spot, Stage, StageOptions};
+pub use pair::Pair;
+pub use stage::{SandboxRepository, Stage, StageOptions};
 
 use standin_core::{Code, Error, Result};
 

@@ -37,14 +37,14 @@ pub struct Stage {
 
 /// A repository in the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub struct SandboxRepository {
     /// Whose it is.
     pub owner: String,
     /// Its name.
     pub name: String,
 }
 
-impl std::fmt::Display for Spot {
+impl std::fmt::Display for SandboxRepository {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}/{}", self.owner, self.name)
     }
@@ -87,8 +87,8 @@ impl Stage {
     }
 
     /// Where a repository of the sandbox is on disk.
-    pub fn path(&self, spot: &Spot) -> PathBuf {
-        self.sandbox.repository_path(&spot.owner, &spot.name)
+    pub fn path(&self, repository: &SandboxRepository) -> PathBuf {
+        self.sandbox.repository_path(&repository.owner, &repository.name)
     }
 
     /// Writes a file into the clone.

@@ -19,7 +19,7 @@
 mod apply;
 mod default_branch;
 pub(crate) mod lfs;
-pub(crate) mod offer;
+pub(crate) mod new_branch;
 mod plan;
 pub mod rescue;
 mod resolve;

@@ -9,7 +9,7 @@ use standin_state::config::Source;
 use standin_state::model::{AskId, Oid, RefName};
 use standin_state::store::{Decision, DecisionChoice, RescueReason};
 
-use super::{Snapshot, offer, rescue};
+use super::{Snapshot, new_branch, rescue};
 use crate::context::MirrorContext;
 use crate::mirror::{self, MirrorView, cache, contact, fence_settle, look, mirror_remote};
 use crate::{Code, Error, Result};
@@ -114,7 +114,7 @@ async fn take(
     let kind = if is_commit { "heads" } else { "tags" };
     let base = format!("refs/{kind}/rescue/{}/{}", ctx.mirror.id, name.short().trim_start_matches("refs/"));
     let kept = rescue::id_of(ctx, name, tip);
-    let target = offer::to_source(&ctx.source, &view.cache, &base, tip).await.map_err(|error| {
+    let target = new_branch::at_source(&ctx.source, &view.cache, &base, tip).await.map_err(|error| {
         let hint = format!(
             "{} The tip itself is safe as rescue `{kept}`. Allow Standin to write to the source (`standin token set source`), \
              or choose `overwrite` or `leave`.",

@@ -11,7 +11,7 @@ use super::rescue;
 use crate::context::MirrorContext;
 use crate::mirror::{self, MirrorView, contact};
 use crate::plan::RefChange;
-use crate::workflows::around;
+use crate::workflows::guarded_push;
 use crate::{Code, Error, Result};
 
 /// What a restore did.
@@ -73,11 +73,11 @@ pub async fn restore(ctx: &MirrorContext, id: &str, to: Option<&RefName>) -> Res
         decision: None,
     };
     let workflows = cache.workflow_files(&rescue.oid)?.into_keys().collect();
-    let guarded = around::before(ctx, &mut view, &workflows).await.map_err(|error| {
+    let guarded = guarded_push::before(ctx, &mut view, &workflows).await.map_err(|error| {
         error.during("Nothing was restored, since the workflows that would come with it could not be kept from running")
     })?;
     let put = put_back(ctx, &mut view, change).await;
-    let ended = around::after(ctx, &mut view, guarded).await;
+    let ended = guarded_push::after(ctx, &mut view, guarded).await;
     put?;
     ended.map_err(|error| error.during(format!("`{name}` is restored, but its workflows are not in order")))?;
     Ok(Restored { name: name.clone(), oid: rescue.oid })

@@ -1,19 +1,23 @@
 //! The door: each command of the command line and of the window is one call here.
 //!
-//! [`sync`] and [`plan`](Engine::plan) are the main job; [`care`] is what a person does around it (decide, restore,
-//! test, keep tokens); `health` judges the master and looks at the mirrors. Nothing here prints, and nothing here knows who calls.
+//! [`sync`] and [`plan`](Engine::plan) are the main job, `roles` the changes of master; `decisions`, `tokens`, `secrets` and
+//! `mirror_test` are what a person does beside them, held and written down by `by_hand`; `health` judges the master and looks at
+//! the mirrors. Nothing here prints, and nothing here knows who calls.
 
-mod care;
+mod by_hand;
 mod consent;
+mod decisions;
 mod drill;
 mod health;
 mod in_step;
 mod jobs;
+mod mirror_test;
 mod roles;
 mod secrets;
 mod sentinel;
 mod sync;
 mod tidy;
+mod tokens;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,8 +37,8 @@ use crate::standing::{self, Terms};
 use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
-pub use care::MirrorTest;
 pub use jobs::new_job_id;
+pub use mirror_test::MirrorTest;
 pub use secrets::SecretPlace;
 pub use sync::{SyncJob, SyncOutcome, SyncRequest};
 

@@ -16,7 +16,7 @@ use crate::mastership::machine::Change;
 use crate::mastership::words;
 use crate::roles::change::{self, OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 use crate::roles::handback::HandBack;
-use crate::roles::parts::{Parts, source_lock};
+use crate::roles::parties::{Parties, source_lock};
 use crate::roles::preview::{self, RolePlan};
 use crate::roles::{homecoming, journal, prepare, settle};
 use crate::{Code, Error, Result, status};
@@ -38,11 +38,11 @@ impl Engine {
     /// [`Code::Usage`] for what makes no sense, such as promoting the master; [`Code::RoleChangeOpen`] while one is
     /// open. What keeps it from starting is in the plan.
     pub async fn role_plan(&self, request: &RoleRequest) -> Result<RolePlan> {
-        if let Some((parts, hand_back)) = self.homecoming(request, self.limited()).await? {
-            return Ok(homecoming::preview(&parts, hand_back));
+        if let Some((parties, hand_back)) = self.homecoming(request, self.limited()).await? {
+            return Ok(homecoming::preview(&parties, hand_back));
         }
-        let (parts, change) = self.prepare(request, self.limited()).await?;
-        change::plan(&parts, change).await
+        let (parties, change) = self.prepare(request, self.limited()).await?;
+        change::plan(&parties, change).await
     }
 
     /// Promotes or demotes a standby. Ends in the new state, in the old one, or in an open change that every machine sees.
@@ -127,14 +127,14 @@ impl Engine {
 
     async fn start_change(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<RoleOutcome> {
         let actor = &self.shared.actor;
-        if let Some((mut parts, hand_back)) = self.homecoming(request, cancel.clone()).await? {
-            parts.locks = self.locks(&parts).await?;
-            return homecoming::carry_out(&parts, &hand_back, request.yes, actor).await;
+        if let Some((mut parties, hand_back)) = self.homecoming(request, cancel.clone()).await? {
+            parties.locks = self.locks(&parties).await?;
+            return homecoming::carry_out(&parties, &hand_back, request.yes, actor).await;
         }
-        let (mut parts, change) = self.prepare(request, cancel).await?;
-        change::check(&parts, &change).await?;
-        parts.locks = self.locks(&parts).await?;
-        change::begin(&parts, change, request, actor).await
+        let (mut parties, change) = self.prepare(request, cancel).await?;
+        change::check(&parties, &change).await?;
+        parties.locks = self.locks(&parties).await?;
+        change::begin(&parties, change, request, actor).await
     }
 
     async fn take_up(
@@ -149,7 +149,7 @@ impl Engine {
         let here = journal::open_here(&self.shared.store, &home.id)?;
         let standby = prepare::standby(&home, here.as_ref().map_or(mirror, |entry| &entry.standby))?;
         // Whose change it is stands in the fence, so the fence is read before the contexts can belong to it.
-        let scout = self.parts(&home, standby.clone(), None, cancel.clone()).await?;
+        let scout = self.parties(&home, standby.clone(), None, cancel.clone()).await?;
         let Some((found, register)) = change::find_open(&scout).await? else {
             return Err(Error::new(
                 Code::NotFound,
@@ -164,13 +164,13 @@ impl Engine {
                 words::ways(&found, mirror),
             ));
         }
-        let mut parts = self.parts(&home, standby, Some(found.id), cancel).await?;
-        parts.locks = self.locks(&parts).await?;
-        change::take_up(&parts, &register, choice, here, &self.shared.actor).await
+        let mut parties = self.parties(&home, standby, Some(found.id), cancel).await?;
+        parties.locks = self.locks(&parties).await?;
+        change::take_up(&parties, &register, choice, here, &self.shared.actor).await
     }
 
     /// The change that a request means, and who takes part.
-    async fn prepare(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<(Parts, Change)> {
+    async fn prepare(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<(Parties, Change)> {
         let home = self.repository(request.repository.as_ref())?;
         if !home.enabled {
             return Err(Error::new(
@@ -182,19 +182,23 @@ impl Engine {
         let standby = prepare::standby(&home, &request.mirror)?;
         self.settle_role_change(&home).await?;
         let id = preview::new_id();
-        let parts = self.parts(&home, standby, Some(id.clone()), cancel).await?;
-        prepare::meant(parts, request, id).await
+        let parties = self.parties(&home, standby, Some(id.clone()), cancel).await?;
+        prepare::meant(parties, request, id).await
     }
 
     /// What waits on a standby that has stepped back, with who takes part; `None` where the request means something else.
-    async fn homecoming(&self, request: &RoleRequest, cancel: CancellationToken) -> Result<Option<(Parts, HandBack)>> {
+    async fn homecoming(
+        &self,
+        request: &RoleRequest,
+        cancel: CancellationToken,
+    ) -> Result<Option<(Parties, HandBack)>> {
         if request.goal != RoleGoal::Demote {
             return Ok(None);
         }
         let home = self.repository(request.repository.as_ref())?;
         let standby = prepare::standby(&home, &request.mirror)?;
-        let mut parts = self.parts(&home, standby, None, cancel).await?;
-        Ok(homecoming::waiting(&mut parts).await?.map(|plan| (parts, plan)))
+        let mut parties = self.parties(&home, standby, None, cancel).await?;
+        Ok(homecoming::waiting(&mut parties).await?.map(|plan| (parties, plan)))
     }
 
     /// Reads fences again that are remembered with an open role change, and closes the journal of this machine where the change
@@ -211,20 +215,20 @@ impl Engine {
         if lock::is_held(&folder, &remembered.standby.id)?.is_some() {
             return Ok(());
         }
-        let parts = self.parts(home, remembered.standby.clone(), None, self.limited()).await?;
-        if let Some((mirror, detail)) = settle::settle(&parts, remembered).await? {
+        let parties = self.parties(home, remembered.standby.clone(), None, self.limited()).await?;
+        if let Some((mirror, detail)) = settle::settle(&parties, remembered).await? {
             self.audited("role_settled", Some(&home.id), Some(&mirror), detail, Ok(()))?;
         }
         status::write(store, &folder, home, &self.terms())
     }
 
-    async fn parts(
+    async fn parties(
         &self,
         home: &Arc<RepositoryConfig>,
         standby: Arc<MirrorConfig>,
         change: Option<String>,
         cancel: CancellationToken,
-    ) -> Result<Parts> {
+    ) -> Result<Parties> {
         let turned = home.turned_to(&standby.id).map(Arc::new).ok_or_else(|| {
             Error::new(
                 Code::Internal,
@@ -236,16 +240,16 @@ impl Engine {
             self.source_for(home, cancel.clone(), change.clone()),
             self.source_for(&turned, cancel, change),
         )?;
-        Parts::gather(home, standby, at_home, turned).await
+        Parties::gather(home, standby, at_home, turned).await
     }
 
     /// Keeps syncs of this machine away; waits a while for one that is going on.
-    async fn locks(&self, parts: &Parts) -> Result<Vec<MirrorLock>> {
-        let context = &parts.home.context;
+    async fn locks(&self, parties: &Parties) -> Result<Vec<MirrorLock>> {
+        let context = &parties.home.context;
         let until = Instant::now() + LOCK_PATIENCE;
         let mut locks = Vec::new();
         let mut told = false;
-        for id in [parts.standby.id.clone(), source_lock()] {
+        for id in [parties.standby.id.clone(), source_lock()] {
             loop {
                 let text = lock::holder(&self.shared.actor, context.outside.clock.now());
                 let holder = match MirrorLock::try_acquire(&context.folder, &id, &text) {

@@ -3,7 +3,7 @@
 //!
 //! Git is told that its credential helper is this very program. It starts it as `standin credential-helper get` and
 //! writes what it wants to know for; that program ([`answer_if_asked`]) hands the question on through a socket to the one that
-//! started git ([`Desk`]), which answers for exactly one scheme, host and port, and for no other. The socket lies in
+//! started git ([`CredentialServer`]), which answers for exactly one scheme, host and port, and for no other. The socket lies in
 //! a folder that only the user can enter, and lives as long as the one call of git.
 //!
 //! Where there are no Unix sockets, the same goes over a loopback port with a one-time ticket in a file of that folder.
@@ -29,7 +29,7 @@ pub const COMMAND: &str = "credential-helper";
 pub(super) const DEFAULT_USER: &str = "x-access-token";
 /// How long a question may be, in bytes.
 const MAX_QUESTION: u64 = 64 * 1024;
-/// How long the desk rests after it could not let a visitor in.
+/// How long the server rests after it could not let a visitor in.
 const RECOVERY: Duration = Duration::from_millis(50);
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,11 +59,11 @@ pub fn answer_if_asked() -> Option<ExitCode> {
 fn hand_on(socket: &Path) -> std::io::Result<Vec<u8>> {
     let mut question = Vec::new();
     std::io::stdin().lock().take(MAX_QUESTION).read_to_end(&mut question)?;
-    let mut desk = platform::connect(socket)?;
-    desk.write_all(&question)?;
-    desk.write_all(b"\n")?;
+    let mut server = platform::connect(socket)?;
+    server.write_all(&question)?;
+    server.write_all(b"\n")?;
     let mut answer = Vec::new();
-    desk.read_to_end(&mut answer)?;
+    server.read_to_end(&mut answer)?;
     Ok(answer)
 }
 
@@ -111,18 +111,18 @@ impl Place {
 }
 
 /// Waits for the helper's questions while one call of git runs.
-pub(super) struct Desk {
+pub(super) struct CredentialServer {
     task: JoinHandle<()>,
 }
 
-impl Drop for Desk {
+impl Drop for CredentialServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Desk {
-    /// Opens the desk in `folder`, for the place of `address`. Returns it with the value of [`SOCKET_VARIABLE`].
+impl CredentialServer {
+    /// Opens the server in `folder`, for the place of `address`. Returns it with the value of [`SOCKET_VARIABLE`].
     ///
     /// # Errors
     /// [`Code::Unauthorized`] for what cannot be told to git as a token, [`Code::Storage`] when the socket cannot be made.
@@ -156,7 +156,7 @@ impl Desk {
                         let _ = tokio::time::timeout(PATIENCE, answer(visitor, &place, &user, &token)).await;
                     }
                     Ok(None) => {}
-                    // Such as too many open files at this moment; the desk stays open as long as the call lasts.
+                    // Such as too many open files at this moment; the server stays open as long as the call lasts.
                     Err(_) => tokio::time::sleep(RECOVERY).await,
                 }
             }
@@ -323,17 +323,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let address = Address::parse("https://host.example/n", None).unwrap();
         let token = SecretString::from("canary");
-        let (_desk, path) = Desk::open(folder.path(), &address, &token).unwrap().unwrap();
+        let (_server, path) = CredentialServer::open(folder.path(), &address, &token).unwrap().unwrap();
         for (question, expected) in [
             ("protocol=https\nhost=host.example\n\n", "username=x-access-token\npassword=canary\n"),
             ("protocol=https\nhost=other.example\n\n", ""),
         ] {
             let path = path.clone();
             let answer = tokio::task::spawn_blocking(move || {
-                let mut desk = platform::connect(&path).unwrap();
-                desk.write_all(question.as_bytes()).unwrap();
+                let mut server = platform::connect(&path).unwrap();
+                server.write_all(question.as_bytes()).unwrap();
                 let mut answer = String::new();
-                desk.read_to_string(&mut answer).unwrap();
+                server.read_to_string(&mut answer).unwrap();
                 answer
             });
             assert_eq!(answer.await.unwrap(), expected);

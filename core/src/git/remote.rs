@@ -1,5 +1,5 @@
 //! Talking to one remote: pushing, and what every call has in common. Every call is one git of its own, with
-//! its credential desk and a private folder that are gone when it ends; over HTTP, what a request or two can do is done
+//! its credential server and a private folder that are gone when it ends; over HTTP, what a request or two can do is done
 //! without it.
 
 use std::ops::Range;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::{Address, Transport};
 use super::child::{self, Call, Ended, Input, Patience};
-use super::credential::{self, Desk};
+use super::credential::{self, CredentialServer};
 use super::http_push::{Answered, Door, Parcel, Verdict};
 use super::outbox::Outbox;
 use super::progress::ProgressLine;
@@ -89,7 +89,7 @@ pub(super) struct Reported {
 /// A call of git that is ready to be run, with what must live as long as it does.
 pub(super) struct Prepared {
     pub(super) command: Command,
-    pub(super) _desk: Option<Desk>,
+    pub(super) _server: Option<CredentialServer>,
     pub(super) _folder: Scratch,
 }
 
@@ -325,16 +325,16 @@ impl Remote {
             .current_dir(folder.path())
             .env("GIT_CEILING_DIRECTORIES", folder.path())
             .env("GIT_ALLOW_PROTOCOL", self.address.transport.word());
-        let mut desk = None;
+        let mut server = None;
         match self.address.transport {
             Transport::Https | Transport::Http => {
                 if let Some(token) = &self.options.credential
-                    && let Some((open, path)) = Desk::open(folder.path(), &self.address, token)?
+                    && let Some((open, path)) = CredentialServer::open(folder.path(), &self.address, token)?
                 {
                     command.env(credential::SOCKET_VARIABLE, path);
                     command.arg("-c").arg(credential::helper_setting(self.git.credential_helper()));
                     command.args(["-c", "http.proactiveAuth=basic"]);
-                    desk = Some(open);
+                    server = Some(open);
                 }
             }
             Transport::Ssh => {
@@ -355,7 +355,7 @@ impl Remote {
             let served = far_side::command(git, version, service, self.address.as_str());
             command.arg(format!("--{service}={served}"));
         }
-        Ok(Prepared { command, _desk: desk, _folder: folder })
+        Ok(Prepared { command, _server: server, _folder: folder })
     }
 
     /// The user's proxies and certificates, where there are any, in a file: a proxy's address may hold a password, which
@@ -388,7 +388,7 @@ impl Remote {
     }
 
     async fn run_heard(&self, what: &str, doing: Doing, prepared: Prepared, input: Input) -> Result<Ended> {
-        let Prepared { command, _desk, _folder } = prepared;
+        let Prepared { command, _server, _folder } = prepared;
         let mut bytes = Bytes::default();
         let heard = &self.options.progress;
         let patience = Patience::new(self.options.silent_limit, self.options.work_limit);

@@ -4,7 +4,7 @@
 
 use standin_state::model::RefName;
 
-use super::learned::Learned;
+use super::host_limits::HostLimit;
 use super::places::mirror_remote;
 use crate::Result;
 use crate::context::MirrorContext;
@@ -43,7 +43,7 @@ pub(super) async fn is_hidden(ctx: &MirrorContext, cache: &Cache) -> Result<bool
 pub(crate) async fn learn_if_hidden(ctx: &MirrorContext, cache: &Cache) -> Result<bool> {
     let is_hidden = is_hidden(ctx, cache).await?;
     if is_hidden {
-        Learned::HiddenFence.remember(&ctx.memory())?;
+        HostLimit::HiddenFence.remember(&ctx.memory())?;
         let Notice { message, hint } = notice();
         ctx.notice(message, hint);
     }

@@ -6,7 +6,7 @@ use standin_state::store::{Fact, FenceMemory};
 use super::MirrorView;
 use super::fence_hidden;
 use super::fence_read::kept_at;
-use super::learned::Learned;
+use super::host_limits::HostLimit;
 use super::places::mirror_remote;
 use super::refusal::explain;
 use crate::context::{MirrorContext, SourceContext};
@@ -45,18 +45,21 @@ pub async fn amend(ctx: &MirrorContext, view: &mut MirrorView, change: impl FnOn
 /// keeps it from the host is left to the next sync.
 pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> Result<()> {
     let memory = ctx.memory();
-    if view.fence_supported || Learned::NoFence.is_believed(&memory)? || Learned::HiddenFence.is_believed(&memory)? {
+    if view.fence_supported
+        || HostLimit::NoFence.is_believed(&memory)?
+        || HostLimit::HiddenFence.is_believed(&memory)?
+    {
         return Ok(());
     }
     let cache = view.cache.clone();
     let fence = commit(&cache, view.fence.as_ref(), view.next_document(ctx)?)?;
     match push(ctx, &cache, &fence, None).await {
         Ok(()) => {}
-        Err(error) if error.code == Code::RefRefused => return Learned::NoFence.remember(&memory),
+        Err(error) if error.code == Code::RefRefused => return HostLimit::NoFence.remember(&memory),
         // One that is hidden stands there still, and it is not where the listing says.
         Err(error) if error.code == Code::Raced => {
             return if fence_hidden::is_hidden(ctx, &cache).await? {
-                Learned::HiddenFence.remember(&memory)
+                HostLimit::HiddenFence.remember(&memory)
             } else {
                 Err(error)
             };

@@ -5,7 +5,7 @@ use standin_state::store::{Fact, FenceMemory};
 
 use super::fence_hidden::learn_if_hidden;
 use super::fence_move::remember;
-use super::learned;
+use super::host_limits;
 use crate::context::MirrorContext;
 use crate::fence::{Document, FILE, Fence, master};
 use crate::git::{Cache, Remote};
@@ -134,7 +134,7 @@ pub(crate) fn read_commit(cache: &Cache, oid: &Oid) -> Result<Document> {
 
 /// Whether the mirror takes the fence and shows it; `false` only after its host refused or hid it.
 pub(crate) fn is_kept_there(ctx: &MirrorContext) -> Result<bool> {
-    learned::keeps_fence(&ctx.memory())
+    host_limits::keeps_fence(&ctx.memory())
 }
 
 /// Where the cache keeps the fence of a mirror. A dot, which a ref may not have everywhere, becomes `%`.

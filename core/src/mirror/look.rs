@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use standin_state::model::{Aspect, MirrorId, Oid, RefName};
 
 use super::places::{cache, listed_prefixes, mirror_remote};
-use super::{fence_read, learned};
+use super::{fence_read, host_limits};
 use crate::context::MirrorContext;
 use crate::fence::{self, Document, Fence, Summary};
 use crate::git::{Cache, Listing, Refs};
@@ -140,8 +140,8 @@ pub(super) fn view(ctx: &MirrorContext, cache: Cache, listing: Listing, fence: O
         has_others,
         host: None,
         fence_supported: fence_read::is_kept_there(ctx)?,
-        atomic: learned::is_atomic(&memory)?,
-        keeps_word: learned::trusts_reports(&memory, &ctx.mirror)?,
+        atomic: host_limits::is_atomic(&memory)?,
+        keeps_word: host_limits::trusts_reports(&memory, &ctx.mirror)?,
         still_open: None,
     })
 }

@@ -12,7 +12,7 @@
 //! | `fence_hidden` | a fence that its host takes and does not show |
 //! | [`fence_settle`] | settling by the user's word who holds it |
 //! | `contact` | whether it may be a stranger's |
-//! | `learned` | what its host was found not to do |
+//! | `host_limits` | what its host was found not to do |
 //! | `refusal` | what its host's words mean and what to do |
 //!
 //! What stands in a fence is the business of [`crate::fence`].
@@ -22,7 +22,7 @@ pub(crate) mod fence_hidden;
 pub mod fence_move;
 pub mod fence_read;
 pub mod fence_settle;
-pub(crate) mod learned;
+pub(crate) mod host_limits;
 mod look;
 mod places;
 mod refusal;

@@ -8,7 +8,7 @@ use standin_state::model::{Aspect, MirrorId, Slug};
 use standin_state::private;
 use standin_state::store::Fact;
 
-use super::learned::{self, Learned};
+use super::host_limits::{self, HostLimit};
 use crate::context::{MirrorContext, SourceContext};
 use crate::event::{Event, Notice};
 use crate::git::ssh::{self, HostKey};
@@ -144,7 +144,7 @@ pub(crate) fn mirror_remote(ctx: &MirrorContext, point: &'static str) -> Result<
     let options = RemoteOptions {
         credential: credential(ctx.token.as_ref()),
         ssh_key,
-        trusts_reports: learned::trusts_reports(&ctx.memory(), &ctx.mirror)?,
+        trusts_reports: host_limits::trusts_reports(&ctx.memory(), &ctx.mirror)?,
         hooks,
         ..options(ctx, point)
     };
@@ -179,15 +179,15 @@ pub async fn probe(ctx: &MirrorContext) -> Result<bool> {
     let memory = ctx.memory();
     memory.set(Fact::Server, found.agent.as_deref().unwrap_or("?"))?;
     // What it says of itself does not count where it was seen to do otherwise.
-    let by_half = Learned::ByHalf.is_believed(&memory)? || Learned::OneAPush.is_believed(&memory)?;
+    let by_half = HostLimit::ByHalf.is_believed(&memory)? || HostLimit::OneAPush.is_believed(&memory)?;
     let atomic = found.atomic && !by_half;
     match (found.atomic, by_half) {
         (true, false) => memory.set(Fact::Atomic, "yes")?,
         (true, true) => {}
-        (false, _) => Learned::NotAtomic.remember(&memory)?,
+        (false, _) => HostLimit::NotAtomic.remember(&memory)?,
     }
-    Learned::NoFence.doubt(&memory)?;
-    Learned::HiddenFence.doubt(&memory)?;
+    HostLimit::NoFence.doubt(&memory)?;
+    HostLimit::HiddenFence.doubt(&memory)?;
     Ok(atomic)
 }
 

@@ -9,7 +9,7 @@ use ts_rs::TS;
 
 use super::drive::{self, Driver};
 use super::journal::{self, Entry};
-use super::parts::Parts;
+use super::parties::Parties;
 use super::preview::{self, Master, RolePlan};
 use crate::event::RoleChangeEnd;
 use crate::mastership::machine::{Change, Kind, Way};
@@ -81,20 +81,20 @@ pub struct RoleOutcome {
 ///
 /// # Errors
 /// What keeps that from being told. What keeps the change from starting is in the plan.
-pub(crate) async fn plan(parts: &Parts, mut change: Change) -> Result<RolePlan> {
+pub(crate) async fn plan(parties: &Parties, mut change: Change) -> Result<RolePlan> {
     // What cannot be read now keeps it from starting, and the preview says why.
-    if remember_workflows(parts, &mut change).await.is_err() {
+    if remember_workflows(parties, &mut change).await.is_err() {
         change.workflows.clear();
     }
-    preview::compute(parts, &change).await
+    preview::compute(parties, &change).await
 }
 
 /// Whether a change may begin.
 ///
 /// # Errors
 /// What keeps it from beginning.
-pub(crate) async fn check(parts: &Parts, change: &Change) -> Result<()> {
-    let plan = preview::compute(parts, change).await?;
+pub(crate) async fn check(parties: &Parties, change: &Change) -> Result<()> {
+    let plan = preview::compute(parties, change).await?;
     plan.blockers.into_iter().next().map_or(Ok(()), Err)
 }
 
@@ -103,14 +103,14 @@ pub(crate) async fn check(parts: &Parts, change: &Change) -> Result<()> {
 /// # Errors
 /// What keeps it from beginning; nothing was changed then. What happens after it began is in the outcome.
 pub(crate) async fn begin(
-    parts: &Parts,
+    parties: &Parties,
     mut change: Change,
     request: &RoleRequest,
     actor: &str,
 ) -> Result<RoleOutcome> {
-    before(parts, &change, request, actor).await?;
-    remember_workflows(parts, &mut change).await?;
-    let context = &parts.home.context;
+    before(parties, &change, request, actor).await?;
+    remember_workflows(parties, &mut change).await?;
+    let context = &parties.home.context;
     let (store, repository) = (&context.store, &context.repository.id);
     if let Some(ended) = journal::open_here(store, repository)?
         && change.ends.as_ref() == Some(&ended.change.id)
@@ -118,8 +118,8 @@ pub(crate) async fn begin(
         ended.close(store)?;
     }
     let deadline = (change.kind != Kind::Demote).then(|| Instant::now() + PROMOTION_LIMIT);
-    let entry = journal::begin(store, repository, &parts.standby.id, change, context.outside.clock.now())?;
-    carry_out(parts, entry, request.yes, actor, deadline).await
+    let entry = journal::begin(store, repository, &parties.standby.id, change, context.outside.clock.now())?;
+    carry_out(parties, entry, request.yes, actor, deadline).await
 }
 
 /// Takes over the change that stands open at `register`, and goes on with it or takes it back; `here` is what the journal of
@@ -128,15 +128,15 @@ pub(crate) async fn begin(
 /// # Errors
 /// What keeps it from being taken over.
 pub(crate) async fn take_up(
-    parts: &Parts,
+    parties: &Parties,
     register: &Site,
     choice: OpenChangeChoice,
     here: Option<Entry>,
     actor: &str,
 ) -> Result<RoleOutcome> {
-    let me = drive::me(parts)?;
-    let other_side_is_gone = match parts.site(&parts.source_site()) {
-        Ok(source) if *register != parts.source_site() => {
+    let me = drive::me(parties)?;
+    let other_side_is_gone = match parties.site(&parties.source_site()) {
+        Ok(source) if *register != parties.source_site() => {
             matches!(preview::look_for(source).await, Master::Gone(_))
         }
         _ => false,
@@ -147,8 +147,8 @@ pub(crate) async fn take_up(
         OpenChangeChoice::Resume => change,
         OpenChangeChoice::Rollback => change.turn_back(),
     };
-    let change = super::take_over(parts, register, &me, turned).await?;
-    let context = &parts.home.context;
+    let change = super::take_over(parties, register, &me, turned).await?;
+    let context = &parties.home.context;
     let entry = match here {
         Some(mut entry) => {
             entry.keep(&context.store, change)?;
@@ -156,22 +156,22 @@ pub(crate) async fn take_up(
         }
         None => {
             let now = context.outside.clock.now();
-            journal::begin(&context.store, &context.repository.id, &parts.standby.id, change, now)?
+            journal::begin(&context.store, &context.repository.id, &parties.standby.id, change, now)?
         }
     };
-    carry_out(parts, entry, true, actor, None).await
+    carry_out(parties, entry, true, actor, None).await
 }
 
 /// Carries a change out and, where it cannot be done at all, takes it back.
 async fn carry_out(
-    parts: &Parts,
+    parties: &Parties,
     mut entry: Entry,
     yes: bool,
     actor: &str,
     deadline: Option<Instant>,
 ) -> Result<RoleOutcome> {
-    let (store, begun) = (&parts.home.context.store, Instant::now());
-    let driver = Driver { parts, me: drive::me(parts)?, yes, actor: actor.to_owned(), deadline };
+    let (store, begun) = (&parties.home.context.store, Instant::now());
+    let driver = Driver { parties, me: drive::me(parties)?, yes, actor: actor.to_owned(), deadline };
     let headline = words::headline(&entry.change);
     let mut error = driver.run(&mut entry).await.err();
     if let Some(cause) = &error
@@ -200,13 +200,13 @@ async fn carry_out(
     if is_through || is_others {
         entry.close(store)?;
     }
-    let context = &parts.home.context;
+    let context = &parties.home.context;
     // What was said of the master before is advice for another day.
     store.set_master_health(&context.repository.id, None)?;
-    status::write(store, &context.folder, &parts.direction.home, &(&**context).into())?;
+    status::write(store, &context.folder, &parties.direction.home, &(&**context).into())?;
     Ok(RoleOutcome {
         repository: context.repository.id.clone(),
-        mirror: parts.standby.id.clone(),
+        mirror: parties.standby.id.clone(),
         headline,
         end,
         error,
@@ -215,17 +215,17 @@ async fn carry_out(
 }
 
 /// What is done before a change is announced: what can be, so that the master is held for a short time only.
-async fn before(parts: &Parts, change: &Change, request: &RoleRequest, actor: &str) -> Result<()> {
+async fn before(parties: &Parties, change: &Change, request: &RoleRequest, actor: &str) -> Result<()> {
     if change.kind != Kind::Switchover {
-        let register = parts.site(change.register())?;
+        let register = parties.site(change.register())?;
         if let Ok(mut view) = mirror::look(register).await {
             switch::mend(register, &mut view).await?;
         }
         return Ok(());
     }
-    let sync = RunRequest::of_all(&parts.standby, request.yes, actor);
-    let source = Arc::new(SharedSource::new(parts.source_of(&change.old).context.clone()));
-    let outcome = run::execute_held(source, parts.mirror_of(&change.new)?, sync).await;
+    let sync = RunRequest::of_all(&parties.standby, request.yes, actor);
+    let source = Arc::new(SharedSource::new(parties.source_of(&change.old).context.clone()));
+    let outcome = run::execute_held(source, parties.mirror_of(&change.new)?, sync).await;
     match (outcome.status, outcome.error) {
         (MirrorStatus::Blocked, None) => Err(Error::new(
             Code::GuardHeld,
@@ -239,31 +239,31 @@ async fn before(parts: &Parts, change: &Change, request: &RoleRequest, actor: &s
 
 /// The role change that is open between the two, with the repository whose fence carries it. A standby that cannot be
 /// read keeps what it carries from being ended, but for what the source carries.
-pub(crate) async fn find_open(parts: &Parts) -> Result<Option<(Change, Site)>> {
-    let (standby, source) = (parts.standby_site(), parts.source_site());
-    let at_standby = super::find_open(parts.site(&standby)?).await;
+pub(crate) async fn find_open(parties: &Parties) -> Result<Option<(Change, Site)>> {
+    let (standby, source) = (parties.standby_site(), parties.source_site());
+    let at_standby = super::find_open(parties.site(&standby)?).await;
     if let Ok(Some(change)) = at_standby {
         return Ok(Some((change, standby)));
     }
-    if let Ok(source_part) = parts.site(&source)
+    if let Ok(source_part) = parties.site(&source)
         && let Ok(Some(change)) = super::find_open(source_part).await
-        && parts.localized(&change).is_ok_and(|change| *change.register() == source)
+        && parties.localized(&change).is_ok_and(|change| *change.register() == source)
     {
         return Ok(Some((change, source)));
     }
     at_standby.map(|_| None).map_err(|error| Error {
         hint: format!(
             "{} If {standby} is gone, `standin demote {} --gone` makes {source} master again, whatever is open there.",
-            error.hint, parts.standby.id
+            error.hint, parties.standby.id
         ),
         ..error.during(format!("Reading {standby}, whose fence carries the change"))
     })
 }
 
 /// Reads the workflow states of both sides: what is given back, to the one or to the other.
-async fn remember_workflows(parts: &Parts, change: &mut Change) -> Result<()> {
+async fn remember_workflows(parties: &Parties, change: &mut Change) -> Result<()> {
     for site in change.sides() {
-        let states = super::workflow_states(parts.site(&site)?).await?;
+        let states = super::workflow_states(parties.site(&site)?).await?;
         change.workflows.insert(site, states);
     }
     Ok(())

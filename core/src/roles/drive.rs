@@ -9,10 +9,10 @@ use standin_state::store::RunRecord;
 
 use super::handback::HandBackRef;
 use super::journal::Entry;
-use super::parts::Parts;
+use super::parties::Parties;
 use super::quiesce::quiesce;
-use super::site::Asked;
-use super::{handback, site, state_file, workflows};
+use super::site_fence::Asked;
+use super::{handback, site_fence, state_file, workflows};
 use crate::context::MirrorContext;
 use crate::event::{Event, Notice, RoleStepState};
 use crate::fence::Fence;
@@ -35,7 +35,7 @@ const ROUNDS: usize = 3;
 /// What carries a change out.
 pub(crate) struct Driver<'a> {
     /// Who takes part.
-    pub parts: &'a Parts,
+    pub parties: &'a Parties,
     /// The name that stands in the fences for us.
     pub me: String,
     /// Whether the user confirmed guards of the syncs that belong to it.
@@ -52,7 +52,7 @@ impl Driver<'_> {
     /// # Errors
     /// Why a step could not be done; the change is open then, and every machine sees how far it has come.
     pub async fn run(&self, entry: &mut Entry) -> Result<()> {
-        let store = &self.parts.home.context.store;
+        let store = &self.parties.home.context.store;
         self.event(&Event::RoleChangeStarted {
             repository: self.repository().clone(),
             headline: words::headline(&entry.change),
@@ -110,11 +110,11 @@ impl Driver<'_> {
 
     /// Takes one step. It looks first, does what is missing, and looks again.
     async fn take(&self, change: &Change, step: &Step) -> Result<String> {
-        let parts = self.parts;
-        let register = parts.site(change.register())?;
+        let parties = self.parties;
+        let register = parties.site(change.register())?;
         let name = change.site_of(step).clone();
-        let here = parts.site(&name)?;
-        let asked = match site::step(here, register, change, step, &self.me).await {
+        let here = parties.site(&name)?;
+        let asked = match site_fence::step(here, register, change, step, &self.me).await {
             // A mirror that takes no part hears of it later if it cannot hear now.
             Err(error) if matches!(step, Step::Tell(_)) && error.code != Code::Cancelled => Asked::PassOver(error),
             asked => asked?,
@@ -199,14 +199,14 @@ impl Driver<'_> {
     /// Syncs one of the two from the other, as a part of the change.
     async fn sync(&self, change: &Change, from: &Site, to: &Site) -> Result<String> {
         let source = self.fresh(from, change);
-        let mirror = self.parts.mirror_of(to)?;
+        let mirror = self.parties.mirror_of(to)?;
         let (id, target) = (mirror.id.clone(), mirror.target.display());
         let request = RunRequest::of_all(&mirror, self.yes, &self.actor);
         let outcome = run::execute_held(source, mirror, request).await;
         if let Some(error) = outcome.error {
             return Err(error);
         }
-        let store = &self.parts.home.context.store;
+        let store = &self.parties.home.context.store;
         let memory = store.mirror_memory(self.repository(), &id, &target)?;
         for (aspect, report) in &memory.aspects {
             if matches!(report.status, AspectStatus::Ok | AspectStatus::Skipped) {
@@ -226,13 +226,16 @@ impl Driver<'_> {
 
     /// A source that is read anew: what it was before the step does not count.
     fn fresh(&self, master: &Site, change: &Change) -> std::sync::Arc<SharedSource> {
-        debug_assert!(self.parts.home.context.change.as_ref() == Some(&change.id), "the sources belong to this change");
-        std::sync::Arc::new(SharedSource::new(self.parts.source_of(master).context.clone()))
+        debug_assert!(
+            self.parties.home.context.change.as_ref() == Some(&change.id),
+            "the sources belong to this change"
+        );
+        std::sync::Arc::new(SharedSource::new(self.parties.source_of(master).context.clone()))
     }
 
     /// A branch or tag of the old master that the new one does not have as it is; `None` where both are equal.
     async fn lacking(&self, change: &Change) -> Result<Option<RefName>> {
-        let (old, new) = (self.parts.site(&change.old)?, self.parts.site(&change.new)?);
+        let (old, new) = (self.parties.site(&change.old)?, self.parties.site(&change.new)?);
         let (old, new) = tokio::try_join!(mirror::tips(old), mirror::tips(new))?;
         Ok(old.into_iter().find(|(name, oid)| new.get(name) != Some(oid)).map(|(name, _)| name))
     }
@@ -251,15 +254,15 @@ impl Driver<'_> {
     }
 
     async fn hand_back(&self, change: &Change) -> Result<String> {
-        let (old, new) = (self.parts.site(&change.old)?, self.parts.site(&change.new)?);
+        let (old, new) = (self.parties.site(&change.old)?, self.parties.site(&change.new)?);
         let plan = handback::plan(old, new, change.epoch).await?;
         let guard = || -> BoxFuture<'_, Result<Option<Fence>>> {
             Box::pin(async {
-                let register = self.parts.site(change.register())?;
-                if let Asked::PassOver(error) = site::step(new, register, change, &Step::Bring, &self.me).await? {
+                let register = self.parties.site(change.register())?;
+                if let Asked::PassOver(error) = site_fence::step(new, register, change, &Step::Bring, &self.me).await? {
                     return Err(error);
                 }
-                Ok(site::read(new).await?.1)
+                Ok(site_fence::read(new).await?.1)
             })
         };
         let handed = handback::apply(old, new, &plan, &guard).await?;
@@ -275,7 +278,7 @@ impl Driver<'_> {
     /// Brings the standby back in step after a hand-back. What it committed is safe on the master by then, so it may be
     /// moved like what we pushed ourselves; its tips are saved before.
     async fn resync(&self, change: &Change, here: &MirrorContext) -> Result<String> {
-        let there = self.parts.site(change.winner())?;
+        let there = self.parties.site(change.winner())?;
         let plan = handback::plan(here, there, change.epoch).await?;
         // What the source would not take under its own name was brought under another.
         let is_kept = |home: &HandBackRef| home.commits == 0 && !home.name.is_tag();
@@ -283,17 +286,18 @@ impl Driver<'_> {
             plan.refs.iter().filter(|home| home.is_to_be_pushed() && !is_kept(home)).map(|home| &home.name).collect();
         let mut safe = mirror::tips(here).await?;
         safe.retain(|name, _| !unsafe_yet.contains(name));
-        site::note(here, change, &self.me, |document| document.refs.extend(safe.clone())).await?;
+        site_fence::note(here, change, &self.me, |document| document.refs.extend(safe.clone())).await?;
         self.sync(change, change.winner(), &here.mirror.target.site()).await
     }
 
     async fn state_file(&self, change: &Change, here: &MirrorContext) -> Result<String> {
-        let context = &self.parts.home.context;
+        let context = &self.parties.home.context;
         let Some(heartbeat) = &context.repository.heartbeat else {
             return Ok("no state file is configured".to_owned());
         };
-        let report = status::report(&context.store, &context.folder, &self.parts.direction.home, &(&**context).into())?;
-        let section = state_file::section(&report, &here.mirror.target.site(), &self.parts.source_site());
+        let report =
+            status::report(&context.store, &context.folder, &self.parties.direction.home, &(&**context).into())?;
+        let section = state_file::section(&report, &here.mirror.target.site(), &self.parties.source_site());
         Ok(match state_file::commit(here, &heartbeat.path, &section, &words::headline(change)).await? {
             state_file::Committed::NotThere => format!("{} is not there", heartbeat.path),
             state_file::Committed::Already => "it says so already".to_owned(),
@@ -306,11 +310,11 @@ impl Driver<'_> {
     }
 
     fn repository(&self) -> &RepositoryId {
-        &self.parts.direction.home.id
+        &self.parties.direction.home.id
     }
 
     fn outside(&self) -> &Outside {
-        &self.parts.home.context.outside
+        &self.parties.home.context.outside
     }
 
     fn event(&self, event: &Event) {
@@ -339,8 +343,8 @@ impl Driver<'_> {
 ///
 /// # Errors
 /// What the store reports.
-pub(crate) fn me(parts: &Parts) -> Result<String> {
-    fence::writer(&parts.home.context)
+pub(crate) fn me(parties: &Parties) -> Result<String> {
+    fence::writer(&parties.home.context)
 }
 
 fn too_slow(change: &Change, step: &Step) -> Error {

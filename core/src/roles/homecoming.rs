@@ -10,9 +10,9 @@ use standin_state::model::{MirrorStatus, Oid, RefName, Role};
 
 use super::change::RoleOutcome;
 use super::handback::{self, HandBack, HandedBack};
-use super::parts::Parts;
+use super::parties::Parties;
 use super::preview::{self, Master, RolePlan};
-use super::{prepare, site};
+use super::{prepare, site_fence};
 use crate::context::MirrorContext;
 use crate::event::{Event, RoleChangeEnd};
 use crate::fence::Fence;
@@ -26,30 +26,30 @@ use crate::{Code, Error, Result, mastership};
 ///
 /// # Errors
 /// [`Code::RoleChangeOpen`]; what keeps the two from being compared.
-pub(crate) async fn waiting(parts: &mut Parts) -> Result<Option<HandBack>> {
-    let seen = prepare::look_at_both(parts).await;
+pub(crate) async fn waiting(parties: &mut Parties) -> Result<Option<HandBack>> {
+    let seen = prepare::look_at_both(parties).await;
     if !matches!((seen.standby, seen.source), (Master::Here, Master::Here)) {
         return Ok(None);
     }
-    parts.direction = Direction::of(&parts.home.context.store, &parts.direction.home)?;
-    let direction = &parts.direction;
+    parties.direction = Direction::of(&parties.home.context.store, &parties.direction.home)?;
+    let direction = &parties.direction;
     let is_slave = direction.who.as_ref().is_some_and(|who| who.rivals.is_empty()) && direction.master().is_none();
     if !direction.home.enabled || !is_slave {
         return Ok(None);
     }
-    prepare::refuse_open(parts)?;
-    look(parts).await
+    prepare::refuse_open(parties)?;
+    look(parties).await
 }
 
 /// What waits on a standby that is no longer master; `None` where nothing does. The fences of both were just read.
 ///
 /// # Errors
 /// What keeps the two from being compared.
-async fn look(parts: &Parts) -> Result<Option<HandBack>> {
-    let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
-    let now = parts.direction.who.as_ref().map_or(1, |who| who.epoch);
-    let fence = site::read(standby).await?.1.map(|fence| fence.document);
-    let unreturned = fence.and_then(|document| document.lost_mastership(&parts.standby_site(), now));
+async fn look(parties: &Parties) -> Result<Option<HandBack>> {
+    let (standby, source) = (parties.site(&parties.standby_site())?, parties.site(&parties.source_site())?);
+    let now = parties.direction.who.as_ref().map_or(1, |who| who.epoch);
+    let fence = site_fence::read(standby).await?.1.map(|fence| fence.document);
+    let unreturned = fence.and_then(|document| document.lost_mastership(&parties.standby_site(), now));
     // What the sentinel parked is named by the epoch in which the standby was master: the one before this.
     let epoch = unreturned.unwrap_or_else(|| now.saturating_sub(1).max(1));
     let plan = handback::plan(standby, source, epoch).await?;
@@ -67,24 +67,24 @@ async fn look(parts: &Parts) -> Result<Option<HandBack>> {
 /// # Errors
 /// [`Code::RoleChangeOpen`] or [`Code::FencedOff`] where somebody changes the master meanwhile; else as
 /// [`handback::apply`].
-async fn bring(parts: &Parts, plan: &HandBack) -> Result<HandedBack> {
-    let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
-    let guard = || -> BoxFuture<'_, Result<Option<Fence>>> { Box::pin(guard(parts, standby, source)) };
+async fn bring(parties: &Parties, plan: &HandBack) -> Result<HandedBack> {
+    let (standby, source) = (parties.site(&parties.standby_site())?, parties.site(&parties.source_site())?);
+    let guard = || -> BoxFuture<'_, Result<Option<Fence>>> { Box::pin(guard(parties, standby, source)) };
     handback::apply(standby, source, plan, &guard).await
 }
 
 /// The source must still be master, and nobody about to change that.
-async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -> Result<Option<Fence>> {
-    let fence = site::read(source).await?.1;
-    let there = site::read(standby).await?.1;
+async fn guard(parties: &Parties, standby: &MirrorContext, source: &MirrorContext) -> Result<Option<Fence>> {
+    let fence = site_fence::read(source).await?.1;
+    let there = site_fence::read(standby).await?.1;
     let epoch = fence.iter().chain(&there).map(|fence| fence.document.epoch).max();
     // A fence of an older epoch has not heard yet who is master.
     for fence in fence.iter().chain(&there).filter(|fence| Some(fence.document.epoch) == epoch) {
         mastership::check_open(source, &fence.document)?;
-        if fence.document.master != parts.source_site() {
+        if fence.document.master != parties.source_site() {
             return Err(Error::new(
                 Code::FencedOff,
-                format!("{} is master now; nothing is brought to {}", fence.document.master, parts.source_site()),
+                format!("{} is master now; nothing is brought to {}", fence.document.master, parties.source_site()),
                 "`standin status` shows who is master and what to do.",
             ));
         }
@@ -97,8 +97,8 @@ async fn guard(parts: &Parts, standby: &MirrorContext, source: &MirrorContext) -
 ///
 /// # Errors
 /// What reading both, moving the fence and setting the role report.
-async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
-    let (standby, source) = (parts.site(&parts.standby_site())?, parts.site(&parts.source_site())?);
+async fn release(parties: &Parties, plan: &HandBack) -> Result<()> {
+    let (standby, source) = (parties.site(&parties.standby_site())?, parties.site(&parties.source_site())?);
     let now = handback::plan(standby, source, plan.epoch).await?;
     let unsafe_yet: BTreeSet<&RefName> =
         now.refs.iter().filter(|home| home.is_to_be_pushed()).map(|home| &home.name).collect();
@@ -114,18 +114,18 @@ async fn release(parts: &Parts, plan: &HandBack) -> Result<()> {
 }
 
 /// The preview of it.
-pub(crate) fn preview(parts: &Parts, hand_back: HandBack) -> RolePlan {
-    let (old, new) = (parts.standby_site(), parts.source_site());
+pub(crate) fn preview(parties: &Parties, hand_back: HandBack) -> RolePlan {
+    let (old, new) = (parties.standby_site(), parties.source_site());
     let change = Change::new(preview::new_id(), Kind::Demote, old.clone(), new.clone(), hand_back.epoch);
-    let epoch = parts.direction.who.as_ref().map_or(hand_back.epoch + 1, |who| who.epoch);
+    let epoch = parties.direction.who.as_ref().map_or(hand_back.epoch + 1, |who| who.epoch);
     RolePlan {
-        headline: headline(parts),
+        headline: headline(parties),
         steps: vec![format!("bring the commits of {old} to {new}"), format!("bring {old} in step with {new}")],
         epoch,
         epoch_after: epoch,
         hand_back: Some(hand_back),
         never_travels: Vec::new(),
-        ..RolePlan::begin(parts, &change)
+        ..RolePlan::begin(parties, &change)
     }
 }
 
@@ -133,10 +133,10 @@ pub(crate) fn preview(parts: &Parts, hand_back: HandBack) -> RolePlan {
 ///
 /// # Errors
 /// What keeps it from being brought home. That the standby is not in step is in the outcome.
-pub(crate) async fn carry_out(parts: &Parts, plan: &HandBack, yes: bool, actor: &str) -> Result<RoleOutcome> {
+pub(crate) async fn carry_out(parties: &Parties, plan: &HandBack, yes: bool, actor: &str) -> Result<RoleOutcome> {
     let begun = Instant::now();
-    let handed = bring(parts, plan).await?;
-    let context = &parts.home.context;
+    let handed = bring(parties, plan).await?;
+    let context = &parties.home.context;
     for notice in handed.notices {
         context.outside.progress.event(&Event::Notice {
             repository: context.repository.id.clone(),
@@ -144,29 +144,29 @@ pub(crate) async fn carry_out(parts: &Parts, plan: &HandBack, yes: bool, actor: 
             notice,
         });
     }
-    release(parts, plan).await?;
-    let sync = RunRequest::of_all(&parts.standby, yes, actor);
-    let synced = run::execute_held(parts.home.clone(), parts.standby.clone(), sync).await;
+    release(parties, plan).await?;
+    let sync = RunRequest::of_all(&parties.standby, yes, actor);
+    let synced = run::execute_held(parties.home.clone(), parties.standby.clone(), sync).await;
     let error = match synced.status {
         MirrorStatus::Success => None,
         _ => Some(synced.error.unwrap_or_else(|| {
             Error::new(
                 Code::Diverged,
-                format!("the commits are home; {} is not in step yet", parts.standby.id),
+                format!("the commits are home; {} is not in step yet", parties.standby.id),
                 "`standin status` shows what it waits for.",
             )
         })),
     };
     Ok(RoleOutcome {
         repository: context.repository.id.clone(),
-        mirror: parts.standby.id.clone(),
-        headline: headline(parts),
+        mirror: parties.standby.id.clone(),
+        headline: headline(parties),
         end: RoleChangeEnd::Done,
         error,
         seconds: begun.elapsed().as_secs_f64(),
     })
 }
 
-fn headline(parts: &Parts) -> String {
-    format!("bring home to {} what {} committed as master", parts.source_site(), parts.standby_site())
+fn headline(parties: &Parties) -> String {
+    format!("bring home to {} what {} committed as master", parties.source_site(), parties.standby_site())
 }

@@ -7,7 +7,7 @@ use standin_state::model::{MirrorId, Site};
 
 use super::change::{RoleGoal, RoleRequest};
 use super::journal;
-use super::parts::Parts;
+use super::parties::Parties;
 use super::preview::{self, Master};
 use crate::context::MirrorContext;
 use crate::fence::{Document, ROLE_CHANGE};
@@ -20,25 +20,25 @@ use crate::{Code, Error, Result, mastership, status};
 ///
 /// # Errors
 /// What makes no sense, what cannot be told, and what is open.
-pub(crate) async fn meant(parts: Parts, request: &RoleRequest, id: String) -> Result<(Parts, Change)> {
-    let mut seen = look_at_both(&parts).await;
+pub(crate) async fn meant(parties: Parties, request: &RoleRequest, id: String) -> Result<(Parties, Change)> {
+    let mut seen = look_at_both(&parties).await;
     // What was just read may say something new.
-    let direction = Direction::of(&parts.home.context.store, &parts.direction.home)?;
-    let parts = Parts { direction, ..parts };
-    if let Some(other) = other_master(&parts) {
-        seen.master = Some(look_at(parts.site(&other)?).await);
+    let direction = Direction::of(&parties.home.context.store, &parties.direction.home)?;
+    let parties = Parties { direction, ..parties };
+    if let Some(other) = other_master(&parties) {
+        seen.master = Some(look_at(parties.site(&other)?).await);
     }
-    let change = change(request, &parts, id, seen)?;
-    Ok((parts, change))
+    let change = change(request, &parties, id, seen)?;
+    Ok((parties, change))
 }
 
 /// Refuses to begin while a change of master is open.
 ///
 /// # Errors
 /// [`Code::RoleChangeOpen`], with which and what to do.
-pub(super) fn refuse_open(parts: &Parts) -> Result<()> {
-    let context = &parts.home.context;
-    let report = status::report(&context.store, &context.folder, &parts.direction.home, &(&**context).into())?;
+pub(super) fn refuse_open(parties: &Parties) -> Result<()> {
+    let context = &parties.home.context;
+    let report = status::report(&context.store, &context.folder, &parties.direction.home, &(&**context).into())?;
     match report.open_change {
         Some(open) if open.kind == ROLE_CHANGE => Err(Error::new(
             Code::RoleChangeOpen,
@@ -49,9 +49,9 @@ pub(super) fn refuse_open(parts: &Parts) -> Result<()> {
     }
 }
 
-fn change(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
-    let (direction, mirror) = (&parts.direction, &request.mirror);
-    let standby = parts.standby_site();
+fn change(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -> Result<Change> {
+    let (direction, mirror) = (&parties.direction, &request.mirror);
+    let standby = parties.standby_site();
     let Some(who) = &direction.who else {
         return Err(Error::new(
             Code::Usage,
@@ -61,20 +61,20 @@ fn change(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Resul
     };
     let mut change = match request.goal {
         RoleGoal::Promote => {
-            refuse_open(parts)?;
+            refuse_open(parties)?;
             if direction.master() == Some(mirror) && who.rivals.is_empty() {
                 return Err(Error::new(
                     Code::Usage,
                     format!("{mirror} ({standby}) is the master already, since epoch {}", who.epoch),
-                    format!("`standin demote {mirror}` hands back to {}.", parts.source_site()),
+                    format!("`standin demote {mirror}` hands back to {}.", parties.source_site()),
                 ));
             }
-            promotion(request, parts, id, seen)?
+            promotion(request, parties, id, seen)?
         }
         RoleGoal::Demote => {
-            let under_way = under_way_with_gone(parts, &seen)?;
+            let under_way = under_way_with_gone(parties, &seen)?;
             if under_way.is_none() {
-                refuse_open(parts)?;
+                refuse_open(parties)?;
             }
             let is_rival = who.rivals.contains(&standby);
             if direction.master() != Some(mirror) && !is_rival && under_way.is_none() {
@@ -84,34 +84,34 @@ fn change(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Resul
                     format!("There is nothing to hand back. `standin promote {mirror}` makes it master."),
                 ));
             }
-            let change = hand_back(request, parts, id, seen)?;
+            let change = hand_back(request, parties, id, seen)?;
             match under_way {
                 Some(open) => change.ending(&open),
                 None => change,
             }
         }
     };
-    change.others = parts.others(&change);
+    change.others = parties.others(&change);
     Ok(change)
 }
 
 /// The change that stands open between the source and a standby that does not answer, and which only the standby's
 /// fence could end.
-fn under_way_with_gone(parts: &Parts, seen: &Seen) -> Result<Option<Change>> {
+fn under_way_with_gone(parties: &Parties, seen: &Seen) -> Result<Option<Change>> {
     if matches!(seen.standby, Master::Here) {
         return Ok(None);
     }
-    let (store, home) = (&parts.home.context.store, &parts.direction.home);
-    let epoch = parts.direction.who.as_ref().map_or(0, |who| who.epoch);
+    let (store, home) = (&parties.home.context.store, &parties.direction.home);
+    let epoch = parties.direction.who.as_ref().map_or(0, |who| who.epoch);
     let mut found: Vec<Change> = Vec::new();
-    for place in [&MirrorId::source(), &parts.standby.id] {
+    for place in [&MirrorId::source(), &parties.standby.id] {
         let Some(memory) = store.fence_memory(&home.id, place)? else { continue };
         let document = Document::parse(memory.document.as_bytes())?;
         found.extend(mastership::open_in(&document).filter(|_| memory.epoch >= epoch).map(|(change, _)| change));
     }
     found.extend(journal::open_here(store, &home.id)?.map(|entry| entry.change));
-    let localized = found.iter().filter_map(|change| parts.localized(change).ok());
-    Ok(localized.into_iter().find(|change| *change.register() == parts.standby_site()))
+    let localized = found.iter().filter_map(|change| parties.localized(change).ok());
+    Ok(localized.into_iter().find(|change| *change.register() == parties.standby_site()))
 }
 
 /// The mirror as one whose role can change.
@@ -158,12 +158,12 @@ pub(super) struct Seen {
 }
 
 /// Reads the fences of both, and whether they answer.
-pub(super) async fn look_at_both(parts: &Parts) -> Seen {
-    let standby = match parts.site(&parts.standby_site()) {
+pub(super) async fn look_at_both(parties: &Parties) -> Seen {
+    let standby = match parties.site(&parties.standby_site()) {
         Ok(standby) => look_at(standby).await,
         Err(error) => Master::Unclear(error),
     };
-    let source = match parts.site(&parts.source_site()) {
+    let source = match parties.site(&parties.source_site()) {
         Ok(source) => match preview::look_for(source).await {
             Master::Here => match super::read_fence(source).await {
                 Ok(()) => Master::Here,
@@ -171,7 +171,7 @@ pub(super) async fn look_at_both(parts: &Parts) -> Seen {
             },
             other => other,
         },
-        Err(_) => Master::Unclear(crate::tokens::missing(&parts.direction.home, &crate::tokens::Place::Source)),
+        Err(_) => Master::Unclear(crate::tokens::missing(&parties.direction.home, &crate::tokens::Place::Source)),
     };
     Seen { standby, source, master: None }
 }
@@ -186,31 +186,31 @@ async fn look_at(site: &MirrorContext) -> Master {
 }
 
 /// The standby that is master while the request is about another.
-fn other_master(parts: &Parts) -> Option<Site> {
-    let direction = &parts.direction;
-    let other = direction.master().filter(|master| **master != parts.standby.id)?;
+fn other_master(parties: &Parties) -> Option<Site> {
+    let direction = &parties.direction;
+    let other = direction.master().filter(|master| **master != parties.standby.id)?;
     Some(direction.home.mirror(other)?.target.site())
 }
 
 /// The epoch that a change begins with: of two masters of one epoch, both are left behind.
-fn epoch(parts: &Parts) -> u64 {
-    parts.direction.who.as_ref().map_or(1, |who| who.epoch + u64::from(!who.rivals.is_empty()))
+fn epoch(parties: &Parties) -> u64 {
+    parties.direction.who.as_ref().map_or(1, |who| who.epoch + u64::from(!who.rivals.is_empty()))
 }
 
 /// A standby becomes master instead of whoever is.
-fn promotion(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
-    let (mirror, standby) = (&request.mirror, parts.standby_site());
+fn promotion(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -> Result<Change> {
+    let (mirror, standby) = (&request.mirror, parties.standby_site());
     if let Master::Gone(error) | Master::Unclear(error) = seen.standby {
         return Err(error.during(format!("Reading the standby {standby}")));
     }
-    let (old, master, is_source) = match (other_master(parts), seen.master) {
+    let (old, master, is_source) = match (other_master(parties), seen.master) {
         (Some(other), Some(master)) => (other, master, false),
-        _ => (parts.source_site(), seen.source, true),
+        _ => (parties.source_site(), seen.source, true),
     };
     match master {
-        Master::Here if is_source => Ok(Change::new(id, Kind::Switchover, old, standby, epoch(parts))),
+        Master::Here if is_source => Ok(Change::new(id, Kind::Switchover, old, standby, epoch(parties))),
         Master::Here => {
-            let other = parts.direction.master().map_or("MIRROR", MirrorId::as_str);
+            let other = parties.direction.master().map_or("MIRROR", MirrorId::as_str);
             Err(Error::new(
                 Code::Usage,
                 format!("{other} is the master now, and well; a standby takes over from the configured source"),
@@ -221,22 +221,22 @@ fn promotion(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
             Err(unclear(error, "the master", &format!("`standin promote {mirror} --gone`")))
         }
         Master::Gone(_) | Master::Unclear(_) if is_source => {
-            Ok(Change::new(id, Kind::Failover, old, standby, epoch(parts)))
+            Ok(Change::new(id, Kind::Failover, old, standby, epoch(parties)))
         }
-        Master::Gone(_) | Master::Unclear(_) => Ok(Change::past(id, old, standby, epoch(parts))),
+        Master::Gone(_) | Master::Unclear(_) => Ok(Change::past(id, old, standby, epoch(parties))),
     }
 }
 
 /// The configured source becomes master again: by a hand-back or, where the standby is gone, alone.
-fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Result<Change> {
-    let (standby, home) = (parts.standby_site(), parts.source_site());
+fn hand_back(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -> Result<Change> {
+    let (standby, home) = (parties.standby_site(), parties.source_site());
     if let Master::Gone(error) | Master::Unclear(error) = seen.source {
         return Err(error.during(format!("{home} cannot be handed back to, since it does not answer")));
     }
     let change = match seen.standby {
-        Master::Here => Change::new(id, Kind::Demote, standby, home, epoch(parts)),
+        Master::Here => Change::new(id, Kind::Demote, standby, home, epoch(parties)),
         Master::Gone(_) | Master::Unclear(_) if request.gone => {
-            Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parts)) }
+            Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parties)) }
         }
         Master::Unclear(error) => {
             return Err(unclear(error, standby.as_str(), &format!("`standin demote {} --gone`", request.mirror)));
@@ -254,7 +254,7 @@ fn hand_back(request: &RoleRequest, parts: &Parts, id: String, seen: Seen) -> Re
             });
         }
     };
-    Ok(Change { old_is_temporary: parts.direction.is_temporary(), ..change })
+    Ok(Change { old_is_temporary: parties.direction.is_temporary(), ..change })
 }
 
 fn unclear(error: Error, master: &str, command: &str) -> Error {

@@ -8,7 +8,7 @@ use standin_state::model::{Aspect, MirrorId, RepositoryId, Slug};
 use ts_rs::TS;
 
 use super::handback::{self, HandBack};
-use super::parts::Parts;
+use super::parties::Parties;
 use super::workflows;
 use crate::context::MirrorContext;
 use crate::event::Notice;
@@ -88,15 +88,15 @@ pub struct RolePlan {
 
 impl RolePlan {
     /// What is known without asking anybody.
-    pub(crate) fn begin(parts: &Parts, change: &Change) -> Self {
+    pub(crate) fn begin(parties: &Parties, change: &Change) -> Self {
         Self {
-            repository: parts.direction.home.id.clone(),
-            mirror: parts.standby.id.clone(),
+            repository: parties.direction.home.id.clone(),
+            mirror: parties.standby.id.clone(),
             kind: change.kind,
             headline: words::headline(change),
             old: change.old.to_string(),
             new: change.new.to_string(),
-            epoch: parts.direction.who.as_ref().map_or(change.epoch, |who| who.epoch),
+            epoch: parties.direction.who.as_ref().map_or(change.epoch, |who| who.epoch),
             epoch_after: change.epoch_after(),
             steps: change.steps().iter().map(|step| words::step(change, step)).collect(),
             last_sync_iso: None,
@@ -123,11 +123,11 @@ impl RolePlan {
 ///
 /// # Errors
 /// [`Code::Storage`]. What keeps the change from starting is in the plan.
-pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> {
-    let mut plan = RolePlan::begin(parts, change);
-    let store = &parts.home.context.store;
-    let new = parts.site(&change.new)?;
-    let in_step = if change.is_homeward { &new.mirror } else { &parts.standby };
+pub(crate) async fn compute(parties: &Parties, change: &Change) -> Result<RolePlan> {
+    let mut plan = RolePlan::begin(parties, change);
+    let store = &parties.home.context.store;
+    let new = parties.site(&change.new)?;
+    let in_step = if change.is_homeward { &new.mirror } else { &parties.standby };
     let memory = store.mirror_memory(&plan.repository, &in_step.id, &in_step.target.display())?;
     plan.last_sync_iso = memory.aspects.get(&Aspect::Code).and_then(|report| report.last_sync_iso);
     let default_branch = match is_fit(new, &mut plan).await {
@@ -138,21 +138,21 @@ pub(crate) async fn compute(parts: &Parts, change: &Change) -> Result<RolePlan> 
         }
     };
     if change.with_old()
-        && let Err(error) = is_fit(parts.site(&change.old)?, &mut plan).await
+        && let Err(error) = is_fit(parties.site(&change.old)?, &mut plan).await
     {
         plan.blocked_by(error);
         return Ok(plan);
     }
-    for site in [Some(new), change.with_old().then(|| parts.site(&change.old)).transpose()?].into_iter().flatten() {
+    for site in [Some(new), change.with_old().then(|| parties.site(&change.old)).transpose()?].into_iter().flatten() {
         if let Err(error) = contact::look_and_refuse(site).await {
             plan.blocked_by(error);
             return Ok(plan);
         }
     }
     match change.kind {
-        Kind::Switchover => missing_now(parts, change, &mut plan).await,
-        Kind::Failover => missing_since(parts, change, &default_branch, &mut plan).await?,
-        Kind::Demote => match handback::plan(parts.site(&change.old)?, new, change.epoch).await {
+        Kind::Switchover => missing_now(parties, change, &mut plan).await,
+        Kind::Failover => missing_since(parties, change, &default_branch, &mut plan).await?,
+        Kind::Demote => match handback::plan(parties.site(&change.old)?, new, change.epoch).await {
             Ok(hand_back) => plan.hand_back = Some(hand_back),
             Err(error) => plan.blocked_by(error),
         },
@@ -240,10 +240,10 @@ async fn rights(site: &MirrorContext) -> Result<()> {
 }
 
 /// What the standby lacks of the master as it is now.
-async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
-    let Ok(mirror) = parts.mirror_of(&change.new) else { return };
+async fn missing_now(parties: &Parties, change: &Change, plan: &mut RolePlan) {
+    let Ok(mirror) = parties.mirror_of(&change.new) else { return };
     let request = RunRequest::of_all(&mirror, false, "");
-    let sync = match run::plan(parts.source_of(&change.old).clone(), mirror, &request).await {
+    let sync = match run::plan(parties.source_of(&change.old).clone(), mirror, &request).await {
         Ok(sync) => sync,
         Err(error) => return plan.blocked_by(error),
     };
@@ -280,8 +280,8 @@ async fn missing_now(parts: &Parts, change: &Change, plan: &mut RolePlan) {
 }
 
 /// What the standby lacks of the master as it was when it was last read.
-async fn missing_since(parts: &Parts, change: &Change, default_branch: &str, plan: &mut RolePlan) -> Result<()> {
-    let new = parts.site(&change.new)?;
+async fn missing_since(parties: &Parties, change: &Change, default_branch: &str, plan: &mut RolePlan) -> Result<()> {
+    let new = parties.site(&change.new)?;
     let (cache, there) = (mirror::cache(&new.source)?, mirror::tips(new).await);
     let there = match there {
         Ok(there) => there,

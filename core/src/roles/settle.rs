@@ -8,7 +8,7 @@ use standin_state::model::{MirrorId, Site};
 use standin_state::store::Store;
 
 use super::journal::{self, Entry};
-use super::parts::Parts;
+use super::parties::Parties;
 use super::prepare;
 use crate::Result;
 use crate::mastership::machine::Seen;
@@ -51,15 +51,15 @@ pub(crate) fn remembered(store: &Store, home: &RepositoryConfig) -> Result<Optio
 /// # Errors
 /// [`crate::Code::RoleChangeOpen`] where the change names repositories that are not in this configuration; what the
 /// store reports.
-pub(crate) async fn settle(parts: &Parts, remembered: Remembered) -> Result<Option<(MirrorId, String)>> {
-    for site in remembered.open.keys().filter_map(|site| parts.sites.get(site)) {
+pub(crate) async fn settle(parties: &Parties, remembered: Remembered) -> Result<Option<(MirrorId, String)>> {
+    for site in remembered.open.keys().filter_map(|site| parties.sites.get(site)) {
         if let Err(error) = super::read_fence(site).await {
             tracing::info!(error = %error.message, "a fence with an open change cannot be read again now");
         }
     }
     let Some(entry) = remembered.entry else { return Ok(None) };
-    let register = parts.localized(&entry.change)?.register().clone();
-    let found = match super::find_open(parts.site(&register)?).await {
+    let register = parties.localized(&entry.change)?.register().clone();
+    let found = match super::find_open(parties.site(&register)?).await {
         Ok(found) => found,
         // It is not known to be ended.
         Err(error) => {
@@ -71,6 +71,6 @@ pub(crate) async fn settle(parts: &Parts, remembered: Remembered) -> Result<Opti
         return Ok(None);
     }
     let ended = (entry.standby.clone(), words::headline(&entry.change));
-    entry.close(&parts.home.context.store)?;
+    entry.close(&parties.home.context.store)?;
     Ok(Some(ended))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use standin_state::model::{Aspect, Role};
 use standin_state::store::{Change as Recorded, ChangeAction, ChangeOutcome, HeldWorkflow};
 
-use super::site;
+use super::site_fence;
 use crate::context::MirrorContext;
 use crate::github::Workflow;
 use crate::mastership::machine::{Change, Kind, Way};
@@ -39,10 +39,10 @@ pub(super) async fn states(site: &MirrorContext) -> Result<BTreeMap<String, Stri
 pub(super) async fn hold(site: &MirrorContext, change: &Change, me: &str) -> Result<String> {
     let held = workflows::hold_all(site).await?;
     let known = site.store().held_workflows(&site.repository().id, &site.mirror.id)?;
-    let (_, fence) = site::read(site).await?;
+    let (_, fence) = site_fence::read(site).await?;
     let mut after = fence.map(|fence| fence.document.held).unwrap_or_default();
     after.extend(known.into_iter().map(|workflow| (workflow.path, workflow.state_before)));
-    site::note(site, change, me, |document| document.held.clone_from(&after)).await?;
+    site_fence::note(site, change, me, |document| document.held.clone_from(&after)).await?;
     Ok(held)
 }
 
@@ -74,7 +74,7 @@ pub(super) async fn enable(site: &MirrorContext, change: &Change, me: &str) -> R
     for (path, state_before) in held.clone() {
         store.set_held_workflow(repository, mirror, &HeldWorkflow { path, state_before })?;
     }
-    site::note(site, change, me, |document| document.held.clone_from(&held)).await?;
+    site_fence::note(site, change, me, |document| document.held.clone_from(&held)).await?;
     Ok(format!("{active} active, {switched} switched"))
 }
 
@@ -123,7 +123,7 @@ async fn wanted(site: &MirrorContext, change: &Change) -> Result<BTreeMap<String
     if change.way == Way::Back || change.kind == Kind::Switchover || is_known {
         return Ok(from_old);
     }
-    let (_, fence) = site::read(site).await?;
+    let (_, fence) = site_fence::read(site).await?;
     let document = fence.map(|fence| fence.document);
     let (held, masters) = document.map(|document| (document.held, document.master_workflows)).unwrap_or_default();
     let ours = site.store().held_workflows(&site.repository().id, &site.mirror.id)?;

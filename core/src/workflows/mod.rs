@@ -5,7 +5,7 @@
 //! that brings such files, Actions are off for the whole repository ([`switch`]).
 
 mod apply;
-pub mod around;
+pub mod guarded_push;
 mod hold;
 mod plan;
 mod read;

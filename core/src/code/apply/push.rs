@@ -17,7 +17,7 @@ use crate::code::rescue::{self, Endangered};
 use crate::context::MirrorContext;
 use crate::fence::Fence;
 use crate::git::{Blame, Refs};
-use crate::mirror::learned::Learned;
+use crate::mirror::host_limits::HostLimit;
 use crate::mirror::{MirrorView, Refusal, fence_move, mirror_remote};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
@@ -82,7 +82,7 @@ impl<'a> Pusher<'a> {
                 told_races: 0,
                 race: None,
                 has_moved_any: false,
-                doubts_passing: Learned::Passing.is_believed(&ctx.memory())?,
+                doubts_passing: HostLimit::Passing.is_believed(&ctx.memory())?,
             },
             epoch,
             refused: Vec::new(),
@@ -126,7 +126,7 @@ impl<'a> Pusher<'a> {
         let is_much = !changes.is_empty();
         let pushed = self.push_all(view, changes).await;
         if is_much && self.refused.is_empty() && pushed.is_ok() {
-            Learned::Passing.forget(&self.sender.ctx.memory())?;
+            HostLimit::Passing.forget(&self.sender.ctx.memory())?;
         }
         if self.sender.ours {
             // However it ended, what was found is not searched for again.
@@ -241,7 +241,7 @@ impl<'a> Pusher<'a> {
             }
             Sent::NotAtomic => {
                 let notice = not_atomic(view.fence_supported);
-                self.sender.learn(view, Learned::NotAtomic, notice)?;
+                self.sender.learn(view, HostLimit::NotAtomic, notice)?;
                 search.at_once(part);
                 Ok(Pushed::Through)
             }
@@ -261,7 +261,7 @@ impl<'a> Pusher<'a> {
         let fence = RefName::fence();
         let count = part.changes.len();
         if refusal.takes_one() && view.atomic && view.fence_supported && count > 0 {
-            self.sender.learn(view, Learned::OneAPush, one_a_push())?;
+            self.sender.learn(view, HostLimit::OneAPush, one_a_push())?;
             search.at_once(part);
             return Ok(Pushed::Through);
         }
@@ -402,7 +402,7 @@ impl<'a> Pusher<'a> {
             Sent::Moved => return Ok(Pushed::Moved),
             Sent::Done => {
                 search.arrived(&part);
-                self.sender.learn(view, Learned::OneAPush, one_a_push())?;
+                self.sender.learn(view, HostLimit::OneAPush, one_a_push())?;
             }
             Sent::Refused(refusal) | Sent::ByHalf(refusal) => {
                 view.atomic = true;
@@ -463,7 +463,7 @@ impl<'a> Pusher<'a> {
             let blamed = refusal.names().filter(|name| **name != fence);
             rest = self.take_out(rest, blamed.map(|name| (name.clone(), refusal.error_of(name))).collect())?;
         } else {
-            self.sender.learn(view, Learned::ByHalf, by_half())?;
+            self.sender.learn(view, HostLimit::ByHalf, by_half())?;
         }
         if !rest.is_empty() {
             search.at_once(Part { changes: rest, way, is_again });

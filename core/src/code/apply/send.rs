@@ -9,7 +9,7 @@ use crate::context::MirrorContext;
 use crate::event::Notice;
 use crate::fence::{Document, Fence};
 use crate::git::{PushOptions, PushReport, PushResult, Refs, Remote, Update, new_address};
-use crate::mirror::learned::Learned;
+use crate::mirror::host_limits::HostLimit;
 use crate::mirror::{MirrorView, Refusal, fence_move};
 use crate::plan::RefChange;
 use crate::{Code, Error, Result};
@@ -100,12 +100,12 @@ impl Sender<'_> {
         self.push(view, &updates(changes), None, changes).await
     }
 
-    /// Remembers that the host does not move several refs all or none, in the way that was `learned` and `notice` says.
+    /// Remembers that the host does not move several refs all or none, in the way that is `limit` and `notice` says.
     ///
     /// # Errors
     /// [`crate::Code::Storage`].
-    pub fn learn(&self, view: &mut MirrorView, learned: Learned, notice: Notice) -> Result<()> {
-        learned.remember(&self.ctx.memory())?;
+    pub fn learn(&self, view: &mut MirrorView, limit: HostLimit, notice: Notice) -> Result<()> {
+        limit.remember(&self.ctx.memory())?;
         view.atomic = false;
         self.ctx.notice(notice.message, notice.hint);
         Ok(())
@@ -116,7 +116,7 @@ impl Sender<'_> {
     /// # Errors
     /// [`crate::Code::Storage`].
     pub fn do_without_fence(&self, view: &mut MirrorView, epoch: u64, error: &Error) -> Result<()> {
-        Learned::NoFence.remember(&self.ctx.memory())?;
+        HostLimit::NoFence.remember(&self.ctx.memory())?;
         view.fence_supported = false;
         let notice = no_fence();
         self.ctx.notice(format!("{} ({})", notice.message, error.message), notice.hint);
@@ -170,7 +170,7 @@ impl Sender<'_> {
                 PushReport::refused(updates, &error.message)
             }
             Err(error) if error.code == Code::HostFailed => {
-                Learned::Passing.remember(&self.ctx.memory())?;
+                HostLimit::Passing.remember(&self.ctx.memory())?;
                 return Err(error);
             }
             pushed => pushed?,
@@ -234,7 +234,7 @@ impl Sender<'_> {
         if !self.doubts_passing
             && let Some(passing) = refusal.passing(&self.whose())
         {
-            Learned::Passing.remember(&self.ctx.memory())?;
+            HostLimit::Passing.remember(&self.ctx.memory())?;
             return Err(passing);
         }
         // It was listed since: nothing stands elsewhere yet, and perhaps it does in a moment. Of the fence nothing is concluded

@@ -18,7 +18,7 @@ use crate::fence::{self, Fence};
 use crate::git::address::Transport;
 use crate::git::{Address, Cache, Refs, folder, foreign};
 use crate::mastership::parked;
-use crate::mirror::learned::Learned;
+use crate::mirror::host_limits::HostLimit;
 use crate::mirror::{MirrorView, git_failed, probe};
 use crate::plan::{CodePlan, FencePlan, GuardReason, RefChange, RefsPlan};
 use crate::{Code, Error, Result};
@@ -158,9 +158,9 @@ async fn probe_atomic(ctx: &MirrorContext, view: &MirrorView) -> Result<bool> {
     let memory = ctx.memory();
     let is_asked = memory.get(Fact::Atomic)?.is_some()
         && memory.get(Fact::Server)?.is_some()
-        && !Learned::NotAtomic.is_old(&memory)?
-        && !Learned::ByHalf.is_old(&memory)?
-        && !Learned::OneAPush.is_old(&memory)?;
+        && !HostLimit::NotAtomic.is_old(&memory)?
+        && !HostLimit::ByHalf.is_old(&memory)?
+        && !HostLimit::OneAPush.is_old(&memory)?;
     if ctx.mirror.slug().is_some() || is_asked {
         return Ok(view.atomic);
     }

@@ -16,7 +16,7 @@ use crate::git::address::Transport;
 use crate::git::{Address, has_hooks};
 use crate::mirror::MirrorView;
 use crate::mirror::fence_hidden;
-use crate::mirror::learned::Learned;
+use crate::mirror::host_limits::HostLimit;
 use crate::plan::{CodePlan, counted};
 
 /// How many names one notice lists.
@@ -99,7 +99,7 @@ fn notice(message: impl Into<String>, hint: impl Into<String>) -> Notice {
 fn promises(ctx: &MirrorContext, plan: &CodePlan) -> Result<Vec<Notice>> {
     let mut notices = Vec::new();
     if !plan.fence.supported {
-        notices.push(match Learned::HiddenFence.is_known(&ctx.memory())? {
+        notices.push(match HostLimit::HiddenFence.is_known(&ctx.memory())? {
             true => fence_hidden::notice(),
             false => no_fence(),
         });
@@ -107,13 +107,13 @@ fn promises(ctx: &MirrorContext, plan: &CodePlan) -> Result<Vec<Notice>> {
     if plan.fence.atomic {
         return Ok(notices);
     }
-    notices.push(if Learned::ByHalf.is_believed(&ctx.memory())? {
+    notices.push(if HostLimit::ByHalf.is_believed(&ctx.memory())? {
         notice(
             "The mirror's host was seen to move some refs of a push and to refuse others, though it says that it moves all or none: \
              the fence is moved first, then each ref by itself",
             FULL_PROMISE,
         )
-    } else if Learned::OneAPush.is_believed(&ctx.memory())? {
+    } else if HostLimit::OneAPush.is_believed(&ctx.memory())? {
         notice(
             "The mirror's host takes one ref in a push: the fence is moved first, then each ref by itself",
             HIGHER_LIMIT,

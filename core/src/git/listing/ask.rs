@@ -103,7 +103,7 @@ impl Remote {
             command.envs(far_side::environment(self.git.version(), place));
         }
         command.args(["upload-pack", "--advertise-refs", "--"]).arg(far_side::folder(place));
-        let prepared = Prepared { command, _desk: None, _folder: folder };
+        let prepared = Prepared { command, _server: None, _folder: folder };
         let ended = self.run(what, Doing::List, prepared, Input::Nothing).await?;
         if !ended.status.success() {
             return Ok(None);

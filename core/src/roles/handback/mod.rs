@@ -14,11 +14,11 @@
 //! | `request` | the pull requests |
 //! | `beside` | variables and secrets that changed meanwhile |
 
-mod beside;
 mod decide;
 mod push;
 mod request;
 mod sides;
+mod values;
 mod words;
 
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub type Guard<'a> = &'a (dyn Fn() -> BoxFuture<'a, Result<Option<Fence>>> + Sen
 /// # Errors
 /// When a side cannot be read, or keeps moving while it is.
 pub async fn plan(old: &MirrorContext, new: &MirrorContext, epoch: u64) -> Result<HandBack> {
-    let (sides, beside) = tokio::try_join!(sides::look(old, new), beside::look(old, new))?;
+    let (sides, beside) = tokio::try_join!(sides::look(old, new), values::look(old, new))?;
     let refs = decide(&Question { sides: &sides, vanished: &[], refusals: &Refusals::default(), epoch })?;
     sides.pin(refs.iter().map(|home| &home.tip))?;
     let mut notices = sides.notices.clone();

@@ -15,7 +15,7 @@ use crate::source::{SharedSource, named};
 use crate::{Code, Error, Result};
 
 /// The repositories of one role change.
-pub(crate) struct Parts {
+pub(crate) struct Parties {
     /// Who was master when it was put together.
     pub direction: Direction,
     /// The standby whose role changes.
@@ -30,7 +30,7 @@ pub(crate) struct Parts {
     pub locks: Vec<MirrorLock>,
 }
 
-impl Parts {
+impl Parties {
     /// Makes each of them reachable. `home` is as configured, `at_home` its source, `turned` the source where the standby is
     /// master.
     ///
@@ -99,7 +99,7 @@ impl Parts {
     /// A change that another machine wrote down, in the words of this configuration.
     ///
     /// # Errors
-    /// As [`Parts::site`].
+    /// As [`Parties::site`].
     pub fn localized(&self, change: &Change) -> Result<Change> {
         let known = |site: &Site| {
             let found = self.sites.keys().find(|known| *known == site);

@@ -12,7 +12,7 @@ use crate::memory::Memory;
 
 /// What a host was found not to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Learned {
+pub(crate) enum HostLimit {
     /// It refuses the fence.
     NoFence,
     /// It takes the fence, and shows it to nobody.
@@ -27,7 +27,7 @@ pub(crate) enum Learned {
     Passing,
 }
 
-impl Learned {
+impl HostLimit {
     /// Where it is remembered, and the word for it.
     fn kept(self) -> (Fact<'static>, &'static str) {
         match self {
@@ -95,12 +95,12 @@ impl Learned {
 
 /// Whether the mirror's host takes the fence and shows it, as far as is known.
 pub(crate) fn keeps_fence(memory: &Memory) -> Result<bool> {
-    Ok(!Learned::NoFence.is_known(memory)? && !Learned::HiddenFence.is_known(memory)?)
+    Ok(!HostLimit::NoFence.is_known(memory)? && !HostLimit::HiddenFence.is_known(memory)?)
 }
 
 /// Whether the mirror's host moves several refs all or none, as far as is known.
 pub(crate) fn is_atomic(memory: &Memory) -> Result<bool> {
-    let unlike = [Learned::NotAtomic, Learned::ByHalf, Learned::OneAPush];
+    let unlike = [HostLimit::NotAtomic, HostLimit::ByHalf, HostLimit::OneAPush];
     unlike.into_iter().try_fold(true, |atomic, learned| Ok(atomic && !learned.is_believed(memory)?))
 }
 
@@ -146,12 +146,12 @@ mod tests {
     #[test]
     fn what_was_learned_is_believed_for_its_time_and_known_after_it() {
         for (learned, hours) in [
-            (Learned::NoFence, 24),
-            (Learned::HiddenFence, 24),
-            (Learned::NotAtomic, 24),
-            (Learned::Passing, 24),
-            (Learned::ByHalf, 720),
-            (Learned::OneAPush, 720),
+            (HostLimit::NoFence, 24),
+            (HostLimit::HiddenFence, 24),
+            (HostLimit::NotAtomic, 24),
+            (HostLimit::Passing, 24),
+            (HostLimit::ByHalf, 720),
+            (HostLimit::OneAPush, 720),
         ] {
             let (_folder, clock, memory) = memory();
             assert!(!learned.is_known(&memory).unwrap());
@@ -173,15 +173,15 @@ mod tests {
     fn a_host_is_atomic_until_one_of_three_things_was_seen_and_each_takes_the_place_of_another() {
         let (_folder, _, memory) = memory();
         assert!(is_atomic(&memory).unwrap());
-        Learned::NoFence.remember(&memory).unwrap();
+        HostLimit::NoFence.remember(&memory).unwrap();
         assert!(is_atomic(&memory).unwrap());
-        for learned in [Learned::NotAtomic, Learned::ByHalf, Learned::OneAPush] {
+        for learned in [HostLimit::NotAtomic, HostLimit::ByHalf, HostLimit::OneAPush] {
             learned.remember(&memory).unwrap();
             assert!(!is_atomic(&memory).unwrap(), "{learned:?}");
         }
-        assert!(!Learned::ByHalf.is_known(&memory).unwrap());
+        assert!(!HostLimit::ByHalf.is_known(&memory).unwrap());
         // Of another it is not for this one to forget.
-        Learned::NotAtomic.forget(&memory).unwrap();
-        assert!(Learned::OneAPush.is_known(&memory).unwrap());
+        HostLimit::NotAtomic.forget(&memory).unwrap();
+        assert!(HostLimit::OneAPush.is_known(&memory).unwrap());
     }
 }

@@ -12,7 +12,7 @@ use crate::{Code, Error, Result};
 ///
 /// # Errors
 /// [`Code::RefRefused`] in the host's words, or where both names are taken; [`Code::Raced`]; what git reports.
-pub(crate) async fn to_source(source: &SourceContext, cache: &Cache, base: &str, tip: &Oid) -> Result<RefName> {
+pub(crate) async fn at_source(source: &SourceContext, cache: &Cache, base: &str, tip: &Oid) -> Result<RefName> {
     let remote = source_remote(source, "git.source")?;
     let there = remote.list(&["refs/heads/", "refs/tags/"]).await?.refs;
     for candidate in [base.to_owned(), format!("{base}-{}", tip.short())] {

@@ -8,16 +8,16 @@ use standin_core::sentinel;
 use standin_sandbox::{Conclusion, Effect, Execute, Fault, FaultMatcher, Level, TokenSpec};
 
 use super::program::{git, git_with, quietly};
-use super::{Spot, Stage, broken, failed};
+use super::{SandboxRepository, Stage, broken, failed};
 
 /// Who plays.
-pub struct Cast<'a> {
+pub struct Pair<'a> {
     /// Where.
     pub stage: &'a Stage,
     /// The master.
-    pub master: Spot,
+    pub master: SandboxRepository,
     /// The standby that takes over.
-    pub standby: Spot,
+    pub standby: SandboxRepository,
     /// The standby's id as mirror.
     pub mirror: String,
     /// The time between two checks of the sentinel.
@@ -43,12 +43,15 @@ pub struct Checked {
     pub detail: String,
 }
 
-impl Cast<'_> {
+impl Pair<'_> {
     /// The lines that `standin sentinel install --tokens` reads: two tokens with no more rights than it needs, each of
     /// its own owner.
     pub fn sentinel_tokens(&self) -> String {
-        let token = |spot: &Spot, rights: &[(&str, Level)]| {
-            self.stage.sandbox.create_token(&spot.owner, TokenSpec::fine_grained(&spot.owner, &[&spot.name], rights))
+        let token = |repository: &SandboxRepository, rights: &[(&str, Level)]| {
+            self.stage.sandbox.create_token(
+                &repository.owner,
+                TokenSpec::fine_grained(&repository.owner, &[&repository.name], rights),
+            )
         };
         let write = Level::Write;
         format!(
@@ -99,7 +102,7 @@ impl Cast<'_> {
 
     /// Ends the runs that the sandbox counted and does not carry out, as they would have ended by themselves.
     pub fn end_runs(&self) {
-        for Spot { owner, name } in [&self.master, &self.standby] {
+        for SandboxRepository { owner, name } in [&self.master, &self.standby] {
             for run in self.stage.sandbox.runs(owner, name) {
                 self.stage.sandbox.cancel_run(owner, name, run.id);
             }
@@ -128,17 +131,17 @@ impl Cast<'_> {
     }
 
     /// `MIRROR_ROLE` of a repository.
-    pub fn role(&self, spot: &Spot) -> String {
-        self.variable(spot, "MIRROR_ROLE").unwrap_or_default()
+    pub fn role(&self, repository: &SandboxRepository) -> String {
+        self.variable(repository, "MIRROR_ROLE").unwrap_or_default()
     }
 
-    fn variable(&self, spot: &Spot, name: &str) -> Option<String> {
-        self.stage.sandbox.variable(&spot.owner, &spot.name, name)
+    fn variable(&self, repository: &SandboxRepository, name: &str) -> Option<String> {
+        self.stage.sandbox.variable(&repository.owner, &repository.name, name)
     }
 
     /// Which workflows of a repository are switched on, the sentinel left out.
-    pub fn active(&self, spot: &Spot) -> Vec<String> {
-        let workflows = self.stage.sandbox.workflows(&spot.owner, &spot.name).into_iter();
+    pub fn active(&self, repository: &SandboxRepository) -> Vec<String> {
+        let workflows = self.stage.sandbox.workflows(&repository.owner, &repository.name).into_iter();
         workflows
             .filter(|workflow| {
                 workflow.state == standin_sandbox::WorkflowState::Active && workflow.path != sentinel::PATH
@@ -148,8 +151,15 @@ impl Cast<'_> {
     }
 
     /// Somebody commits a file to a branch of a repository; a branch that is not there begins at the default branch.
-    pub async fn commit(&self, spot: &Spot, branch: &str, file: &str, text: &str, message: &str) -> Result<String> {
-        let path = self.stage.path(spot);
+    pub async fn commit(
+        &self,
+        repository: &SandboxRepository,
+        branch: &str,
+        file: &str,
+        text: &str,
+        message: &str,
+    ) -> Result<String> {
+        let path = self.stage.path(repository);
         let index = self.stage.folder().join("index").to_string_lossy().into_owned();
         let variables = [
             ("GIT_INDEX_FILE", index.as_str()),
@@ -165,7 +175,7 @@ impl Cast<'_> {
         let tip = match run(&["rev-parse", "--verify", "--quiet", &name], None).await {
             Ok(tip) => tip,
             Err(_) => {
-                let head = self.stage.sandbox.default_branch(&spot.owner, &spot.name).unwrap_or_default();
+                let head = self.stage.sandbox.default_branch(&repository.owner, &repository.name).unwrap_or_default();
                 run(&["rev-parse", "--verify", &format!("refs/heads/{head}")], None).await?
             }
         };
@@ -176,15 +186,15 @@ impl Cast<'_> {
         let tree = run(&["write-tree"], None).await?;
         let commit = run(&["commit-tree", "-p", &tip, "-m", message, &tree], None).await?;
         run(&["update-ref", &name, &commit], None).await?;
-        self.refresh(spot)?;
+        self.refresh(repository)?;
         Ok(commit)
     }
 
     /// Lets the sandbox see what git did in a repository's folder.
-    pub fn refresh(&self, spot: &Spot) -> Result<()> {
+    pub fn refresh(&self, repository: &SandboxRepository) -> Result<()> {
         self.stage
             .sandbox
-            .refresh_workflows(&spot.owner, &spot.name)
+            .refresh_workflows(&repository.owner, &repository.name)
             .map_err(|error| failed("the sandbox cannot read its repository", error))
     }
 
@@ -195,15 +205,15 @@ impl Cast<'_> {
     }
 
     /// Branches and tags of a repository, a line each: commit and name.
-    pub async fn refs(&self, spot: &Spot) -> Result<Vec<String>> {
-        let path = self.stage.path(spot);
+    pub async fn refs(&self, repository: &SandboxRepository) -> Result<Vec<String>> {
+        let path = self.stage.path(repository);
         let list = ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"];
         Ok(git(self.stage, &path, &list).await?.lines().map(str::to_owned).collect())
     }
 
     /// The tips of a repository.
-    pub async fn tips(&self, spot: &Spot) -> Result<Vec<String>> {
-        let refs = self.refs(spot).await?;
+    pub async fn tips(&self, repository: &SandboxRepository) -> Result<Vec<String>> {
+        let refs = self.refs(repository).await?;
         Ok(refs.iter().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect())
     }
 

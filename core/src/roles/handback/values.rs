@@ -12,7 +12,7 @@ use crate::{Code, Error, Result};
 
 /// Variables and secrets that changed.
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct ChangedValues {
     pub variables: Vec<HandBackVariable>,
     pub secrets: Vec<HandBackSecret>,
     pub notices: Vec<Notice>,
@@ -22,8 +22,8 @@ pub(super) struct Beside {
 ///
 /// # Errors
 /// [`Code::Cancelled`]; what the store reports.
-pub(super) async fn look(old: &MirrorContext, new: &MirrorContext) -> Result<Beside> {
-    let mut beside = Beside::default();
+pub(super) async fn look(old: &MirrorContext, new: &MirrorContext) -> Result<ChangedValues> {
+    let mut beside = ChangedValues::default();
     let (variables, secrets) = tokio::join!(variables(old, new), secrets(old));
     match variables {
         Ok(variables) => beside.variables = variables,
