@@ -91,7 +91,7 @@ pub async fn check(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request
             // A source on GitHub has a report of its own. Others have not, so that somebody must say it.
             let has_report = matches!(context.repository.source, Source::GitHub(_));
             let health = if has_report { Health::Warning } else { Health::Failed };
-            findings.notice(health, &format!("it cannot be compared now: {}", error.message), &error.hint);
+            findings.notice(health, &format!("it cannot be compared now: {}", error.message), &error.advice());
         }
         Err(error) => findings.failed(error),
     }
@@ -175,7 +175,7 @@ async fn mend(
         },
         Err(refusal) => {
             let error = Error::from(refusal);
-            findings.notice(Health::Ok, &format!("a sync is going on: {}", error.message), &error.hint);
+            findings.notice(Health::Ok, &format!("a sync is going on: {}", error.message), &error.advice());
             Ok(())
         }
     }
@@ -210,7 +210,7 @@ fn read_plan(plan: &Plan, last: Option<&AspectReport>, report: &mut HealthReport
         Some((last, error)) => {
             let error: Vec<&str> = error.lines().take(SHOWN_LINES).collect();
             let said = format!("{missing}. The last sync failed: {}", error.join("\n"));
-            findings.notice(Health::Warning, &said, last.hint.as_deref().unwrap_or_default());
+            findings.notice(Health::Warning, &said, &last.advice());
         }
         None => findings.notice(Health::Warning, &missing, "Sync it; `standin plan` lists them."),
     }
@@ -260,7 +260,7 @@ impl Findings {
     fn failed(&mut self, error: Error) {
         // A limit of the token says nothing against the mirror.
         let health = if error.code == Code::RateLimited { Health::Warning } else { Health::Failed };
-        self.notice(health, &error.message, &error.hint);
+        self.notice(health, &error.message, &error.advice());
     }
 
     fn into_notices(mut self) -> Vec<Notice> {

@@ -56,6 +56,11 @@ impl Memory {
         self.store.set_fact(&self.repository, self.mirror.as_ref(), fact, None)
     }
 
+    /// Whose memory it is, where it is one mirror's.
+    pub fn mirror(&self) -> Option<&MirrorId> {
+        self.mirror.as_ref()
+    }
+
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::model::{Action, MirrorId, Verb};
+
 /// What kind of failure it is. A code exists when someone reacts to it: a hint, an exit status, a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -148,6 +150,60 @@ impl Code {
     }
 }
 
+impl Code {
+    /// What a person does about it, where that is one thing whatever it was that failed.
+    fn verb(self) -> Option<Verb> {
+        match self {
+            Self::TokenMissing | Self::Unauthorized | Self::KeychainEmpty => Some(Verb::SetToken),
+            Self::HostKeyUnknown | Self::HostKeyChanged => Some(Verb::Test),
+            Self::ConsentNeeded => Some(Verb::Allow),
+            Self::Diverged | Self::GuardHeld | Self::SecretNamesHeld | Self::PlanChanged | Self::FenceLost => {
+                Some(Verb::Decide)
+            }
+            Self::ActionsLeftOff => Some(Verb::Health),
+            Self::Configuration
+            | Self::Usage
+            | Self::NotFound
+            | Self::Disabled
+            | Self::Busy
+            | Self::Cancelled
+            | Self::TimedOut
+            | Self::Network
+            | Self::HostFailed
+            | Self::RateLimited
+            | Self::Forbidden
+            | Self::TokenBarred
+            | Self::RepositoryBlocked
+            | Self::RepositoryNotFound
+            | Self::KeychainUnavailable
+            | Self::KeychainLocked
+            | Self::KeychainFailed
+            | Self::GitMissing
+            | Self::GhMissing
+            | Self::GitFailed
+            | Self::GhFailed
+            | Self::RefRefused
+            | Self::Raced
+            | Self::FencedOff
+            | Self::Interrupted
+            | Self::RoleChangeOpen
+            | Self::TwoMasters
+            | Self::Storage
+            | Self::UnexpectedAnswer
+            | Self::Internal => None,
+        }
+    }
+}
+
+/// A hint for a terminal: with the command of its action, where it names none itself.
+pub fn advice(hint: &str, action: Option<&Action>) -> String {
+    let Some(Action { label, command, .. }) = action.filter(|_| !hint.contains("`standin ")) else {
+        return hint.to_owned();
+    };
+    let space = if hint.is_empty() { "" } else { " " };
+    format!("{hint}{space}{label}: `{command}`.")
+}
+
 /// An error as every face shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
 #[error("{message}")]
@@ -159,6 +215,10 @@ pub struct Error {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+    /// The same as something to click or to type, where it is one thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub action: Option<Box<Action>>,
     /// Whether the same thing may work when tried again later.
     pub retryable: bool,
     /// How long the host asked us to wait before trying again, in seconds.
@@ -181,6 +241,7 @@ impl Error {
             code,
             message: message.into(),
             hint: hint.into(),
+            action: None,
             retryable: false,
             retry_after_seconds: None,
             at_source: false,
@@ -223,10 +284,70 @@ impl Error {
         self
     }
 
+    /// The same error with what to do about it, unless that is known better already.
+    #[must_use]
+    pub fn offering(mut self, verb: Verb, mirror: Option<&MirrorId>) -> Self {
+        self.action.get_or_insert_with(|| Box::new(Action::new(verb, mirror)));
+        self
+    }
+
+    /// The same error, known to be about a mirror or, with `None`, the source: with what its code calls for there.
+    #[must_use]
+    pub fn about(self, mirror: Option<&MirrorId>) -> Self {
+        match self.code.verb() {
+            Some(verb) => self.offering(verb, mirror),
+            None => self,
+        }
+    }
+
+    /// What to do about it, for a terminal: the hint, and the command where the hint names none.
+    pub fn advice(&self) -> String {
+        advice(&self.hint, self.action.as_deref())
+    }
+
     /// The same error with what was being done put before its message.
     #[must_use]
     pub fn during(mut self, what: impl std::fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mirror() -> MirrorId {
+        "mirror-1".parse().unwrap()
+    }
+
+    #[test]
+    fn an_error_about_a_place_names_the_command_for_that_place_once() {
+        let error = Error::new(Code::Unauthorized, "401", "Make a new one and store it.");
+        assert_eq!(error.advice(), "Make a new one and store it.", "nobody knows yet whose token it is");
+        let at_mirror = error.clone().about(Some(&mirror()));
+        assert_eq!(
+            at_mirror.advice(),
+            "Make a new one and store it. Store the token of mirror-1: `standin token set mirror-1`."
+        );
+        assert_eq!(at_mirror.clone().about(None), at_mirror, "who knew it first knew it best");
+        assert!(error.about(None).advice().ends_with("`standin token set source`."));
+        let named = Error::new(Code::GuardHeld, "held", "See `standin plan --mirror mirror-1`.").about(Some(&mirror()));
+        assert_eq!(named.advice(), named.hint, "a hint that names a command says it better");
+        assert_eq!(named.action.unwrap().verb, Verb::Decide);
+    }
+
+    #[test]
+    fn what_passes_by_itself_or_is_mended_in_a_file_offers_nothing() {
+        for code in [Code::Network, Code::HostFailed, Code::Configuration, Code::Storage, Code::Forbidden] {
+            let error = Error::new(code, "m", "Look.").about(Some(&mirror()));
+            assert_eq!((error.action.clone(), error.advice().as_str()), (None, "Look."), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_hint_still_says_the_command() {
+        let error = Error::new(Code::FenceLost, "m", "").about(Some(&mirror()));
+        assert_eq!(error.advice(), "Decide: `standin plan --mirror mirror-1`.");
     }
 }

@@ -95,7 +95,13 @@ describe('the preview', () => {
   it('offers overwrite, take and leave for a diverged ref, each explained', async () => {
     const blocked = mirror({
       status: 'blocked',
-      code: { status: 'blocked', last_sync_iso: ago(60), error: 'branch main has diverged', hint: 'Decide.' },
+      code: {
+        status: 'blocked',
+        last_sync_iso: ago(60),
+        error: 'branch main has diverged',
+        hint: 'Decide.',
+        action: { verb: 'decide', mirror: 'mirror-1', label: 'Decide', command: 'standin plan --mirror mirror-1' },
+      },
     });
     const backend = new FakeBackend(overview([repository([blocked])]));
     const choices: Choice[] = [
@@ -112,7 +118,7 @@ describe('the preview', () => {
     });
     backend.plans = [plan({ sections: [section('code', { asks: [diverged] })] })];
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Decide…' }));
+    await user.click(screen.getByRole('button', { name: 'Decide' }));
     const decision = within(await screen.findByRole('group', { name: 'Decision for branch main' }));
     expect(decision.getByRole('button', { name: 'Overwrite branch main' })).toHaveAccessibleDescription(
       /rescued first/,

@@ -32,6 +32,25 @@ describe('the card', () => {
     expect(screen.getByText('Never all in step')).toBeVisible();
   });
 
+  it('offers what there is to do as a button, and names the command of what it cannot do itself', async () => {
+    const error = (over: object) => ({ ...failure({ code: 'unauthorized', hint: 'Make a new one.' }), ...over });
+    const token = {
+      verb: 'set_token' as const,
+      mirror: 'mirror-1',
+      label: 'Store the token',
+      command: 'standin token set mirror-1',
+    };
+    const promote = { verb: 'resume' as const, mirror: 'two', label: 'Go on', command: 'standin promote two --resume' };
+    const one = mirror({ status: 'failed', error: error({ action: token }) });
+    const two = mirror({ id: 'two', status: 'failed', error: error({ action: promote }) });
+    await open(new FakeBackend(overview([repository([one, two])])));
+    expect(card('two').getByText('standin promote two --resume')).toBeVisible();
+    expect(card('two').queryByRole('button', { name: 'Go on' })).toBeNull();
+    expect(card('mirror-1').queryByText('standin token set mirror-1')).toBeNull();
+    await user.click(card('mirror-1').getByRole('button', { name: 'Store the token' }));
+    expect(screen.getByRole('tab', { name: 'Tokens' })).toHaveAttribute('aria-selected', 'true');
+  });
+
   it('shows an error in full with what to do', async () => {
     const secrets = {
       status: 'failed' as const,
@@ -192,7 +211,7 @@ describe('activity', () => {
     expect(first).toHaveTextContent('5.0 s');
     await user.click(first);
     const changes = within(await screen.findByRole('list', { name: 'Changes of this run' }));
-    expect(changes.getByText(/Advanced branch main/)).toBeVisible();
+    expect(changes.getByText(/Fast-forwarded branch main/)).toBeVisible();
     expect(changes.getByText(/Updated secret RESEND_API_KEY/)).toBeVisible();
   });
 

@@ -58,7 +58,7 @@ pub async fn plan(global: &Global, selection: &Selection, yes: bool) -> Result<E
                 Ok(plan) => plan_text::lines(plan).iter().for_each(|line| lines::print(line)),
                 Err(error) => {
                     lines::print(&format!("[{mirror}] ❌ {}", error.message));
-                    lines::print(&format!("     → {}", error.hint));
+                    lines::print(&format!("     → {}", error.advice()));
                 }
             }
         }

@@ -26,7 +26,7 @@ pub fn end(report: &DrillReport) -> Vec<String> {
     let mut text = Vec::new();
     if let Some(error) = &report.error {
         text.push(format!("  ❌ {}", error.message.replace('\n', "\n     ")));
-        text.push(format!("     → {}", error.hint));
+        text.push(format!("     → {}", error.advice()));
     }
     text.push(String::new());
     if report.missing.is_empty() {

@@ -9,7 +9,7 @@ use standin_core::event::{Event, Job, JobEnd, JobKind, Notice, RoleStepState};
 use standin_core::state::model::{
     Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, MirrorType, RepositoryId, visible,
 };
-use standin_core::state::store::{Change, ChangeAction, ChangeOutcome};
+use standin_core::state::store::{Change, ChangeOutcome};
 
 /// What lines of ours have besides letters: their own ends, and what makes a sign an icon. All else is written out, since a
 /// name may be somebody else's and must not clear the screen.
@@ -133,7 +133,7 @@ impl Block {
         let untold: Vec<_> = self.refused.iter().filter(|(aspect, ..)| !is_told(*aspect)).collect();
         for (_, name, error) in untold.iter().take(LISTED) {
             lines.push(format!("     {name}: {}", error.message));
-            lines.push(format!("       → {}", error.hint));
+            lines.push(format!("       → {}", error.advice()));
         }
         if untold.len() > LISTED {
             lines.push(format!("     and {} more", untold.len() - LISTED));
@@ -144,7 +144,7 @@ impl Block {
         if let Some(error) = error {
             let icon = if status == MirrorStatus::Blocked { "⏸" } else { "❌" };
             lines.push(format!("  {icon} {}", error.message));
-            lines.push(format!("     → {}", error.hint));
+            lines.push(format!("     → {}", error.advice()));
         }
         lines
     }
@@ -218,25 +218,10 @@ fn well(kind: Option<MirrorType>, aspect: Aspect, detail: &str, made: usize) -> 
 }
 
 fn hint_lines(report: &AspectReport) -> Vec<String> {
-    match &report.hint {
-        Some(hint) if !hint.is_empty() => hint.lines().map(|line| format!("     → {line}")).collect(),
-        _ => Vec::new(),
-    }
+    report.advice().lines().map(|line| format!("     → {line}")).collect()
 }
 
 /// What a change does, in words.
-pub fn action_words(action: ChangeAction) -> &'static str {
-    match action {
-        ChangeAction::Create => "create",
-        ChangeAction::FastForward => "fast-forward",
-        ChangeAction::Rewrite => "rewrite",
-        ChangeAction::Delete => "delete",
-        ChangeAction::Update => "update",
-        ChangeAction::Hold => "hold",
-        ChangeAction::Release => "release",
-        ChangeAction::DefaultBranch => "make the default branch",
-        ChangeAction::ActionsOff => "switch off",
-        ChangeAction::ActionsRestored => "restore",
-        ChangeAction::Fence => "move the fence",
-    }
+pub fn change_words(change: &Change) -> String {
+    change.action.words().0.replace("{}", &change.name)
 }

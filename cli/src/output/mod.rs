@@ -116,8 +116,9 @@ pub fn error(error: &Error, as_json: bool) -> Exit {
         json_line(&serde_json::json!({ "error": error }));
     } else {
         lines::complain(&format!("error: {}", error.message.replace('\n', "\n       ")));
-        if !error.hint.is_empty() {
-            lines::complain(&format!("  fix: {}", error.hint.replace('\n', "\n       ")));
+        let advice = error.advice();
+        if !advice.is_empty() {
+            lines::complain(&format!("  fix: {}", advice.replace('\n', "\n       ")));
         }
     }
     Exit::of_error(error)

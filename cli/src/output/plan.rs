@@ -5,7 +5,7 @@ use standin_core::plan::{Ask, Plan, PlannedChange, Section};
 use standin_core::state::model::{Aspect, MirrorId};
 use standin_core::state::store::{Change, ChangeAction};
 
-use super::lines::action_words;
+use super::lines::change_words;
 
 /// The lines of one mirror's plan.
 pub fn lines(plan: &Plan) -> Vec<String> {
@@ -27,7 +27,7 @@ fn section(text: &mut Vec<String>, mirror: &MirrorId, section: &Section) {
     };
     if let Some(error) = &section.failure {
         text.push(format!("  {title}: ❌ {}", error.message));
-        text.push(format!("     → {}", error.hint));
+        text.push(format!("     → {}", error.advice()));
         return;
     }
     text.push(format!("  {title}"));
@@ -46,15 +46,8 @@ fn section(text: &mut Vec<String>, mirror: &MirrorId, section: &Section) {
 }
 
 fn change(planned: &PlannedChange) -> String {
-    let Change { action, name, before, after, .. } = &planned.change;
-    let what = match action {
-        ChangeAction::ActionsOff => "switch Actions off around the push".to_owned(),
-        ChangeAction::ActionsRestored => "restore the Actions settings".to_owned(),
-        ChangeAction::Fence => action_words(*action).to_owned(),
-        ChangeAction::DefaultBranch => format!("make {name} the default branch"),
-        action => format!("{} {name}", action_words(*action)),
-    };
-    let mut text = format!("     {what}");
+    let Change { action, before, after, .. } = &planned.change;
+    let mut text = format!("     {}", change_words(&planned.change));
     let short = |tip: &String| tip.chars().take(12).collect::<String>();
     match (before, after) {
         (Some(before), Some(after)) => text.push_str(&format!(" {} → {}", short(before), short(after))),

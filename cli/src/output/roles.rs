@@ -48,7 +48,7 @@ pub fn plan(plan: &RolePlan) -> Vec<String> {
     }
     for blocker in &plan.blockers {
         text.push(format!("  ❌ {}", blocker.message));
-        text.push(format!("     → {}", blocker.hint));
+        text.push(format!("     → {}", blocker.advice()));
     }
     text
 }
@@ -69,7 +69,7 @@ pub fn outcome(outcome: &RoleOutcome) -> Vec<String> {
     }];
     if let Some(error) = &outcome.error {
         text.push(format!("  ❌ {}", error.message));
-        text.push(format!("     → {}", error.hint));
+        text.push(format!("     → {}", error.advice()));
     }
     text
 }

@@ -11,7 +11,7 @@ use standin_core::state::model::{
 };
 use standin_core::state::store::{AuditEntry, ChangeOutcome, Rescue, RunRecord};
 
-use super::lines::action_words;
+use super::lines::change_words;
 
 /// How long ago, in the largest whole unit: `just now`, `2 minutes ago`, `3 days ago`.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
@@ -71,8 +71,8 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
 
 /// What is wrong with the configuration of one repository.
 pub fn mistakes(error: &Error) -> Vec<String> {
-    let (message, hint) = (error.message.lines(), error.hint.lines());
-    message.map(|line| format!("❌ {line}")).chain(hint.map(|line| format!("   → {line}"))).collect()
+    let (message, advice) = (error.message.lines(), error.advice());
+    message.map(|line| format!("❌ {line}")).chain(advice.lines().map(|line| format!("   → {line}"))).collect()
 }
 
 /// What waits for its owner's yes.
@@ -123,7 +123,7 @@ fn mirror_lines(mirror: &MirrorReport, now: Timestamp) -> Vec<String> {
     }
     if let Some(error) = &mirror.error {
         lines.push(format!("  ❌ {}", error.message));
-        lines.push(format!("     → {}", error.hint));
+        lines.push(format!("     → {}", error.advice()));
     }
     lines
 }
@@ -171,9 +171,7 @@ fn aspect_lines(aspect: Aspect, report: &AspectReport, now: Timestamp) -> Vec<St
     if let Some(error) = &report.error {
         lines.extend(error.lines().map(|line| format!("             {line}")));
     }
-    if let Some(hint) = report.hint.as_ref().filter(|hint| !hint.is_empty()) {
-        lines.extend(hint.lines().map(|line| format!("             → {line}")));
-    }
+    lines.extend(report.advice().lines().map(|line| format!("             → {line}")));
     lines
 }
 
@@ -226,7 +224,7 @@ pub fn run(run: &RunRecord) -> Vec<String> {
     ];
     if let Some(error) = &run.error {
         lines.push(format!("error     {}", error.message));
-        lines.push(format!("          → {}", error.hint));
+        lines.push(format!("          → {}", error.advice()));
     }
     for change in &run.changes {
         let mark = match &change.outcome {
@@ -235,11 +233,10 @@ pub fn run(run: &RunRecord) -> Vec<String> {
         };
         let what = &change.change;
         lines.push(format!(
-            "  {}  {:<9} {} {} {mark}",
+            "  {}  {:<9} {} {mark}",
             second(change.at_iso),
             what.aspect.as_str(),
-            action_words(what.action),
-            what.name
+            change_words(what)
         ));
     }
     lines

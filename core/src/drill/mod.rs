@@ -84,7 +84,7 @@ impl DrillFinding {
     }
 
     pub(crate) fn of_error(place: Option<&MirrorId>, error: &Error) -> Self {
-        Self::failed(place, error.message.clone(), error.hint.clone())
+        Self::failed(place, error.message.clone(), error.advice())
     }
 }
 

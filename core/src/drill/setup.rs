@@ -238,7 +238,7 @@ fn missing(
     }
     for (aspect, report) in &memory.aspects {
         if let Some(error) = &report.error {
-            let hint = report.hint.clone().unwrap_or_default();
+            let hint = report.advice();
             missing.push(DrillFinding::failed(Some(standby), format!("its {} failed: {error}", aspect.as_str()), hint));
         }
     }

@@ -94,7 +94,7 @@ impl Engine {
         report.health = Health::Ok;
         if let Some(Err(error)) = read {
             report.health = Health::Failed;
-            report.findings.push(Notice { message: error.message, hint: error.hint });
+            report.findings.push(Notice { hint: error.advice(), message: error.message });
         }
         let detail = report.findings.first().map(|notice| notice.message.as_str());
         self.shared.store.set_health(&home.id, standby, report.health, detail, now)?;

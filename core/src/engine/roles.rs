@@ -60,6 +60,7 @@ impl Engine {
         };
         let begun = self.begin_change(what, request.repository.as_ref(), &request.mirror, &cancel)?;
         let changed = self.start_change(request, cancel).await;
+        let changed = changed.map_err(|error| error.about(Some(&request.mirror)));
         begun.end(end_of(&changed));
         self.audit_outcome(action, request.repository.as_ref(), &request.mirror, changed)
     }
@@ -85,6 +86,7 @@ impl Engine {
         };
         let begun = self.begin_change(what, repository, mirror, &cancel)?;
         let ended = self.take_up(repository, mirror, choice, cancel).await;
+        let ended = ended.map_err(|error| error.about(Some(mirror)));
         begun.end(end_of(&ended));
         self.audit_outcome(action, repository, mirror, ended)
     }

@@ -169,8 +169,8 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     let message = format!("{what}: {words}");
     let new = |code, hint: String| Error::new(code, &*message, hint);
     let passing = |code, hint: String| Error::passing(code, &*message, hint);
-    let host_key_hint = "Run `standin mirror test MIRROR` to see the key's fingerprint; compare it with the one that the host's \
-                         owner publishes, then run it with `--accept-host-key`.";
+    let host_key_hint = "A test of the mirror shows the key's fingerprint: compare it with the one that the host's owner \
+                         publishes, then test it again with `--accept-host-key`.";
     if has(&text, HOST_KEY_CHANGED) {
         let message = format!("{what}: the key of {host} is not the one that was accepted before");
         let hint = format!(
@@ -203,7 +203,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     } else if has(&text, LIMITED) {
         passing(Code::RateLimited, "Too many calls in a short time. Try again in a few minutes.".to_owned())
     } else if has(&text, NO_CREDENTIALS) && !has_token {
-        new(Code::TokenMissing, format!("{host} wants a token. Give one by `standin token set MIRROR` (or `source`)."))
+        new(Code::TokenMissing, format!("{host} wants a token, and none is known here."))
     } else if has(&text, NO_CREDENTIALS) && !has(&text, WRONG_TOKEN) {
         Error::passing(
             Code::GitFailed,
@@ -215,7 +215,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
         new(
             Code::Unauthorized,
             format!(
-                "{host} does not accept the token. It may have expired or been revoked: make a new one and give it by `standin token set MIRROR` (or `source`)."
+                "{host} does not accept the token. It may have expired or been revoked: make a new one."
             ),
         )
     } else if told.kind == Kind::NoRight && !is_not_found(&text) {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
+use standin_state::model::MirrorId;
 use tokio::process::Command;
 use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,8 @@ pub struct RemoteOptions {
     /// Whether the server is git's own, or GitHub's, so that what it reports of a push is believed. Others are listed after
     /// each push.
     pub trusts_reports: bool,
+    /// Which mirror it is; `None` for the source. What a person is told to do is said of that.
+    pub mirror: Option<MirrorId>,
     /// Whether the hooks of a folder, and the programs that its settings name, run there.
     pub hooks: bool,
 }

@@ -69,7 +69,8 @@ impl Remote {
     }
 
     fn meant(&self, what: &str, lines: &[String]) -> Error {
-        failure::classify(what, &self.address, lines, self.options.credential.is_some())
+        let has_token = self.options.credential.is_some();
+        failure::classify(what, &self.address, lines, has_token).about(self.options.mirror.as_ref())
     }
 
     /// The error of a push whose answer is missing. A failure that is not understood counts as a broken connection, since

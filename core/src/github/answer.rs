@@ -156,9 +156,7 @@ impl Answer {
                     || "It has expired or was revoked.".to_owned(),
                     |end| format!("It was to expire at {end}; else it was revoked."),
                 );
-                let hint = format!(
-                    "{host} does not accept the token. {when} Make a new one and store it with `standin token set MIRROR` (or `source`)."
-                );
+                let hint = format!("{host} does not accept the token. {when} Make a new one.");
                 Error::new(Code::Unauthorized, message, hint)
             }
             404 => Error::new(

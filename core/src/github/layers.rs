@@ -70,9 +70,8 @@ impl Failure {
             },
             octocrab::Error::Http { .. } if HeaderValue::from_str(shared.token.expose_secret()).is_err() => {
                 let message = format!("the token for {} has characters that no token has", shared.host);
-                let hint =
-                    "Store it again with `standin token set MIRROR` (or `source`), without line breaks or spaces.";
-                return Error::new(Code::Unauthorized, message, hint).into();
+                let hint = "Store it again, without line breaks or spaces.";
+                return Error::new(Code::Unauthorized, message, hint).about(shared.memory.mirror()).into();
             }
             other => other.to_string(),
         };

@@ -57,7 +57,7 @@ pub use endpoints::{
     RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun, WorkflowStateWord,
 };
 pub use names::VALUE_LIMIT;
-pub(crate) use names::is_name;
+pub(crate) use names::{NAME_RULE, is_name};
 
 use pace::TokenHash;
 
@@ -218,7 +218,7 @@ impl Shared {
 
     fn refusal(&self, what: &str, answer: &Answer) -> Error {
         let token_expires = remember::token_expiry(&self.memory, &self.token_hash.short());
-        answer.refusal(what, &self.host, token_expires)
+        answer.refusal(what, &self.host, token_expires).about(self.memory.mirror())
     }
 
     async fn back_off(&self, tried: u32) -> Result<()> {

@@ -3,6 +3,10 @@
 /// Largest value of either, in bytes.
 pub const VALUE_LIMIT: usize = 48 * 1024;
 
+/// What to do about a name that it does not take.
+pub(crate) const NAME_RULE: &str =
+    "Names are made of A-Z, 0-9 and _, do not begin with a digit or `GITHUB_`: rename it.";
+
 /// Whether GitHub takes this name for one.
 pub(crate) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();

@@ -148,7 +148,7 @@ impl Check {
     }
 
     pub(crate) fn failed(what: &str, error: &Error) -> Self {
-        Self { what: what.to_owned(), works: Some(false), detail: format!("{} → {}", error.message, error.hint) }
+        Self { what: what.to_owned(), works: Some(false), detail: format!("{} → {}", error.message, error.advice()) }
     }
 
     pub(crate) fn of_token(report: &TokenReport) -> Vec<Self> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{MirrorId, Role};
+use standin_state::model::{MirrorId, Role, Verb};
 use standin_state::store::Store;
 
 use super::machine::{Change, Kind, Seen};
@@ -115,7 +115,8 @@ impl Direction {
                     self.config.source.display()
                 ),
                 format!("Sync the others from it with `standin sync`, or hand back with `standin demote {mirror}`."),
-            ));
+            )
+            .offering(Verb::Demote, Some(mirror)));
         }
         if mirror.is_source() && self.is_temporary() {
             return Err(Error::new(
@@ -129,7 +130,8 @@ impl Direction {
                     "When it is back, `standin demote {}` brings it what was done meanwhile.",
                     self.master().map_or("MIRROR", MirrorId::as_str)
                 ),
-            ));
+            )
+            .offering(Verb::Demote, self.master()));
         }
         Ok(())
     }

@@ -120,6 +120,7 @@ pub(crate) fn source_remote(source: &SourceContext, point: &'static str) -> Resu
         point,
         trusts_reports: matches!(source.repository.source, Source::GitHub(_) | Source::Path(_)),
         hooks: false,
+        mirror: source.repository.master.clone(),
     };
     Remote::new(&source.git, &url, options)
 }
@@ -164,6 +165,7 @@ fn options(ctx: &MirrorContext, point: &'static str) -> RemoteOptions {
         progress: progress(&ctx.source, Some(ctx.mirror.id.clone())),
         point,
         trusts_reports: true,
+        mirror: Some(ctx.mirror.id.clone()),
         hooks: false,
     }
 }

@@ -76,7 +76,10 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
 }
 
 fn told(error: &Error) -> String {
-    if error.hint.is_empty() { error.message.clone() } else { format!("{} ({})", error.message, error.hint) }
+    match error.advice() {
+        advice if advice.is_empty() => error.message.clone(),
+        advice => format!("{} ({advice})", error.message),
+    }
 }
 
 async fn check_token(source: &SharedSource, place: &MirrorId, report: &mut HealthReport) {

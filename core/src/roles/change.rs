@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use standin_state::model::{MirrorId, MirrorStatus, RepositoryId, Site};
+use standin_state::model::{Action, MirrorId, MirrorStatus, RepositoryId, Site, Verb};
 use ts_rs::TS;
 
 use super::drive::{self, Driver};
@@ -184,7 +184,7 @@ async fn carry_out(
         let driver = Driver { deadline: None, ..driver };
         if let Err(also) = driver.run(&mut entry).await {
             error = Some(Error {
-                hint: format!("{} Taking it back stopped too: {}. {}", cause.hint, also.message, also.hint),
+                hint: format!("{} Taking it back stopped too: {}. {}", cause.advice(), also.message, also.advice()),
                 ..cause.clone()
             });
         }
@@ -209,9 +209,17 @@ async fn carry_out(
         mirror: parties.standby.id.clone(),
         headline,
         end,
-        error,
+        error: error.map(|error| told(error, end, &parties.standby.id)),
         seconds: begun.elapsed().as_secs_f64(),
     })
+}
+
+/// Why a change stopped, with what to do about it: first of all, an open one is ended.
+fn told(error: Error, end: RoleChangeEnd, standby: &MirrorId) -> Error {
+    match end {
+        RoleChangeEnd::Open => Error { action: Some(Box::new(Action::new(Verb::Resume, Some(standby)))), ..error },
+        RoleChangeEnd::Done | RoleChangeEnd::RolledBack => error.about(Some(standby)),
+    }
 }
 
 /// What is done before a change is announced: what can be, so that the master is held for a short time only.

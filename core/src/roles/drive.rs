@@ -213,7 +213,7 @@ impl Driver<'_> {
                 continue;
             }
             let message = report.error.clone().unwrap_or_else(|| format!("the {aspect} of {to} are not in step"));
-            let hint = report.hint.clone().unwrap_or_default();
+            let hint = report.advice();
             if *aspect == standin_state::model::Aspect::Code {
                 return Err(Error::new(Code::Diverged, message, hint));
             }

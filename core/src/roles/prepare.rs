@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{MirrorId, Site};
+use standin_state::model::{MirrorId, Site, Verb};
 
 use super::change::{RoleGoal, RoleRequest};
 use super::journal;
@@ -57,7 +57,8 @@ fn change(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -> R
             Code::Usage,
             format!("{mirror} has never been synced: there is nothing that could take over or hand back"),
             format!("`standin sync --mirror {mirror}` makes a standby of it."),
-        ));
+        )
+        .offering(Verb::Sync, Some(mirror)));
     };
     let mut change = match request.goal {
         RoleGoal::Promote => {
@@ -67,7 +68,8 @@ fn change(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -> R
                     Code::Usage,
                     format!("{mirror} ({standby}) is the master already, since epoch {}", who.epoch),
                     format!("`standin demote {mirror}` hands back to {}.", parties.source_site()),
-                ));
+                )
+                .offering(Verb::Demote, Some(mirror)));
             }
             promotion(request, parties, id, seen)?
         }
@@ -82,7 +84,8 @@ fn change(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -> R
                     Code::Usage,
                     format!("{mirror} ({standby}) is a SLAVE: {} is master since epoch {}", who.master, who.epoch),
                     format!("There is nothing to hand back. `standin promote {mirror}` makes it master."),
-                ));
+                )
+                .offering(Verb::Promote, Some(mirror)));
             }
             let change = hand_back(request, parties, id, seen)?;
             match under_way {
@@ -215,7 +218,8 @@ fn promotion(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
                 Code::Usage,
                 format!("{other} is the master now, and well; a standby takes over from the configured source"),
                 format!("Hand back first: `standin demote {other}`, then `standin promote {mirror}`."),
-            ))
+            )
+            .offering(Verb::Demote, parties.direction.master()))
         }
         Master::Unclear(error) if !request.gone => {
             Err(unclear(error, "the master", &format!("`standin promote {mirror} --gone`")))
@@ -246,7 +250,8 @@ fn hand_back(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
             let hint = format!(
                 "{} If it is gone, `standin demote {} --gone` makes {home} master again without it; what was committed \
                  there comes home when it is back.",
-                error.hint, request.mirror
+                error.advice(),
+                request.mirror
             );
             return Err(Error {
                 hint,
@@ -258,6 +263,6 @@ fn hand_back(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
 }
 
 fn unclear(error: Error, master: &str, command: &str) -> Error {
-    let hint = format!("{} If you know that {master} is gone, {command} says so.", error.hint);
+    let hint = format!("{} If you know that {master} is gone, {command} says so.", error.advice());
     Error { hint, ..error.during(format!("whether {master} is there cannot be told from here")) }
 }

@@ -115,7 +115,7 @@ impl RolePlan {
     }
 
     fn blocked_by(&mut self, error: Error) {
-        self.blockers.push(error);
+        self.blockers.push(error.about(Some(&self.mirror)));
     }
 }
 
@@ -254,7 +254,7 @@ async fn missing_now(parties: &Parties, change: &Change, plan: &mut RolePlan) {
         plan.missing_refs = code.refs.changes.iter().map(|change| change.name.to_string()).collect();
         plan.missing_commits = Some(code.behind);
         for diverged in &code.refs.diverged {
-            plan.blockers.push(Error::new(
+            plan.blocked_by(Error::new(
                 Code::Diverged,
                 format!("{} has commits on {} that {} does not have", diverged.name, change.new, change.old),
                 format!("Decide first: `standin resolve {} {} overwrite|take|leave`.", plan.mirror, diverged.name),

@@ -152,6 +152,7 @@ impl Results {
 
     fn add(&mut self, context: &MirrorContext, aspect: Aspect, result: Result<AspectReport>) {
         let report = result.unwrap_or_else(|error| {
+            let error = error.about(Some(&context.mirror.id));
             self.cancelled |= error.code == Code::Cancelled;
             let status = if error.code.waits() { AspectStatus::Blocked } else { AspectStatus::Failed };
             let report = AspectReport::from_error(status, &error);
@@ -165,7 +166,7 @@ impl Results {
             tracing::warn!(error = %error.message, "what was known of an aspect cannot be read");
             None
         });
-        let report = report.tried(context.outside().clock.now(), before.as_ref());
+        let report = report.about(&context.mirror.id).tried(context.outside().clock.now(), before.as_ref());
         context.event(&Event::AspectFinished {
             run: context.run.clone(),
             repository: context.repository().id.clone(),

@@ -52,6 +52,7 @@ pub(super) fn finish(
     tried: Tried,
     totals: &Totals,
 ) -> MirrorOutcome {
+    let tried = Tried { error: tried.error.map(|error| of_mirror(error, mirror)), ..tried };
     let status = run_status(&tried);
     let totals = plus(totals.snapshot(), source.take_totals());
     let mut outcome =
@@ -104,6 +105,7 @@ pub(crate) fn not_begun(
     mirror: &MirrorId,
     error: Error,
 ) -> MirrorOutcome {
+    let error = if error.at_source { error.about(None) } else { error.about(Some(mirror)) };
     progress.event(&Event::RunFinished {
         run: new_run_id(),
         repository: repository.clone(),
@@ -133,6 +135,11 @@ pub(super) fn refused(
     };
     let error = source.store.append_audit(&entry).err().unwrap_or(error);
     not_begun(source.outside.progress.as_ref(), &source.repository.id, &mirror.id, error)
+}
+
+/// The error with what to do about it at the mirror, or at the source where that could not be read.
+fn of_mirror(error: Error, mirror: &MirrorConfig) -> Error {
+    if error.at_source { error.about(None) } else { error.about(Some(&mirror.id)) }
 }
 
 fn run_status(tried: &Tried) -> RunStatus {

@@ -132,7 +132,7 @@ fn report(plan: &SecretsPlan, sent: usize, failures: &BTreeMap<String, Error>) -
     let mut hint = None;
     for (name, error) in failures {
         problems.push(format!("{name}: {}", error.message));
-        hint.get_or_insert_with(|| error.hint.clone());
+        hint.get_or_insert_with(|| error.advice());
     }
     if !unusable.is_empty() {
         problems.push(format!("the host cannot take {}", unusable.join(", ")));

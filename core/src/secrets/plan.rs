@@ -12,7 +12,7 @@ use super::fingerprint::fingerprint;
 use crate::Result;
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::github::{SecretEntry, VALUE_LIMIT, is_name};
+use crate::github::{SecretEntry, NAME_RULE, VALUE_LIMIT, is_name};
 use crate::plan::{SecretSource, SecretState, SecretsPlan};
 use crate::tokens::Kept;
 
@@ -141,7 +141,7 @@ fn unusable(name: &str, value: &SecretString) -> Option<Notice> {
     if !is_name(name) {
         return Some(Notice {
             message: format!("{name} cannot be the name of a secret"),
-            hint: "Names are made of A-Z, 0-9 and _, do not begin with a digit or `GITHUB_`: rename it.".to_owned(),
+            hint: NAME_RULE.to_owned(),
         });
     }
     let size = value.expose_secret().len();

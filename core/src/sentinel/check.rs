@@ -368,6 +368,6 @@ impl PlaceReport {
 
     fn failed(&mut self, error: &Error) {
         let health = if error.code == Code::RateLimited { Health::Warning } else { Health::Failed };
-        self.found(health, &error.message, &error.hint);
+        self.found(health, &error.message, &error.advice());
     }
 }

@@ -150,7 +150,7 @@ pub async fn install(client: &Client, rendered: &Rendered, request: Request) -> 
                 "the sentinel could not be switched off on {slug}, where it has nothing to do: {}",
                 error.message
             ),
-            hint: error.hint,
+            hint: error.advice(),
         });
     }
     Ok(installed)
@@ -395,7 +395,7 @@ fn unfit(name: &str, slug: &Slug, error: Error) -> Error {
     };
     // What the host said of a policy or a block is no matter of how the token was made.
     let is_told = matches!(error.code, Code::TokenBarred | Code::RepositoryBlocked);
-    let hint = if error.retryable || is_told { error.hint.clone() } else { hint.to_owned() };
+    let hint = if error.retryable || is_told { error.advice() } else { hint.to_owned() };
     Error { hint, ..error.during(format!("{name} for {slug} does not do; nothing was set")) }
 }
 

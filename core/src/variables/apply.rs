@@ -154,7 +154,7 @@ fn report(plan: &VariablesPlan, failures: &BTreeMap<String, Error>) -> AspectRep
         ..AspectReport::new(AspectStatus::Ok)
     };
     let mut problems: Vec<String> = failures.values().map(|error| error.message.clone()).collect();
-    let mut hint = failures.values().next().map(|error| error.hint.clone());
+    let mut hint = failures.values().next().map(|error| error.advice());
     let unusable: Vec<&str> =
         users().filter(|(_, state)| *state == VariableState::Unusable).map(|(name, _)| name.as_str()).collect();
     if !unusable.is_empty() {

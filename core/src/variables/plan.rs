@@ -8,7 +8,7 @@ use standin_state::model::Role;
 use super::ROLE;
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::github::{VALUE_LIMIT, is_name};
+use crate::github::{NAME_RULE, VALUE_LIMIT, is_name};
 use crate::plan::{VariableState, VariablesPlan};
 use crate::{Error, Result};
 
@@ -131,7 +131,7 @@ fn unusable(name: &str, value: &str, notices: &mut Vec<Notice>) -> bool {
     let notice = if !is_name(name) {
         Notice {
             message: format!("{name} cannot be the name of a variable"),
-            hint: "Names are made of A-Z, 0-9 and _, do not begin with a digit or `GITHUB_`: rename it.".to_owned(),
+            hint: NAME_RULE.to_owned(),
         }
     } else if value.is_empty() {
         Notice {

@@ -57,7 +57,8 @@ pub async fn after(ctx: &MirrorContext, view: &mut MirrorView, guarded: Guarded)
         (None, _) => return Ok(()),
     };
     if report.status == AspectStatus::Failed {
-        ctx.notice(report.error.unwrap_or_default(), report.hint.unwrap_or_default());
+        let advice = report.advice();
+        ctx.notice(report.error.unwrap_or_default(), advice);
     }
     Ok(())
 }

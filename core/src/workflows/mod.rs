@@ -55,7 +55,10 @@ async fn tell_role(ctx: &MirrorContext) -> Result<()> {
     match variables::ensure_role(ctx).await {
         Err(error) if error.code != Code::Cancelled => {
             let role = variables::ROLE;
-            ctx.notice(format!("{role} could not be set on mirror {}: {}", ctx.mirror.id, error.message), error.hint);
+            ctx.notice(
+                format!("{role} could not be set on mirror {}: {}", ctx.mirror.id, error.message),
+                error.advice(),
+            );
             Ok(())
         }
         set => set,

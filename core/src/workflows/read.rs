@@ -53,7 +53,7 @@ async fn remember_source(ctx: &MirrorContext) -> Result<Vec<Notice>> {
         Err(error) => {
             return Ok(vec![Notice {
                 message: format!("the workflow states of the source are not known: {}", error.message),
-                hint: error.hint,
+                hint: error.advice(),
             }]);
         }
     };

@@ -213,7 +213,7 @@ pub async fn mend(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
                 "an interrupted sync may have left Actions off on mirror {}, and this cannot be ended now",
                 ctx.mirror.id
             ));
-            ctx.notice(error.message.clone(), error.hint.clone());
+            ctx.notice(error.message.clone(), error.advice());
             Ok(Mended::StillOff(error))
         }
         mended => mended,
@@ -259,7 +259,7 @@ async fn end_open(ctx: &MirrorContext, view: &mut MirrorView) -> Result<Mended> 
             Mended::Restored
         }
         Finished::StillOff(error) => {
-            ctx.notice(error.message.clone(), error.hint.clone());
+            ctx.notice(error.message.clone(), error.advice());
             Mended::StillOff(error)
         }
     })

@@ -54,6 +54,7 @@ impl Action {
             Verb::Decide => ("Decide".to_owned(), format!("standin plan{of_mirror}")),
             Verb::Health => ("Check health".to_owned(), "standin health".to_owned()),
             Verb::SetToken => (format!("Store the token of {place}"), format!("standin token set {place}")),
+            Verb::Test => ("Try it, and see the host's key".to_owned(), format!("standin mirror test {id}")),
             Verb::Promote => (format!("Make {id} the master"), format!("standin promote {id}")),
             Verb::Demote => (format!("Hand back from {id}"), format!("standin demote {id}")),
             Verb::Resume => ("Go on with the change".to_owned(), format!("standin promote {id} --resume")),

@@ -6,9 +6,9 @@ use ts_rs::TS;
 
 use super::{
     Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId,
-    Role, Standing, time,
+    Role, Standing, Verb, time,
 };
-use crate::error::Error;
+use crate::error::{Error, advice};
 
 /// One repository and its mirrors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -269,6 +269,10 @@ pub struct AspectReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub hint: Option<String>,
+    /// The same as something to click or to type, where it is one thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub action: Option<Box<Action>>,
     /// Code: the commit of the default branch on the mirror.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -302,6 +306,7 @@ impl AspectReport {
             detail: None,
             error: None,
             hint: None,
+            action: None,
             last_commit: None,
             behind: None,
             apart: None,
@@ -312,8 +317,22 @@ impl AspectReport {
 
     /// A report of a failure, or of a wait for a decision.
     pub fn from_error(status: AspectStatus, error: &Error) -> Self {
-        let (message, hint) = (error.message.clone(), error.hint.clone());
-        Self { error: Some(message), hint: Some(hint), at_source: error.at_source, ..Self::new(status) }
+        let (message, hint, action) = (error.message.clone(), error.hint.clone(), error.action.clone());
+        Self { error: Some(message), hint: Some(hint), action, at_source: error.at_source, ..Self::new(status) }
+    }
+
+    /// The same report; where it waits for a decision about this mirror, that is what there is to do.
+    #[must_use]
+    pub fn about(mut self, mirror: &MirrorId) -> Self {
+        if self.status == AspectStatus::Blocked {
+            self.action.get_or_insert_with(|| Box::new(Action::new(Verb::Decide, Some(mirror))));
+        }
+        self
+    }
+
+    /// What to do about what went wrong, for a terminal.
+    pub fn advice(&self) -> String {
+        advice(self.hint.as_deref().unwrap_or_default(), self.action.as_deref())
     }
 
     /// What is known after this try at `now`, where `before` was known: a try that did not work takes nothing away of what

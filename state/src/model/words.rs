@@ -270,6 +270,8 @@ words! {
         Demote = "demote",
         /// Go on with a change of master that is open.
         Resume = "resume",
+        /// Try a mirror, and see the key of its ssh host.
+        Test = "test",
         /// Install the sentinel, or wake it.
         InstallSentinel = "install_sentinel",
     }

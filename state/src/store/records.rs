@@ -56,6 +56,40 @@ pub enum ChangeAction {
     Fence,
 }
 
+impl ChangeAction {
+    /// Every one of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Create,
+        Self::FastForward,
+        Self::Rewrite,
+        Self::Delete,
+        Self::Update,
+        Self::Hold,
+        Self::Release,
+        Self::DefaultBranch,
+        Self::ActionsOff,
+        Self::ActionsRestored,
+        Self::Fence,
+    ];
+
+    /// What it does and what it did, for a person; `{}` stands for what is changed.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Create => ("create {}", "created {}"),
+            Self::FastForward => ("fast-forward {}", "fast-forwarded {}"),
+            Self::Rewrite => ("rewrite {}", "rewrote {}"),
+            Self::Delete => ("delete {}", "deleted {}"),
+            Self::Update => ("update {}", "updated {}"),
+            Self::Hold => ("hold {}", "held {}"),
+            Self::Release => ("release {}", "released {}"),
+            Self::DefaultBranch => ("make {} the default branch", "made {} the default branch"),
+            Self::ActionsOff => ("switch Actions off around the push", "switched Actions off around the push"),
+            Self::ActionsRestored => ("restore the Actions settings", "restored the Actions settings"),
+            Self::Fence => ("move the fence", "moved the fence"),
+        }
+    }
+}
+
 /// How a change ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case", tag = "outcome")]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::columns::At;
+use super::columns::{At, Json};
 use super::{RunRecord, Store, runs, targets};
 use crate::error::Result;
-use crate::model::{Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId, SeenTip};
+use crate::model::{Action, Aspect, AspectReport, Health, MirrorId, RepositoryId, RunId, SeenTip};
 
 /// All that is remembered of one mirror's state, of one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub struct MirrorMemory {
 }
 
 const REPORT_COLUMNS: &str = "aspect, status, last_sync_ns, detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, \
-     at_source, apart";
+     at_source, apart, action";
 
 impl Store {
     /// Records the result of one aspect of a run as the last one of this mirror.
@@ -44,8 +44,8 @@ impl Store {
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO aspect_results (repository, mirror, aspect, run, status, last_sync_ns,
-                         detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, at_source, apart)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                         detail, error, hint, last_commit, behind, synced_count, total, last_try_ns, at_source, apart, action)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
                 )?
                 .execute(params![
                     repository,
@@ -64,6 +64,7 @@ impl Store {
                     report.last_try_iso.map(At),
                     report.at_source,
                     report.apart,
+                    report.action.as_ref().map(Json),
                 ])?;
             Ok(())
         })
@@ -183,6 +184,7 @@ fn report_from(row: &Row<'_>) -> rusqlite::Result<(Aspect, AspectReport)> {
         last_try_iso: row.get::<_, Option<At>>("last_try_ns")?.map(|at| at.0),
         at_source: row.get("at_source")?,
         apart: row.get("apart")?,
+        action: row.get::<_, Option<Json<Box<Action>>>>("action")?.map(|action| action.0),
     };
     Ok((row.get("aspect")?, report))
 }

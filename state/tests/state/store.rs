@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use serde_json::json;
 use standin_state::error::{Code, Error};
 use standin_state::model::{
-    Aspect, AspectReport, AspectStatus, Health, MirrorId, Oid, RepositoryId, RunId, RunStatus, SentinelStatus, Trigger,
+    Action, Aspect, AspectReport, AspectStatus, Health, MirrorId, Oid, RepositoryId, RunId, RunStatus, SentinelStatus,
+    Trigger, Verb,
 };
 use standin_state::store::{
     AuditEntry, AuditFilter, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, Fact, FenceMemory,
@@ -199,6 +200,7 @@ fn a_mirror_is_remembered_as_it_was_last_and_a_new_one_is_unknown() {
         detail: Some("4/5".to_owned()),
         error: Some("e".to_owned()),
         hint: Some("h".to_owned()),
+        action: Some(Box::new(Action::new(Verb::SetToken, Some(&memory.backup)))),
         last_commit: Some("c".to_owned()),
         last_try_iso: Some(at("2026-01-01T00:00:02Z")),
         at_source: true,

@@ -104,6 +104,7 @@ impl Bench {
             progress: Arc::new(move |phase, _, _| heard.lock().unwrap().push(phase.to_owned())),
             point: "git.test",
             trusts_reports: true,
+            mirror: None,
             hooks: true,
         };
         Self { there, url, options, git, cache, phases, sandbox, sshd, folder }

@@ -246,6 +246,7 @@ fn report(
     }
     if !failures.is_empty() {
         report.status = AspectStatus::Failed;
+        report.action = failures.iter().find_map(|failure| failure.action.clone());
         let mut hints: Vec<&str> = Vec::new();
         for failure in failures {
             if !failure.hint.is_empty() && !hints.contains(&failure.hint.as_str()) {

@@ -11,7 +11,7 @@ use crate::code::{self, Snapshot};
 use crate::context::MirrorContext;
 use crate::event::Event;
 use crate::mirror::MirrorView;
-use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, SecretsPlan, VariablesPlan, WorkflowsPlan};
+use crate::plan::{ActionsGuardPlan, CodePlan, GuardReason, WorkflowsPlan};
 use crate::workflows::switch;
 use crate::{Code, Error, Result, secrets, variables, workflows};
 
@@ -27,8 +27,12 @@ pub(super) async fn all(
     let elsewhere = goes_elsewhere(context, &ready);
     let values = async {
         tokio::join!(
-            apply_secrets(context, ready.secrets.as_ref(), elsewhere.as_ref()),
-            apply_variables(context, ready.variables.as_ref(), elsewhere.as_ref()),
+            apply_values(context, Aspect::Secrets, ready.secrets.as_ref(), elsewhere.as_ref(), async |plan| {
+                secrets::apply(context, plan).await
+            }),
+            apply_values(context, Aspect::Variables, ready.variables.as_ref(), elsewhere.as_ref(), async |plan| {
+                variables::apply(context, plan).await
+            }),
         )
     };
     let (CodeAndWorkflows { code, workflows }, (secrets, variables)) =
@@ -154,34 +158,18 @@ async fn apply_code(
     }
 }
 
-async fn apply_secrets(
+/// Secrets or variables: what `apply` does with their plan, unless they wait too.
+async fn apply_values<'a, P>(
     context: &MirrorContext,
-    plan: Option<&Result<SecretsPlan>>,
+    aspect: Aspect,
+    plan: Option<&'a Result<P>>,
     waits: Option<&Error>,
+    apply: impl AsyncFnOnce(&'a P) -> Result<AspectReport>,
 ) -> Option<Result<AspectReport>> {
     let plan = plan?;
-    started(context, Aspect::Secrets);
-    match plan {
-        Err(error) => Some(Err(error.clone())),
-        Ok(plan) => match waits {
-            Some(error) => Some(Err(error.clone())),
-            None => Some(secrets::apply(context, plan).await),
-        },
-    }
-}
-
-async fn apply_variables(
-    context: &MirrorContext,
-    plan: Option<&Result<VariablesPlan>>,
-    waits: Option<&Error>,
-) -> Option<Result<AspectReport>> {
-    let plan = plan?;
-    started(context, Aspect::Variables);
-    match plan {
-        Err(error) => Some(Err(error.clone())),
-        Ok(plan) => match waits {
-            Some(error) => Some(Err(error.clone())),
-            None => Some(variables::apply(context, plan).await),
-        },
-    }
+    started(context, aspect);
+    Some(match (plan, waits) {
+        (Err(error), _) | (Ok(_), Some(error)) => Err(error.clone()),
+        (Ok(plan), None) => apply(plan).await,
+    })
 }

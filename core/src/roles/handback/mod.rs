@@ -137,7 +137,8 @@ fn verify(sides: &Sides, refs: &[HandBackRef], planned: &HandBack, refusals: &Re
     }
     let names: Vec<String> = homeless.iter().map(|home| format!("{} ({})", home.name, home.tip.short())).collect();
     let why = homeless.iter().find_map(|home| refusals.of_tip(&home.tip));
-    let (said, hint) = why.map_or((String::new(), ""), |error| (format!(": {}", error.message), error.hint.as_str()));
+    let (said, hint) =
+        why.map_or((String::new(), String::new()), |error| (format!(": {}", error.message), error.advice()));
     Err(Error::new(
         Code::RefRefused,
         format!(

@@ -76,7 +76,7 @@ impl Requests {
             match made {
                 Ok(pull) => self.pulls.push(pull),
                 Err(Stop::Now(error)) => return Err(error),
-                Err(Stop::Notice(error)) => self.notice(new, at, &error.message, &error.hint),
+                Err(Stop::Notice(error)) => self.notice(new, at, &error.message, &error.advice()),
             }
         }
         Ok(asked)

@@ -42,7 +42,7 @@ fn unread(what: &str, error: Error) -> Result<Notice> {
     }
     Ok(Notice {
         message: format!("Whether {what} changed meanwhile is not known: {}", error.message),
-        hint: error.hint,
+        hint: error.advice(),
     })
 }
 

@@ -47,7 +47,7 @@ pub async fn commit(site: &MirrorContext, path: &str, section: &Value, change: &
     let refused = |error: Error| {
         let notice = Notice {
             message: format!("The section `mirrors` of {path} at {slug} could not be committed: {}", error.message),
-            hint: error.hint,
+            hint: error.advice(),
         };
         site.notice(&notice.message, &notice.hint);
         Ok(Committed::Refused(notice))

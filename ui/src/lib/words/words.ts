@@ -3,6 +3,7 @@
 import type { Aspect } from '../bindings/Aspect';
 import type { AspectReport } from '../bindings/AspectReport';
 import type { Change } from '../bindings/Change';
+import { changeActionWords } from '../bindings/changeActionWords';
 import type { Health } from '../bindings/Health';
 import type { MasterVerdict } from '../bindings/MasterVerdict';
 import type { MirrorReport } from '../bindings/MirrorReport';
@@ -159,7 +160,7 @@ export function shortOid(oid: string): string {
 function subject(change: Change): string {
   switch (change.aspect) {
     case 'code':
-      return change.action === 'default_branch' ? `default branch ${change.name}` : refWords(change.name);
+      return refWords(change.name);
     case 'secrets':
       return `secret ${change.name}`;
     case 'variables':
@@ -169,25 +170,13 @@ function subject(change: Change): string {
   }
 }
 
-const deeds: Record<Change['action'], [will: string, did: string]> = {
-  create: ['Create', 'Created'],
-  fast_forward: ['Advance', 'Advanced'],
-  rewrite: ['Rewrite', 'Rewrote'],
-  delete: ['Delete', 'Deleted'],
-  update: ['Update', 'Updated'],
-  hold: ['Hold', 'Held'],
-  release: ['Switch on', 'Switched on'],
-  default_branch: ['Set', 'Set'],
-  actions_off: ['Switch Actions off around the push', 'Switched Actions off around the push'],
-  actions_restored: ['Restore the Actions settings', 'Restored the Actions settings'],
-  fence: ['Move the fence', 'Moved the fence'],
-};
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
-/** A change in words: `Advance branch main`, or `Advanced branch main` once it is made. */
+/** A change in words: `Fast-forward branch main`, or `Fast-forwarded branch main` once it is made. */
 export function changeWords(change: Change, done: boolean): string {
-  const deed = deeds[change.action][done ? 1 : 0];
-  const alone = change.action === 'actions_off' || change.action === 'actions_restored' || change.action === 'fence';
-  return alone ? deed : `${deed} ${subject(change)}`;
+  return sentence(changeActionWords[change.action][done ? 1 : 0].replace('{}', () => subject(change)));
 }
 
 /** The tips of a change: `093f7683e987 → 5c1d…`. */
