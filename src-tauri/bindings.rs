@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
 use standin_core::event::Stamped;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
 use standin_core::state::store::{AuditEntry, ChangeAction, DecisionChoice, Rescue, RunRecord};
 use standin_core::tokens::TokenReport;
-use serde_json::json;
 use ts_rs::{Config, ExportError, TS};
 
 use crate::wire::{Keep, Overview, RoleChoice, SyncChoice};

@@ -1,8 +1,10 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use standin_core::state::config;
 use standin_core::state::model::{Aspect, JobId, MirrorId, RefName, RepositoryId, RunStatus};
 use standin_core::state::store::DecisionChoice;
 
@@ -58,6 +60,17 @@ pub enum Command {
     Promote(RoleArguments),
     /// Hand back to the source: bring what the standby committed home, then make the source master again
     Demote(RoleArguments),
+    /// Work by itself: sync when it is due, look at the masters; ends with Ctrl-C or SIGTERM
+    #[command(
+        after_help = "SIGHUP reads the configuration again; a change of its files is noticed without it. A second one on the same \
+                      state folder stands by, and goes on where the first one ends."
+    )]
+    Watch,
+    /// When each mirror is synced by itself; pause that, or let it go on
+    Schedule {
+        #[command(subcommand)]
+        command: Option<ScheduleCommand>,
+    },
     /// Judge the master, and look at each mirror: reachable, token good, in step, its sentinel awake?
     Health(HealthArguments),
     /// Show the runs, one run, or the audit trail
@@ -273,6 +286,37 @@ pub struct HistoryArguments {
     /// The audit trail instead of the runs: who did what, when, with which outcome
     #[arg(long, conflicts_with_all = ["run", "status"])]
     pub audit: bool,
+}
+
+/// `standin schedule`
+#[derive(Debug, Subcommand)]
+pub enum ScheduleCommand {
+    /// Show when each mirror is synced next, and who keeps the schedule [default]
+    Show,
+    /// Sync nothing by itself for a while; syncs by hand work as ever
+    Pause {
+        /// How long, such as 1h or 2d
+        #[arg(value_name = "TIME|until-resumed", default_value = "until-resumed", value_parser = pause_length)]
+        length: PauseLength,
+    },
+    /// Let the schedule go on
+    Resume,
+}
+
+/// How long a pause lasts.
+#[derive(Clone, Copy, Debug)]
+pub enum PauseLength {
+    /// Until somebody ends it.
+    UntilResumed,
+    /// So long.
+    For(Duration),
+}
+
+fn pause_length(text: &str) -> Result<PauseLength, String> {
+    if text == "until-resumed" {
+        return Ok(PauseLength::UntilResumed);
+    }
+    config::length_of_time(text).map(PauseLength::For)
 }
 
 #[derive(Debug, Subcommand)]

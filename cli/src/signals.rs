@@ -27,6 +27,26 @@ pub async fn stop_asked() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// Waits until somebody asks that the configuration is read again (SIGHUP).
+///
+/// # Errors
+/// What the operating system says when it does not let us hear of it.
+#[cfg(unix)]
+pub async fn reload_asked() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup())?.recv().await;
+    Ok(())
+}
+
+/// Waits for ever: this system has no such signal.
+///
+/// # Errors
+/// Never here.
+#[cfg(not(unix))]
+pub async fn reload_asked() -> io::Result<()> {
+    std::future::pending().await
+}
+
 /// Does this work to its end, or until somebody asks this program to stop: then it is dropped where it stands, with the
 /// programs that it runs and its temporary folders. For what may be dropped at any moment.
 ///

@@ -60,6 +60,27 @@ pub enum JobKind {
     Rollback,
 }
 
+/// What became of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ScheduleNews {
+    /// This process keeps it from now on.
+    Kept,
+    /// Another process keeps it; this one goes on where that ends.
+    StandsBy,
+    /// This process keeps it no more.
+    Left,
+    /// Somebody paused it.
+    Paused,
+    /// It goes on after a pause.
+    Resumed,
+    /// The configuration was read again.
+    ConfigurationRead,
+    /// The configuration has mistakes: what was read last holds.
+    ConfigurationBroken,
+}
+
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -226,6 +247,13 @@ pub enum Event {
         detail: String,
         /// Why it failed, where it did.
         error: Option<Error>,
+    },
+    /// Something about the schedule itself.
+    Schedule {
+        /// What.
+        news: ScheduleNews,
+        /// Who or why, for a person; may be empty.
+        detail: String,
     },
     /// A job is through; all that it had to tell was told before.
     JobEnded {

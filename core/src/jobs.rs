@@ -133,7 +133,12 @@ mod tests {
     }
 
     fn outcome(mirror: &str) -> MirrorOutcome {
-        MirrorOutcome { mirror: mirror.parse().expect("an id"), status: MirrorStatus::Success, error: None }
+        MirrorOutcome {
+            mirror: mirror.parse().expect("an id"),
+            status: MirrorStatus::Success,
+            error: None,
+            retry_after_seconds: None,
+        }
     }
 
     #[tokio::test]

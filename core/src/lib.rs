@@ -31,6 +31,7 @@
 //! | [`mirror`] | one repository as a place: looked at, its fence read and moved, whose it is, what its host is like |
 //! | [`workflows`] | which workflows run on a standby, and Actions switched off around a push |
 //! | [`code`] | branches and tags: plan, guard, push, rescue, resolve |
+//! | [`schedule`] | when a mirror is synced by itself |
 //! | [`source`] | the source of one sync, read once for all its mirrors |
 //! | [`standing`] | how a mirror or repository stands, in one word |
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
@@ -43,6 +44,7 @@
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
 //! | [`drill`] | what a rehearsal needs and what is kept of it; whether the real thing is ready |
 //! | [`engine`] | the door |
+//! | [`watch`] | working by itself: the schedule kept, the masters looked at |
 //! | [`start`] | how a program opens it |
 //!
 //! No Tauri, no terminal, no window, no global state.
@@ -80,6 +82,7 @@ pub mod workflows;
 
 pub mod code;
 
+pub mod schedule;
 pub mod source;
 pub mod standing;
 
@@ -100,6 +103,8 @@ pub mod observer;
 pub mod drill;
 
 pub mod engine;
+
+pub mod watch;
 
 pub mod start;
 

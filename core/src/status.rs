@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use standin_state::config::{MirrorConfig, RepositoryConfig};
+use jiff::Timestamp;
+use standin_state::config::{MirrorConfig, RepositoryConfig, Rhythm};
 use standin_state::model::{
     Action, Aspect, AspectReport, AspectStatus, MirrorId, MirrorReport, MirrorStatus, OpenChangeReport, PulledReport,
     RepositoryReport, RunStatus, Verb,
@@ -15,8 +16,9 @@ use crate::mastership::direction::{self, Direction};
 use crate::mastership::machine::Change;
 use crate::mastership::{open_in, words};
 use crate::mirror::copy_path;
+use crate::schedule::Kept;
 use crate::standing::{self, Terms};
-use crate::{Code, Error, Result, fence};
+use crate::{Code, Error, Result, fence, schedule};
 
 /// The report of one repository. `folder` is `<state-dir>/<repository>`.
 ///
@@ -61,15 +63,20 @@ fn gather(
     // Of several, the change of master is what a person must know first.
     let open_change =
         open_changes.iter().find(|open| open.kind == fence::ROLE_CHANGE).or_else(|| open_changes.first()).cloned();
+    let kept = match folder.parent() {
+        Some(state_dir) => schedule::kept(store, state_dir, terms.now)?,
+        None => None,
+    };
+    let known = Known { store, folder, repository, direction: &direction, terms, kept, view };
     let mut mirrors = Vec::with_capacity(repository.mirrors.len() + 1);
     for mirror in &repository.mirrors {
         // A copy of the source is one of whoever is master.
         let mirror = direction.config.mirror(&mirror.id).unwrap_or(mirror);
-        mirrors.push(mirror_report(store, folder, repository, mirror, &direction, view)?);
+        mirrors.push(mirror_report(&known, mirror)?);
     }
     // With another master, the configured source is one of those that are kept in step.
     if let Some(source) = direction.config.mirror(&MirrorId::source()) {
-        mirrors.push(mirror_report(store, folder, repository, source, &direction, view)?);
+        mirrors.push(mirror_report(&known, source)?);
     }
     let seen = store.seen_tip(&repository.id)?;
     for mirror in &mut mirrors {
@@ -147,14 +154,19 @@ fn actions_off_detail(mirror: &MirrorId) -> String {
     )
 }
 
-fn mirror_report(
-    store: &Store,
-    folder: &Path,
-    repository: &RepositoryConfig,
-    mirror: &MirrorConfig,
-    direction: &Direction,
+/// What the reports of one repository's mirrors are made from.
+struct Known<'a> {
+    store: &'a Store,
+    folder: &'a Path,
+    repository: &'a RepositoryConfig,
+    direction: &'a Direction,
+    terms: &'a Terms,
+    kept: Option<Kept>,
     view: View,
-) -> Result<MirrorReport> {
+}
+
+fn mirror_report(known: &Known<'_>, mirror: &MirrorConfig) -> Result<MirrorReport> {
+    let Known { store, folder, repository, direction, terms, kept, view } = *known;
     let mut memory = store.mirror_memory(&repository.id, &mirror.id, &mirror.target.display())?;
     let held = lock::is_held(folder, &mirror.id)?.is_some();
     let goes_on = held && memory.last_run.as_ref().is_some_and(|run| run.status == RunStatus::Running);
@@ -194,9 +206,26 @@ fn mirror_report(
             Some(_) => store.sentinel_status(&repository.id, &mirror.id)?,
             None => None,
         },
-        next_sync_iso: None,
+        next_sync_iso: match kept {
+            Some(kept) if !is_master => kept.next(store, &terms.schedule, repository, mirror, terms.now)?,
+            Some(_) | None => None,
+        },
+        longest_gap_seconds: longest_gap(mirror, terms.now),
         error,
     })
+}
+
+/// How long lies between two syncs of a mirror that has times of its own.
+fn longest_gap(mirror: &MirrorConfig, now: Timestamp) -> Option<u64> {
+    match mirror.rhythm.as_ref()? {
+        Rhythm::Every(interval) => Some(interval.as_secs()),
+        Rhythm::At(cron) => {
+            let first = cron.after(now)?;
+            u64::try_from(cron.after(first)?.duration_since(first).as_secs()).ok()
+        }
+        // Whoever syncs it by hand is told as everybody is that nobody has looked.
+        Rhythm::Off => None,
+    }
 }
 
 /// What only a mirror that pulls has.

@@ -112,6 +112,7 @@ impl Pair {
                 target: Target::Git(GitTarget { url: mirror.path.display().to_string(), ssh_key: None, hooks: true }),
                 enabled: true,
                 sync: [Aspect::Code].into(),
+                rhythm: None,
                 token: None,
             }],
         };

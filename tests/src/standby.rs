@@ -341,6 +341,7 @@ pub fn repository() -> RepositoryConfig {
         target: Target::GitHub(slug(STANDBY)),
         enabled: true,
         sync: Aspect::ALL.iter().copied().collect(),
+        rhythm: None,
         token: None,
     };
     RepositoryConfig {

@@ -13,6 +13,7 @@ mod secrets;
 mod sentinel;
 mod sync;
 mod tokens;
+mod watch;
 
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Resolve(arguments) => decisions::resolve(&global, &arguments).await,
         Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
         Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,
+        Command::Watch => watch::watch(&global).await,
+        Command::Schedule { command } => watch::schedule(&global, command.as_ref()),
         Command::Health(arguments) => unless_stopped(look::health(&global, &arguments)).await,
         Command::History(arguments) => look::history(&global, &arguments),
         Command::Rescue { command } => unless_stopped(decisions::rescue(&global, &command)).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use standin_core::Error;
-use standin_core::event::{Event, Job, JobEnd, JobKind, Notice, RoleStepState};
+use standin_core::event::{Event, Job, JobEnd, JobKind, Notice, RoleStepState, ScheduleNews};
 use standin_core::state::model::{
     Aspect, AspectReport, AspectStatus, MirrorId, MirrorStatus, MirrorType, RepositoryId, visible,
 };
@@ -89,6 +89,7 @@ impl Lines {
                 let block = self.mirrors.remove(&(repository.clone(), mirror.clone())).unwrap_or_default();
                 block.lines(mirror, *status, error.as_ref())
             }
+            Event::Schedule { news, detail } => vec![schedule_line(*news, detail)],
             Event::JobEnded { end: JobEnd::Sync { synced, failed, blocked }, .. } => {
                 vec![done(*synced, *failed, *blocked)]
             }
@@ -100,6 +101,21 @@ impl Lines {
     fn block(&mut self, repository: &RepositoryId, mirror: &MirrorId) -> &mut Block {
         self.mirrors.entry((repository.clone(), mirror.clone())).or_default()
     }
+}
+
+fn schedule_line(news: ScheduleNews, detail: &str) -> String {
+    let words = match news {
+        ScheduleNews::Kept => "keeps the schedule of this state folder",
+        ScheduleNews::StandsBy => "stands by; the schedule is kept by",
+        ScheduleNews::Left => "keeps the schedule no more",
+        ScheduleNews::Paused => "paused; `standin schedule resume` lets it go on",
+        ScheduleNews::Resumed => "goes on",
+        ScheduleNews::ConfigurationRead => "read the configuration again",
+        ScheduleNews::ConfigurationBroken => {
+            "goes on with the configuration as it was before, since it has mistakes now:"
+        }
+    };
+    format!("[schedule] {words} {detail}").trim_end().to_owned()
 }
 
 fn done(synced: usize, failed: usize, blocked: usize) -> String {

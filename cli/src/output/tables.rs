@@ -7,7 +7,7 @@ use standin_core::health::HealthReport;
 use standin_core::sentinel::{FileState, SentinelReport};
 use standin_core::state::model::{
     Aspect, AspectReport, AspectStatus, ConsentQuestion, Health, MasterHealth, MasterVerdict, MirrorReport,
-    RepositoryReport, Standing, StandingWord, Tone,
+    RepositoryReport, SchedulePause, ScheduleReport, Standing, StandingWord, Tone,
 };
 use standin_core::state::store::{AuditEntry, ChangeOutcome, Rescue, RunRecord};
 
@@ -232,14 +232,42 @@ pub fn run(run: &RunRecord) -> Vec<String> {
             ChangeOutcome::Failed { error } => format!("❌ {}", error.message),
         };
         let what = &change.change;
-        lines.push(format!(
-            "  {}  {:<9} {} {mark}",
-            second(change.at_iso),
-            what.aspect.as_str(),
-            change_words(what)
-        ));
+        lines.push(format!("  {}  {:<9} {} {mark}", second(change.at_iso), what.aspect.as_str(), change_words(what)));
     }
     lines
+}
+
+/// Who keeps the schedule, and one line for each mirror in it.
+pub fn schedule(report: &ScheduleReport, now: Timestamp) -> Vec<String> {
+    let mut lines = vec![match &report.kept_by {
+        Some(holder) => format!("The schedule is kept by {holder}."),
+        None => "Nobody keeps the schedule, so nothing is synced by itself: `standin watch` does, and the window."
+            .to_owned(),
+    }];
+    if let Some(SchedulePause { until_iso, actor, .. }) = &report.pause {
+        let until = until_iso.map_or_else(|| "until it is resumed".to_owned(), |until| format!("until {until:.0}"));
+        lines.push(format!("It is paused {until}, by {actor}: `standin schedule resume` lets it go on."));
+    }
+    for mirror in &report.mirrors {
+        let next = match mirror.next_sync_iso {
+            Some(next) if next <= now => "due now".to_owned(),
+            Some(next) => format!("next in {}", length(next.duration_since(now).as_secs())),
+            None => "not by itself".to_owned(),
+        };
+        let place = format!("{} / {}", mirror.repository, mirror.mirror);
+        lines.push(format!("  {place:<40} {:<24} {next}", mirror.rhythm));
+    }
+    lines
+}
+
+/// `45s`, `59m`, `3h`, `2d`.
+fn length(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 /// One line for each entry of the audit trail.

@@ -13,6 +13,7 @@ mod in_step;
 mod jobs;
 mod mirror_test;
 mod roles;
+mod schedule;
 mod secrets;
 mod sentinel;
 mod sync;
@@ -39,6 +40,7 @@ use crate::{Code, Error, Result, status};
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use jobs::new_job_id;
 pub use mirror_test::MirrorTest;
+pub(crate) use schedule::ConfigurationStamp;
 pub use secrets::SecretPlace;
 pub use sync::{SyncJob, SyncOutcome, SyncRequest};
 

@@ -214,9 +214,7 @@ pub(super) fn classify(what: &str, address: &Address, lines: &[String], has_toke
     } else if has(&text, WRONG_TOKEN) {
         new(
             Code::Unauthorized,
-            format!(
-                "{host} does not accept the token. It may have expired or been revoked: make a new one."
-            ),
+            format!("{host} does not accept the token. It may have expired or been revoked: make a new one."),
         )
     } else if told.kind == Kind::NoRight && !is_not_found(&text) {
         new(Code::Forbidden, told.hint.to_owned())

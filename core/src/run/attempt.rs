@@ -24,11 +24,14 @@ pub(super) struct Tried {
     pub error: Option<Error>,
     /// Whether the user stopped it.
     pub cancelled: bool,
+    /// How long a host asked to be left alone, in seconds.
+    pub retry_after_seconds: Option<u64>,
 }
 
 impl Tried {
     fn ended(error: Error) -> Self {
-        Self { reports: BTreeMap::new(), cancelled: error.code == Code::Cancelled, error: Some(error) }
+        let (cancelled, retry_after_seconds) = (error.code == Code::Cancelled, error.retry_after_seconds);
+        Self { reports: BTreeMap::new(), cancelled, error: Some(error), retry_after_seconds }
     }
 
     /// Marks the run as ended by its time limit.
@@ -84,7 +87,8 @@ async fn once(
     match Box::pin(look_and_apply(source, context, request, attempt)).await {
         Ok(results) => {
             let Results { reports, passing, cancelled } = Results::of(context, results);
-            (Tried { reports, error: cancelled.then(stopped), cancelled }, passing)
+            let retry_after_seconds = passing.as_ref().and_then(|error| error.retry_after_seconds);
+            (Tried { reports, error: cancelled.then(stopped), cancelled, retry_after_seconds }, passing)
         }
         Err(error) => {
             let passing = error.retryable.then(|| error.clone());

@@ -77,11 +77,16 @@ pub struct MirrorOutcome {
     pub status: MirrorStatus,
     /// Why it ended before its aspects, where it did.
     pub error: Option<Error>,
+    /// How long its host asked to be left alone, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub retry_after_seconds: Option<u64>,
 }
 
 impl MirrorOutcome {
     fn failed(mirror: MirrorId, error: Error) -> Self {
-        Self { mirror, status: MirrorStatus::Failed, error: Some(error) }
+        let retry_after_seconds = error.retry_after_seconds;
+        Self { mirror, status: MirrorStatus::Failed, error: Some(error), retry_after_seconds }
     }
 
     /// The outcome for somebody who stopped waiting for a run that others still want.
@@ -92,6 +97,14 @@ impl MirrorOutcome {
             "Stop that one too if it is not wanted either.",
         );
         Self::failed(mirror, error)
+    }
+
+    /// Whether it did not work; what waits for a decision is no failure.
+    pub(crate) fn has_failed(&self) -> bool {
+        match self.status {
+            MirrorStatus::Failed => !self.error.as_ref().is_some_and(|error| error.code.waits()),
+            MirrorStatus::Idle | MirrorStatus::Syncing | MirrorStatus::Success | MirrorStatus::Blocked => false,
+        }
     }
 
     /// Whether it was stopped.

@@ -55,8 +55,12 @@ pub(super) fn finish(
     let tried = Tried { error: tried.error.map(|error| of_mirror(error, mirror)), ..tried };
     let status = run_status(&tried);
     let totals = plus(totals.snapshot(), source.take_totals());
-    let mut outcome =
-        MirrorOutcome { mirror: mirror.id.clone(), status: status.of_mirror(), error: tried.error.clone() };
+    let mut outcome = MirrorOutcome {
+        mirror: mirror.id.clone(),
+        status: status.of_mirror(),
+        error: tried.error.clone(),
+        retry_after_seconds: tried.retry_after_seconds,
+    };
     if let Err(error) = write(&source.context, mirror, request, run, status, &tried, &totals) {
         outcome.status = MirrorStatus::Failed;
         outcome.error = Some(error);

@@ -12,7 +12,7 @@ use super::fingerprint::fingerprint;
 use crate::Result;
 use crate::context::MirrorContext;
 use crate::event::Notice;
-use crate::github::{SecretEntry, NAME_RULE, VALUE_LIMIT, is_name};
+use crate::github::{NAME_RULE, SecretEntry, VALUE_LIMIT, is_name};
 use crate::plan::{SecretSource, SecretState, SecretsPlan};
 use crate::tokens::Kept;
 
@@ -139,10 +139,7 @@ fn compare(ctx: &MirrorContext, listed: &[SecretEntry]) -> Result<SecretsPlan> {
 /// Why the host would not take this secret.
 fn unusable(name: &str, value: &SecretString) -> Option<Notice> {
     if !is_name(name) {
-        return Some(Notice {
-            message: format!("{name} cannot be the name of a secret"),
-            hint: NAME_RULE.to_owned(),
-        });
+        return Some(Notice { message: format!("{name} cannot be the name of a secret"), hint: NAME_RULE.to_owned() });
     }
     let size = value.expose_secret().len();
     (size > VALUE_LIMIT).then(|| Notice {

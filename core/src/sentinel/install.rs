@@ -396,7 +396,8 @@ fn unfit(name: &str, slug: &Slug, error: Error) -> Error {
     // What the host said of a policy or a block is no matter of how the token was made.
     let is_told = matches!(error.code, Code::TokenBarred | Code::RepositoryBlocked);
     let hint = if error.retryable || is_told { error.advice() } else { hint.to_owned() };
-    Error { hint, ..error.during(format!("{name} for {slug} does not do; nothing was set")) }
+    // It is a token of the sentinel that is to be made, not the one that is kept of that place.
+    Error { hint, action: None, ..error.during(format!("{name} for {slug} does not do; nothing was set")) }
 }
 
 /// A client with a token that somebody just gave.

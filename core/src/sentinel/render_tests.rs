@@ -19,6 +19,7 @@ fn repository() -> RepositoryConfig {
         target: Target::GitHub("ghe.example.com/Backup/Site".parse().expect("a slug")),
         enabled: true,
         sync: Aspect::ALL.iter().copied().collect(),
+        rhythm: None,
         token: None,
     };
     RepositoryConfig {

@@ -3,10 +3,8 @@
 //! A pure function of what is remembered and of the clock, so that every face says the same and none says more than is
 //! known. A master that cannot be read makes no mirror ill; what nobody has looked at for long is not called in step.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use standin_state::config::Config;
+use standin_state::config::{Config, Schedule};
 use standin_state::model::{
     Action, AspectReport, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorReport, MirrorStatus,
     OpenChangeReport, RepositoryReport, Role, Standing, StandingWord, Tone, Verb,
@@ -17,24 +15,24 @@ use crate::fence::ROLE_CHANGE;
 use crate::outside::Clock;
 
 /// What time does to what is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// The present moment.
     pub now: Timestamp,
-    /// How often the schedule looks.
-    pub interval: Duration,
+    /// When syncs run by themselves.
+    pub schedule: Schedule,
 }
 
 impl Terms {
     /// The terms of this moment.
     pub fn now(config: &Config, clock: &dyn Clock) -> Self {
-        Self { now: clock.now(), interval: config.schedule.interval }
+        Self { now: clock.now(), schedule: config.schedule.clone() }
     }
 
     /// Whether nobody has looked for longer than two intervals. A look from far ahead was dated by a clock that was wrong, so
     /// that nobody knows how old it is.
     fn is_stale(&self, looked: Timestamp, own_interval: Option<u64>) -> bool {
-        let interval = own_interval.unwrap_or(self.interval.as_secs());
+        let interval = own_interval.unwrap_or(self.schedule.interval.as_secs());
         self.now.as_second().abs_diff(looked.as_second()) > interval.saturating_mul(2)
     }
 }
@@ -284,7 +282,7 @@ impl<'a> Known<'a> {
         let synced = self.synced()?;
         let checked = self.mirror.last_health_check_iso.filter(|_| self.mirror.health == Health::Ok);
         let looked = checked.map_or(synced, |checked| checked.max(synced));
-        if terms.is_stale(looked, self.mirror.pulled.sync_interval_seconds) {
+        if terms.is_stale(looked, self.mirror.longest_gap_seconds) {
             return of_now(StandingWord::Stale, "nobody has looked since", Some(looked));
         }
         let behind = self.mirror.code.behind.unwrap_or(0);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{Code, Error};
 use standin_state::model::{
@@ -15,7 +17,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn terms() -> Terms {
-    Terms { now: at(NOW), interval: Duration::from_secs(3_600) }
+    Terms { now: at(NOW), schedule: Schedule { interval: Duration::from_secs(3_600), ..Schedule::default() } }
 }
 
 fn aspect(status: AspectStatus) -> AspectReport {
@@ -40,6 +42,7 @@ fn mirror(id: &str) -> MirrorReport {
         last_health_check_iso: None,
         sentinel: None,
         next_sync_iso: None,
+        longest_gap_seconds: None,
         error: None,
         pulled: Default::default(),
     }

@@ -129,10 +129,7 @@ fn compare(on_mirror: &BTreeMap<String, String>, wanted: Wanted) -> VariablesPla
 /// Whether the host would not take this variable; says why.
 fn unusable(name: &str, value: &str, notices: &mut Vec<Notice>) -> bool {
     let notice = if !is_name(name) {
-        Notice {
-            message: format!("{name} cannot be the name of a variable"),
-            hint: NAME_RULE.to_owned(),
-        }
+        Notice { message: format!("{name} cannot be the name of a variable"), hint: NAME_RULE.to_owned() }
     } else if value.is_empty() {
         Notice {
             message: format!("{name} is empty, which the host does not take for a variable"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::mistakes::Given;
-use super::{GitHubHost, Heartbeat, SentinelSettings};
+use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings};
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId};
 
 /// What a place is called in the configuration, and the folder that relative paths start from.
@@ -48,6 +48,7 @@ pub(super) struct RepositoryDraft {
     pub variables: Option<Given<Vec<String>>>,
     pub keep_active: Vec<String>,
     pub notes: bool,
+    pub rhythm: Option<Rhythm>,
     pub heartbeat: Option<Heartbeat>,
     pub sentinel: Option<SentinelSettings>,
     pub mirrors: Vec<MirrorDraft>,
@@ -64,6 +65,7 @@ pub(super) struct MirrorDraft {
     pub ssh_key: Option<Given<PathBuf>>,
     pub hooks: Option<Given<bool>>,
     pub pull: PullDraft,
+    pub rhythm: Option<Rhythm>,
     pub sync: BTreeMap<Aspect, Given<bool>>,
     pub enabled: Option<bool>,
     pub token: Option<Given<SecretString>>,
@@ -107,6 +109,7 @@ impl MirrorDraft {
             ssh_key: self.ssh_key.or(weaker.ssh_key),
             hooks: self.hooks.or(weaker.hooks),
             pull: self.pull.over(weaker.pull),
+            rhythm: self.rhythm.or(weaker.rhythm),
             sync,
             enabled: self.enabled.or(weaker.enabled),
             token: self.token.or(weaker.token),

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
-use super::{GitHubHost, Heartbeat, SentinelSettings, settings, values, variables};
+use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, settings, values, variables};
 use crate::model::Aspect;
 
 /// All that the file says.
@@ -221,6 +221,7 @@ impl Reader<'_> {
             secrets: fields.words("secrets", self.mistakes),
             variables: fields.words("variables", self.mistakes),
             notes: fields.boolean("notes", self.mistakes).unwrap_or(false),
+            rhythm: self.rhythm(&mut fields),
             ..RepositoryDraft::default()
         };
         if let Some(files) = fields.words("keep_active", self.mistakes) {
@@ -277,6 +278,7 @@ impl Reader<'_> {
                 interval: fields.text("interval", self.mistakes, values::duration),
                 timeout: fields.text("timeout", self.mistakes, values::duration),
             },
+            rhythm: self.rhythm(&mut fields),
             sync,
             enabled: fields.boolean("enabled", self.mistakes),
             token: None,
@@ -284,6 +286,10 @@ impl Reader<'_> {
         };
         fields.finish(self.mistakes);
         MirrorDraft { faulty: self.mistakes.errors.len() > errors_before, ..draft }
+    }
+
+    fn rhythm(&mut self, fields: &mut Fields) -> Option<Rhythm> {
+        fields.text("schedule", self.mistakes, Rhythm::parse).map(|given| given.value)
     }
 
     fn heartbeat(&mut self, mut fields: Fields) -> Option<Heartbeat> {

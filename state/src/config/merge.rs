@@ -23,6 +23,7 @@ pub(super) fn over(
         variables: stronger.variables.or(weaker.variables),
         keep_active: weaker.keep_active,
         notes: weaker.notes,
+        rhythm: weaker.rhythm,
         heartbeat: weaker.heartbeat,
         sentinel: weaker.sentinel,
         mirrors: mirrors(stronger.mirrors, weaker.mirrors, surroundings),

@@ -27,6 +27,7 @@ mod origin;
 mod patterns;
 mod pulled;
 mod reading;
+mod rhythm;
 mod settings;
 mod travel;
 mod types;
@@ -44,11 +45,13 @@ pub use mistakes::ConfigError;
 pub use origin::own_setting;
 pub use patterns::{NamePatterns, is_pattern};
 pub use pulled::{PullTarget, PulledRefs};
+pub use rhythm::{Cron, Rhythm};
 pub use travel::{secret_name, stays_home};
 pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
     SentinelSettings, Source, Target, VariableValues,
 };
+pub use values::length_of_time;
 
 use draft::{Named, RepositoryDraft};
 use env::EnvFile;

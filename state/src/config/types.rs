@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use super::consent::Consent;
 use super::mistakes::ConfigError;
 use super::pulled::PullTarget;
+use super::rhythm::Rhythm;
 use crate::error::Error;
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Site, Slug};
 
@@ -130,6 +131,7 @@ impl RepositoryConfig {
             target: Target::GitHub(home.clone()),
             enabled: true,
             sync: master.sync.clone(),
+            rhythm: master.rhythm.clone(),
             token: self.source_token.clone(),
         };
         let source = Source::GitHub(slug.clone());
@@ -245,11 +247,18 @@ pub struct MirrorConfig {
     pub enabled: bool,
     /// What is kept in step.
     pub sync: BTreeSet<Aspect>,
+    /// When it is synced by itself (`schedule`, also of the repository); `None` where the schedule's interval holds.
+    pub rhythm: Option<Rhythm>,
     /// `MIRROR_<n>_TOKEN`, from the environment or `.env`.
     pub token: Option<SecretString>,
 }
 
 impl MirrorConfig {
+    /// When it is synced by itself.
+    pub fn rhythm(&self, schedule: &Schedule) -> Rhythm {
+        self.rhythm.clone().unwrap_or(Rhythm::Every(schedule.interval))
+    }
+
     /// The repository on GitHub that it is: such a mirror has secrets, variables, workflows, a default branch that can be
     /// set, and a role.
     pub fn slug(&self) -> Option<&Slug> {

@@ -12,7 +12,7 @@ use super::location::{Location, Surroundings, real_path, without_credentials};
 use super::mistakes::{Complaint, Given, Mistakes};
 use super::origin::Clone;
 use super::variables::Variables;
-use super::{Consent, MirrorConfig, RepositoryConfig, Source, Target, pulled, settings, travel};
+use super::{Consent, MirrorConfig, RepositoryConfig, Rhythm, Source, Target, pulled, settings, travel};
 use crate::model::{Aspect, MirrorType, RepositoryId};
 
 /// Names in the state folder and in the keychain that an id would collide with.
@@ -106,6 +106,9 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
         room.env_file,
         if secrets_travel || draft.secrets.is_some() { mistakes } else { &mut unheard },
     );
+    for mirror in &mut mirrors {
+        mirror.rhythm = mirror.rhythm.take().or_else(|| draft.rhythm.clone());
+    }
     warn_of_open_file(room, &draft.source_token, &mirrors, mistakes);
     Some(RepositoryConfig {
         id: id?,
@@ -309,6 +312,8 @@ fn mirror(
         mistakes.add(&hooks.place, Complaint::new(message, "Remove `hooks`: it serves for mirrors at a path."));
     }
     check_token(&draft, &target, mistakes);
+    // What a kind calls its own interval is said of this mirror alone, so before what the repository says.
+    let rhythm = draft.rhythm.or(target.pulled().and_then(|pull| pull.interval).map(Rhythm::Every));
     match &mut target {
         Target::Git(git) => {
             git.ssh_key = draft.ssh_key.map(|key| key.value);
@@ -321,6 +326,7 @@ fn mirror(
         target,
         enabled: draft.enabled.unwrap_or(true),
         sync,
+        rhythm,
         token: draft.token.map(|token| token.value),
     };
     Some((mirror, identity))

@@ -53,6 +53,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, Complaint> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// A length of time as the configuration writes it: `30s`, `15m`, `2h30m`.
+///
+/// # Errors
+/// What is wrong with it, and what would be right.
+pub fn length_of_time(text: &str) -> Result<Duration, String> {
+    duration(text).map_err(|Complaint { message, hint }| format!("{message}. {hint}"))
+}
+
 /// How many mirrors may be synced at once.
 pub(super) fn parallel(text: &str) -> Result<usize, Complaint> {
     text.parse().ok().filter(|count| (1..=256).contains(count)).ok_or_else(|| {

@@ -251,6 +251,7 @@ impl Variables {
                 interval: self.read(&key("INTERVAL"), mistakes, |variable| values::duration(&variable.value)),
                 timeout: self.read(&key("TIMEOUT"), mistakes, |variable| values::duration(&variable.value)),
             },
+            rhythm: None,
             sync,
             enabled: self.text(&key("ENABLED"), mistakes, values::boolean),
             token: self.read(&key("TOKEN"), mistakes, |variable| values::token(&variable.value)),

@@ -4,6 +4,7 @@
 
 mod consent;
 mod names;
+mod schedule;
 mod site;
 mod standing;
 mod status;
@@ -12,6 +13,7 @@ mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, is_said, visible};
 pub use names::{AskId, JobId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use schedule::{SchedulePause, ScheduleReport, ScheduledMirror};
 pub use site::Site;
 pub use standing::{Action, Standing};
 pub use status::{

@@ -196,6 +196,9 @@ pub struct MirrorReport {
     #[serde(serialize_with = "time::optional_seconds")]
     #[ts(type = "string | null")]
     pub next_sync_iso: Option<Timestamp>,
+    /// How long at most lies between two syncs of the schedule, where it is another time than the schedule's own.
+    #[serde(skip)]
+    pub longest_gap_seconds: Option<u64>,
     /// The error of the last run as a whole, where it ended before its aspects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

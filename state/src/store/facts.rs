@@ -52,6 +52,8 @@ pub enum Fact<'a> {
     LargeFiles,
     /// When the token expires, after its short hash.
     TokenExpires,
+    /// How the last try of the schedule ended, as JSON.
+    ScheduledTry,
     /// The answer of a list, with its ETag, as JSON.
     Answer {
         /// Where it was asked for.
@@ -83,6 +85,7 @@ impl Fact<'_> {
             Self::Sentinel => "sentinel",
             Self::LargeFiles => "large_files",
             Self::TokenExpires => "token_expires",
+            Self::ScheduledTry => "scheduled_try",
             Self::Answer { address } => return Cow::Owned(format!("etag:{address}")),
         })
     }

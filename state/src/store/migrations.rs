@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_asks.sql"),
     include_str!("../../migrations/0006_rescues.sql"),
     include_str!("../../migrations/0007_actions.sql"),
+    include_str!("../../migrations/0008_schedule.sql"),
 ];
 
 /// Refuses a database that a newer Standin wrote, before anything in it is touched; otherwise its version.

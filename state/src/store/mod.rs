@@ -20,6 +20,7 @@ mod records;
 mod reports;
 mod rescues;
 mod runs;
+mod schedule;
 mod secrets;
 mod targets;
 mod watch;
@@ -39,6 +40,7 @@ pub use records::{
     JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
 };
 pub use reports::MirrorMemory;
+pub use schedule::ScheduledTry;
 
 use crate::crash_hook;
 use crate::error::{Code, Error, Result};

@@ -34,7 +34,7 @@ impl Store {
         self.set_found(repository, Some(mirror), Fact::Sentinel, Some(found))
     }
 
-    fn found<T: DeserializeOwned>(
+    pub(super) fn found<T: DeserializeOwned>(
         &self,
         repository: &RepositoryId,
         mirror: Option<&MirrorId>,
@@ -43,7 +43,7 @@ impl Store {
         Ok(self.fact(repository, mirror, fact)?.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    fn set_found<T: Serialize>(
+    pub(super) fn set_found<T: Serialize>(
         &self,
         repository: &RepositoryId,
         mirror: Option<&MirrorId>,

@@ -65,6 +65,7 @@ fn report() -> RepositoryReport {
             last_health_check_iso: now,
             sentinel: None,
             next_sync_iso: None,
+            longest_gap_seconds: None,
             error: None,
         }],
     }

@@ -25,18 +25,20 @@ pub(super) async fn all(
     mut view: MirrorView,
 ) -> Vec<(Aspect, Result<AspectReport>)> {
     let elsewhere = goes_elsewhere(context, &ready);
-    let values = async {
-        tokio::join!(
-            apply_values(context, Aspect::Secrets, ready.secrets.as_ref(), elsewhere.as_ref(), async |plan| {
-                secrets::apply(context, plan).await
-            }),
-            apply_values(context, Aspect::Variables, ready.variables.as_ref(), elsewhere.as_ref(), async |plan| {
-                variables::apply(context, plan).await
-            }),
-        )
+    let secrets = async {
+        Some(match allowed(context, Aspect::Secrets, ready.secrets.as_ref(), elsewhere.as_ref())? {
+            Ok(plan) => secrets::apply(context, plan).await,
+            Err(error) => Err(error),
+        })
     };
-    let (CodeAndWorkflows { code, workflows }, (secrets, variables)) =
-        tokio::join!(push_guarded(context, &ready, &mut view), values);
+    let variables = async {
+        Some(match allowed(context, Aspect::Variables, ready.variables.as_ref(), elsewhere.as_ref())? {
+            Ok(plan) => variables::apply(context, plan).await,
+            Err(error) => Err(error),
+        })
+    };
+    let (CodeAndWorkflows { code, workflows }, secrets, variables) =
+        tokio::join!(push_guarded(context, &ready, &mut view), secrets, variables);
     [(Aspect::Code, code), (Aspect::Secrets, secrets), (Aspect::Variables, variables), (Aspect::Workflows, workflows)]
         .into_iter()
         .filter_map(|(aspect, result)| Some((aspect, result?)))
@@ -158,18 +160,17 @@ async fn apply_code(
     }
 }
 
-/// Secrets or variables: what `apply` does with their plan, unless they wait too.
-async fn apply_values<'a, P>(
+/// The plan of secrets or variables that may be carried out, or what keeps it from that; `None` where they are not asked for.
+fn allowed<'a, P>(
     context: &MirrorContext,
     aspect: Aspect,
     plan: Option<&'a Result<P>>,
     waits: Option<&Error>,
-    apply: impl AsyncFnOnce(&'a P) -> Result<AspectReport>,
-) -> Option<Result<AspectReport>> {
+) -> Option<Result<&'a P>> {
     let plan = plan?;
     started(context, aspect);
     Some(match (plan, waits) {
         (Err(error), _) | (Ok(_), Some(error)) => Err(error.clone()),
-        (Ok(plan), None) => apply(plan).await,
+        (Ok(plan), None) => Ok(plan),
     })
 }

@@ -14,6 +14,7 @@ import type { RepositoryId } from "./RepositoryId";
 import type { RoleStepState } from "./RoleStepState";
 import type { RunId } from "./RunId";
 import type { RunTotals } from "./RunTotals";
+import type { ScheduleNews } from "./ScheduleNews";
 
 /**
  * An event with its moment.
@@ -214,7 +215,15 @@ detail: string,
 /**
  * Why it failed, where it did.
  */
-error: Error | null, } | { "event": "job_ended", 
+error: Error | null, } | { "event": "schedule", 
+/**
+ * What.
+ */
+news: ScheduleNews, 
+/**
+ * Who or why, for a person; may be empty.
+ */
+detail: string, } | { "event": "job_ended", 
 /**
  * The job.
  */

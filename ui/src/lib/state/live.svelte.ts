@@ -145,6 +145,7 @@ export class LiveRun {
       // A change of master belongs to the repository, not to a mirror.
       case 'role_change_started':
       case 'role_step':
+      case 'schedule':
         break;
     }
   }

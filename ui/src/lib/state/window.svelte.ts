@@ -289,6 +289,9 @@ export class WindowState {
       case 'role_step':
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
         break;
+      case 'schedule':
+        void this.refresh();
+        break;
       case 'aspect_started':
       case 'change':
         this.liveOf(event.repository, event.mirror)?.hear(event);

@@ -1,0 +1,98 @@
+//! `watch`: working by itself without a window. `schedule`: what is due, paused and resumed.
+
+use jiff::Timestamp;
+use standin_core::engine::Engine;
+use standin_core::watch::{self, Pace};
+use standin_core::{Error, Result};
+use tokio_util::sync::CancellationToken;
+
+use super::looking_engine;
+use crate::arguments::{Global, PauseLength, ScheduleCommand};
+use crate::output::{self, Exit, lines, live, tables};
+use crate::signals::{reload_asked, stop_asked};
+use crate::start;
+
+/// `standin watch`: until Ctrl-C or SIGTERM; SIGHUP reads the configuration again.
+pub async fn watch(global: &Global) -> Result<Exit> {
+    let engine = start::engine(global, live::listener(global.json))?;
+    for report in engine.status(None)? {
+        // What waits, or has mistakes, is left out until that is mended: nobody would see it otherwise.
+        let waits =
+            report.consent.as_ref().map(|question| (&question.title, "Look at it and allow it: `standin allow`."));
+        let broken = report.error.as_ref().map(|error| (&error.message, "Correct it; it is read again at once."));
+        for (message, hint) in waits.into_iter().chain(broken) {
+            lines::complain(&format!("{}: {message}", report.repository));
+            lines::complain(&format!("  fix: {hint}"));
+        }
+    }
+    let stop = CancellationToken::new();
+    let signals = heard(&engine, &stop);
+    let kept = watch::keep(&engine, Pace::default(), &stop).await;
+    signals.abort();
+    kept.map(|()| Exit::Well)
+}
+
+/// Hears signals until the first that asks to stop.
+fn heard(engine: &Engine, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
+    let (engine, stop) = (engine.clone(), stop.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                asked = stop_asked() => {
+                    if asked.is_ok() {
+                        lines::complain("stopping: what was begun is left in order first");
+                    }
+                    stop.cancel();
+                    return;
+                }
+                Ok(()) = reload_asked() => told(&engine),
+            }
+        }
+    })
+}
+
+/// Reads the configuration again because somebody asked for it, and says how that went.
+fn told(engine: &Engine) {
+    match engine.reload() {
+        Ok(_) => lines::complain("the configuration was read again"),
+        Err(Error { message, hint, .. }) => {
+            lines::complain(&format!("the configuration was not taken, and what was read before holds: {message}"));
+            lines::complain(&format!("  fix: {hint}"));
+        }
+    }
+}
+
+/// `standin schedule`
+pub fn schedule(global: &Global, command: Option<&ScheduleCommand>) -> Result<Exit> {
+    let engine = looking_engine(global)?;
+    match command {
+        None | Some(ScheduleCommand::Show) => {
+            let report = engine.schedule()?;
+            if global.json {
+                return Ok(output::json(&report));
+            }
+            tables::schedule(&report, Timestamp::now()).iter().for_each(|line| lines::print(line));
+        }
+        Some(ScheduleCommand::Pause { length }) => {
+            let length = match length {
+                PauseLength::UntilResumed => None,
+                PauseLength::For(length) => Some(*length),
+            };
+            let pause = engine.schedule_pause(length)?;
+            if global.json {
+                return Ok(output::json(&pause));
+            }
+            let until =
+                pause.until_iso.map_or_else(|| "until it is resumed".to_owned(), |until| format!("until {until:.0}"));
+            lines::print(&format!("Nothing is synced by itself {until}. `standin sync` works as ever."));
+        }
+        Some(ScheduleCommand::Resume) => {
+            let was_paused = engine.schedule_resume()?;
+            if global.json {
+                return Ok(output::json(&serde_json::json!({ "was_paused": was_paused })));
+            }
+            lines::print(if was_paused { "The schedule goes on." } else { "It was not paused." });
+        }
+    }
+    Ok(Exit::Well)
+}

@@ -1,0 +1,204 @@
+//! What is due at a moment: syncs and looks, begun side by side, each mirror and master one at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use standin_state::config::RepositoryConfig;
+use standin_state::model::{JobId, MirrorId, RepositoryId, Trigger};
+use tokio::task::JoinSet;
+
+use crate::engine::{Engine, SyncOutcome, SyncRequest};
+use crate::event::{Event, Notice};
+use crate::{Code, Error, Result};
+
+/// What is due so soon after another mirror of its repository goes with it: the source is read once for all.
+const TOGETHER: Duration = Duration::from_secs(60);
+/// How long something is left alone that could not even begin.
+const REST: Duration = Duration::from_secs(60);
+/// How long a mirror is left alone that another process works on.
+const BUSY_REST: Duration = Duration::from_secs(10);
+
+/// What ended.
+enum Ended {
+    Sync { job: JobId, outcome: SyncOutcome },
+    Look { repository: RepositoryId, failure: Option<Error> },
+}
+
+/// The syncs and looks of one process that keeps a schedule.
+pub(super) struct Rounds {
+    engine: Engine,
+    kept_since: Timestamp,
+    tasks: JoinSet<Ended>,
+    /// The mirrors of each sync that goes on.
+    syncing: BTreeMap<JobId, (RepositoryId, BTreeSet<MirrorId>)>,
+    looking: BTreeSet<RepositoryId>,
+    /// Masters that could not be looked at, with the moment until which they are left alone.
+    not_looked_at: BTreeMap<RepositoryId, Instant>,
+    /// What is left alone until then.
+    resting: BTreeMap<(RepositoryId, Option<MirrorId>), Instant>,
+    /// What was told of a repository that could not begin, so that it is told once.
+    told: BTreeMap<RepositoryId, Error>,
+}
+
+impl Rounds {
+    pub fn new(engine: &Engine, kept_since: Timestamp) -> Self {
+        Self {
+            engine: engine.clone(),
+            kept_since,
+            tasks: JoinSet::new(),
+            syncing: BTreeMap::new(),
+            looking: BTreeSet::new(),
+            not_looked_at: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Tries at once what was left alone: the configuration is another.
+    pub fn forgive(&mut self) {
+        self.resting.clear();
+        self.told.clear();
+    }
+
+    /// Begins a sync of each repository of which a mirror is due.
+    pub fn begin_what_is_due(&mut self) {
+        let now = Instant::now();
+        self.resting.retain(|_, until| *until > now);
+        for repository in &self.engine.config().repositories {
+            if self.resting.contains_key(&(repository.id.clone(), None)) {
+                continue;
+            }
+            if let Err(error) = self.begin_sync(repository) {
+                self.could_not_begin(&repository.id, error);
+            }
+        }
+    }
+
+    fn begin_sync(&mut self, repository: &RepositoryConfig) -> Result<()> {
+        // What waits for a yes, or has mistakes, is not due: status says so.
+        if repository.consent.question().is_some() || !repository.mistakes.is_empty() || !repository.enabled {
+            return Ok(());
+        }
+        let now = self.engine.now();
+        let free = |mirror: &MirrorId| {
+            let is_syncing =
+                self.syncing.values().any(|(known, mirrors)| *known == repository.id && mirrors.contains(mirror));
+            !is_syncing && !self.resting.contains_key(&(repository.id.clone(), Some(mirror.clone())))
+        };
+        let known = self.engine.due(repository, self.kept_since)?;
+        if !known.iter().any(|(mirror, due)| *due <= now && free(mirror)) {
+            return Ok(());
+        }
+        let soon = now.checked_add(TOGETHER).unwrap_or(now);
+        let mirrors: Vec<MirrorId> =
+            known.into_iter().filter(|(mirror, due)| *due <= soon && free(mirror)).map(|(mirror, _)| mirror).collect();
+        let request = SyncRequest {
+            repository: Some(repository.id.clone()),
+            mirrors: mirrors.clone(),
+            trigger: Trigger::Schedule,
+            wait: false,
+            ..SyncRequest::default()
+        };
+        let started = self.engine.sync(request)?;
+        self.told.remove(&repository.id);
+        let job = started.job.id.clone();
+        self.syncing.insert(job.clone(), (repository.id.clone(), mirrors.into_iter().collect()));
+        self.tasks.spawn(async move { Ended::Sync { job, outcome: started.finished().await } });
+        Ok(())
+    }
+
+    /// Begins a look at each master that was not looked at for a while.
+    pub fn begin_looks(&mut self) {
+        let now = self.engine.now();
+        let moment = Instant::now();
+        self.not_looked_at.retain(|_, until| *until > moment);
+        for repository in &self.engine.config().repositories {
+            let id = &repository.id;
+            let is_ready = repository.consent.question().is_none() && repository.mistakes.is_empty();
+            if !is_ready || self.looking.contains(id) || self.not_looked_at.contains_key(id) {
+                continue;
+            }
+            match self.engine.next_look(repository) {
+                Ok(Some(next)) if next <= now => {
+                    self.looking.insert(id.clone());
+                    let (engine, repository) = (self.engine.clone(), id.clone());
+                    self.tasks.spawn(async move {
+                        let failure = engine.look_at_master(&repository).await.err();
+                        Ended::Look { repository, failure }
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => self.could_not_begin(&repository.id, error),
+            }
+        }
+    }
+
+    /// Waits for the end of one of those that go on, and writes down how it was; for ever where none does.
+    pub async fn one_ended(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(ended)) => self.note(ended),
+            // A bug in a task is told by the task itself; the frames around have nothing that could panic.
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+
+    fn note(&mut self, ended: Ended) {
+        match ended {
+            Ended::Sync { job, outcome } => {
+                let (_, begun) =
+                    self.syncing.remove(&job).unwrap_or_else(|| (outcome.repository.clone(), BTreeSet::new()));
+                let ended = |mirror: &MirrorId| outcome.mirrors.iter().any(|outcome| outcome.mirror == *mirror);
+                for mirror in begun.into_iter().filter(|mirror| !ended(mirror)) {
+                    // A bug in Standin ended it without a word.
+                    self.resting.insert((outcome.repository.clone(), Some(mirror)), Instant::now() + REST);
+                }
+                for mirror in &outcome.mirrors {
+                    if mirror.error.as_ref().is_some_and(|error| error.code == Code::Busy) {
+                        let place = (outcome.repository.clone(), Some(mirror.mirror.clone()));
+                        self.resting.insert(place, Instant::now() + BUSY_REST);
+                    }
+                    if let Err(error) = self.engine.note_scheduled(&outcome.repository, mirror) {
+                        // Without memory of the try it would be due at once, again and again.
+                        self.could_not_begin(&outcome.repository, error);
+                    }
+                }
+            }
+            Ended::Look { repository, failure } => {
+                self.looking.remove(&repository);
+                if let Some(error) = failure {
+                    // What keeps it from being looked at keeps it from being synced, which tells it.
+                    tracing::info!(error = %error.message, %repository, "the master could not be looked at");
+                    self.not_looked_at.insert(repository, Instant::now() + REST);
+                }
+            }
+        }
+    }
+
+    /// Leaves a repository alone for a while, and says why, once.
+    fn could_not_begin(&mut self, repository: &RepositoryId, error: Error) {
+        self.resting.insert((repository.clone(), None), Instant::now() + REST);
+        if self.told.get(repository) != Some(&error) {
+            let notice = Notice { message: error.message.clone(), hint: error.advice() };
+            self.engine.tell(&Event::Notice { repository: repository.clone(), mirror: None, notice });
+            self.told.insert(repository.clone(), error);
+        }
+    }
+
+    /// Stops all syncs at their next safe point, and waits so long for it. What is not done by then is found and mended by the
+    /// next start, as after a crash.
+    pub async fn stop(mut self, limit: Duration) {
+        for job in self.syncing.keys() {
+            self.engine.cancel(job);
+        }
+        let all = async {
+            while !self.syncing.is_empty() {
+                self.one_ended().await;
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("a sync did not come to a safe point in time; the next start finds and mends what it left");
+        }
+    }
+}
