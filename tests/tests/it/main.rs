@@ -1,6 +1,7 @@
 //! End to end: what only the whole shows, with real git, gh, sshd, keyring and WebKit. One program, since each would link all
 //! of Standin anew; `tests/house.rs` stands alone, as it needs none of it.
 
+mod by_itself;
 mod canary_cli;
 mod cli_configuration;
 mod cli_output;
