@@ -22,6 +22,7 @@ mod rescues;
 mod runs;
 mod secrets;
 mod targets;
+mod triggers;
 mod watch;
 mod workflows;
 
@@ -39,6 +40,7 @@ pub use records::{
     JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
 };
 pub use reports::MirrorMemory;
+pub use triggers::{NewTrigger, QueuedTrigger};
 
 use crate::crash_hook;
 use crate::error::{Code, Error, Result};
