@@ -38,7 +38,7 @@ pub struct Dropped {
 }
 
 /// What belongs to triggers in the state folder.
-pub(crate) fn room(state_dir: &Path) -> PathBuf {
+pub fn room(state_dir: &Path) -> PathBuf {
     state_dir.join(ROOM)
 }
 
@@ -75,7 +75,7 @@ pub fn sweep(state_dir: &Path, mut receive: impl FnMut(&Dropped) -> Result<()>) 
     }
     let _alone = lock::exclusive(&room(state_dir), "sweep")?;
     let mut refused = Vec::new();
-    for entry in entries(&folder)? {
+    for entry in entries(&folder)?.into_iter().filter(|entry| !is_of_a_test(entry)) {
         // One that an earlier sweep could not hand over is joined by this one.
         match fs::rename(&entry, taken.join(entry.file_name().unwrap_or_default())) {
             Ok(()) => crash_hook::point("drops", "taken", "after"),
@@ -139,6 +139,11 @@ fn told(path: &Path, why: &str, aside: &Path) -> Error {
         format!("`{name}` in the folder of triggers was refused: {why}"),
         format!("It was put aside unread, in {}. Find out what made it, then remove it.", aside.display()),
     )
+}
+
+/// Whether the hook left it when it was only tested.
+fn is_of_a_test(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(HOOK) && name.ends_with('~'))
 }
 
 fn is_empty(folder: &Path) -> bool {

@@ -1,7 +1,7 @@
 //! The door: each command of the command line and of the window is one call here.
 //!
 //! [`sync`] and [`plan`](Engine::plan) are the main job; [`care`] is what a person does around it (decide, restore,
-//! test, keep tokens); `health` judges the master and looks at the mirrors. Nothing here prints, and nothing here knows who calls.
+//! test, keep tokens); `health` judges the master and looks at the mirrors; `triggers` is what sets syncs off. Nothing here prints, and nothing here knows who calls.
 
 mod care;
 mod consent;
@@ -13,6 +13,7 @@ mod secrets;
 mod sentinel;
 mod sync;
 mod tidy;
+mod triggers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -35,6 +36,7 @@ pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequ
 pub use care::MirrorTest;
 pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
+pub use triggers::UpstreamLook;
 
 /// What an engine is opened with.
 pub struct EngineOptions {
