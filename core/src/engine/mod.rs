@@ -14,6 +14,7 @@ mod sentinel;
 mod sync;
 mod tidy;
 mod triggers;
+mod upstream;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,7 +37,7 @@ pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequ
 pub use care::MirrorTest;
 pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
-pub use triggers::UpstreamLook;
+pub use upstream::UpstreamLook;
 
 /// What an engine is opened with.
 pub struct EngineOptions {
@@ -66,6 +67,7 @@ struct Shared {
     git: OnceCell<GitProgram>,
     jobs: Jobs,
     running: sync::Running,
+    looks: upstream::Looks,
 }
 
 impl Engine {
@@ -90,6 +92,7 @@ impl Engine {
             git: OnceCell::new(),
             jobs,
             running: sync::Running::default(),
+            looks: upstream::Looks::default(),
         };
         Ok((Self { shared: Arc::new(shared) }, notices))
     }
@@ -106,6 +109,7 @@ impl Engine {
     pub fn reload(&self) -> Result<Vec<Notice>> {
         let loaded = config::load(&self.shared.load, &self.shared.store.consents()?).map_err(Error::from)?;
         *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
+        self.shared.looks.forget_all();
         Ok(loaded.notices.into_iter().map(|(message, hint)| Notice { message, hint }).collect())
     }
 

@@ -1,48 +1,22 @@
-//! What sets syncs off: the queue, what is watched, the hook, the webhook, and the look at a source on its host.
+//! What sets syncs off: the queue, what is watched, the hook, the webhook.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use standin_state::config::{self, RepositoryConfig, Source};
 use standin_state::drops;
 use standin_state::lock::Presence;
 use standin_state::model::{RepositoryId, Trigger};
-use standin_state::store::{Fact, NewTrigger, QueuedTrigger};
+use standin_state::store::{NewTrigger, QueuedTrigger};
 
 use super::{Engine, SyncRequest};
 use crate::event::Notice;
-use crate::github::LookedAt;
-use crate::memory::Memory;
 use crate::triggers::hook::{Hook, HookReport};
 use crate::triggers::listen::Keep;
 use crate::triggers::watch::{Pace, SourceWatch, Watched};
 use crate::triggers::webhook::{SECRET_ACCOUNT, SECRET_VARIABLE, Webhooks};
 use crate::{Code, Error, Result};
-
-/// What a look at a source on its host found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UpstreamLook {
-    /// The source is not on GitHub, or no token for it is known: there is nothing that could be asked.
-    NotAsked,
-    /// It was never looked at before; what is there now is what later looks are compared with.
-    First,
-    /// No branch or tag has moved since the last look.
-    Same,
-    /// Some have: a sync is in the queue.
-    Moved,
-}
-
-/// What is remembered of a look.
-#[derive(Serialize, Deserialize)]
-struct Looked {
-    source: String,
-    etag: Option<String>,
-    refs: String,
-}
 
 impl Engine {
     /// Puts a trigger into the queue. Costs one short write, and starts nothing.
@@ -247,52 +221,7 @@ impl Engine {
         Arc::new(move |trigger| engine.queue(trigger))
     }
 
-    /// Asks the host of a source on GitHub, by one request, whether branches or tags have moved since the last look, and puts a
-    /// trigger into the queue where they have. As long as nothing moves, the host does not count the request.
-    ///
-    /// # Errors
-    /// As [`Engine::repository`]; the host's refusal. Then nothing is known to have moved, and a later look finds it.
-    pub async fn look_upstream(&self, id: &RepositoryId) -> Result<UpstreamLook> {
-        let direction = self.direction(Some(id))?;
-        let source = self.source_of_a_look(&direction.config).await?;
-        let (Source::GitHub(slug), Some(client)) = (&direction.config.source, &source.context.github) else {
-            return Ok(UpstreamLook::NotAsked);
-        };
-        let memory = Memory::new(&self.shared.store, id, None, &self.shared.outside.clock);
-        let text = memory.get(Fact::UpstreamLook)?;
-        let shown = slug.to_string();
-        let last = text.and_then(|text| serde_json::from_str::<Looked>(&text).ok()).filter(|last| last.source == shown);
-        let etag = last.as_ref().and_then(|last| last.etag.clone());
-        let found = match client.look_at_refs(slug, etag).await? {
-            LookedAt::Same => return Ok(UpstreamLook::Same),
-            LookedAt::Found { etag, refs } => (etag, hash(&refs)),
-        };
-        let (etag, refs) = found;
-        let is_moved = last.as_ref().map(|last| last.refs != refs);
-        if is_moved == Some(true) {
-            // First the trigger: a crash in between asks for one sync more, never for one less.
-            self.queue(&NewTrigger::of_all(id.clone(), Trigger::Upstream, &format!("branches or tags moved at {shown}")))?;
-        }
-        let looked = Looked { source: shown, etag, refs };
-        memory.set(Fact::UpstreamLook, &serde_json::to_string(&looked).unwrap_or_default())?;
-        Ok(match is_moved {
-            None => UpstreamLook::First,
-            Some(true) => UpstreamLook::Moved,
-            Some(false) => UpstreamLook::Same,
-        })
-    }
-
     fn state_dir(&self) -> &std::path::Path {
         &self.shared.state_dir
     }
-}
-
-/// The refs that travel, as a hash in hexadecimal digits.
-fn hash(refs: &[(String, String)]) -> String {
-    let travels = |name: &str| ["refs/heads/", "refs/tags/", "refs/notes/"].iter().any(|prefix| name.starts_with(prefix));
-    let lines: BTreeSet<String> =
-        refs.iter().filter(|(name, _)| travels(name)).map(|(name, tip)| format!("{tip} {name}\n")).collect();
-    let mut hash = Sha256::new();
-    lines.iter().for_each(|line| hash.update(line));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
