@@ -145,7 +145,8 @@ impl Local {
             default_config_dir: self.folder().join("home/.config/standin"),
             ..LoadRequest::default()
         };
-        let options = EngineOptions { state_dir: self.machine.state.clone(), load, outside, actor: "ada@test".to_owned() };
+        let options =
+            EngineOptions { state_dir: self.machine.state.clone(), load, outside, actor: "ada@test".to_owned() };
         Engine::open(options).unwrap().0
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use standin_state::config::{self, RepositoryConfig, Source};
+use standin_state::config::{RepositoryConfig, Source};
 use standin_state::drops;
 use standin_state::lock::Presence;
 use standin_state::model::{RepositoryId, Trigger};
@@ -109,8 +109,7 @@ impl Engine {
         // Git is asked about nothing that waits for a yes.
         let is_allowed = repository.mistakes.is_empty() && self.repository(Some(&repository.id)).is_ok();
         let refs = match &repository.source {
-            Source::Path(named) if is_allowed => config::common_git_folder(named)
-                .map(|common| Watched::Refs { repository: id(), named: named.clone(), common }),
+            Source::Path(named) if is_allowed => Some(Watched::Refs { repository: id(), named: named.clone() }),
             Source::Path(_) | Source::GitHub(_) | Source::Url(_) => None,
         };
         env.into_iter().chain(refs).collect()
@@ -211,7 +210,11 @@ impl Engine {
         let outside = &self.shared.outside;
         match outside.environment.get(SECRET_VARIABLE).filter(|secret| !secret.is_empty()) {
             Some(secret) => Ok(Some(SecretString::from(secret.as_str()))),
-            None => outside.keychain.get(SECRET_ACCOUNT).await,
+            None => match outside.keychain.get(SECRET_ACCOUNT).await {
+                // The variable is left to those who have none.
+                Err(error) if error.code == Code::KeychainUnavailable => Ok(None),
+                found => found,
+            },
         }
     }
 

@@ -82,7 +82,9 @@ impl Engine {
     pub async fn look_upstream(&self, id: &RepositoryId) -> Result<UpstreamLook> {
         let direction = self.direction(Some(id))?;
         let Source::GitHub(slug) = &direction.config.source else { return Ok(UpstreamLook::NotAsked) };
-        let Some(token) = self.token_of_looks(&direction.config, slug).await? else { return Ok(UpstreamLook::NotAsked) };
+        let Some(token) = self.token_of_looks(&direction.config, slug).await? else {
+            return Ok(UpstreamLook::NotAsked);
+        };
         let memory = Memory::new(&self.shared.store, id, None, &self.shared.outside.clock);
         let (config, cancel) = (self.config(), CancellationToken::new());
         let client = Client::new(&config, slug, &token, memory.clone(), Arc::new(Totals::default()), cancel)?;
@@ -100,7 +102,11 @@ impl Engine {
         let is_moved = last.as_ref().map(|last| last.refs != refs);
         if is_moved == Some(true) {
             // First the trigger: a crash in between asks for one sync more, never for one less.
-            self.queue(&NewTrigger::of_all(id.clone(), Trigger::Upstream, &format!("branches or tags moved at {shown}")))?;
+            self.queue(&NewTrigger::of_all(
+                id.clone(),
+                Trigger::Upstream,
+                &format!("branches or tags moved at {shown}"),
+            ))?;
         }
         let looked = Looked { source: shown, etag, refs };
         memory.set(Fact::UpstreamLook, &serde_json::to_string(&looked).unwrap_or_default())?;
@@ -131,7 +137,8 @@ impl Engine {
 
 /// The refs that travel, as a hash in hexadecimal digits.
 fn hash(refs: &[(String, String)]) -> String {
-    let travels = |name: &str| ["refs/heads/", "refs/tags/", "refs/notes/"].iter().any(|prefix| name.starts_with(prefix));
+    let travels =
+        |name: &str| ["refs/heads/", "refs/tags/", "refs/notes/"].iter().any(|prefix| name.starts_with(prefix));
     let lines: BTreeSet<String> =
         refs.iter().filter(|(name, _)| travels(name)).map(|(name, tip)| format!("{tip} {name}\n")).collect();
     let mut hash = Sha256::new();

@@ -72,7 +72,8 @@ impl GitProgram {
         let work_tree = match is_bare.starts_with(b"true") {
             true => None,
             false => {
-                let top = self.asked_by_user(folder, &["rev-parse", "--path-format=absolute", "--show-toplevel"]).await?;
+                let top =
+                    self.asked_by_user(folder, &["rev-parse", "--path-format=absolute", "--show-toplevel"]).await?;
                 Some(path_of(said(folder, top)?))
             }
         };

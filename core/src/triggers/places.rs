@@ -64,9 +64,11 @@ pub(super) fn of_file(path: &Path) -> Places {
     places
 }
 
-/// Where a change of the branches and tags of a repository shows; `named` is what the user calls it, which may be a link.
-pub(super) fn of_refs(named: &Path, common: &Path) -> Places {
+/// Where a change of the branches and tags of a repository shows; `named` is what the user calls it, which may be a link, and
+/// `common` where its refs are, as long as it is there.
+pub(super) fn of_refs(named: &Path, common: Option<&Path>) -> Places {
     let mut places = of_file(named);
+    let Some(common) = common else { return places };
     places.extend(of_file(common));
     add(&mut places, common, false, &OF_REFS.map(std::ffi::OsStr::new));
     for (folder, deep) in [("refs", false), ("refs/heads", true), ("refs/tags", true), ("refs/notes", true)] {
@@ -124,6 +126,8 @@ pub(super) fn is_silent(folder: &Path) -> bool {
         0x517b,
         0xfe53_4d42,
     ];
+    // Its width is another one on other processors.
+    #[allow(clippy::useless_conversion)]
     let kind = nix::sys::statfs::statfs(folder).map(|found| i64::from(found.filesystem_type().0) & 0xffff_ffff);
     kind.is_ok_and(|kind| SILENT.contains(&kind))
 }

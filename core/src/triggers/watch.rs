@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 use notify::event::{AccessKind, AccessMode};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
+use standin_state::config;
 use standin_state::model::{RepositoryId, Trigger};
 use standin_state::store::NewTrigger;
 use tokio::sync::{Notify, mpsc};
@@ -48,10 +49,8 @@ pub enum Watched {
     Refs {
         /// The repository.
         repository: RepositoryId,
-        /// The repository, as the user names it.
+        /// The repository, as the user names it; it need not be there.
         named: PathBuf,
-        /// Where its refs are: of a linked work tree, in the repository that it belongs to.
-        common: PathBuf,
     },
     /// Where git hooks leave what they saw.
     Drops {
@@ -165,7 +164,7 @@ impl Watched {
     fn places(&self) -> Places {
         match self {
             Self::EnvFile { path, .. } => places::of_file(path),
-            Self::Refs { named, common, .. } => places::of_refs(named, common),
+            Self::Refs { named, .. } => places::of_refs(named, config::common_git_folder(named).as_deref()),
             Self::Drops { folder } => places::of_folder(folder),
         }
     }
@@ -256,7 +255,8 @@ impl TouchedState {
                 if places.iter().any(|(folder, place)| place.counts(folder, path)) {
                     *since = Some((since.map_or(now, |(first, _)| first), now));
                 }
-                let is_gone = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_)));
+                let is_gone =
+                    matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_)));
                 if is_gone && places.contains_key(path) {
                     self.lost.insert(path.clone());
                 }
@@ -451,9 +451,15 @@ impl Work {
                 let path = path.clone();
                 tokio::task::spawn_blocking(move || of_file(&path)).await.ok()?
             }
-            Watched::Refs { common, .. } => {
-                let found = self.git.fingerprint_of_refs(common, &self.cancel).await;
-                found.inspect_err(|error| tracing::debug!(error = %error.message, "refs cannot be read now")).ok().map(Content::Hash)
+            Watched::Refs { named, .. } => {
+                let named = named.clone();
+                // Of a linked work tree, in the repository that it belongs to.
+                let common = tokio::task::spawn_blocking(move || config::common_git_folder(&named)).await.ok()??;
+                let found = self.git.fingerprint_of_refs(&common, &self.cancel).await;
+                found
+                    .inspect_err(|error| tracing::debug!(error = %error.message, "refs cannot be read now"))
+                    .ok()
+                    .map(Content::Hash)
             }
             Watched::Drops { folder } => {
                 let folder = folder.clone();
@@ -517,9 +523,8 @@ fn of_file(path: &Path) -> Option<Content> {
 /// What lies in a folder, and since when.
 fn of_folder(folder: &Path) -> Option<Content> {
     let entries = std::fs::read_dir(folder).ok()?.flatten();
-    let mut files: Vec<_> = entries
-        .map(|entry| (entry.file_name(), entry.metadata().and_then(|data| data.modified()).ok()))
-        .collect();
+    let mut files: Vec<_> =
+        entries.map(|entry| (entry.file_name(), entry.metadata().and_then(|data| data.modified()).ok())).collect();
     if files.is_empty() {
         return Some(Content::Nothing);
     }

@@ -173,7 +173,8 @@ impl Webhooks {
         if !text("content-type").is_some_and(|kind| kind.trim_start().starts_with("application/json")) {
             return Err(Refusal::Unfit("set the content type of the webhook to application/json"));
         }
-        let push: Push = serde_json::from_slice(body).map_err(|_| Refusal::Unfit("it is no push as GitHub sends it"))?;
+        let push: Push =
+            serde_json::from_slice(body).map_err(|_| Refusal::Unfit("it is no push as GitHub sends it"))?;
         let triggers = self.triggers(&push, text("x-github-enterprise-host"))?;
         if !travels(&push.name) {
             return Ok(Delivery::Nothing("this ref does not travel"));
@@ -254,7 +255,8 @@ mod tests {
 
     fn webhooks() -> Webhooks {
         let source = |id: &str, slug: &str| (id.parse().unwrap(), slug.parse().unwrap());
-        let sources = vec![source("site", "Owner/Site"), source("twin", "owner/site"), source("ghe", "ghe.example.com/o/n")];
+        let sources =
+            vec![source("site", "Owner/Site"), source("twin", "owner/site"), source("ghe", "ghe.example.com/o/n")];
         Webhooks::new(SecretString::from(SECRET), sources).unwrap()
     }
 
@@ -323,9 +325,16 @@ mod tests {
         let (good, wrong) = (sign(body.as_bytes(), SECRET), sign(body.as_bytes(), "another secret of 20"));
         let digits = good.strip_prefix("sha256=").unwrap();
         let upper = format!("SHA256={digits}");
-        for signature in
-            [None, Some(""), Some("sha256="), Some(digits), Some(&upper), Some(&wrong), Some(&good[..70]), Some("sha256=ä")]
-        {
+        for signature in [
+            None,
+            Some(""),
+            Some("sha256="),
+            Some(digits),
+            Some(&upper),
+            Some(&wrong),
+            Some(&good[..70]),
+            Some("sha256=ä"),
+        ] {
             let mut headers = headers(&body, "1", &[("x-hub-signature-256", None)]);
             if let Some(signature) = signature {
                 let value = http::HeaderValue::from_bytes(signature.as_bytes()).unwrap();

@@ -39,10 +39,8 @@ fn what_is_alike_is_kept_once_with_its_newest_time_and_words() {
     store.queue_trigger(&other, at("2026-02-07T18:00:10Z")).unwrap();
 
     let waiting = memory.reopened().waiting_triggers().unwrap();
-    let told: Vec<(&str, Trigger, &str, u64)> = waiting
-        .iter()
-        .map(|waits| (waits.repository.as_str(), waits.kind, waits.by.as_str(), waits.times))
-        .collect();
+    let told: Vec<(&str, Trigger, &str, u64)> =
+        waiting.iter().map(|waits| (waits.repository.as_str(), waits.kind, waits.by.as_str(), waits.times)).collect();
     assert_eq!(
         told,
         [

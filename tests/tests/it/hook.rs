@@ -123,7 +123,10 @@ fn pushes_from_elsewhere_fetches_work_trees_and_every_way_to_call_git_are_heard(
     let git_dir = format!("--git-dir={source_text}/.git");
     local.git(folder, &[&git_dir, "update-ref", "refs/heads/outside", "main"]);
     assert_eq!(left(&local).as_deref(), Some("refs/heads/outside"));
-    let called = local.git_command(folder, &["update-ref", "refs/heads/by-variable", "main"]).env("GIT_DIR", source.join(".git")).status();
+    let called = local
+        .git_command(folder, &["update-ref", "refs/heads/by-variable", "main"])
+        .env("GIT_DIR", source.join(".git"))
+        .status();
     assert!(called.unwrap().success());
     assert_eq!(left(&local).as_deref(), Some("refs/heads/by-variable"));
     // A copy of the repository is another one.

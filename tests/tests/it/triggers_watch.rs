@@ -136,9 +136,22 @@ async fn a_folder_that_goes_and_comes_back_or_is_another_one_is_seen() {
     nothing(&mut watch, "back as it was").await;
     local.update("refs/heads/later", "x");
     seen(&mut watch, "after it came back").await;
+    // A watch that is begun while nothing is there.
+    fs::rename(&local.source, &aside).unwrap();
+    let mut early = engine.watch_sources(pace()).await.unwrap();
+    nothing(&mut early, "not there yet").await;
+    fs::rename(&aside, &local.source).unwrap();
+    tokio::time::sleep(NOTHING).await;
+    local.update("refs/heads/later", "y");
+    seen(&mut early, "once it was there").await;
+    early.stop().await;
+    while tokio::time::timeout(NOTHING, watch.next()).await.is_ok() {}
     // Another one in its place, which its own events would not tell of.
     fs::rename(&local.source, &aside).unwrap();
-    local.git(local.folder(), &["clone", "-q", "--bare", &aside.display().to_string(), &local.source.display().to_string()]);
+    local.git(
+        local.folder(),
+        &["clone", "-q", "--bare", &aside.display().to_string(), &local.source.display().to_string()],
+    );
     local.git(&local.source, &["update-ref", "-d", "refs/heads/later"]);
     seen(&mut watch, "another one").await;
     while tokio::time::timeout(NOTHING, watch.next()).await.is_ok() {}
@@ -165,7 +178,8 @@ async fn an_env_is_seen_however_it_is_saved_and_by_what_is_in_it() {
     let engine = with_env(&local);
     let env = local.source.join(".env");
     let mut watch = watch(&engine, pace()).await;
-    let expect = async |watch: &mut SourceWatch, what: &str| assert_eq!(seen(watch, what).await, Trigger::EnvFile, "{what}");
+    let expect =
+        async |watch: &mut SourceWatch, what: &str| assert_eq!(seen(watch, what).await, Trigger::EnvFile, "{what}");
     fs::write(&env, "KEY=two\n").unwrap();
     expect(&mut watch, "written").await;
     for number in 0..3 {
@@ -240,7 +254,10 @@ async fn what_hooks_leave_is_told_also_what_lay_there_before() {
 /// Threads of the watcher, and files by which the system tells it of events, in this process.
 #[cfg(target_os = "linux")]
 fn watchers() -> (usize, usize) {
-    let names = fs::read_dir("/proc/self/task").unwrap().flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    let names = fs::read_dir("/proc/self/task")
+        .unwrap()
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
     let threads = names.filter(|name| name.contains("notify")).count();
     let links = fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|file| file.path().read_link().ok());
     (threads, links.filter(|link| link.to_string_lossy().contains("inotify")).count())
@@ -315,7 +332,9 @@ async fn inside_a_process_with_no_file_left() {
     let watch = engine.watch_sources(pace).await;
     drop(folder);
     let mut watch = watch.unwrap();
-    let Ok(Some(Seen::Notice(notice))) = tokio::time::timeout(LONG, watch.next()).await else { panic!("no word of it") };
+    let Ok(Some(Seen::Notice(notice))) = tokio::time::timeout(LONG, watch.next()).await else {
+        panic!("no word of it")
+    };
     assert!(notice.message.contains("no more watches") && notice.hint.contains("max_user_instances"), "{notice:?}");
     drop(taken);
     tokio::time::sleep(Duration::from_millis(600)).await;

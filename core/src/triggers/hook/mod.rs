@@ -18,7 +18,7 @@ use standin_state::{drops, lock};
 use crate::event::Notice;
 use crate::git::{GitProgram, HookPlace};
 use crate::{Code, Error, Result};
-use place::{Standing, Site};
+use place::{Site, Standing};
 use script::{Entry, Script, Travels};
 
 /// How a hook stands.
@@ -182,12 +182,17 @@ impl<'a> Hook<'a> {
             report.file.clone_from(&file);
             let failed = match entry == &self.entry {
                 false => Some((
-                    format!("it was installed for {}, and the repository is at {} now", entry.common.display(), self.entry.common.display()),
+                    format!(
+                        "it was installed for {}, and the repository is at {} now",
+                        entry.common.display(),
+                        self.entry.common.display()
+                    ),
                     "Install it anew: `standin hook install`.".to_owned(),
                 )),
                 true if is_passed_by => Some((
                     format!("git takes the hooks of this repository from {} by now", self.site.place.folder.display()),
-                    "Run `standin hook install` to have it there, too; `standin hook remove` takes away both.".to_owned(),
+                    "Run `standin hook install` to have it there, too; `standin hook remove` takes away both."
+                        .to_owned(),
                 )),
                 true => trial::run(self.git, &file, &self.entry).await.err(),
             };

@@ -153,9 +153,10 @@ impl Site {
     /// [`Code::Usage`]; [`Code::GitFailed`].
     pub async fn check_folder(&self, git: &GitProgram, in_work_tree: bool) -> Result<Vec<Notice>> {
         let folder = &self.place.folder;
-        let said = self.place.set_in.as_deref().map_or_else(String::new, |scope| format!(" (`core.hooksPath`, {scope})"));
-        let is_missing = folder.symlink_metadata().is_err();
-        if !folder.is_dir() && !(is_missing && folder.parent().is_some_and(Path::is_dir)) {
+        let said =
+            self.place.set_in.as_deref().map_or_else(String::new, |scope| format!(" (`core.hooksPath`, {scope})"));
+        let can_be_made = folder.symlink_metadata().is_err() && folder.parent().is_some_and(Path::is_dir);
+        if !folder.is_dir() && !can_be_made {
             return Err(Error::new(
                 Code::Usage,
                 format!("git takes the hooks of this repository from {}{said}, which is no folder", folder.display()),
@@ -166,7 +167,10 @@ impl Site {
         let mut notices = Vec::new();
         if self.place.is_shared() {
             notices.push(notice(
-                format!("all your repositories take their hooks from {}{said}: the hook is run in each", folder.display()),
+                format!(
+                    "all your repositories take their hooks from {}{said}: the hook is run in each",
+                    folder.display()
+                ),
                 "It does nothing but in those that it was installed for.",
             ));
         }

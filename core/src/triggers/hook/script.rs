@@ -113,7 +113,9 @@ impl Script {
                 Travels::Own => "refs/heads/*|refs/tags/*|refs/notes/*",
                 Travels::OfRemotes => "refs/remotes/*|refs/tags/*",
             };
-            bytes.extend_from_slice(format!("; then standin_here=1; case $1 in {patterns}|-)\n\t\tprintf '%s\\n' \"$1\" >|").as_bytes());
+            bytes.extend_from_slice(
+                format!("; then standin_here=1; case $1 in {patterns}|-)\n\t\tprintf '%s\\n' \"$1\" >|").as_bytes(),
+            );
             bytes.extend(quoted(&entry.drop));
             bytes.extend_from_slice(b"\"$standin_end\" && standin_told=1;; esac; fi\n");
         }

@@ -36,7 +36,8 @@ pub(super) async fn run(git: &GitProgram, file: &Path, entry: &Entry) -> Result<
     };
     Err((
         format!("the hook {} does not work: {why}", file.display()),
-        "Check that it is executable, that its disk is not mounted `noexec`, and that `/bin/sh` is a POSIX shell.".to_owned(),
+        "Check that it is executable, that its disk is not mounted `noexec`, and that `/bin/sh` is a POSIX shell."
+            .to_owned(),
     ))
 }
 
