@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use standin_core::state::config;
-use standin_core::state::model::{Aspect, JobId, MirrorId, RefName, RepositoryId, RunStatus};
+use standin_core::state::model::{Aspect, JobId, MirrorId, RefName, RepositoryId, RunStatus, Trigger};
 use standin_core::state::store::DecisionChoice;
 
 /// Keeps standbys of a GitHub repository ready to take over.
@@ -99,6 +99,11 @@ pub enum Command {
     Sentinel {
         #[command(subcommand)]
         command: SentinelCommand,
+    },
+    /// The git hook that tells Standin at once when branches or tags of a local repository move
+    Hook {
+        #[command(subcommand)]
+        command: HookCommand,
     },
     /// Rehearse a fail-over of this configuration in the sandbox, or look whether the real thing is ready
     #[command(
@@ -280,11 +285,14 @@ pub struct HistoryArguments {
     /// Only runs in this state: running, success, failed, blocked, cancelled
     #[arg(long, value_name = "STATE")]
     pub status: Option<RunStatus>,
+    /// Only runs that this set off: manual, schedule, env_file, source_refs, hook, webhook, upstream
+    #[arg(long, value_name = "TRIGGER")]
+    pub trigger: Option<Trigger>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
     /// The audit trail instead of the runs: who did what, when, with which outcome
-    #[arg(long, conflicts_with_all = ["run", "status"])]
+    #[arg(long, conflicts_with_all = ["run", "status", "trigger"])]
     pub audit: bool,
 }
 
@@ -405,6 +413,20 @@ pub enum SentinelCommand {
     Install(SentinelInstallArguments),
     /// Say what is installed where, and whether it works
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// Put it into its place; a hook that is there already stays in use
+    Install {
+        /// Also where it is a new file in the work tree, by `core.hooksPath`
+        #[arg(long)]
+        in_work_tree: bool,
+    },
+    /// Take it away, and leave the folder as it was
+    Remove,
+    /// Say whether it is there, as it was written, and works
+    Status,
 }
 
 #[derive(Debug, Args)]

@@ -40,6 +40,7 @@
 //! | [`jobs`] | many runs side by side |
 //! | [`roles`] | how the master changes |
 //! | [`sentinel`] | the workflow that watches the master from a standby: rendered, installed, checked |
+//! | [`triggers`] | what sets a sync off by itself: watched folders, the git hook, the webhook |
 //! | [`health`] | what is found by looking at a mirror |
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
 //! | [`drill`] | what a rehearsal needs and what is kept of it; whether the real thing is ready |
@@ -95,6 +96,7 @@ pub mod run;
 pub mod jobs;
 pub mod roles;
 pub mod sentinel;
+pub mod triggers;
 
 pub mod health;
 

@@ -136,6 +136,68 @@ impl Drop for Exclusive {
     }
 }
 
+/// A sign that somebody lives who has taken something: a lock on a file of its own, which the system frees when the process
+/// ends, however it ends. Unlike the other locks' files this one is removed: its name is used once.
+#[derive(Debug)]
+pub struct Presence {
+    name: String,
+    path: PathBuf,
+    _file: File,
+}
+
+impl Presence {
+    /// Begins to be there, under a name that nobody had before; until it is dropped.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when the file cannot be made.
+    pub fn begin(folder: &Path) -> Result<Self, Error> {
+        private::create_folder(folder)?;
+        let failed = |error: io::Error| unusable(folder, &error);
+        let new = tempfile::Builder::new().prefix("").rand_bytes(24).suffix(".alive").tempfile_in(folder);
+        let (file, path) = new.map_err(failed)?.keep().map_err(|error| failed(error.error))?;
+        // Its name stands nowhere yet, so that nobody else can have it.
+        file.lock().map_err(failed)?;
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { name, path, _file: file })
+    }
+
+    /// The name, for those who ask [`is_present`].
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // A file that stays says nothing: its lock is free.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Whether who began to be there under this name still is.
+///
+/// # Errors
+/// [`Code::Storage`] when the file is there and cannot be used.
+pub fn is_present(folder: &Path, name: &str) -> Result<bool, Error> {
+    let path = folder.join(format!("{name}.alive"));
+    let file = match private::open_to_read(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(unusable(&path, &error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
+    }
+}
+
+/// Removes what somebody left who is there no more.
+pub(crate) fn forget_presence(folder: &Path, name: &str) {
+    // What stays costs nothing but its place.
+    let _ = std::fs::remove_file(folder.join(format!("{name}.alive")));
+}
+
 fn path(folder: &Path, mirror: &MirrorId) -> PathBuf {
     folder.join("locks").join(format!("{mirror}.lock"))
 }

@@ -139,6 +139,23 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens a file that another program of the user, or of the machine's owner, left in a folder that nobody else can enter. With
+/// which rights it made it does not matter there.
+///
+/// # Errors
+/// As [`open_to_read`], but for the rights of others.
+pub fn open_left(path: &Path) -> io::Result<File> {
+    let file = no_follow(fs::OpenOptions::new().read(true)).open(path).map_err(|error| because_of_link(path, error))?;
+    let data = file.metadata()?;
+    if !data.is_file() {
+        return Err(no_file("it is no file"));
+    }
+    if !is_own_or_roots(&data) {
+        return Err(no_file("it belongs to another user"));
+    }
+    Ok(file)
+}
+
 /// Reads a file.
 ///
 /// # Errors
@@ -222,6 +239,17 @@ fn check_file(data: &fs::Metadata) -> io::Result<()> {
         )));
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn is_own_or_roots(data: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    data.uid() == nix::unistd::geteuid().as_raw() || data.uid() == 0
+}
+
+#[cfg(not(unix))]
+fn is_own_or_roots(_data: &fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(unix)]

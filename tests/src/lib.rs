@@ -7,6 +7,7 @@ pub mod cli;
 pub mod crash;
 pub mod git;
 pub mod keyring;
+pub mod local;
 pub mod pair;
 pub mod replay;
 pub mod rooms;

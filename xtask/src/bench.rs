@@ -13,9 +13,10 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
         Some(("sync", options)) => ("bench-sync", options),
         Some(("refs", options)) => ("bench-refs", options),
         Some(("pull", options)) => ("bench-pull", options),
+        Some(("hook", options)) => ("bench-hook", options),
         _ => {
             return Err(Failure::usage(
-                "`bench` wants to know what to measure: `cargo xtask bench sync`, `refs` or `pull`.",
+                "`bench` wants to know what to measure: `cargo xtask bench sync`, `refs`, `pull` or `hook`.",
             ));
         }
     };

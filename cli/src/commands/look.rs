@@ -98,6 +98,7 @@ pub fn history(global: &Global, arguments: &HistoryArguments) -> Result<Exit> {
         repository: None,
         mirror: arguments.mirror.clone(),
         status: arguments.status,
+        trigger: arguments.trigger,
         limit: arguments.limit,
     };
     let runs = engine.history(&filter)?;

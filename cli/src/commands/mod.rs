@@ -3,6 +3,7 @@
 mod background;
 mod consent;
 mod decisions;
+mod hook;
 mod import;
 mod look;
 mod mirrors;
@@ -55,6 +56,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Token { command } => unless_stopped(tokens::token(&global, &command)).await,
         Command::Secret { command } => unless_stopped(secrets::secret(&global, &command)).await,
         Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,
+        Command::Hook { command } => unless_stopped(hook::hook(&global, &command)).await,
         Command::Drill(arguments) => unless_stopped(drill::drill(&global, &arguments)).await,
         #[cfg(unix)]
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,

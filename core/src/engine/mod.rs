@@ -2,7 +2,7 @@
 //!
 //! [`sync`] and [`plan`](Engine::plan) are the main job, `roles` the changes of master; `decisions`, `tokens`, `secrets` and
 //! `mirror_test` are what a person does beside them, held and written down by `by_hand`; `health` judges the master and looks at
-//! the mirrors. Nothing here prints, and nothing here knows who calls.
+//! the mirrors; `schedule` and `triggers` are what sets syncs off. Nothing here prints, and nothing here knows who calls.
 
 mod by_hand;
 mod consent;
@@ -19,6 +19,8 @@ mod sentinel;
 mod sync;
 mod tidy;
 mod tokens;
+mod triggers;
+mod upstream;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,6 +45,7 @@ pub use mirror_test::MirrorTest;
 pub(crate) use schedule::ConfigurationStamp;
 pub use secrets::SecretPlace;
 pub use sync::{SyncJob, SyncOutcome, SyncRequest};
+pub use upstream::UpstreamLook;
 
 /// What an engine is opened with.
 pub struct EngineOptions {
@@ -72,6 +75,7 @@ struct Shared {
     git: OnceCell<GitProgram>,
     jobs: Jobs,
     going: jobs::Going,
+    looks: upstream::Looks,
 }
 
 impl Engine {
@@ -96,6 +100,7 @@ impl Engine {
             git: OnceCell::new(),
             jobs,
             going: jobs::Going::default(),
+            looks: upstream::Looks::default(),
         };
         Ok((Self { shared: Arc::new(shared) }, notices))
     }
@@ -112,6 +117,7 @@ impl Engine {
     pub fn reload(&self) -> Result<Vec<Notice>> {
         let loaded = config::load(&self.shared.load, &self.shared.store.consents()?).map_err(Error::from)?;
         *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
+        self.shared.looks.forget_all();
         Ok(loaded.notices.into_iter().map(|(message, hint)| Notice { message, hint }).collect())
     }
 

@@ -41,6 +41,8 @@ pub struct SyncRequest {
     pub yes: bool,
     /// What set it off.
     pub trigger: Trigger,
+    /// Who or what that was, for the audit trail, where it is not the actor.
+    pub set_off_by: Option<String>,
     /// Whether to wait while another process holds a mirror, instead of being refused.
     pub wait: bool,
     /// The seals of the plans that are to be carried out ([`Plan::seal`]), by mirror. Where a sync would do something else by
@@ -58,6 +60,7 @@ impl Default for SyncRequest {
             aspects: None,
             yes: false,
             trigger: Trigger::Manual,
+            set_off_by: None,
             wait: true,
             seals: BTreeMap::new(),
             job: None,
@@ -207,6 +210,7 @@ impl Engine {
             aspects: request.aspects.clone().unwrap_or_else(|| Aspect::ALL.iter().copied().collect()),
             yes: request.yes,
             trigger: request.trigger,
+            set_off_by: request.set_off_by.clone(),
             wait: request.wait,
             seal: None,
             actor: self.shared.actor.clone(),

@@ -14,6 +14,7 @@
 //! | [`credential`] | answering git's question for a token over an owner-only socket |
 //! | [`ssh`] | the ssh command line, host keys |
 //! | `remote`, `listing`, `fetch`, `push`, `progress` | talking to a remote, and reading what git says |
+//! | `local` | questions about a repository of the user's on this machine |
 //! | `far_side` | the program on the other side, where that is a folder of this machine |
 //! | `foreign` | opening repositories that are not Standin's own |
 //! | `outbox` | the repository that a push goes from |
@@ -42,6 +43,7 @@ mod http;
 mod http_push;
 mod large_files;
 mod listing;
+mod local;
 mod outbox;
 mod packed_refs;
 mod program;
@@ -62,6 +64,7 @@ pub use copy::Head;
 pub(crate) use far_side::{folder, has_hooks};
 pub use history::TreeFile;
 pub use listing::{Listing, Refs};
+pub(crate) use local::{AT_WORK, HookPlace};
 pub use program::{GitProgram, MINIMUM_VERSION, Version};
 pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update};
 pub use remote::{Progress, Remote, RemoteOptions};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::child::{Call, Input, Patience};
 use super::environment;
+use super::local::AT_WORK;
 use crate::processes::on_path;
 use crate::{Code, Error, Result};
 
@@ -114,10 +115,12 @@ impl GitProgram {
                 )
             })?,
         };
+        let mut seen = environment::for_children(environment);
+        seen.insert(AT_WORK.to_owned(), "1".to_owned());
         let mut inner = Inner {
             program,
             version: MINIMUM_VERSION,
-            environment: environment::for_children(environment),
+            environment: seen,
             credential_helper: credential_helper.to_owned(),
             user_settings: String::new(),
             first_branch: None,
@@ -185,7 +188,7 @@ impl GitProgram {
     }
 
     /// Another program (ssh, ssh-keyscan) with the environment that git's children have.
-    pub(super) fn beside(&self, program: &str) -> Command {
+    pub(crate) fn beside(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(&self.0.environment);
         command

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::layers::{Failure, TRIES};
 use super::{Client, next_page};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Pages of one list; GitHub's own limits need far fewer.
 const PAGES: u32 = 200;
@@ -32,6 +32,8 @@ pub struct Call {
     pub path: String,
     /// JSON body.
     pub body: Option<Value>,
+    /// The ETag of an answer that is known: where nothing changed since, the answer is a 304 without a body.
+    pub etag: Option<String>,
     /// Whether the answer is kept, so that asking again costs a conditional request where nothing changed.
     pub remember: bool,
 }
@@ -50,7 +52,7 @@ impl Call {
         path: impl Into<String>,
         body: Option<Value>,
     ) -> Self {
-        Self { name, what: what.into(), method, path: path.into(), body, remember: false }
+        Self { name, what: what.into(), method, path: path.into(), body, etag: None, remember: false }
     }
 }
 
@@ -78,6 +80,11 @@ impl Client {
     /// Why there is no answer: no connection, trouble of the host, its limits. Passing faults were tried again.
     pub async fn ask(&self, call: &Call) -> Result<Answer> {
         Ok(Answer::of(self.send(call).await?).await)
+    }
+
+    /// The host's refusal as an error with what to do about it.
+    pub(super) fn refused(&self, what: &str, answer: &Answer) -> Error {
+        self.shared.refusal(what, answer)
     }
 
     /// Reads one resource as octocrab reads this type.

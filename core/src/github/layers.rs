@@ -141,6 +141,9 @@ async fn addressed(
 /// What did not change since it was kept costs a 304.
 async fn remembered(shared: Arc<Shared>, mut request: Request, below: Below) -> Result<Answer, Failure> {
     if !request.call.remember {
+        if let Some(etag) = request.call.etag.as_deref().and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            request.headers.insert(IF_NONE_MATCH, etag);
+        }
         return below.oneshot(request).await;
     }
     let address = request.url.to_string();

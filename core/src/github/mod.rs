@@ -53,8 +53,9 @@ pub(crate) use answer::tests::answer;
 pub use call::{Call, Wrote};
 pub(crate) use endpoints::in_url;
 pub use endpoints::{
-    ActionsSettings, Contents, Disabled, FileContents, NewPullRequest, PullRequest, PullRequestSide, RepositoryInfo,
-    RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun, WorkflowStateWord,
+    ActionsSettings, Contents, Disabled, FileContents, LookedAt, NewPullRequest, PullRequest, PullRequestSide,
+    RepositoryInfo, RepositoryRights, SecretEntry, TokenFacts, User, Variable, Workflow, WorkflowRun,
+    WorkflowStateWord,
 };
 pub use names::VALUE_LIMIT;
 pub(crate) use names::{NAME_RULE, is_name};

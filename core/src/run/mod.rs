@@ -42,6 +42,8 @@ pub struct RunRequest {
     pub yes: bool,
     /// What set it off.
     pub trigger: Trigger,
+    /// Who or what that was, for the audit trail, where it is not the actor.
+    pub set_off_by: Option<String>,
     /// Whether to wait while another process holds the mirror, instead of being refused.
     pub wait: bool,
     /// The seal of the plan that is to be carried out; `None` where it is whatever is found.
@@ -59,6 +61,7 @@ impl RunRequest {
             aspects: mirror.sync.clone(),
             yes,
             trigger: Trigger::Manual,
+            set_off_by: None,
             wait: true,
             seal: None,
             actor: actor.into(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standin_state::config::MirrorConfig;
-use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, RunId, RunStatus};
+use standin_state::model::{AspectStatus, MirrorId, MirrorStatus, RepositoryId, RunId, RunStatus, Trigger};
 use standin_state::store::{AuditEntry, RunRecord, RunTotals};
 
 use super::attempt::Tried;
@@ -96,7 +96,7 @@ fn write(
         action: "sync".to_owned(),
         repository: Some(repository.id.clone()),
         mirror: Some(mirror.id.clone()),
-        detail: describe(tried, totals),
+        detail: format!("{}{}", describe(tried, totals), set_off(request)),
         outcome: audit_outcome(status, tried),
     })?;
     status::write(store, &source.folder, repository, &source.into())
@@ -134,7 +134,7 @@ pub(super) fn refused(
         action: "sync".to_owned(),
         repository: Some(source.repository.id.clone()),
         mirror: Some(mirror.id.clone()),
-        detail: "refused before it began".to_owned(),
+        detail: format!("refused before it began{}", set_off(request)),
         outcome: error.message.clone(),
     };
     let error = source.store.append_audit(&entry).err().unwrap_or(error);
@@ -144,6 +144,15 @@ pub(super) fn refused(
 /// The error with what to do about it at the mirror, or at the source where that could not be read.
 fn of_mirror(error: Error, mirror: &MirrorConfig) -> Error {
     if error.at_source { error.about(None) } else { error.about(Some(&mirror.id)) }
+}
+
+/// What set a run off, where it was no person.
+fn set_off(request: &RunRequest) -> String {
+    match (request.trigger, &request.set_off_by) {
+        (Trigger::Manual, None) => String::new(),
+        (trigger, None) => format!("; set off by {trigger}"),
+        (trigger, Some(by)) => format!("; set off by {trigger}: {by}"),
+    }
 }
 
 fn run_status(tried: &Tried) -> RunStatus {

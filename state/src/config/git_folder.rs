@@ -55,7 +55,7 @@ impl GitFolder {
     }
 
     /// What git opens where it is given `path`.
-    fn opened_at(path: &Path) -> Option<Self> {
+    pub fn opened_at(path: &Path) -> Option<Self> {
         places(path).iter().find_map(|place| Self::at(place))
     }
 }

@@ -71,6 +71,11 @@ pub fn duration(text: &str) -> Option<Duration> {
     values::duration(text).ok()
 }
 
+/// Where the refs of the repository at `path` are, as git finds it there; linked work trees share one. `None` where there is none.
+pub fn common_git_folder(path: &Path) -> Option<PathBuf> {
+    git_folder::GitFolder::opened_at(path).map(|git| git.common)
+}
+
 /// Where the configuration is read from.
 #[derive(Clone, Debug, Default)]
 pub struct LoadRequest {

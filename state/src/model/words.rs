@@ -186,6 +186,10 @@ words! {
         SourceRefs = "source_refs",
         /// A git hook.
         Hook = "hook",
+        /// GitHub, by a webhook.
+        Webhook = "webhook",
+        /// A look at the source on its host.
+        Upstream = "upstream",
     }
 }
 

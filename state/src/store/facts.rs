@@ -48,6 +48,8 @@ pub enum Fact<'a> {
     MirrorRole,
     /// What was last found about the sentinel on the mirror, as JSON.
     Sentinel,
+    /// What the refs of the source were at the last look at its host, with the ETag of the answer, as JSON.
+    UpstreamLook,
     /// That large files are not all here: `open` while they are brought, else how many stay behind and their bytes.
     LargeFiles,
     /// When the token expires, after its short hash.
@@ -83,6 +85,7 @@ impl Fact<'_> {
             Self::HostConfirmed => "host_confirmed_for",
             Self::MirrorRole => "mirror_role",
             Self::Sentinel => "sentinel",
+            Self::UpstreamLook => "upstream_look",
             Self::LargeFiles => "large_files",
             Self::TokenExpires => "token_expires",
             Self::ScheduledTry => "scheduled_try",

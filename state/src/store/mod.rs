@@ -23,6 +23,7 @@ mod runs;
 mod schedule;
 mod secrets;
 mod targets;
+mod triggers;
 mod watch;
 mod workflows;
 
@@ -41,6 +42,7 @@ pub use records::{
 };
 pub use reports::MirrorMemory;
 pub use schedule::ScheduledTry;
+pub use triggers::{NewTrigger, QueuedTrigger};
 
 use crate::crash_hook;
 use crate::error::{Code, Error, Result};

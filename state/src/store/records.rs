@@ -184,6 +184,8 @@ pub struct RunFilter {
     pub mirror: Option<MirrorId>,
     /// Only in this state.
     pub status: Option<RunStatus>,
+    /// Only those that this set off.
+    pub trigger: Option<Trigger>,
     /// At most so many; 0 is no limit.
     pub limit: usize,
 }

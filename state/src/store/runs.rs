@@ -142,10 +142,13 @@ impl Store {
                 .prepare_cached(&format!(
                     "SELECT {RUN_COLUMNS} FROM runs
                      WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR mirror = ?2)
-                         AND (?3 IS NULL OR status = ?3)
-                     ORDER BY rowid DESC LIMIT ?4"
+                         AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR set_off_by = ?4)
+                     ORDER BY rowid DESC LIMIT ?5"
                 ))?
-                .query_map(params![filter.repository, filter.mirror, filter.status, limit(filter.limit)], run_from)?
+                .query_map(
+                    params![filter.repository, filter.mirror, filter.status, filter.trigger, limit(filter.limit)],
+                    run_from,
+                )?
                 .collect::<rusqlite::Result<_>>()?)
         })
     }

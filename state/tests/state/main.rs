@@ -11,6 +11,8 @@ mod config_pull;
 mod config_strangers;
 mod config_travel;
 mod crash_points;
+#[cfg(unix)]
+mod drops;
 mod ground;
 mod locks;
 mod opening;
@@ -19,3 +21,4 @@ mod private;
 mod report;
 mod store;
 mod targets;
+mod triggers;

@@ -133,6 +133,11 @@ fn runs_are_listed_newest_first_whatever_the_clock_said_and_filtered() {
     assert_eq!(ids(RunFilter { limit: 2, ..RunFilter::default() }), ["r4", "r3"]);
     assert_eq!(ids(RunFilter { mirror: Some(memory.archive.clone()), ..RunFilter::default() }), ["r2"]);
     assert_eq!(ids(RunFilter { status: Some(RunStatus::Success), ..RunFilter::default() }), ["r3"]);
+    let mut hooked = memory.run("r5", &memory.backup, "2026-01-02T00:00:00Z");
+    hooked.trigger = Trigger::Hook;
+    memory.store.begin_run(&hooked, SITE).unwrap();
+    assert_eq!(ids(RunFilter { trigger: Some(Trigger::Hook), ..RunFilter::default() }), ["r5"]);
+    assert_eq!(ids(RunFilter { trigger: Some(Trigger::Webhook), ..RunFilter::default() }), Vec::<String>::new());
     assert_eq!(
         ids(RunFilter { repository: Some("other".parse().unwrap()), ..RunFilter::default() }),
         Vec::<String>::new()

@@ -67,7 +67,7 @@ fn everything_is_synced_at_the_start_and_again_when_it_is_due() {
     // What the source gets meanwhile arrives by itself.
     let tip = world.commit(None, &[("news", "written while nobody typed\n")]);
     world.publish(&branch("news"), Some(tip));
-    let arrived = |path| standin_tests::cli::refs(path).get(&branch("news")) == Some(&tip);
+    let arrived = |path: &std::path::Path| standin_tests::cli::refs(path).get(&branch("news")) == Some(&tip);
     finish("the commit at the archive", PATIENCE, || arrived(&world.archive()));
     finish("the commit at the standby", PATIENCE, || arrived(&world.standby()));
 

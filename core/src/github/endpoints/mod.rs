@@ -3,6 +3,7 @@
 mod actions;
 mod contents;
 mod pulls;
+mod refs;
 mod repository;
 mod runs;
 mod values;
@@ -10,6 +11,7 @@ mod values;
 pub use actions::{ActionsSettings, Disabled, Workflow, WorkflowStateWord};
 pub use contents::{Contents, FileContents};
 pub use pulls::{NewPullRequest, PullRequest, PullRequestSide};
+pub use refs::LookedAt;
 pub use repository::{RepositoryInfo, RepositoryRights, TokenFacts, User};
 pub use runs::WorkflowRun;
 pub use values::{SecretEntry, Variable};

@@ -121,6 +121,8 @@ export const triggerWord: Record<Trigger, string> = {
   schedule: 'on schedule',
   env_file: '.env changed',
   source_refs: 'source changed',
+  webhook: 'pushed to GitHub',
+  upstream: 'source moved',
   hook: 'git hook',
 };
 
