@@ -23,6 +23,7 @@ mod inside;
 mod location;
 mod merge;
 mod mistakes;
+mod notify;
 mod origin;
 mod patterns;
 mod pulled;
@@ -33,6 +34,7 @@ mod types;
 mod validate;
 mod values;
 mod variables;
+mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use import::{Import, Imported, import};
 pub use mistakes::ConfigError;
 pub use origin::own_setting;
+pub use notify::{Notify, NotifyCommand, NotifyMeans, NotifyTarget, PING, QuietHours};
 pub use patterns::{NamePatterns, is_pattern};
 pub use pulled::{PullTarget, PulledRefs};
 pub use travel::{secret_name, stays_home};
@@ -49,6 +52,7 @@ pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
     SentinelSettings, Source, Target, VariableValues,
 };
+pub use web::WebAddress;
 
 use draft::{Named, RepositoryDraft};
 use env::EnvFile;
@@ -212,7 +216,7 @@ impl<'a> Loader<'a> {
             if may_set { with_file } else { self.variables(None, None, true).settings(&mut Mistakes::default()) };
         let (schedule, limits, hosts) = settings::settle(settings, file.settings);
         let at_hand = self.request.repository.clone().or(at_hand);
-        Config { schedule, limits, hosts, repositories, at_hand }
+        Config { schedule, limits, notify: file.notify, hosts, repositories, at_hand }
     }
 
     fn config_file(&self) -> Option<PathBuf> {

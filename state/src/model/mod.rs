@@ -4,6 +4,7 @@
 
 mod consent;
 mod names;
+mod notify;
 mod site;
 mod standing;
 mod status;
@@ -11,13 +12,14 @@ pub(crate) mod time;
 mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, is_said, visible};
-pub use names::{AskId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use names::{AskId, MirrorId, NameError, NotifyName, Oid, RefName, RepositoryId, RunId, Slug};
+pub use notify::NotifyTrouble;
 pub use site::Site;
 pub use standing::{Action, Standing};
 pub use status::{
     AspectReport, MasterHealth, MirrorReport, OpenChangeReport, PulledReport, RepositoryReport, SeenTip, SentinelStatus,
 };
 pub use words::{
-    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone,
-    Trigger, Verb,
+    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, NotifyEvent, NotifyKind, Role, RunStatus,
+    StandingWord, Tone, Trigger, Verb,
 };

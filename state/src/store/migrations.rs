@@ -14,6 +14,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_standing.sql"),
     include_str!("../../migrations/0005_asks.sql"),
     include_str!("../../migrations/0006_rescues.sql"),
+    include_str!("../../migrations/0007_outbox.sql"),
 ];
 
 /// Refuses a database that a newer Standin wrote, before anything in it is touched; otherwise its version.
