@@ -5,6 +5,7 @@ mod background;
 mod consent;
 mod import;
 mod look;
+mod notify;
 mod roles;
 #[cfg(unix)]
 mod sandbox;
@@ -50,6 +51,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Mirror { command } => unless_stopped(around::mirror(&global, &command)).await,
         Command::Token { command } => unless_stopped(tokens::token(&global, &command)).await,
         Command::Secret { command } => unless_stopped(secrets::secret(&global, &command)).await,
+        Command::Notify { command } => unless_stopped(notify::notify(&global, &command)).await,
         Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,
         Command::Drill(arguments) => unless_stopped(drill::drill(&global, &arguments)).await,
         #[cfg(unix)]

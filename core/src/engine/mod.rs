@@ -8,6 +8,7 @@ mod consent;
 mod drill;
 mod health;
 mod in_step;
+mod notify;
 mod roles;
 mod secrets;
 mod sentinel;
@@ -33,6 +34,7 @@ use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use care::MirrorTest;
+pub use notify::{After, NotifyPlace, NotifyPlaces, QuietReport, Telling};
 pub use secrets::SecretPlace;
 pub use sync::{Job, JobId, SyncOutcome, SyncRequest};
 
@@ -113,6 +115,7 @@ impl Engine {
     /// [`Code::NotFound`] for a repository that is not configured, [`Code::Storage`] when the memory cannot be read.
     pub fn status(&self, repository: Option<&RepositoryId>) -> Result<Vec<RepositoryReport>> {
         let (config, terms) = (self.config(), self.terms());
+        let troubles = self.notify_troubles()?;
         config
             .repositories
             .iter()
@@ -121,6 +124,7 @@ impl Engine {
                 let mut report = status::report(&self.shared.store, &self.folder(&known.id), known, &terms)?;
                 // What is kept for another place waits for a yes as a file does.
                 report.consent = self.shown_question(known)?;
+                report.notify.clone_from(&troubles);
                 standing::judge(&mut report, &terms);
                 Ok(report)
             })

@@ -189,8 +189,7 @@ impl Reader<'_> {
             draft.settings.schedule = schedule.boolean("enabled", self.mistakes);
             draft.settings.interval =
                 schedule.text("interval", self.mistakes, values::duration).map(|given| given.value);
-            draft.notify.ping =
-                schedule.text("ping_url", self.mistakes, notify::ping_address).map(|given| given.value);
+            draft.notify.ping = schedule.text("ping_url", self.mistakes, notify::ping_address).map(|given| given.value);
             schedule.finish(self.mistakes);
         }
         if let Some(mut limits) = fields.table("limits", format!("{name}, [limits]"), self.mistakes) {

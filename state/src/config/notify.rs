@@ -142,7 +142,13 @@ pub(super) fn target(fields: Fields, places: &Places<'_>, mistakes: &mut Mistake
         NotifyKind::Ntfy | NotifyKind::Webhook => {
             let hint = format!("`command` is for `type = \"command\"`; `{kind}` has `url`.");
             refuse(command.as_ref().map(|given| &given.place), &hint, mistakes);
-            require(&fields, "url", url.is_some(), "Write the address, such as `url = \"https://host/path\"`.", mistakes);
+            require(
+                &fields,
+                "url",
+                url.is_some(),
+                "Write the address, such as `url = \"https://host/path\"`.",
+                mistakes,
+            );
             let place = url.as_ref().map(|given| given.place.clone()).unwrap_or_default();
             let address = url.as_ref()?.value.clone();
             match kind {
@@ -264,7 +270,9 @@ fn address(text: &str, plain: Plain) -> Result<WebAddress, Complaint> {
     let read = WebAddress::read(text, Plain::Anywhere)?;
     if read.is_clear() && plain == Plain::Loopback {
         return Err(Complaint::new(
-            format!("{read} would be told over the network in the clear, and whoever is on the way could tell lies in its name"),
+            format!(
+                "{read} would be told over the network in the clear, and whoever is on the way could tell lies in its name"
+            ),
             "Write `https://`. For a server in your own network that has no other, say `insecure = true` beside it; no token is \
              sent there.",
         ));
@@ -298,8 +306,7 @@ fn program(words: &[String], places: &Places<'_>) -> Result<NotifyCommand, Compl
     }
     // A bare name is looked for on PATH; anything else is a path, which never depends on where Standin was started.
     let is_bare = !program.contains(['/', '\\']) && !program.starts_with('~');
-    let program =
-        if is_bare { PathBuf::from(program) } else { values::path(program, places.folder, places.home)? };
+    let program = if is_bare { PathBuf::from(program) } else { values::path(program, places.folder, places.home)? };
     Ok(NotifyCommand { program, arguments: arguments.to_vec() })
 }
 
@@ -334,7 +341,10 @@ fn time_of_day(text: &str) -> Result<Time, Complaint> {
     let parts = text.split_once(':').filter(|(_, minutes)| minutes.len() == 2);
     let time = parts.and_then(|(hours, minutes)| Time::new(number(hours)?, number(minutes)?, 0, 0).ok());
     time.ok_or_else(|| {
-        Complaint::new(format!("{} is no time of the day", shown(text)), "Write hours and minutes, as in `22:00`; midnight is `00:00`.")
+        Complaint::new(
+            format!("{} is no time of the day", shown(text)),
+            "Write hours and minutes, as in `22:00`; midnight is `00:00`.",
+        )
     })
 }
 

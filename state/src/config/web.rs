@@ -30,7 +30,10 @@ impl WebAddress {
     pub(super) fn read(text: &str, plain: Plain) -> Result<Self, Complaint> {
         let hint = "Write it whole, as in `https://host/path`.";
         let url = Url::parse(text).map_err(|error| {
-            Complaint::new(format!("this is no web address: {error} (it is not shown, since it may hold a secret)"), hint)
+            Complaint::new(
+                format!("this is no web address: {error} (it is not shown, since it may hold a secret)"),
+                hint,
+            )
         })?;
         if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
             return Err(Complaint::new(format!("`{}:` is no address on the web", url.scheme()), hint));

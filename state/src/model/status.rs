@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, NotifyTrouble, RepositoryId,
-    Role, Standing, time,
+    Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, NotifyTrouble,
+    RepositoryId, Role, Standing, time,
 };
 use crate::error::Error;
 

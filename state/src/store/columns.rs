@@ -28,7 +28,20 @@ macro_rules! text_columns {
     };
 }
 
-text_columns!(Aspect, AspectStatus, Health, MirrorId, NotifyName, Oid, AskId, RefName, RepositoryId, RunId, RunStatus, Trigger);
+text_columns!(
+    Aspect,
+    AspectStatus,
+    Health,
+    MirrorId,
+    NotifyName,
+    Oid,
+    AskId,
+    RefName,
+    RepositoryId,
+    RunId,
+    RunStatus,
+    Trigger
+);
 
 /// A time: nanoseconds since 1970, exact until the year 2262.
 pub(super) struct At(pub Timestamp);

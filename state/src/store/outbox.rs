@@ -42,7 +42,9 @@ impl Store {
     ) -> Result<()> {
         self.write("tell", |transaction| {
             transaction
-                .prepare_cached("INSERT OR REPLACE INTO facts (repository, mirror, key, value) VALUES (?1, '', ?2, ?3)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO facts (repository, mirror, key, value) VALUES (?1, '', ?2, ?3)",
+                )?
                 .execute(params![repository, Fact::Told, told])?;
             for (target, message) in messages {
                 transaction
@@ -98,9 +100,9 @@ impl Store {
         self.write("set_notify_trouble", |transaction| {
             match error {
                 Some(error) => keep_trouble(transaction, name, error, now)?,
-                None => drop(
-                    transaction.prepare_cached("DELETE FROM notify_troubles WHERE target = ?1")?.execute([name])?,
-                ),
+                None => {
+                    drop(transaction.prepare_cached("DELETE FROM notify_troubles WHERE target = ?1")?.execute([name])?)
+                }
             }
             Ok(())
         })
