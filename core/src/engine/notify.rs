@@ -256,8 +256,7 @@ impl Engine {
             true => NotifyEvent::ALL.iter().copied().collect(),
             false => notify.targets.iter().flat_map(|target| target.on.iter().copied()).collect(),
         };
-        let rules =
-            Rules { wanted, quiet_hours: notify.quiet_hours.as_ref(), interval: config.schedule.interval };
+        let rules = Rules { wanted, quiet_hours: notify.quiet_hours.as_ref(), interval: config.schedule.interval };
         let decision = decide(&told, &Seen::gather(store, known, report)?, &rules, now);
         let notes: Vec<Note> = decision.notes.into_iter().map(|note| note.cleaned(redactor)).collect();
         let word = (!notes.is_empty()).then(|| Word::of(&id, notes, now));
@@ -275,7 +274,8 @@ impl Engine {
     /// Asks the ping after a round in which all is in step.
     async fn ping(&self, after: After, reports: &[RepositoryReport]) -> Result<()> {
         let config = self.config();
-        let Some(address) = config.notify.ping.as_ref().filter(|_| after == After::Round && are_in_step(reports)) else {
+        let Some(address) = config.notify.ping.as_ref().filter(|_| after == After::Round && are_in_step(reports))
+        else {
             return Ok(());
         };
         let asked = self.post().ping(address).await;
@@ -327,8 +327,9 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
 }
 
 fn written<T: Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Error::new(Code::Internal, format!("word cannot be written as JSON: {error}"), "Please report this."))
+    serde_json::to_string(value).map_err(|error| {
+        Error::new(Code::Internal, format!("word cannot be written as JSON: {error}"), "Please report this.")
+    })
 }
 
 fn named<'a>(targets: &'a [NotifyTarget], name: &NotifyName) -> Result<&'a NotifyTarget> {
@@ -352,3 +353,7 @@ fn no_place() -> Error {
         "Write one, such as `[[notify]]` with `type = \"ntfy\"` and `url = \"https://ntfy.sh/TOPIC\"`.",
     )
 }
+
+#[cfg(all(test, unix))]
+#[path = "notify_tests.rs"]
+mod tests;

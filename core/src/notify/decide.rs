@@ -18,7 +18,7 @@ use standin_state::model::{MasterHealth, MasterVerdict, MirrorId, MirrorReport, 
 use super::quiet;
 use super::seen::Seen;
 use super::shows::{Kind, Shows, View, note};
-use super::told::{Mastership, State, Told, TokenTold};
+use super::told::{Mastership, State, TokenTold, Told};
 use super::word::Note;
 use crate::tokens::days_left;
 
@@ -170,7 +170,9 @@ impl Look<'_> {
         }
         let stands_in = report.mirrors.iter().find(|mirror| mirror.role == Some(Role::TemporaryMaster));
         let text = match stands_in {
-            Some(mirror) => format!("{} was made master in place of {}, and stands in for it.", mirror.repo, known.master),
+            Some(mirror) => {
+                format!("{} was made master in place of {}, and stands in for it.", mirror.repo, known.master)
+            }
             None => format!("{} is master now, in place of {}.", is.master, known.master),
         };
         let note = Note {
@@ -256,9 +258,9 @@ impl Look<'_> {
     /// Tokens that end soon, told at 14, 3 and 1 days.
     fn tokens(&mut self) -> Vec<Due> {
         let seen = self.seen;
-        self.told.tokens.retain(|place, known| {
-            seen.tokens.iter().any(|(id, end)| id.as_str() == place && *end == known.end)
-        });
+        self.told
+            .tokens
+            .retain(|place, known| seen.tokens.iter().any(|(id, end)| id.as_str() == place && *end == known.end));
         if !self.is_sure {
             return Vec::new();
         }
@@ -304,11 +306,8 @@ impl Look<'_> {
             due.into_iter().partition(|due| self.rules.wanted.contains(&due.note.event));
         other.into_iter().for_each(|due| self.mark(due.mark));
         let quiet_until = self.rules.quiet_hours.and_then(|hours| quiet::until(hours, self.now));
-        let paused_until = self
-            .told
-            .sent
-            .and_then(|sent| sent.checked_add(PAUSE).ok())
-            .filter(|until| *until > self.now);
+        let paused_until =
+            self.told.sent.and_then(|sent| sent.checked_add(PAUSE).ok()).filter(|until| *until > self.now);
         let (now, held): (Vec<Due>, Vec<Due>) = wanted.into_iter().partition(|due| {
             paused_until.is_none() && (quiet_until.is_none() || due.note.event == NotifyEvent::MasterDown)
         });

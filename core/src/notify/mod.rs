@@ -11,6 +11,7 @@
 //! | [`secret`] | tokens of the places that word goes to: found, kept, removed |
 //! | `send` | the three ways, and the ping |
 //! | [`outbox`] | what waits to be sent: tried, tried again, given up |
+//! | `stage` | what tests of all this have |
 //!
 //! Nothing here prints, and no place that hangs or refuses holds anything else up. Of an address only the host is ever shown,
 //! since whoever knows it whole may write there.
@@ -22,6 +23,8 @@ pub mod secret;
 mod seen;
 mod send;
 mod shows;
+#[cfg(all(test, unix))]
+pub(crate) mod stage;
 mod told;
 pub mod word;
 

@@ -119,7 +119,11 @@ fn next_try(outgoing: &Outgoing, error: &Error, now: Timestamp) -> Option<Timest
 
 fn given_up(error: &Error) -> Error {
     let message = format!("a message was given up: {}", error.message);
-    Error { message, hint: error.hint.replace("It is tried again. ", "").replace("It is tried again.", ""), ..error.clone() }
+    Error {
+        message,
+        hint: error.hint.replace("It is tried again. ", "").replace("It is tried again.", ""),
+        ..error.clone()
+    }
 }
 
 #[cfg(test)]
@@ -167,5 +171,87 @@ mod tests {
         assert!(!at("2026-03-01T11:59:00Z"));
         assert!(!at("2026-03-01T06:00:00Z"));
         assert!(at("2026-02-01T12:00:00Z"), "a month ahead");
+    }
+
+    #[cfg(unix)]
+    mod delivered {
+        use super::super::*;
+        use crate::notify::stage::{Machine, Server};
+        use crate::notify::word::Note;
+        use standin_state::model::NotifyEvent;
+
+        fn put(machine: &Machine, notify: &Notify, text: &str) -> String {
+            let note =
+                Note { event: NotifyEvent::Waits, mirror: None, text: text.to_owned(), since_iso: None, command: None };
+            let now = machine.outside.clock.now();
+            let word = Word::of(&"site".parse().unwrap(), vec![note], now);
+            let json = serde_json::to_string(&word).unwrap();
+            let messages = notify.targets.iter().map(|target| (&target.name, json.as_str()));
+            machine.store.tell(&"site".parse().unwrap(), "{}", messages, now).unwrap();
+            word.id
+        }
+
+        #[tokio::test]
+        async fn a_place_that_hangs_holds_no_other_up() {
+            let machine = Machine::new(&[]);
+            let (hangs, well) = (Server::answering(&[""]).await, Server::answering(&["200 OK"]).await);
+            let notify = machine.configured(&format!(
+                "[[notify]]\nname = \"one\"\ntype = \"webhook\"\nurl = \"{}/x\"\n[[notify]]\nname = \"two\"\ntype = \"webhook\"\nurl = \"{}/x\"",
+                hangs.origin, well.origin
+            ));
+            put(&machine, &notify, "first");
+            put(&machine, &notify, "second");
+            let began = Instant::now();
+            let post = Post::new(&machine.outside, &machine.store).within(Duration::from_secs(1));
+            let deliveries = deliver(&post, &notify).await.unwrap();
+            assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+            let arrived: Vec<_> = deliveries.iter().map(|one| (one.name.as_str(), one.arrived)).collect();
+            assert_eq!(arrived, [("one", false), ("two", true), ("two", true)], "the second waits behind the first");
+            assert_eq!(hangs.asked().len(), 1);
+            let left = machine.store.outbox().unwrap();
+            assert_eq!(
+                left.iter().map(|one| (one.target.as_str(), one.tries)).collect::<Vec<_>>(),
+                [("one", 1), ("one", 0)]
+            );
+        }
+
+        #[tokio::test]
+        async fn what_did_not_arrive_is_sent_again_in_order_and_with_the_same_id() {
+            let machine = Machine::new(&[]);
+            let server = Server::answering(&["500 Oh", "503 Oh\r\nretry-after: 1200", "200 OK"]).await;
+            let notify = machine.configured(&format!("[[notify]]\ntype = \"webhook\"\nurl = \"{}/x\"", server.origin));
+            let ids = [put(&machine, &notify, "first"), put(&machine, &notify, "second")];
+            let post = Post::new(&machine.outside, &machine.store);
+            // Not before its time: a minute after the first try, and then as long as was asked for.
+            for (minutes, requests) in [(0, 1), (0, 1), (1, 2), (15, 2), (5, 4), (60, 4)] {
+                machine.clock.pass(minutes);
+                deliver(&post, &notify).await.unwrap();
+                assert_eq!(server.asked().len(), requests, "{minutes}");
+                let troubles = machine.store.notify_troubles().unwrap();
+                assert_eq!(troubles.first().map(|trouble| trouble.waiting), (requests < 4).then_some(2));
+            }
+            let sent = server.asked();
+            let sent: Vec<_> =
+                sent.iter().map(|request| ids.iter().position(|id| request.contains(id)).unwrap()).collect();
+            assert_eq!(sent, [0, 0, 0, 1]);
+            assert!(machine.store.outbox().unwrap().is_empty());
+        }
+
+        #[tokio::test]
+        async fn a_refusal_is_told_and_the_next_is_sent() {
+            let machine = Machine::new(&[]);
+            let server = Server::answering(&["403 No", "200 OK"]).await;
+            let notify = machine.configured(&format!("[[notify]]\ntype = \"ntfy\"\nurl = \"{}/x\"", server.origin));
+            put(&machine, &notify, "first");
+            let post = Post::new(&machine.outside, &machine.store);
+            deliver(&post, &notify).await.unwrap();
+            let troubles = machine.store.notify_troubles().unwrap();
+            let origin = &server.origin;
+            assert_eq!(troubles[0].error, format!("a message was given up: {origin} answered HTTP 403"));
+            assert_eq!(troubles[0].waiting, 0);
+            put(&machine, &notify, "second");
+            deliver(&post, &notify).await.unwrap();
+            assert!(machine.store.notify_troubles().unwrap().is_empty(), "the next arrived");
+        }
     }
 }

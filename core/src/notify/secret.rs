@@ -76,8 +76,9 @@ pub async fn find(outside: &Outside, store: &Store, target: &NotifyTarget) -> Re
     let found = match origin(outside, store, target)? {
         SecretFrom::Nowhere => return Ok(None),
         SecretFrom::Environment { variable } => match in_environment(outside, &variable) {
-            Some(value) => checked(&SecretString::from(value))
-                .map_err(|error| Error::new(Code::TokenMissing, format!("{variable}: {}", error.message), error.hint))?,
+            Some(value) => checked(&SecretString::from(value)).map_err(|error| {
+                Error::new(Code::TokenMissing, format!("{variable}: {}", error.message), error.hint)
+            })?,
             None => return Ok(None),
         },
         SecretFrom::Missing { variable } => {
@@ -101,7 +102,11 @@ pub async fn find(outside: &Outside, store: &Store, target: &NotifyTarget) -> Re
         SecretFrom::Keychain => match outside.keychain.get(&account(name)).await {
             Ok(Some(value)) => value,
             Ok(None) => {
-                return Err(Error::new(Code::TokenMissing, format!("the keychain has no token for {name} any more"), again));
+                return Err(Error::new(
+                    Code::TokenMissing,
+                    format!("the keychain has no token for {name} any more"),
+                    again,
+                ));
             }
             Err(error) => return Err(Error { retryable: true, ..error }),
         },

@@ -109,22 +109,25 @@ impl View<'_> {
         let standing = &mirror.standing;
         match standing.word {
             StandingWord::Stale => {
-                let is_long = standing.since_iso.is_some_and(|looked| {
-                    self.now.as_second().abs_diff(looked.as_second()) >= LONG_STALE.as_secs()
-                });
+                let is_long = standing
+                    .since_iso
+                    .is_some_and(|looked| self.now.as_second().abs_diff(looked.as_second()) >= LONG_STALE.as_secs());
                 let text = "nobody has looked at it for a day";
                 let found = Note { text: text.to_owned(), ..standing_note(NotifyEvent::Stale, Some(mirror), standing) };
                 // Right after the clock jumped, nobody knows how long it is.
                 if is_long && self.is_sure { Shows::So(found, None) } else { Shows::Unknown }
             }
-            StandingWord::InStep | StandingWord::Behind | StandingWord::LeftApart | StandingWord::Attention => Shows::Not,
+            StandingWord::InStep | StandingWord::Behind | StandingWord::LeftApart | StandingWord::Attention => {
+                Shows::Not
+            }
             word => hidden(word),
         }
     }
 
     /// A sentinel that failed, or that has made no check for long. That none was ever installed is no sleep.
     fn asleep(&self, mirror: &MirrorReport) -> Shows {
-        let Some(sentinel) = mirror.sentinel.as_ref().filter(|_| mirror.enabled && mirror.role == Some(Role::Slave)) else {
+        let Some(sentinel) = mirror.sentinel.as_ref().filter(|_| mirror.enabled && mirror.role == Some(Role::Slave))
+        else {
             return Shows::Gone;
         };
         // What cannot be reached is told as that.

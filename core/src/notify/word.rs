@@ -129,7 +129,8 @@ impl Note {
     /// The note as it may leave this machine: short, on lines of its own, without what must not be told.
     pub(crate) fn cleaned(self, redactor: &Redactor) -> Self {
         let clean = redactor.text(&self.text);
-        let mut text: String = clean.chars().map(|one| if one.is_control() { ' ' } else { one }).take(LONGEST).collect();
+        let mut text: String =
+            clean.chars().map(|one| if one.is_control() { ' ' } else { one }).take(LONGEST).collect();
         if clean.chars().count() > LONGEST {
             text.push('…');
         }

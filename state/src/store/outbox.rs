@@ -98,11 +98,10 @@ impl Store {
             return Ok(());
         }
         self.write("set_notify_trouble", |transaction| {
-            match error {
-                Some(error) => keep_trouble(transaction, name, error, now)?,
-                None => {
-                    drop(transaction.prepare_cached("DELETE FROM notify_troubles WHERE target = ?1")?.execute([name])?)
-                }
+            if let Some(error) = error {
+                keep_trouble(transaction, name, error, now)?;
+            } else {
+                transaction.prepare_cached("DELETE FROM notify_troubles WHERE target = ?1")?.execute([name])?;
             }
             Ok(())
         })

@@ -5,6 +5,7 @@ mod config_consent;
 mod config_elsewhere;
 mod config_inside;
 mod config_mistakes;
+mod config_notify;
 mod config_origin;
 mod config_precedence;
 mod config_pull;
@@ -14,6 +15,7 @@ mod crash_points;
 mod ground;
 mod locks;
 mod opening;
+mod outbox;
 #[cfg(unix)]
 mod private;
 mod report;

@@ -33,8 +33,10 @@ const PASSED_ON: [&str; 13] = [
     "TEMP",
     "TMP",
 ];
-/// How long it may clean up once it was asked to end, and how long its last words are waited for.
+/// How long it may clean up once it was asked to end.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the last words of one that has ended are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What is kept of its standard error, in bytes.
 const SAID: usize = 8 * 1024;
 /// What is shown of it, in characters.
@@ -43,17 +45,17 @@ const SHOWN: usize = 200;
 /// Runs the program to its end, or to its limit: then it is ended with all that it started.
 pub(super) async fn run(outside: &Outside, command: &NotifyCommand, word: &Word, limit: Duration) -> Result<()> {
     let what = command.program.display().to_string();
-    let message = serde_json::to_vec(word)
-        .map_err(|error| Error::new(Code::Internal, format!("the message cannot be written: {error}"), "Please report this."))?;
+    let message = serde_json::to_vec(word).map_err(|error| {
+        Error::new(Code::Internal, format!("the message cannot be written: {error}"), "Please report this.")
+    })?;
     let mut child = started(outside, command, word)?.spawn().map_err(|error| not_started(&what, &error))?;
     let mut group = Group::of(child.id());
-    match tokio::time::timeout(limit, heard(&mut child, &message)).await {
-        Ok(ended) => {
+    match heard(&mut child, &message, limit).await {
+        Ok(Some((status, said))) => {
             group.leave();
-            let (status, said) = ended.map_err(|error| lost(&what, &error))?;
             judged(&what, status, &said)
         }
-        Err(_) => {
+        Ok(None) => {
             group.ask_to_end();
             // How it ended is of no interest; what is left of the group is ended in any case.
             let _ = tokio::time::timeout(FAREWELL, child.wait()).await;
@@ -61,6 +63,7 @@ pub(super) async fn run(outside: &Outside, command: &NotifyCommand, word: &Word,
             let _ = child.wait().await;
             Err(silent(&what, limit))
         }
+        Err(error) => Err(lost(&what, &error)),
     }
 }
 
@@ -99,8 +102,9 @@ fn found(outside: &Outside, command: &NotifyCommand) -> Result<PathBuf> {
     })
 }
 
-/// Gives it the message, and hears it until it ends. What it started and left running does not hold us up.
-async fn heard(child: &mut Child, message: &[u8]) -> std::io::Result<(ExitStatus, Vec<u8>)> {
+/// Gives it the message, and hears it until it ends; `None` where it has not by the limit. What it started and left running
+/// does not hold us up.
+async fn heard(child: &mut Child, message: &[u8], limit: Duration) -> std::io::Result<Option<(ExitStatus, Vec<u8>)>> {
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
@@ -112,20 +116,23 @@ async fn heard(child: &mut Child, message: &[u8]) -> std::io::Result<(ExitStatus
     let status = {
         let drain = drained(stderr, &mut said);
         let ends = async { tokio::join!(feed, child.wait()).1 };
-        tokio::pin!(drain, ends);
+        let limit = tokio::time::sleep(limit);
+        tokio::pin!(drain, ends, limit);
         let mut is_drained = false;
         let status = loop {
             tokio::select! {
+                biased;
                 status = &mut ends => break status?,
                 () = &mut drain, if !is_drained => is_drained = true,
+                () = &mut limit => return Ok(None),
             }
         };
         if !is_drained {
-            let _ = tokio::time::timeout(FAREWELL, &mut drain).await;
+            let _ = tokio::time::timeout(LAST_WORDS, &mut drain).await;
         }
         status
     };
-    Ok((status, said))
+    Ok(Some((status, said)))
 }
 
 /// Reads all that is said, and keeps its beginning.
@@ -145,7 +152,8 @@ fn judged(what: &str, status: ExitStatus, said: &[u8]) -> Result<()> {
     let text = String::from_utf8_lossy(said);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it gave no reason");
     let line: String = line.chars().filter(|one| !one.is_control()).take(SHOWN).collect();
-    let ended = status.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with status {code}"));
+    let ended =
+        status.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with status {code}"));
     let hint = "It is tried again. Try it by hand with `standin notify test`.";
     Err(Error::passing(Code::UnexpectedAnswer, format!("{what} {ended}: {line}"), hint))
 }

@@ -94,8 +94,9 @@ async fn exchange(
     redactor: &Redactor,
 ) -> Result<()> {
     let host = address.origin();
-    let first = Url::parse(address.whole().expose_secret())
-        .map_err(|_| Error::new(Code::Internal, format!("the address at {host} cannot be used"), "Please report this."))?;
+    let first = Url::parse(address.whole().expose_secret()).map_err(|_| {
+        Error::new(Code::Internal, format!("the address at {host} cannot be used"), "Please report this.")
+    })?;
     let mut url = first.clone();
     for _ in 0..=REDIRECTS {
         let request = connections(&url)?.request(method.clone(), url.clone()).headers(headers.clone());
@@ -113,7 +114,11 @@ async fn exchange(
 fn next(method: &Method, first: &Url, url: &Url, response: &Response, host: &str) -> Result<Url> {
     let status = response.status();
     let refuse = |message: String| {
-        Error::new(Code::UnexpectedAnswer, message, "If that is meant, write the address that it leads to into standin.toml.")
+        Error::new(
+            Code::UnexpectedAnswer,
+            message,
+            "If that is meant, write the address that it leads to into standin.toml.",
+        )
     };
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let Some(next) = location.and_then(|location| url.join(location).ok()) else {
@@ -126,7 +131,10 @@ fn next(method: &Method, first: &Url, url: &Url, response: &Response, host: &str
     // The others make another request of it, without what was to be told.
     let is_kept = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
     if !is_kept && *method != Method::GET {
-        return Err(refuse(format!("{host} moved the address (HTTP {}), and would lose what is sent", status.as_u16())));
+        return Err(refuse(format!(
+            "{host} moved the address (HTTP {}), and would lose what is sent",
+            status.as_u16()
+        )));
     }
     Ok(next)
 }
@@ -148,12 +156,22 @@ async fn answered(host: &str, mut response: Response, redactor: &Redactor) -> Re
     let words = shown(&redactor.text(&String::from_utf8_lossy(&said)));
     let message = format!("{host} answered HTTP {}{words}", status.as_u16());
     let error = match status.as_u16() {
-        401 => Error::new(Code::Unauthorized, message, "Its token is refused: give another with `standin notify token NAME`."),
+        401 => Error::new(
+            Code::Unauthorized,
+            message,
+            "Its token is refused: give another with `standin notify token NAME`.",
+        ),
         403 => Error::new(Code::Forbidden, message, "It may not be written there: see the rights of its token."),
-        404 | 410 => Error::new(Code::UnexpectedAnswer, message, "See whether the address in standin.toml is still the right one."),
+        404 | 410 => Error::new(
+            Code::UnexpectedAnswer,
+            message,
+            "See whether the address in standin.toml is still the right one.",
+        ),
         408 | 425 | 500..=599 => Error::passing(Code::HostFailed, message, "It is tried again."),
         429 => Error::passing(Code::RateLimited, message, "It is tried again, later."),
-        _ => Error::new(Code::UnexpectedAnswer, message, "See what the place expects, and whether the address is right."),
+        _ => {
+            Error::new(Code::UnexpectedAnswer, message, "See what the place expects, and whether the address is right.")
+        }
     };
     Ok(match wait.filter(|_| error.retryable) {
         Some(seconds) => Err(error.retry_after(Duration::from_secs(seconds)))?,
@@ -192,7 +210,11 @@ fn root(error: &reqwest::Error) -> String {
         reason = source;
     }
     // reqwest's own words are the only ones that name the address.
-    if std::ptr::addr_eq(reason, std::ptr::from_ref(error)) { "it gave no reason".to_owned() } else { reason.to_string() }
+    if std::ptr::addr_eq(reason, std::ptr::from_ref(error)) {
+        "it gave no reason".to_owned()
+    } else {
+        reason.to_string()
+    }
 }
 
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<()> {

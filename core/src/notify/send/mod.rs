@@ -88,3 +88,6 @@ fn redactor(address: &WebAddress, token: Option<&SecretString>) -> Redactor {
     let parts: Vec<SecretString> = parts.chain([rest.trim_start_matches('/')]).map(SecretString::from).collect();
     Redactor::of(parts.iter().chain([address.whole()]).chain(token))
 }
+
+#[cfg(all(test, unix))]
+mod tests;
