@@ -95,6 +95,11 @@ pub enum Command {
         #[command(subcommand)]
         command: SecretCommand,
     },
+    /// Say where word of what changed goes, try it, and keep the tokens that it takes
+    Notify {
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// The workflow that watches the master from the standbys: print it, install it, check it
     Sentinel {
         #[command(subcommand)]
@@ -403,6 +408,26 @@ pub enum SecretCommand {
     },
     /// List the names, and where each value is; never a value
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// List the places that standin.toml names, what each is told of, and whether word arrives
+    List,
+    /// Send a test to one of them, or to all
+    #[command(after_help = "Exit status: 0 all arrived, 1 one did not, 2 no such place is configured.")]
+    Test {
+        /// The place [default: all of them]
+        name: Option<String>,
+    },
+    /// Keep the token of a place in the keychain, read from standard input, for the host that it has now
+    Token {
+        /// The place
+        name: String,
+        /// Remove it from the keychain instead
+        #[arg(long)]
+        remove: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -36,6 +36,7 @@
 //! | [`standing`] | how a mirror or repository stands, in one word |
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
 //! | [`status`] | what is known without asking anyone |
+//! | [`notify`] | word of what changed: when it is told, to whom, and how it gets there |
 //! | [`run`] | one run of one mirror: look, plan, apply, record |
 //! | [`jobs`] | many runs side by side |
 //! | [`roles`] | how the master changes |
@@ -90,6 +91,8 @@ pub mod standing;
 pub mod kinds;
 
 pub mod status;
+
+pub mod notify;
 
 pub mod run;
 

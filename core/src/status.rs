@@ -98,6 +98,7 @@ fn gather(
         seen,
         open_change,
         master_health: store.master_health(&repository.id)?.filter(|kept| kept.place == direction.watched_place()),
+        notify: Vec::new(),
         mirrors,
     };
     standing::judge(&mut report, terms);

@@ -7,6 +7,7 @@ mod hook;
 mod import;
 mod look;
 mod mirrors;
+mod notify;
 mod roles;
 #[cfg(unix)]
 mod sandbox;
@@ -55,6 +56,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Mirror { command } => unless_stopped(mirrors::mirror(&global, &command)).await,
         Command::Token { command } => unless_stopped(tokens::token(&global, &command)).await,
         Command::Secret { command } => unless_stopped(secrets::secret(&global, &command)).await,
+        Command::Notify { command } => unless_stopped(notify::notify(&global, &command)).await,
         Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,
         Command::Hook { command } => unless_stopped(hook::hook(&global, &command)).await,
         Command::Drill(arguments) => unless_stopped(drill::drill(&global, &arguments)).await,

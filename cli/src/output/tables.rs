@@ -59,6 +59,7 @@ pub fn status(report: &RepositoryReport, now: Timestamp) -> Vec<String> {
         lines.push(format!("  ⚠️  open since {} by {}: {}", ago(change.since_iso, now), change.writer, change.detail));
     }
     lines.extend(report.master_health.iter().flat_map(|health| master_lines(health, now)));
+    lines.extend(report.notify.iter().flat_map(super::notify::trouble));
     for mirror in &report.mirrors {
         lines.push(String::new());
         lines.extend(mirror_lines(mirror, now));

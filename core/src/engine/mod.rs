@@ -12,6 +12,7 @@ mod health;
 mod in_step;
 mod jobs;
 mod mirror_test;
+mod notify;
 mod roles;
 mod schedule;
 mod secrets;
@@ -42,6 +43,7 @@ use crate::{Code, Error, Result, status};
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
 pub use jobs::new_job_id;
 pub use mirror_test::MirrorTest;
+pub use notify::{After, NotifyPlace, NotifyPlaces, QuietReport, Telling};
 pub(crate) use schedule::ConfigurationStamp;
 pub use secrets::SecretPlace;
 pub use sync::{SyncJob, SyncOutcome, SyncRequest};
@@ -127,6 +129,7 @@ impl Engine {
     /// [`Code::NotFound`] for a repository that is not configured, [`Code::Storage`] when the memory cannot be read.
     pub fn status(&self, repository: Option<&RepositoryId>) -> Result<Vec<RepositoryReport>> {
         let (config, terms) = (self.config(), self.terms());
+        let troubles = self.notify_troubles()?;
         config
             .repositories
             .iter()
@@ -135,6 +138,7 @@ impl Engine {
                 let mut report = status::report(&self.shared.store, &self.folder(&known.id), known, &terms)?;
                 // What is kept for another place waits for a yes as a file does.
                 report.consent = self.shown_question(known)?;
+                report.notify.clone_from(&troubles);
                 standing::judge(&mut report, &terms);
                 Ok(report)
             })

@@ -109,6 +109,9 @@ impl Engine {
         mirror: &MirrorId,
         outcome: Result<RoleOutcome>,
     ) -> Result<RoleOutcome> {
+        if outcome.is_ok() {
+            self.note_change_by_hand(repository);
+        }
         let detail = match &outcome {
             Ok(outcome) => format!("{}: {:?}", outcome.headline, outcome.end).to_lowercase(),
             Err(_) => String::new(),

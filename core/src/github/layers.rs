@@ -234,8 +234,12 @@ async fn watched(shared: Arc<Shared>, request: Request, below: Below) -> Result<
         answer = below.oneshot(request) => answer?,
     };
     point(name, "after");
-    if let Some(expires) = answer.token_expires() {
-        remember::keep_token_expiry(&shared.memory, &shared.token_hash.short(), expires)?;
+    let token = shared.token_hash.short();
+    match answer.token_expires() {
+        Some(expires) => remember::keep_token_expiry(&shared.memory, &token, expires)?,
+        // A token without an end took the place of one that had one.
+        None if answer.status.is_success() => remember::forget_other_token(&shared.memory, &token)?,
+        None => {}
     }
     if let Some(sunset) = answer.sunset() {
         shared.sunset.get_or_init(|| sunset);

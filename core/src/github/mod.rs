@@ -65,6 +65,7 @@ use pace::TokenHash;
 pub(crate) use pace::BURST;
 pub(crate) use pool::connections;
 pub(crate) use reason::told_in;
+pub(crate) use remember::token_end;
 
 /// The version of GitHub's API that is spoken here, and by the sentinel.
 pub const API_VERSION: &str = "2022-11-28";

@@ -4,12 +4,14 @@
 //! Only names and states are kept, never what could be secret: a list of variables, which has their values, is asked
 //! for anew each time.
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue, LINK};
 use serde::{Deserialize, Serialize};
 use standin_state::store::Fact;
 
 use super::answer::Answer;
+use super::endpoints::expiry;
 use crate::Result;
 use crate::memory::Memory;
 
@@ -52,4 +54,16 @@ pub(super) fn token_expiry(memory: &Memory, token: &str) -> Option<String> {
 /// Remembers when the token with this short hash expires.
 pub(super) fn keep_token_expiry(memory: &Memory, token: &str, expires: &str) -> Result<()> {
     memory.set(Fact::TokenExpires, &format!("{token} {expires}"))
+}
+
+/// When a token ends, as it was kept by [`keep_token_expiry`].
+pub(crate) fn token_end(kept: &str) -> Option<Timestamp> {
+    kept.split_once(' ').and_then(|(_, expires)| expiry(expires))
+}
+
+/// Forgets when another token than the one with this short hash expires: it is used no more.
+pub(super) fn forget_other_token(memory: &Memory, token: &str) -> Result<()> {
+    let kept = memory.get(Fact::TokenExpires)?;
+    let is_other = kept.is_some_and(|kept| kept.split_once(' ').is_none_or(|(known, _)| known != token));
+    if is_other { memory.forget(Fact::TokenExpires) } else { Ok(()) }
 }

@@ -62,6 +62,7 @@ fn repository(mirrors: Vec<MirrorReport>) -> RepositoryReport {
         last_full_sync_iso: None,
         open_change: None,
         master_health: None,
+        notify: Vec::new(),
         mirrors,
     }
 }

@@ -82,7 +82,7 @@ pub async fn remove(outside: &Outside, store: &Store, repository: &RepositoryCon
 }
 
 /// The token without the line end that comes with standard input.
-fn checked(value: &SecretString) -> Result<SecretString> {
+pub(crate) fn checked(value: &SecretString) -> Result<SecretString> {
     let text = value.expose_secret().trim();
     let usage = |why: &str| {
         Error::new(Code::Usage, format!("the token {why}"), "Give it on standard input, as the host shows it.")

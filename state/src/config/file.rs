@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
+use super::notify::{self, Notify};
 use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, settings, values, variables};
 use crate::model::Aspect;
 
@@ -14,6 +15,7 @@ use crate::model::Aspect;
 #[derive(Default)]
 pub(super) struct FileDraft {
     pub settings: SettingsDraft,
+    pub notify: Notify,
     pub repositories: Vec<RepositoryDraft>,
 }
 
@@ -55,19 +57,39 @@ struct Reader<'a> {
     mistakes: &'a mut Mistakes,
 }
 
+/// What is said of a token that stands in the file, and which keys are taken for one.
+pub(super) struct TokenHints {
+    pub keys: &'static [&'static str],
+    pub of_key: &'static str,
+    pub of_value: &'static str,
+}
+
+const OF_REPOSITORIES: TokenHints = TokenHints {
+    keys: &["token", "password", "secret_value"],
+    of_key: "Remove the line and run `standin token set MIRROR` (or `source`), or put it into `.env` as `MIRROR_<n>_TOKEN` or \
+             `MIRROR_SOURCE_TOKEN`. Where the file was shared, revoke the token.",
+    of_value: "Remove it and run `standin token set MIRROR` (or `source`), or put it into `.env`. Where the file was shared, revoke the token.",
+};
+
 /// One table, from which known keys are taken out; what is left over at the end is a mistake.
-struct Fields {
+pub(super) struct Fields {
     table: Table,
     place: String,
     known: Vec<&'static str>,
+    hints: &'static TokenHints,
 }
 
 impl Fields {
     fn new(table: Table, place: impl Into<String>) -> Self {
-        Self { table, place: place.into(), known: Vec::new() }
+        Self { table, place: place.into(), known: Vec::new(), hints: &OF_REPOSITORIES }
     }
 
-    fn place(&self, key: &str) -> String {
+    /// The same table, in which other tokens than those of repositories may stand by mistake.
+    pub fn with_hints(self, hints: &'static TokenHints) -> Self {
+        Self { hints, ..self }
+    }
+
+    pub fn place(&self, key: &str) -> String {
         format!("{}: `{key}`", self.place)
     }
 
@@ -76,7 +98,7 @@ impl Fields {
         self.table.remove(key)
     }
 
-    fn take_with<T>(
+    pub fn take_with<T>(
         &mut self,
         key: &'static str,
         mistakes: &mut Mistakes,
@@ -87,29 +109,31 @@ impl Fields {
         mistakes.take(&place, read(value)).map(|value| Given::new(value, place))
     }
 
-    fn text<T>(
+    pub fn text<T>(
         &mut self,
         key: &'static str,
         mistakes: &mut Mistakes,
         read: impl FnOnce(&str) -> Result<T, Complaint>,
     ) -> Option<Given<T>> {
-        self.take_with(key, mistakes, |value| read(&string(value)?))
+        let hint = self.hints.of_value;
+        self.take_with(key, mistakes, |value| read(&string(value, hint)?))
     }
 
-    fn boolean(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<bool> {
+    pub fn boolean(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<bool> {
         self.yes_or_no(key, mistakes).map(|given| given.value)
     }
 
-    fn yes_or_no(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Given<bool>> {
+    pub fn yes_or_no(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Given<bool>> {
         self.take_with(key, mistakes, |value| match value {
             Value::Boolean(value) => Ok(value),
             other => Err(wrong_type(&other, "`true` or `false`, without quotes")),
         })
     }
 
-    fn words(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Given<Vec<String>>> {
+    pub fn words(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Option<Given<Vec<String>>> {
+        let hint = self.hints.of_value;
         self.take_with(key, mistakes, |value| match value {
-            Value::Array(items) => items.into_iter().map(string).collect(),
+            Value::Array(items) => items.into_iter().map(|item| string(item, hint)).collect(),
             other => Err(wrong_type(&other, "a list such as `[\"one\", \"two\"]`")),
         })
     }
@@ -137,17 +161,16 @@ impl Fields {
         Some(Self::new(given.value, place))
     }
 
-    fn finish(self, mistakes: &mut Mistakes) {
+    pub fn finish(self, mistakes: &mut Mistakes) {
         for key in self.table.keys() {
             let lower = key.to_ascii_lowercase();
             let place = self.place(key);
-            if ["token", "password", "secret_value"].iter().any(|word| lower.ends_with(word)) {
+            if self.hints.keys.iter().any(|word| lower.ends_with(word)) {
                 mistakes.add(
                     place,
                     Complaint::new(
                         "tokens and passwords do not belong into this file, which gets copied and committed",
-                        "Remove the line and run `standin token set MIRROR` (or `source`), or put it into `.env` as `MIRROR_<n>_TOKEN` or \
-                         `MIRROR_SOURCE_TOKEN`. Where the file was shared, revoke the token.",
+                        self.hints.of_key,
                     ),
                 );
                 continue;
@@ -166,6 +189,7 @@ impl Reader<'_> {
             draft.settings.schedule = schedule.boolean("enabled", self.mistakes);
             draft.settings.interval =
                 schedule.text("interval", self.mistakes, values::duration).map(|given| given.value);
+            draft.notify.ping = schedule.text("ping_url", self.mistakes, notify::ping_address).map(|given| given.value);
             schedule.finish(self.mistakes);
         }
         if let Some(mut limits) = fields.table("limits", format!("{name}, [limits]"), self.mistakes) {
@@ -179,6 +203,7 @@ impl Reader<'_> {
             draft.settings.request = limits.text("request", self.mistakes, values::duration).map(|given| given.value);
             limits.finish(self.mistakes);
         }
+        self.notify(&mut fields, &mut draft.notify);
         for (position, table) in fields.tables("host", "[[host]]", self.mistakes).into_iter().enumerate() {
             let host = self.host(Fields::new(table, format!("{name}, [[host]] {}", position + 1)));
             draft.settings.hosts.extend(host);
@@ -190,6 +215,20 @@ impl Reader<'_> {
         }
         fields.finish(self.mistakes);
         draft
+    }
+
+    fn notify(&mut self, fields: &mut Fields, notify: &mut Notify) {
+        let name = fields.place.clone();
+        if let Some(hours) = fields.table("quiet_hours", format!("{name}, [quiet_hours]"), self.mistakes) {
+            notify.quiet_hours = notify::quiet_hours(hours, self.mistakes);
+        }
+        let places = notify::Places { folder: self.folder, home: self.home };
+        for (position, table) in fields.tables("notify", "[[notify]]", self.mistakes).into_iter().enumerate() {
+            let place = format!("{name}, [[notify]] {}", label_of(&table, "name", position));
+            let target = notify::target(Fields::new(table, place), &places, self.mistakes);
+            notify.targets.extend(target);
+        }
+        notify::refuse_same_names(&name, &notify.targets, self.mistakes);
     }
 
     fn host(&mut self, mut fields: Fields) -> Option<GitHubHost> {
@@ -357,24 +396,27 @@ impl Reader<'_> {
 }
 
 fn label(table: &Table, position: usize) -> String {
-    match table.get("id") {
+    label_of(table, "id", position)
+}
+
+fn label_of(table: &Table, key: &str, position: usize) -> String {
+    match table.get(key) {
         Some(Value::String(id)) if !looks_secret(id) && id.len() <= 64 => id.escape_debug().to_string(),
         _ => (position + 1).to_string(),
     }
 }
 
-fn string(value: Value) -> Result<String, Complaint> {
+fn string(value: Value, hint: &str) -> Result<String, Complaint> {
     match value {
-        Value::String(text) if looks_secret(&text) => Err(Complaint::new(
-            "this looks like a token, and tokens do not belong into this file",
-            "Remove it and run `standin token set MIRROR` (or `source`), or put it into `.env`. Where the file was shared, revoke the token.",
-        )),
+        Value::String(text) if looks_secret(&text) => {
+            Err(Complaint::new("this looks like a token, and tokens do not belong into this file", hint))
+        }
         Value::String(text) => Ok(text),
         other => Err(wrong_type(&other, "text in quotes")),
     }
 }
 
-fn wrong_type(value: &Value, expected: &str) -> Complaint {
+pub(super) fn wrong_type(value: &Value, expected: &str) -> Complaint {
     let found = match value {
         Value::String(_) => "text",
         Value::Integer(_) | Value::Float(_) => "a number",
@@ -386,7 +428,7 @@ fn wrong_type(value: &Value, expected: &str) -> Complaint {
     Complaint::new(format!("this is {found}"), format!("Write {expected}."))
 }
 
-fn parse_id<T: std::str::FromStr<Err = crate::model::NameError>>(text: &str) -> Result<T, Complaint> {
+pub(super) fn parse_id<T: std::str::FromStr<Err = crate::model::NameError>>(text: &str) -> Result<T, Complaint> {
     text.parse().map_err(|error: crate::model::NameError| {
         Complaint::new(format!("{} cannot be used as an id", shown(text)), format!("Write {}.", error.expected))
     })

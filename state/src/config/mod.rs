@@ -23,6 +23,7 @@ mod inside;
 mod location;
 mod merge;
 mod mistakes;
+mod notify;
 mod origin;
 mod patterns;
 mod pulled;
@@ -34,6 +35,7 @@ mod types;
 mod validate;
 mod values;
 mod variables;
+mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ use std::time::Duration;
 pub use consent::{ALLOW, Consent, Consents, FileWish};
 pub use import::{Import, Imported, import};
 pub use mistakes::ConfigError;
+pub use notify::{Notify, NotifyCommand, NotifyMeans, NotifyTarget, PING, QuietHours};
 pub use origin::own_setting;
 pub use patterns::{NamePatterns, is_pattern};
 pub use pulled::{PullTarget, PulledRefs};
@@ -52,6 +55,7 @@ pub use types::{
     SentinelSettings, Source, Target, VariableValues,
 };
 pub use values::length_of_time;
+pub use web::WebAddress;
 
 use draft::{Named, RepositoryDraft};
 use env::EnvFile;
@@ -220,7 +224,7 @@ impl<'a> Loader<'a> {
             if may_set { with_file } else { self.variables(None, None, true).settings(&mut Mistakes::default()) };
         let (schedule, limits, hosts) = settings::settle(settings, file.settings);
         let at_hand = self.request.repository.clone().or(at_hand);
-        Config { schedule, limits, hosts, repositories, at_hand }
+        Config { schedule, limits, notify: file.notify, hosts, repositories, at_hand }
     }
 
     fn config_file(&self) -> Option<PathBuf> {

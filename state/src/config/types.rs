@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::consent::Consent;
 use super::mistakes::ConfigError;
+use super::notify::Notify;
 use super::pulled::PullTarget;
 use super::rhythm::Rhythm;
 use crate::error::Error;
@@ -21,6 +22,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// How much may happen at once, and for how long.
     pub limits: Limits,
+    /// Who is told of what changed (`[[notify]]`, `[quiet_hours]`, `[schedule] ping_url`; in `standin.toml` alone).
+    pub notify: Notify,
     /// Hosts with addresses of their own; the empty list means github.com as it is.
     pub hosts: Vec<GitHubHost>,
     /// What is looked after. The repository at hand, if there is one, comes first.

@@ -4,6 +4,7 @@
 
 mod consent;
 mod names;
+mod notify;
 mod schedule;
 mod site;
 mod standing;
@@ -12,7 +13,8 @@ pub(crate) mod time;
 mod words;
 
 pub use consent::{AskedLine, ConsentChange, ConsentLine, ConsentQuestion, ConsentTopic, Wish, is_said, visible};
-pub use names::{AskId, JobId, MirrorId, NameError, Oid, RefName, RepositoryId, RunId, Slug};
+pub use names::{AskId, JobId, MirrorId, NameError, NotifyName, Oid, RefName, RepositoryId, RunId, Slug};
+pub use notify::NotifyTrouble;
 pub use schedule::{SchedulePause, ScheduleReport, ScheduledMirror};
 pub use site::Site;
 pub use standing::{Action, Standing};
@@ -20,6 +22,6 @@ pub use status::{
     AspectReport, MasterHealth, MirrorReport, OpenChangeReport, PulledReport, RepositoryReport, SeenTip, SentinelStatus,
 };
 pub use words::{
-    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, Role, RunStatus, StandingWord, Tone,
-    Trigger, Verb,
+    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, NotifyEvent, NotifyKind, Role, RunStatus,
+    StandingWord, Tone, Trigger, Verb,
 };

@@ -81,6 +81,10 @@ name!(
     MirrorId, is_id, "an id: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -, not ending with . or .lock"
 );
 name!(
+    /// The user's name of a place that word is sent to (`[[notify]]`, `name`).
+    NotifyName, is_id, "a name: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with . or -, not ending with . or .lock"
+);
+name!(
     /// The id of one run in the history.
     RunId, is_id, "a run id"
 );

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, RepositoryId,
-    Role, Standing, Verb, time,
+    Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, NotifyTrouble,
+    RepositoryId, Role, Standing, Verb, time,
 };
 use crate::error::{Error, advice};
 
@@ -48,6 +48,10 @@ pub struct RepositoryReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub master_health: Option<MasterHealth>,
+    /// Word that did not arrive where it was sent; absent where all did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<NotifyTrouble>>")]
+    pub notify: Vec<NotifyTrouble>,
     /// The mirrors, in the order of the configuration.
     pub mirrors: Vec<MirrorReport>,
 }

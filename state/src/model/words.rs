@@ -60,6 +60,42 @@ words! {
 }
 
 words! {
+    /// What word is sent of (`[[notify]]`, `on`).
+    NotifyEvent {
+        /// Two looks found that the master is down, or gone.
+        MasterDown = "master_down",
+        /// The master that was told to be down is well.
+        MasterBack = "master_back",
+        /// Another repository is master now.
+        Promoted = "promoted",
+        /// A person has to decide.
+        Waits = "waits",
+        /// Syncs failed for six hours, or three times in a row.
+        Failed = "failed",
+        /// Nobody has looked for a day.
+        Stale = "stale",
+        /// A token ends in 14, 3 or 1 days.
+        TokenEnds = "token_ends",
+        /// The sentinel of a standby does not watch.
+        SentinelAsleep = "sentinel_asleep",
+        /// What was told to have failed, to be stale or to be asleep is well.
+        Mended = "mended",
+    }
+}
+
+words! {
+    /// How word is sent (`[[notify]]`, `type`).
+    NotifyKind {
+        /// Published to a topic of an ntfy server.
+        Ntfy = "ntfy",
+        /// Posted as JSON.
+        Webhook = "webhook",
+        /// A program that is given JSON on standard input.
+        Command = "command",
+    }
+}
+
+words! {
     /// Who a repository is among its mirrors.
     Role {
         /// Runs all pipelines; syncs go out from it.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    AskId, Aspect, AspectStatus, Health, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger,
+    AskId, Aspect, AspectStatus, Health, MirrorId, NotifyName, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger,
 };
 
 macro_rules! text_columns {
@@ -28,7 +28,20 @@ macro_rules! text_columns {
     };
 }
 
-text_columns!(Aspect, AspectStatus, Health, MirrorId, Oid, AskId, RefName, RepositoryId, RunId, RunStatus, Trigger);
+text_columns!(
+    Aspect,
+    AspectStatus,
+    Health,
+    MirrorId,
+    NotifyName,
+    Oid,
+    AskId,
+    RefName,
+    RepositoryId,
+    RunId,
+    RunStatus,
+    Trigger
+);
 
 /// A time: nanoseconds since 1970, exact until the year 2262.
 pub(super) struct At(pub Timestamp);

@@ -21,6 +21,10 @@ pub enum Fact<'a> {
     HeartbeatSeen,
     /// Of a repository: the drills that were played, as JSON.
     Drills,
+    /// Of a repository: what was told of it, and what is so without having been told, as JSON.
+    Told,
+    /// Of a repository: the epoch of the change of master that a person made here last.
+    ChangedByHand,
     /// The place that the memory of the mirror is about.
     Target,
     /// That a mirror without a fence is no stranger's, with its id at the host where that is known.
@@ -72,6 +76,8 @@ impl Fact<'_> {
             Self::MasterHealth => "master_health",
             Self::HeartbeatSeen => "heartbeat_seen_iso",
             Self::Drills => "drills",
+            Self::Told => "told",
+            Self::ChangedByHand => "changed_by_hand",
             Self::Target => "target",
             Self::FirstContact => "first_contact",
             Self::Fence => "fence",

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_actions.sql"),
     include_str!("../../migrations/0008_schedule.sql"),
     include_str!("../../migrations/0009_triggers.sql"),
+    include_str!("../../migrations/0010_outbox.sql"),
 ];
 
 /// Refuses a database that a newer Standin wrote, before anything in it is touched; otherwise its version.

@@ -16,6 +16,7 @@ mod failure;
 mod fence;
 mod journal;
 mod migrations;
+mod outbox;
 mod records;
 mod reports;
 mod rescues;
@@ -36,6 +37,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 pub use audit::AuditFilter;
 pub use consents::ConsentRecord;
 pub use facts::Fact;
+pub use outbox::Outgoing;
 pub use records::{
     AuditEntry, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow, JournalEntry,
     JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,

@@ -361,3 +361,46 @@ fn what_only_the_process_can_say_is_told_and_advice_waits_for_the_yes() {
         assert!(before.is_empty(), "{before:?}");
     }
 }
+
+#[test]
+fn who_is_told_in_the_toml_file() {
+    insta::assert_snapshot!(toml_cases(&[
+        "[[notify]]\nurl = \"https://ntfy.sh/topic\"",
+        "[[notify]]\ntype = \"nfty\"\nurl = \"https://ntfy.sh/topic\"",
+        "[[notify]]\ntype = \"ntfy\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/CANARY topic\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic?auth=CANARY\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"https://CANARY@host/hook\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"CANARY\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"ftp://host/CANARY\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"http://nas.local/CANARY\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"http://nas.local/topic\"\ninsecure = true\ntoken_env = \"NTFY_TOKEN\"",
+        "[[notify]]\nname = \"phone\"\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\ntoken = \"CANARY\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"https://host/hook\"\nsecret = \"CANARY\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"https://host/TOKEN_VALUE\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\ntoken_env = \"tk_CANARY\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\ntoken_env = \"GH_TOKEN\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\non = [\"master_dwon\"]",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\non = []",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\npriority = 5",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"\nevents = [\"failed\"]",
+        "[[notify]]\nname = \"my phone\"\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"",
+        "[[notify]]\nname = \"ping_url\"\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/topic\"",
+        "[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/one\"\n[[notify]]\ntype = \"ntfy\"\nurl = \"https://ntfy.sh/two\"",
+        "[[notify]]\ntype = \"command\"",
+        "[[notify]]\ntype = \"command\"\ncommand = \"told\"",
+        "[[notify]]\ntype = \"command\"\ncommand = []",
+        "[[notify]]\ntype = \"command\"\ncommand = [\"told\", \"TOKEN_VALUE\"]",
+        "[[notify]]\ntype = \"command\"\ncommand = [\"told\"]\ntoken_env = \"TOKEN\"",
+        "[[notify]]\ntype = \"webhook\"\nurl = \"https://host/hook\"\ncommand = [\"told\"]",
+        "[quiet_hours]\nfrom = \"22:00\"",
+        "[quiet_hours]\nfrom = \"22:00\"\nto = \"24:00\"",
+        "[quiet_hours]\nfrom = \"22\"\nto = \"07:00\"",
+        "[quiet_hours]\nfrom = \"22:00\"\nto = \"22:00\"",
+        "[quiet_hours]\nfrom = \"22:00\"\nto = \"07:00\"\ntime_zone = \"Europe/Berlim\"",
+        "[quiet_hours]\nfrom = \"22:00\"\nuntil = \"07:00\"\nto = \"07:00\"",
+        "[schedule]\nping_url = \"http://hc.example/CANARY\"",
+        "[schedule]\nping_url = \"hc-ping.com/CANARY\"",
+    ]));
+}

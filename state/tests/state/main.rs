@@ -5,6 +5,7 @@ mod config_consent;
 mod config_elsewhere;
 mod config_inside;
 mod config_mistakes;
+mod config_notify;
 mod config_origin;
 mod config_precedence;
 mod config_pull;
@@ -16,6 +17,7 @@ mod drops;
 mod ground;
 mod locks;
 mod opening;
+mod outbox;
 #[cfg(unix)]
 mod private;
 mod report;

@@ -32,6 +32,7 @@ fn report() -> RepositoryReport {
         last_full_sync_iso: now,
         open_change: None,
         master_health: None,
+        notify: Vec::new(),
         mirrors: vec![MirrorReport {
             id: "mirror-1".parse().unwrap(),
             repo: "owner/name".to_owned(),

@@ -49,7 +49,9 @@ fn time(value: &Value) -> Timestamp {
 /// Waits until so many runs of a mirror ended.
 fn ended(machine: &Machine, mirror: &str, count: usize) -> Vec<Value> {
     let through = |run: &&Value| !run["finished_iso"].is_null();
-    finish(&format!("{count} runs of {mirror}"), PATIENCE, || runs(machine, mirror).iter().filter(through).count() >= count);
+    finish(&format!("{count} runs of {mirror}"), PATIENCE, || {
+        runs(machine, mirror).iter().filter(through).count() >= count
+    });
     runs(machine, mirror)
 }
 
@@ -94,7 +96,9 @@ fn a_second_one_stands_by_and_goes_on_where_the_first_was_killed() {
     finish("the first keeps it", PATIENCE, || first.stdout().contains("keeps the schedule of this state folder"));
     let second = machine.start(&["watch"]);
     let pid = format!("pid {}", first.id());
-    finish("the second stands by", PATIENCE, || second.stdout().contains("stands by") && second.stdout().contains(&pid));
+    finish("the second stands by", PATIENCE, || {
+        second.stdout().contains("stands by") && second.stdout().contains(&pid)
+    });
     let shown = machine.json(&["schedule"]);
     assert!(shown["kept_by"].as_str().unwrap().contains(&pid), "{shown}");
     ended(&machine, ARCHIVE, 1);

@@ -44,6 +44,7 @@ mod keychain;
 mod keychain_cli;
 mod many_refs;
 mod mirror_test;
+mod notify;
 mod observer;
 mod path_mirrors;
 mod plan_again;

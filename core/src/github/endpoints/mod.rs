@@ -12,6 +12,7 @@ pub use actions::{ActionsSettings, Disabled, Workflow, WorkflowStateWord};
 pub use contents::{Contents, FileContents};
 pub use pulls::{NewPullRequest, PullRequest, PullRequestSide};
 pub use refs::LookedAt;
+pub(super) use repository::expiry;
 pub use repository::{RepositoryInfo, RepositoryRights, TokenFacts, User};
 pub use runs::WorkflowRun;
 pub use values::{SecretEntry, Variable};

@@ -76,7 +76,7 @@ impl TokenFacts {
 }
 
 /// `2026-12-31 23:59:59 UTC`, or with an offset such as `-0800`.
-fn expiry(text: &str) -> Option<Timestamp> {
+pub(in crate::github) fn expiry(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Some(plain) = text.strip_suffix(" UTC") {
         return format!("{}Z", plain.replacen(' ', "T", 1)).parse().ok();
