@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,7 +66,11 @@ pub enum Command {
         after_help = "SIGHUP reads the configuration again; a change of its files is noticed without it. A second one on the same \
                       state folder stands by, and goes on where the first one ends."
     )]
-    Watch,
+    Watch {
+        /// Listen for GitHub's push webhooks, at an address of this machine alone such as 127.0.0.1:8788
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
     /// When each mirror is synced by itself; pause that, or let it go on
     Schedule {
         #[command(subcommand)]

@@ -79,6 +79,8 @@ pub enum ScheduleNews {
     ConfigurationRead,
     /// The configuration has mistakes: what was read last holds.
     ConfigurationBroken,
+    /// Something that a person should know of what is watched.
+    Told,
 }
 
 /// How a job ended.

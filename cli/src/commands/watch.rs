@@ -1,8 +1,10 @@
 //! `watch`: working by itself without a window. `schedule`: what is due, paused and resumed.
 
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use standin_core::engine::Engine;
-use standin_core::watch::{self, Pace};
+use standin_core::watch::{self, Manner};
 use standin_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +15,7 @@ use crate::signals::{reload_asked, stop_asked};
 use crate::start;
 
 /// `standin watch`: until Ctrl-C or SIGTERM; SIGHUP reads the configuration again.
-pub async fn watch(global: &Global) -> Result<Exit> {
+pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> {
     let engine = start::engine(global, live::listener(global.json))?;
     for report in engine.status(None)? {
         // What waits, or has mistakes, is left out until that is mended: nobody would see it otherwise.
@@ -27,7 +29,7 @@ pub async fn watch(global: &Global) -> Result<Exit> {
     }
     let stop = CancellationToken::new();
     let signals = heard(&engine, &stop);
-    let kept = watch::keep(&engine, Pace::default(), &stop).await;
+    let kept = watch::keep(&engine, Manner { listen, ..Manner::default() }, &stop).await;
     signals.abort();
     kept.map(|()| Exit::Well)
 }

@@ -111,11 +111,12 @@ fn schedule_line(news: ScheduleNews, detail: &str) -> String {
         ScheduleNews::Paused => "paused; `standin schedule resume` lets it go on",
         ScheduleNews::Resumed => "goes on",
         ScheduleNews::ConfigurationRead => "read the configuration again",
+        ScheduleNews::Told => "",
         ScheduleNews::ConfigurationBroken => {
             "goes on with the configuration as it was before, since it has mistakes now:"
         }
     };
-    format!("[schedule] {words} {detail}").trim_end().to_owned()
+    format!("[schedule] {}", format!("{words} {detail}").trim())
 }
 
 fn done(synced: usize, failed: usize, blocked: usize) -> String {

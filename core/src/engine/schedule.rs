@@ -117,6 +117,15 @@ impl Engine {
         direction.targets().filter_map(|mirror| due(mirror).transpose()).collect()
     }
 
+    /// The mirrors that a sync of a repository would try now.
+    ///
+    /// # Errors
+    /// As [`Engine::direction`].
+    pub(crate) fn targets(&self, repository: &RepositoryId) -> Result<Vec<MirrorId>> {
+        let direction = self.direction(Some(repository))?;
+        Ok(direction.targets().filter(|mirror| mirror.enabled).map(|mirror| mirror.id.clone()).collect())
+    }
+
     /// Remembers how a sync that the schedule set off ended for one mirror.
     ///
     /// # Errors

@@ -1,52 +1,64 @@
-//! Working by itself: one process keeps the schedule of a state folder, looks at the masters and reads the configuration again
-//! when that changes. A second process stands by and goes on where the first one ends.
+//! Working by itself: one process keeps the schedule of a state folder, takes what sets a sync off, looks at the masters, and reads
+//! the configuration again when that changes. A second process stands by and goes on where the first one ends.
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `round` | what is due at this moment, begun; what ended, written down |
+//! | `round` | what is due or was asked for at this moment, begun; what ended, written down |
+//! | `sources` | folders, hooks, webhooks and sources on their hosts, watched for what asks for a sync |
+//! | `word` | who is told of what changed, after it changed |
 //!
 //! `standin watch` and the window both call [`keep`]. All that happens is told as events.
 
 mod round;
+mod sources;
+mod word;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use standin_state::lock::{MirrorLock, Refusal};
+use jiff::Timestamp;
+use standin_state::lock::Refusal;
 use tokio_util::sync::CancellationToken;
 
-use self::round::Rounds;
-use crate::engine::{ConfigurationStamp, Engine};
+use self::round::{Rounds, Through};
+use self::sources::Sources;
+use self::word::Teller;
+use crate::engine::{After, ConfigurationStamp, Engine};
 use crate::event::{Event, ScheduleNews};
+use crate::triggers::watch::Seen;
 use crate::{Error, Result};
 
-/// How often it is looked whether something is due, and how long the syncs that go on may take to stop.
+/// How it is kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// The time between two looks.
+pub struct Manner {
+    /// The time between two looks whether something is due.
     pub tick: Duration,
     /// How long syncs that are stopped may take to come to a safe point.
     pub stopping: Duration,
+    /// Where GitHub's webhooks are listened for, if anywhere: an address of this machine alone.
+    pub listen: Option<SocketAddr>,
 }
 
-impl Default for Pace {
+impl Default for Manner {
     fn default() -> Self {
-        Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20) }
+        Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20), listen: None }
     }
 }
 
 /// Keeps the schedule until `stop`, or stands by while another process does. Returns when what it had begun is at a safe point.
 ///
 /// # Errors
-/// [`crate::Code::Storage`] where the memory or the lock cannot be used.
-pub async fn keep(engine: &Engine, pace: Pace, stop: &CancellationToken) -> Result<()> {
+/// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for.
+pub async fn keep(engine: &Engine, manner: Manner, stop: &CancellationToken) -> Result<()> {
     let mut stands_by_for = None;
     while !stop.is_cancelled() {
         match engine.take_schedule() {
-            Ok((lock, since)) => {
+            // The lock is held until all is written down.
+            Ok((_lock, since)) => {
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
-                let kept = Keeper::new(engine, since)?.run(pace, stop).await;
+                let kept = Keeper::new(engine, since, manner).await?.run(stop).await;
                 engine.tell(&news(ScheduleNews::Left, String::new()));
-                return released(lock, kept);
+                return kept;
             }
             Err(Refusal::Held { holder }) => {
                 if stands_by_for.as_ref() != Some(&holder) {
@@ -56,15 +68,9 @@ pub async fn keep(engine: &Engine, pace: Pace, stop: &CancellationToken) -> Resu
             }
             Err(Refusal::Failed(error)) => return Err(error),
         }
-        pause(pace.tick, stop).await;
+        pause(manner.tick, stop).await;
     }
     Ok(())
-}
-
-/// The lock is held until all is written down.
-fn released(lock: MirrorLock, kept: Result<()>) -> Result<()> {
-    drop(lock);
-    kept
 }
 
 fn news(news: ScheduleNews, detail: String) -> Event {
@@ -80,7 +86,10 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 
 struct Keeper<'a> {
     engine: &'a Engine,
+    manner: Manner,
     rounds: Rounds,
+    sources: Sources,
+    teller: Teller,
     stamp: ConfigurationStamp,
     is_paused: bool,
     /// The mistakes of a configuration that cannot be used, so that they are told once.
@@ -88,29 +97,64 @@ struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    fn new(engine: &'a Engine, since: jiff::Timestamp) -> Result<Self> {
-        let stamp = engine.configuration_stamp()?;
-        Ok(Self { engine, rounds: Rounds::new(engine, since), stamp, is_paused: false, broken: None })
+    async fn new(engine: &'a Engine, since: Timestamp, manner: Manner) -> Result<Self> {
+        Ok(Self {
+            engine,
+            manner,
+            rounds: Rounds::new(engine, since)?,
+            sources: Sources::begin(engine, manner.listen).await?,
+            teller: Teller::new(engine),
+            stamp: engine.configuration_stamp()?,
+            is_paused: false,
+            broken: None,
+        })
     }
 
-    async fn run(mut self, pace: Pace, stop: &CancellationToken) -> Result<()> {
+    async fn run(mut self, stop: &CancellationToken) -> Result<()> {
         while !stop.is_cancelled() {
-            self.read_configuration()?;
+            self.read_configuration().await?;
             if !self.paused()? {
                 self.rounds.begin_what_is_due();
+                self.rounds.begin_what_is_asked_for();
             }
             self.rounds.begin_looks();
+            self.teller.tell();
             tokio::select! {
-                () = pause(pace.tick, stop) => {}
-                () = self.rounds.one_ended() => {}
+                () = pause(self.manner.tick, stop) => {}
+                seen = self.sources.next() => self.hear(seen),
+                through = self.rounds.one_ended() => match through {
+                    Through::Round => self.teller.ask(After::Round),
+                    Through::Look => self.teller.ask(After::Look),
+                }
             }
         }
-        self.rounds.stop(pace.stopping).await;
+        self.sources.stop().await;
+        self.rounds.stop(self.manner.stopping).await;
         Ok(())
     }
 
+    fn hear(&self, seen: Seen) {
+        let heard = match seen {
+            Seen::Trigger(trigger) => self.engine.queue(&trigger),
+            Seen::Drops => self.engine.sweep_drops().map(|notices| notices.iter().for_each(|notice| self.note(notice))),
+            Seen::Notice(notice) => {
+                self.note(&notice);
+                Ok(())
+            }
+        };
+        if let Err(error) = heard {
+            // What a hook left lies there still; a folder that changed is compared again at the next start.
+            tracing::warn!(error = %error.message, "what asks for a sync could not be kept");
+        }
+    }
+
+    fn note(&self, notice: &crate::event::Notice) {
+        self.engine
+            .tell(&news(ScheduleNews::Told, format!("{} {}", notice.message, notice.hint).trim_end().to_owned()));
+    }
+
     /// Reads the configuration again where it may have changed. One that has mistakes changes nothing: what was read last holds.
-    fn read_configuration(&mut self) -> Result<()> {
+    async fn read_configuration(&mut self) -> Result<()> {
         let now = self.engine.configuration_stamp()?;
         if now == self.stamp {
             return Ok(());
@@ -121,6 +165,7 @@ impl<'a> Keeper<'a> {
                 self.broken = None;
                 self.rounds.forgive();
                 self.engine.tell(&news(ScheduleNews::ConfigurationRead, String::new()));
+                self.sources.anew(self.engine).await?;
                 // What is read from may be another now.
                 self.stamp = self.engine.configuration_stamp()?;
             }

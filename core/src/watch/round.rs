@@ -1,15 +1,17 @@
-//! What is due at a moment: syncs and looks, begun side by side, each mirror and master one at a time.
+//! What is due or was asked for at a moment: syncs and looks, begun side by side, each mirror and master one at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use standin_state::config::RepositoryConfig;
+use standin_state::config::{RepositoryConfig, Source};
+use standin_state::lock::Presence;
 use standin_state::model::{JobId, MirrorId, RepositoryId, Trigger};
+use standin_state::store::QueuedTrigger;
 use tokio::task::JoinSet;
 
 use crate::engine::{Engine, SyncOutcome, SyncRequest};
-use crate::event::{Event, Notice};
+use crate::event::{Event, Job, Notice};
 use crate::{Code, Error, Result};
 
 /// What is due so soon after another mirror of its repository goes with it: the source is read once for all.
@@ -21,8 +23,35 @@ const BUSY_REST: Duration = Duration::from_secs(10);
 
 /// What ended.
 enum Ended {
-    Sync { job: JobId, outcome: SyncOutcome },
-    Look { repository: RepositoryId, failure: Option<Error> },
+    Sync {
+        job: JobId,
+        outcome: SyncOutcome,
+    },
+    Look {
+        repository: RepositoryId,
+        failure: Option<Error>,
+    },
+    /// A look at a source on its host, which puts what it finds into the queue.
+    Upstream {
+        repository: RepositoryId,
+    },
+}
+
+/// What is through, for who tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Through {
+    /// A sync.
+    Round,
+    /// A look.
+    Look,
+}
+
+/// A sync that goes on.
+struct Syncing {
+    repository: RepositoryId,
+    mirrors: BTreeSet<MirrorId>,
+    /// What asked for it, where that was not the clock.
+    asked_by: Option<QueuedTrigger>,
 }
 
 /// The syncs and looks of one process that keeps a schedule.
@@ -31,19 +60,29 @@ pub(super) struct Rounds {
     kept_since: Timestamp,
     tasks: JoinSet<Ended>,
     /// The mirrors of each sync that goes on.
-    syncing: BTreeMap<JobId, (RepositoryId, BTreeSet<MirrorId>)>,
+    syncing: BTreeMap<JobId, Syncing>,
     looking: BTreeSet<RepositoryId>,
     /// Masters that could not be looked at, with the moment until which they are left alone.
     not_looked_at: BTreeMap<RepositoryId, Instant>,
     /// What is left alone until then.
     resting: BTreeMap<(RepositoryId, Option<MirrorId>), Instant>,
+    /// When each source was looked at on its host, and those that are looked at now.
+    upstream: BTreeMap<RepositoryId, Instant>,
+    asking: BTreeSet<RepositoryId>,
+    /// The sign of life of who takes from the queue.
+    taker: Presence,
     /// What was told of a repository that could not begin, so that it is told once.
     told: BTreeMap<RepositoryId, Error>,
 }
 
 impl Rounds {
-    pub fn new(engine: &Engine, kept_since: Timestamp) -> Self {
-        Self {
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn new(engine: &Engine, kept_since: Timestamp) -> Result<Self> {
+        Ok(Self {
+            taker: engine.trigger_taker()?,
+            upstream: BTreeMap::new(),
+            asking: BTreeSet::new(),
             engine: engine.clone(),
             kept_since,
             tasks: JoinSet::new(),
@@ -52,6 +91,58 @@ impl Rounds {
             not_looked_at: BTreeMap::new(),
             resting: BTreeMap::new(),
             told: BTreeMap::new(),
+        })
+    }
+
+    /// Whether nothing of this process works on a mirror, and nothing keeps it from being begun.
+    fn is_free(&self, repository: &RepositoryId, mirror: &MirrorId) -> bool {
+        let is_syncing =
+            self.syncing.values().any(|sync| sync.repository == *repository && sync.mirrors.contains(mirror));
+        !is_syncing && !self.resting.contains_key(&(repository.clone(), Some(mirror.clone())))
+    }
+
+    fn begin(&mut self, request: SyncRequest, asked_by: Option<QueuedTrigger>) -> Result<()> {
+        let started = self.engine.sync(request)?;
+        let Job { id, repository, mirrors, .. } = started.job.clone();
+        self.told.remove(&repository);
+        let mirrors = mirrors.into_iter().collect();
+        self.syncing.insert(id.clone(), Syncing { repository, mirrors, asked_by });
+        self.tasks.spawn(async move { Ended::Sync { job: id, outcome: started.finished().await } });
+        Ok(())
+    }
+
+    /// Begins what waits in the queue, as far as its mirrors are free. The rest waits on.
+    pub fn begin_what_is_asked_for(&mut self) {
+        let taken = match self.engine.take_triggers(&self.taker) {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(error = %error.message, "what waits in the queue cannot be taken");
+                return;
+            }
+        };
+        for trigger in taken {
+            let request = SyncRequest { wait: false, ..self.engine.request_of(&trigger) };
+            let free = self.engine.targets(&trigger.repository).map(|targets| {
+                let asked = |mirror: &MirrorId| trigger.mirrors.is_empty() || trigger.mirrors.contains(mirror);
+                targets.iter().filter(|mirror| asked(mirror)).all(|mirror| self.is_free(&trigger.repository, mirror))
+            });
+            let begun = match free {
+                Ok(false) => Err(None),
+                Ok(true) => self.begin(request, Some(trigger.clone())).map_err(Some),
+                Err(error) => Err(Some(error)),
+            };
+            let kept = match begun {
+                Ok(()) => Ok(()),
+                Err(None) => self.engine.trigger_back(&self.taker, &trigger),
+                // What waits for a yes, or is switched off, is synced by the schedule once it may be.
+                Err(Some(error)) => {
+                    self.could_not_begin(&trigger.repository, error);
+                    self.engine.trigger_done(&self.taker, &trigger)
+                }
+            };
+            if let Err(error) = kept {
+                tracing::warn!(error = %error.message, "what was taken from the queue is carried out again by the next start");
+            }
         }
     }
 
@@ -81,11 +172,7 @@ impl Rounds {
             return Ok(());
         }
         let now = self.engine.now();
-        let free = |mirror: &MirrorId| {
-            let is_syncing =
-                self.syncing.values().any(|(known, mirrors)| *known == repository.id && mirrors.contains(mirror));
-            !is_syncing && !self.resting.contains_key(&(repository.id.clone(), Some(mirror.clone())))
-        };
+        let free = |mirror: &MirrorId| self.is_free(&repository.id, mirror);
         let known = self.engine.due(repository, self.kept_since)?;
         if !known.iter().any(|(mirror, due)| *due <= now && free(mirror)) {
             return Ok(());
@@ -95,21 +182,41 @@ impl Rounds {
             known.into_iter().filter(|(mirror, due)| *due <= soon && free(mirror)).map(|(mirror, _)| mirror).collect();
         let request = SyncRequest {
             repository: Some(repository.id.clone()),
-            mirrors: mirrors.clone(),
+            mirrors,
             trigger: Trigger::Schedule,
             wait: false,
             ..SyncRequest::default()
         };
-        let started = self.engine.sync(request)?;
-        self.told.remove(&repository.id);
-        let job = started.job.id.clone();
-        self.syncing.insert(job.clone(), (repository.id.clone(), mirrors.into_iter().collect()));
-        self.tasks.spawn(async move { Ended::Sync { job, outcome: started.finished().await } });
-        Ok(())
+        self.begin(request, None)
+    }
+
+    /// Begins a look at each source on its host for which that is wished and due.
+    fn begin_looks_upstream(&mut self) {
+        let config = self.engine.config();
+        let Some(wait) = config.schedule.look_at_source else { return };
+        for repository in &config.repositories {
+            let id = &repository.id;
+            let is_ready = repository.enabled
+                && repository.consent.question().is_none()
+                && repository.mistakes.is_empty()
+                && matches!(repository.source, Source::GitHub(_));
+            let is_due = self.upstream.get(id).is_none_or(|looked| looked.elapsed() >= wait);
+            if is_ready && is_due && self.asking.insert(id.clone()) {
+                self.upstream.insert(id.clone(), Instant::now());
+                let (engine, repository) = (self.engine.clone(), id.clone());
+                self.tasks.spawn(async move {
+                    if let Err(error) = engine.look_upstream(&repository).await {
+                        tracing::info!(error = %error.message, %repository, "the source could not be looked at");
+                    }
+                    Ended::Upstream { repository }
+                });
+            }
+        }
     }
 
     /// Begins a look at each master that was not looked at for a while.
     pub fn begin_looks(&mut self) {
+        self.begin_looks_upstream();
         let now = self.engine.now();
         let moment = Instant::now();
         self.not_looked_at.retain(|_, until| *until > moment);
@@ -135,20 +242,22 @@ impl Rounds {
     }
 
     /// Waits for the end of one of those that go on, and writes down how it was; for ever where none does.
-    pub async fn one_ended(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok(ended)) => self.note(ended),
-            // A bug in a task is told by the task itself; the frames around have nothing that could panic.
-            Some(Err(_)) => {}
-            None => std::future::pending().await,
+    pub async fn one_ended(&mut self) -> Through {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(ended)) => return self.note(ended),
+                // A bug in a task is told by the task itself; the frames around have nothing that could panic.
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
         }
     }
 
-    fn note(&mut self, ended: Ended) {
+    fn note(&mut self, ended: Ended) -> Through {
         match ended {
             Ended::Sync { job, outcome } => {
-                let (_, begun) =
-                    self.syncing.remove(&job).unwrap_or_else(|| (outcome.repository.clone(), BTreeSet::new()));
+                let sync = self.syncing.remove(&job);
+                let (begun, asked_by) = sync.map_or_else(Default::default, |sync| (sync.mirrors, sync.asked_by));
                 let ended = |mirror: &MirrorId| outcome.mirrors.iter().any(|outcome| outcome.mirror == *mirror);
                 for mirror in begun.into_iter().filter(|mirror| !ended(mirror)) {
                     // A bug in Standin ended it without a word.
@@ -164,6 +273,10 @@ impl Rounds {
                         self.could_not_begin(&outcome.repository, error);
                     }
                 }
+                if let Some(trigger) = asked_by {
+                    self.note_asked(&trigger, &outcome);
+                }
+                Through::Round
             }
             Ended::Look { repository, failure } => {
                 self.looking.remove(&repository);
@@ -172,7 +285,25 @@ impl Rounds {
                     tracing::info!(error = %error.message, %repository, "the master could not be looked at");
                     self.not_looked_at.insert(repository, Instant::now() + REST);
                 }
+                Through::Look
             }
+            Ended::Upstream { repository } => {
+                self.asking.remove(&repository);
+                Through::Look
+            }
+        }
+    }
+
+    /// What was asked for is carried out, unless it was stopped or found another process at work: then it waits again.
+    fn note_asked(&self, trigger: &QueuedTrigger, outcome: &SyncOutcome) {
+        let is_open = |error: &Error| matches!(error.code, Code::Busy | Code::Cancelled);
+        let is_open = outcome.mirrors.iter().any(|mirror| mirror.error.as_ref().is_some_and(is_open));
+        let noted = match is_open {
+            true => self.engine.trigger_back(&self.taker, trigger),
+            false => self.engine.trigger_done(&self.taker, trigger),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(error = %error.message, "that a trigger was carried out could not be kept: it is, once more, by the next start");
         }
     }
 

@@ -24,6 +24,7 @@ pub(super) struct Named {
 pub(super) struct SettingsDraft {
     pub schedule: Option<bool>,
     pub interval: Option<Duration>,
+    pub look_at_source: Option<Duration>,
     pub parallel: Option<usize>,
     pub run: Option<Duration>,
     pub request: Option<Duration>,

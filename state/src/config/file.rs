@@ -189,6 +189,8 @@ impl Reader<'_> {
             draft.settings.schedule = schedule.boolean("enabled", self.mistakes);
             draft.settings.interval =
                 schedule.text("interval", self.mistakes, values::duration).map(|given| given.value);
+            draft.settings.look_at_source =
+                schedule.text("look_at_source", self.mistakes, values::duration).map(|given| given.value);
             draft.notify.ping = schedule.text("ping_url", self.mistakes, notify::ping_address).map(|given| given.value);
             schedule.finish(self.mistakes);
         }

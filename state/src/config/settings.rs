@@ -13,6 +13,7 @@ pub(super) fn settle(stronger: SettingsDraft, weaker: SettingsDraft) -> (Schedul
     let schedule = Schedule {
         enabled: stronger.schedule.or(weaker.schedule).unwrap_or(schedule.enabled),
         interval: stronger.interval.or(weaker.interval).unwrap_or(schedule.interval),
+        look_at_source: stronger.look_at_source.or(weaker.look_at_source),
     };
     let limits = Limits {
         parallel: stronger.parallel.or(weaker.parallel).unwrap_or(limits.parallel),

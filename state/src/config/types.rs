@@ -39,11 +39,13 @@ pub struct Schedule {
     pub enabled: bool,
     /// Time between syncs; the first is at the start.
     pub interval: Duration,
+    /// Time between two looks whether a source on GitHub has moved (`[schedule] look_at_source`); `None` without such looks.
+    pub look_at_source: Option<Duration>,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { enabled: true, interval: Duration::from_secs(60 * 60) }
+        Self { enabled: true, interval: Duration::from_secs(60 * 60), look_at_source: None }
     }
 }
 

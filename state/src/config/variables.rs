@@ -47,8 +47,14 @@ const OF_THE_PROCESS: &[&str] = &["GIT", "GH", "ALLOW", "CONFIG", "STATE_DIR"];
 const MIRRORS_LIMIT: usize = 500;
 
 /// What a `.env` may set of the whole program.
-const SETTINGS_OF_FILES: &[&str] =
-    &["STANDIN_SCHEDULE", "STANDIN_SYNC_INTERVAL", "STANDIN_PARALLEL", "STANDIN_RUN_LIMIT", "STANDIN_REQUEST_LIMIT"];
+const SETTINGS_OF_FILES: &[&str] = &[
+    "STANDIN_SCHEDULE",
+    "STANDIN_SYNC_INTERVAL",
+    "STANDIN_LOOK_AT_SOURCE",
+    "STANDIN_PARALLEL",
+    "STANDIN_RUN_LIMIT",
+    "STANDIN_REQUEST_LIMIT",
+];
 
 /// Where tokens go: a repository must not choose that for whoever cloned it.
 const NEVER_FROM_FILE: &[&str] = &["STANDIN_GITHUB_API_URL", "STANDIN_GITHUB_SERVER_URL", "STANDIN_GH_CONFIG_DIR"];
@@ -171,6 +177,7 @@ impl Variables {
         SettingsDraft {
             schedule: self.text("STANDIN_SCHEDULE", mistakes, values::boolean),
             interval: self.text("STANDIN_SYNC_INTERVAL", mistakes, values::duration),
+            look_at_source: self.text("STANDIN_LOOK_AT_SOURCE", mistakes, values::duration),
             parallel: self.text("STANDIN_PARALLEL", mistakes, values::parallel),
             run: self.text("STANDIN_RUN_LIMIT", mistakes, values::duration),
             request: self.text("STANDIN_REQUEST_LIMIT", mistakes, values::duration),
