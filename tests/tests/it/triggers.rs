@@ -55,5 +55,5 @@ async fn a_hook_that_fires_for_ever_is_one_trigger_and_one_for_a_stranger_is_tol
     assert_eq!(notices.len(), 1);
     assert!(notices[0].message.contains("unknown, which is not configured"), "{notices:?}");
     let queued = engine.queued().unwrap();
-    assert_eq!((queued.len(), queued[0].times, queued[0].by.as_str()), (1, 1, "refs/heads/b19"));
+    assert_eq!((queued.len(), queued[0].times, queued[0].by.as_str()), (1, 1, "refs/heads/b0"));
 }
