@@ -20,7 +20,7 @@ const MADE: &str = "# made: the folder";
 /// What the line says when there was a hook before.
 const KEEPS: &str = "# keeps: the hook that was here";
 /// So many lines of git's are looked through for a ref that travels; where there are more, one of them is believed to be.
-const LINES: u32 = 50;
+const LINES: u32 = 20;
 /// What [`AT_WORK`] is for a test of the hook.
 pub(super) const TEST: &str = "test";
 /// What the file of a test ends with; no sweep takes it.
