@@ -1,7 +1,8 @@
 //! Triggers left by programs that have no time to open a database: the git hook may cost its user's git 10 ms at most.
 //!
 //! One tiny file each, in a folder of the state folder that nobody else can enter. That it is there is the message; its name says
-//! what it is and for which repository (`hook.<repository>`), so that many of one kind are one, and a flood of them is bounded.
+//! what it is and for which repository (`hook.<repository>`), so that many of one kind are one, and a flood of them is bounded. A
+//! hook that finds it there leaves it: whoever takes it away looks at the repository after that.
 //! What stands in it are words for a person, and may be missing. It is made by one system call, is never run, and is moved away
 //! before it is read: whoever leaves it anew at that moment is found by the next sweep.
 //!

@@ -9,5 +9,6 @@
 pub mod hook;
 pub mod listen;
 mod places;
+mod touched;
 pub mod watch;
 pub mod webhook;

@@ -11,22 +11,22 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use notify::event::{AccessKind, AccessMode};
-use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
 use standin_state::config;
 use standin_state::model::{RepositoryId, Trigger};
 use standin_state::store::NewTrigger;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::places::{self, Places};
+use super::touched::Touched;
 use crate::event::Notice;
 use crate::git::GitProgram;
 
@@ -197,104 +197,6 @@ impl Watched {
             }
             Self::Drops { .. } => Seen::Drops,
         }
-    }
-}
-
-/// What the watcher's thread tells: which targets were touched, and since when.
-struct Touched {
-    state: Mutex<TouchedState>,
-    wake: Notify,
-}
-
-struct TouchedState {
-    /// Of each target: since when, and the last time.
-    since: Vec<Option<(Instant, Instant)>>,
-    /// What is watched of each.
-    places: Vec<Places>,
-    /// Watched folders that are gone, or another one by now.
-    lost: BTreeSet<PathBuf>,
-    /// Whether there are more folders than watches.
-    is_full: bool,
-}
-
-impl Touched {
-    fn new(count: usize) -> Self {
-        let state = TouchedState {
-            since: vec![None; count],
-            places: vec![Places::new(); count],
-            lost: BTreeSet::new(),
-            is_full: false,
-        };
-        Self { state: Mutex::new(state), wake: Notify::new() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, TouchedState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hear(&self, event: notify::Result<notify::Event>) {
-        let mut state = self.lock();
-        match event {
-            Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => state.is_full = true,
-            // Whatever it was, something may have been missed.
-            Err(_) => state.touch_all(),
-            Ok(event) if event.need_rescan() || event.paths.is_empty() => state.touch_all(),
-            Ok(event) if is_of_reading(&event.kind) => return,
-            Ok(event) => state.touch(&event),
-        }
-        drop(state);
-        self.wake.notify_one();
-    }
-}
-
-impl TouchedState {
-    fn touch(&mut self, event: &notify::Event) {
-        let now = Instant::now();
-        for path in &event.paths {
-            for (since, places) in self.since.iter_mut().zip(&self.places) {
-                if places.iter().any(|(folder, place)| place.counts(folder, path)) {
-                    *since = Some((since.map_or(now, |(first, _)| first), now));
-                }
-                let is_gone =
-                    matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_)));
-                if is_gone && places.contains_key(path) {
-                    self.lost.insert(path.clone());
-                }
-            }
-        }
-    }
-
-    fn touch_all(&mut self) {
-        let now = Instant::now();
-        for since in &mut self.since {
-            *since = Some((since.map_or(now, |(first, _)| first), now));
-        }
-    }
-
-    /// When the first of those that were touched is due.
-    fn due(&self, pace: &Pace) -> Option<Instant> {
-        self.since.iter().flatten().map(|(first, last)| (*last + pace.quiet).min(*first + pace.most)).min()
-    }
-
-    /// Those that are due, which are touched no more.
-    fn take_due(&mut self, pace: &Pace) -> BTreeSet<usize> {
-        let now = Instant::now();
-        let mut due = BTreeSet::new();
-        for (index, since) in self.since.iter_mut().enumerate() {
-            if since.is_some_and(|(first, last)| (last + pace.quiet).min(first + pace.most) <= now) {
-                *since = None;
-                due.insert(index);
-            }
-        }
-        due
-    }
-}
-
-/// Reading is told as well; of all that is not writing only the end of a writing counts.
-fn is_of_reading(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Access(access) => *access != AccessKind::Close(AccessMode::Write),
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => false,
     }
 }
 

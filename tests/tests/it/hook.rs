@@ -174,7 +174,7 @@ fn a_hook_that_was_there_is_run_as_before_and_comes_back_as_it_was() {
         assert_eq!(left(&local).as_deref(), Some("refs/heads/allowed"));
         assert_eq!(run("refs/heads/forbidden"), refused);
         assert_eq!(left(&local), None);
-        assert!(!refused.0.is_some_and(|code| code == 0) && refused.1.contains("no"), "{refused:?}");
+        assert!(refused.0 != Some(0) && refused.1.contains("no"), "{refused:?}");
         let again = local.standin(&["hook", "install"]);
         assert!(again.contains("and works"), "{again}");
 
@@ -193,7 +193,7 @@ fn many_refs_at_once_go_through_to_a_hook_that_reads_them_or_does_not() {
         local.standin(&["hook", "install"]);
         let tip = local.git(&local.source, &["rev-parse", "main"]);
         // The first that counts stands behind many that do not.
-        let mut names: Vec<String> = (0..30).map(|number| format!("refs/aside/{number:05}")).collect();
+        let mut names: Vec<String> = (0..15).map(|number| format!("refs/aside/{number:05}")).collect();
         names.extend((0..3000).map(|number| format!("refs/heads/many/{number:05}")));
         let input: String = names.iter().map(|name| format!("create {name} {tip}\n")).collect();
         let mut command = local.git_command(&local.source, &["update-ref", "--stdin"]);

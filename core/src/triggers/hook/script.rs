@@ -20,7 +20,7 @@ const MADE: &str = "# made: the folder";
 /// What the line says when there was a hook before.
 const KEEPS: &str = "# keeps: the hook that was here";
 /// So many lines of git's are looked through for a ref that travels; where there are more, one of them is believed to be.
-const LINES: u32 = 50;
+const LINES: u32 = 20;
 /// What [`AT_WORK`] is for a test of the hook.
 pub(super) const TEST: &str = "test";
 /// What the file of a test ends with; no sweep takes it.
@@ -113,11 +113,10 @@ impl Script {
                 Travels::Own => "refs/heads/*|refs/tags/*|refs/notes/*",
                 Travels::OfRemotes => "refs/remotes/*|refs/tags/*",
             };
-            bytes.extend_from_slice(
-                format!("; then standin_here=1; case $1 in {patterns}|-)\n\t\tprintf '%s\\n' \"$1\" >|").as_bytes(),
-            );
+            let begin = format!("; then standin_here=1; case $1 in {patterns}|-)\n\t\tstandin_drop=");
+            bytes.extend_from_slice(begin.as_bytes());
             bytes.extend(quoted(&entry.drop));
-            bytes.extend_from_slice(b"\"$standin_end\" && standin_told=1;; esac; fi\n");
+            bytes.extend_from_slice(TELL.as_bytes());
         }
         bytes.extend_from_slice(LOOP.replace("@LINES@", &LINES.to_string()).replace("@HAND_ON@", handed_on).as_bytes());
         bytes.extend_from_slice(if self.keeps { WITH_KEPT } else { ALONE }.as_bytes());
@@ -127,6 +126,13 @@ impl Script {
 
 /// Hands on to the hook that was there before, which git would not have run where it is not executable.
 const HAND_ON: &str = "{ test -x \"$standin_kept\" && exec \"$standin_kept\" \"$@\"; exit 0; }";
+
+/// What is there already was left by a move that nobody has taken up, and whoever takes it up sees this one as well. Writing over
+/// a file would cost more than all else: file systems bring what replaces it to the disk at once.
+const TELL: &str = r#""$standin_end"
+		{ test -e "$standin_drop" || printf '%s\n' "$1" >|"$standin_drop"; } && standin_told=1
+		;; esac; fi
+"#;
 
 /// Only what was done is told, and what Standin does itself is not.
 const BEGIN: &str = r#"standin_kept=${0%/*}/reference-transaction.standin-kept

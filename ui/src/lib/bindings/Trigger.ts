@@ -3,4 +3,4 @@
 /**
  * What set a run off.
  */
-export type Trigger = "manual" | "schedule" | "env_file" | "source_refs" | "hook";
+export type Trigger = "manual" | "schedule" | "env_file" | "source_refs" | "hook" | "webhook" | "upstream";
