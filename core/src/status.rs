@@ -90,7 +90,10 @@ fn gather(
         enabled: repository.enabled,
         standing: standing::not_judged(),
         consent: repository.consent.question().cloned(),
-        error: (!repository.mistakes.is_empty()).then(|| Error::from(repository.mistakes.clone())),
+        error: [&repository.mistakes, &repository.newer_mistakes]
+            .into_iter()
+            .find(|mistakes| !mistakes.is_empty())
+            .map(|mistakes| Error::from(mistakes.clone())),
         self_role: direction.role_of_source(),
         master: direction.config.source.display(),
         epoch: direction.who.as_ref().map(|who| who.epoch),

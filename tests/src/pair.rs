@@ -93,6 +93,7 @@ impl Pair {
             id: "demo".parse().unwrap(),
             consent: Default::default(),
             mistakes: Vec::new(),
+            newer_mistakes: Vec::new(),
             enabled: true,
             source: Source::Path(source.path.clone()),
             source_token: None,

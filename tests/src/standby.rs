@@ -348,6 +348,7 @@ pub fn repository() -> RepositoryConfig {
         id: "orchestrator".parse().expect("a good id"),
         consent: Default::default(),
         mistakes: Vec::new(),
+        newer_mistakes: Vec::new(),
         enabled: true,
         source: Source::GitHub(slug(PRIMARY)),
         source_token: None,

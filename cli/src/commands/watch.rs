@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
-use standin_core::engine::Engine;
-use standin_core::watch::{self, Manner};
-use standin_core::{Error, Result};
-use tokio_util::sync::CancellationToken;
+use standin_core::Result;
+use standin_core::watch::{self, Calls, Manner};
 
 use super::looking_engine;
 use crate::arguments::{Global, PauseLength, ScheduleCommand};
@@ -27,39 +25,25 @@ pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> 
             lines::complain(&format!("  fix: {hint}"));
         }
     }
-    let stop = CancellationToken::new();
-    let signals = heard(&engine, &stop);
-    let kept = watch::keep(&engine, Manner { listen, ..Manner::default() }, &stop).await;
+    let calls = Calls::default();
+    let signals = tokio::spawn(heard(calls.clone()));
+    let kept = watch::keep(&engine, Manner { listen, ..Manner::default() }, &calls).await;
     signals.abort();
     kept.map(|()| Exit::Well)
 }
 
 /// Hears signals until the first that asks to stop.
-fn heard(engine: &Engine, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
-    let (engine, stop) = (engine.clone(), stop.clone());
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                asked = stop_asked() => {
-                    if asked.is_ok() {
-                        lines::complain("stopping: what was begun is left in order first");
-                    }
-                    stop.cancel();
-                    return;
+async fn heard(calls: Calls) {
+    loop {
+        tokio::select! {
+            asked = stop_asked() => {
+                if asked.is_ok() {
+                    lines::complain("stopping: what was begun is left in order first");
                 }
-                Ok(()) = reload_asked() => told(&engine),
+                calls.stop.cancel();
+                return;
             }
-        }
-    })
-}
-
-/// Reads the configuration again because somebody asked for it, and says how that went.
-fn told(engine: &Engine) {
-    match engine.reload() {
-        Ok(_) => lines::complain("the configuration was read again"),
-        Err(Error { message, hint, .. }) => {
-            lines::complain(&format!("the configuration was not taken, and what was read before holds: {message}"));
-            lines::complain(&format!("  fix: {hint}"));
+            Ok(()) = reload_asked() => calls.reload.notify_one(),
         }
     }
 }

@@ -118,9 +118,13 @@ impl Engine {
     /// [`Code::Configuration`] with every mistake; the old configuration stays.
     pub fn reload(&self) -> Result<Vec<Notice>> {
         let loaded = config::load(&self.shared.load, &self.shared.store.consents()?).map_err(Error::from)?;
-        *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
+        self.set_config(loaded.config);
         self.shared.looks.forget_all();
         Ok(loaded.notices.into_iter().map(|(message, hint)| Notice { message, hint }).collect())
+    }
+
+    fn set_config(&self, config: Config) {
+        *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     /// What is known of one repository, or of all; asks nobody.

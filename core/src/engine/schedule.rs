@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source};
 use standin_state::lock::{self, MirrorLock, Refusal};
 use standin_state::model::{MirrorId, RepositoryId, SchedulePause, ScheduleReport, ScheduledMirror};
 use standin_state::store::ScheduledTry;
@@ -13,7 +13,7 @@ use super::Engine;
 use crate::event::Event;
 use crate::mastership::direction::Direction;
 use crate::run::MirrorOutcome;
-use crate::{Code, Result, schedule};
+use crate::{Code, Error, Result, schedule};
 
 /// What the configuration was read from, to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +173,29 @@ impl Engine {
         Ok(ConfigurationStamp { files: paths.into_iter().map(stamp).collect(), consents })
     }
 
+    /// Reads the configuration again. A repository whose files have mistakes by now goes on as they were read before, and says
+    /// so in its status; those of which that is new are given back.
+    ///
+    /// # Errors
+    /// As [`Engine::reload`].
+    pub(crate) fn reload_and_go_on(&self) -> Result<Vec<(RepositoryId, Error)>> {
+        let before = self.config();
+        self.reload()?;
+        let mut config = Config::clone(&self.config());
+        let mut broken = Vec::new();
+        for now in config.repositories.iter_mut().filter(|now| !now.mistakes.is_empty()) {
+            let known = before.repositories.iter().find(|before| before.id == now.id && before.mistakes.is_empty());
+            let Some(known) = known else { continue };
+            let mistakes = std::mem::take(&mut now.mistakes);
+            if known.newer_mistakes != mistakes {
+                broken.push((now.id.clone(), Error::from(mistakes.clone())));
+            }
+            *now = RepositoryConfig { newer_mistakes: mistakes, ..known.clone() };
+        }
+        self.set_config(config);
+        Ok(broken)
+    }
+
     /// The present moment, as everything here is dated.
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.outside.clock.now()
@@ -201,12 +224,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`Code::Storage`].
-    pub(crate) fn next_look(&self, home: &RepositoryConfig) -> Result<Option<Timestamp>> {
+    pub(crate) fn next_look(&self, home: &RepositoryConfig, now: Timestamp) -> Result<Option<Timestamp>> {
         let standbys = home.mirrors.iter().any(|mirror| mirror.enabled && mirror.slug().is_some());
         if !home.enabled || !standbys || !matches!(home.source, Source::GitHub(_)) {
             return Ok(None);
         }
-        let now = self.now();
         let seen = self.shared.store.master_health(&home.id)?;
         Ok(Some(schedule::next_look(seen.as_ref(), now)))
     }

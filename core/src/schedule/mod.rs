@@ -115,3 +115,33 @@ pub fn take(state_dir: &Path, holder: &str) -> std::result::Result<MirrorLock, R
 fn lock_name() -> MirrorId {
     "schedule".parse().unwrap_or_else(|_| unreachable!("it is an id"))
 }
+
+#[cfg(test)]
+mod tests {
+    use standin_state::model::Health;
+
+    use super::*;
+
+    #[test]
+    fn a_master_is_looked_at_every_five_minutes_and_every_minute_while_it_is_not_well() {
+        let at = |text: &str| -> Timestamp { format!("2026-02-07T{text}Z").parse().unwrap() };
+        let seen = |verdict, at| MasterHealth {
+            place: MirrorId::source(),
+            repo: "o/n".to_owned(),
+            verdict,
+            health: Health::Ok,
+            detail: String::new(),
+            hint: String::new(),
+            since_iso: at,
+            last_health_check_iso: at,
+        };
+        let next = |verdict| next_look(Some(&seen(verdict, at("10:00:00"))), at("10:00:30"));
+        assert_eq!(next(MasterVerdict::Well), at("10:05:00"));
+        for ill in [MasterVerdict::Down, MasterVerdict::Gone, MasterVerdict::Unknown] {
+            assert_eq!(next(ill), at("10:01:00"), "{ill:?}");
+        }
+        let now = at("10:00:30");
+        assert_eq!(next_look(None, now), now, "nobody has looked");
+        assert_eq!(next_look(Some(&seen(MasterVerdict::Well, at("23:00:00"))), now), now, "dated by a wrong clock");
+    }
+}

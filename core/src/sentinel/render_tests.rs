@@ -26,6 +26,7 @@ fn repository() -> RepositoryConfig {
         id: "site".parse().expect("an id"),
         consent: Default::default(),
         mistakes: Vec::new(),
+        newer_mistakes: Vec::new(),
         enabled: true,
         source: Source::GitHub("acme/site".parse().expect("a slug")),
         source_token: None,

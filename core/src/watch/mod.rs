@@ -14,10 +14,12 @@ mod sources;
 mod word;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use standin_state::lock::Refusal;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::round::{Rounds, Through};
@@ -45,18 +47,28 @@ impl Default for Manner {
     }
 }
 
-/// Keeps the schedule until `stop`, or stands by while another process does. Returns when what it had begun is at a safe point.
+/// How whoever keeps a schedule is told what to do.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// To stop at the next safe point.
+    pub stop: CancellationToken,
+    /// To read the configuration again, though nothing of it seems to have changed.
+    pub reload: Arc<Notify>,
+}
+
+/// Keeps the schedule until it is told to stop, or stands by while another process does. Returns when what it had begun is at a safe point.
 ///
 /// # Errors
 /// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for.
-pub async fn keep(engine: &Engine, manner: Manner, stop: &CancellationToken) -> Result<()> {
+pub async fn keep(engine: &Engine, manner: Manner, calls: &Calls) -> Result<()> {
+    let stop = &calls.stop;
     let mut stands_by_for = None;
     while !stop.is_cancelled() {
         match engine.take_schedule() {
             // The lock is held until all is written down.
             Ok((_lock, since)) => {
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
-                let kept = Keeper::new(engine, since, manner).await?.run(stop).await;
+                let kept = Keeper::new(engine, since, manner).await?.run(calls).await;
                 engine.tell(&news(ScheduleNews::Left, String::new()));
                 return kept;
             }
@@ -90,7 +102,8 @@ struct Keeper<'a> {
     rounds: Rounds,
     sources: Sources,
     teller: Teller,
-    stamp: ConfigurationStamp,
+    /// What the configuration was read from; `None` where it is to be read again.
+    stamp: Option<ConfigurationStamp>,
     is_paused: bool,
     /// The mistakes of a configuration that cannot be used, so that they are told once.
     broken: Option<Error>,
@@ -104,13 +117,13 @@ impl<'a> Keeper<'a> {
             rounds: Rounds::new(engine, since)?,
             sources: Sources::begin(engine, manner.listen).await?,
             teller: Teller::new(engine),
-            stamp: engine.configuration_stamp()?,
+            stamp: Some(engine.configuration_stamp()?),
             is_paused: false,
             broken: None,
         })
     }
 
-    async fn run(mut self, stop: &CancellationToken) -> Result<()> {
+    async fn run(mut self, Calls { stop, reload }: &Calls) -> Result<()> {
         while !stop.is_cancelled() {
             self.read_configuration().await?;
             if !self.paused()? {
@@ -121,6 +134,7 @@ impl<'a> Keeper<'a> {
             self.teller.tell();
             tokio::select! {
                 () = pause(self.manner.tick, stop) => {}
+                () = reload.notified() => self.stamp = None,
                 seen = self.sources.next() => self.hear(seen),
                 through = self.rounds.one_ended() => match through {
                     Through::Round => self.teller.ask(After::Round),
@@ -155,19 +169,23 @@ impl<'a> Keeper<'a> {
 
     /// Reads the configuration again where it may have changed. One that has mistakes changes nothing: what was read last holds.
     async fn read_configuration(&mut self) -> Result<()> {
-        let now = self.engine.configuration_stamp()?;
+        let now = Some(self.engine.configuration_stamp()?);
         if now == self.stamp {
             return Ok(());
         }
         self.stamp = now;
-        match self.engine.reload() {
-            Ok(_) => {
+        match self.engine.reload_and_go_on() {
+            Ok(broken) => {
                 self.broken = None;
                 self.rounds.forgive();
                 self.engine.tell(&news(ScheduleNews::ConfigurationRead, String::new()));
+                for (repository, error) in broken {
+                    let detail = format!("{repository}: {error}");
+                    self.engine.tell(&news(ScheduleNews::ConfigurationBroken, detail));
+                }
                 self.sources.anew(self.engine).await?;
                 // What is read from may be another now.
-                self.stamp = self.engine.configuration_stamp()?;
+                self.stamp = Some(self.engine.configuration_stamp()?);
             }
             Err(error) if self.broken.as_ref() != Some(&error) => {
                 self.engine.tell(&news(ScheduleNews::ConfigurationBroken, error.to_string()));

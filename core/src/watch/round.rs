@@ -226,7 +226,7 @@ impl Rounds {
             if !is_ready || self.looking.contains(id) || self.not_looked_at.contains_key(id) {
                 continue;
             }
-            match self.engine.next_look(repository) {
+            match self.engine.next_look(repository, now) {
                 Ok(Some(next)) if next <= now => {
                     self.looking.insert(id.clone());
                     let (engine, repository) = (self.engine.clone(), id.clone());

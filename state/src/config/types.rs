@@ -91,6 +91,8 @@ pub struct RepositoryConfig {
     pub consent: Consent,
     /// What is wrong where a clone has a say in it: then nothing of it is done, and this is what is known without that.
     pub mistakes: Vec<ConfigError>,
+    /// What is wrong with what its files say by now, while this, which they said before, still holds.
+    pub newer_mistakes: Vec<ConfigError>,
     /// `MIRROR_ENABLED`: `false` stops every sync of it, by hand too.
     pub enabled: bool,
     /// Where the code comes from.

@@ -114,6 +114,7 @@ pub(super) fn repository(draft: RepositoryDraft, room: &Room<'_>, mistakes: &mut
         id: id?,
         consent: Consent::NotNeeded,
         mistakes: Vec::new(),
+        newer_mistakes: Vec::new(),
         enabled: draft.enabled.unwrap_or(!mirrors.is_empty()),
         clone: room.clone.map(|clone| clone.root.clone()),
         source: source?.into(),

@@ -160,7 +160,7 @@ fn a_changed_configuration_takes_effect_and_a_broken_one_changes_nothing() {
     world.set("MIRROR_2_SYNC_CODE", None);
     world.set("MIRROR_2_ENABLED", Some("true"));
     // What the file asks for is another thing now, so it waits for a yes; once that is said it is read again.
-    let _ = machine.standin(&["allow", "--yes"]);
+    assert_eq!(machine.unasked().standin(&["allow", "--yes"]).code(), 0);
     ended(&machine, ARCHIVE, 1);
     let said = watch.stdout();
     assert_eq!(said.matches("goes on with the configuration as it was").count(), 1, "told once: {said}");
