@@ -193,7 +193,7 @@ impl Engine {
     /// Remembers that a person changed the master here, who needs no word of it. Where that cannot be kept, they get one.
     pub(super) fn note_change_by_hand(&self, repository: Option<&RepositoryId>) {
         let noted = self.configured(repository).and_then(|known| {
-            let direction = Direction::of(&self.shared.store, &*known)?;
+            let direction = Direction::of(&self.shared.store, &known)?;
             let Some(who) = &direction.who else { return Ok(()) };
             self.shared.store.set_fact(&known.id, None, Fact::ChangedByHand, Some(&who.epoch.to_string()))
         });

@@ -117,13 +117,13 @@ fn next_try(outgoing: &Outgoing, error: &Error, now: Timestamp) -> Option<Timest
     now.checked_add(WAITS[place].max(asked).min(LONGEST_WAIT)).ok()
 }
 
+/// The error of a message that is tried no more.
 fn given_up(error: &Error) -> Error {
-    let message = format!("a message was given up: {}", error.message);
-    Error {
-        message,
-        hint: error.hint.replace("It is tried again. ", "").replace("It is tried again.", ""),
-        ..error.clone()
+    let mut hint = error.hint.clone();
+    for promise in ["It is tried again, later.", "It is tried again."] {
+        hint = hint.replace(promise, "").trim().to_owned();
     }
+    Error { message: format!("a message was given up: {}", error.message), hint, ..error.clone() }
 }
 
 #[cfg(test)]

@@ -73,3 +73,15 @@ impl Told {
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_of_the_memory_is_begun_anew() {
+        assert_eq!(Told::read(Some("{")), Told::default());
+        let later = Told::read(Some(r#"{"sent": "2026-03-02T12:00:00Z", "later": 1}"#));
+        assert_eq!(later.sent, "2026-03-02T12:00:00Z".parse().ok());
+    }
+}

@@ -173,9 +173,9 @@ async fn answered(host: &str, mut response: Response, redactor: &Redactor) -> Re
             Error::new(Code::UnexpectedAnswer, message, "See what the place expects, and whether the address is right.")
         }
     };
-    Ok(match wait.filter(|_| error.retryable) {
-        Some(seconds) => Err(error.retry_after(Duration::from_secs(seconds)))?,
-        None => Err(error)?,
+    Err(match wait.filter(|_| error.retryable) {
+        Some(seconds) => error.retry_after(Duration::from_secs(seconds)),
+        None => error,
     })
 }
 

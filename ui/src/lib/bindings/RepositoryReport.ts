@@ -3,6 +3,7 @@ import type { ConsentQuestion } from "./ConsentQuestion";
 import type { Error } from "./Error";
 import type { MasterHealth } from "./MasterHealth";
 import type { MirrorReport } from "./MirrorReport";
+import type { NotifyTrouble } from "./NotifyTrouble";
 import type { OpenChangeReport } from "./OpenChangeReport";
 import type { RepositoryId } from "./RepositoryId";
 import type { Role } from "./Role";
@@ -61,6 +62,10 @@ open_change: OpenChangeReport | null,
  * How the watched repository was at the last health check; absent before the first.
  */
 master_health?: MasterHealth, 
+/**
+ * Word that did not arrive where it was sent; absent where all did.
+ */
+notify?: Array<NotifyTrouble>, 
 /**
  * The mirrors, in the order of the configuration.
  */
