@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use standin_core::engine::{Engine, EngineOptions, SyncRequest};
-use standin_core::event::Notice;
+use standin_core::event::{Event, Notice, ScheduleNews};
 use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
-use standin_core::outside::{self, Gh, Outside, SystemClock};
+use standin_core::outside::{self, Gh, Outside, Progress as _, SystemClock};
 use standin_core::start::{self, StartOptions};
 use standin_core::state::config::{self, ConfigError, Consents, LoadRequest};
+use standin_core::watch::{self, Calls, Keeping};
 use standin_core::{Code, Error, Result};
+use tauri::async_runtime::JoinHandle;
 
 use crate::feed::Feed;
 use crate::wire::{Overview, Places, SyncChoice};
@@ -24,6 +26,9 @@ pub struct Desktop {
     options: StartOptions,
     outside: Outside,
     opened: Mutex<Opened>,
+    /// Keeps the schedule as long as the window is there, from the first configuration on that can be used.
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    calls: Calls,
 }
 
 /// What came of the last reading of the configuration.
@@ -52,7 +57,8 @@ impl Desktop {
             credential_helper: program,
             environment,
         };
-        let desktop = Self { feed, session, options, outside, opened: Mutex::default() };
+        let (keeper, calls) = (Mutex::default(), Calls::default());
+        let desktop = Self { feed, session, options, outside, opened: Mutex::default(), keeper, calls };
         desktop.reload();
         desktop
     }
@@ -65,12 +71,30 @@ impl Desktop {
             None => self.open_engine(),
         };
         match read {
-            Ok((engine, notices)) => *opened = Opened { engine: Some(engine), notices, mistakes: Vec::new() },
+            Ok((engine, notices)) => {
+                self.keep_schedule(&engine);
+                *opened = Opened { engine: Some(engine), notices, mistakes: Vec::new() };
+            }
             Err(error) => {
                 opened.notices.clear();
                 opened.mistakes = self.each_mistake(error);
             }
         }
+    }
+
+    /// Keeps the schedule from now on, as long as the window is there; another process that keeps it is stood by for.
+    fn keep_schedule(&self, engine: &Engine) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if keeper.is_some() {
+            return;
+        }
+        let (engine, calls, feed) = (engine.clone(), self.calls.clone(), self.feed.clone());
+        *keeper = Some(tauri::async_runtime::spawn(async move {
+            if let Err(error) = watch::keep(&engine, Keeping::default(), &calls).await {
+                let detail = format!("nothing is synced by itself any more: {error}");
+                feed.event(&Event::Schedule { news: ScheduleNews::Told, detail });
+            }
+        }));
     }
 
     fn open_engine(&self) -> Result<(Engine, Vec<Notice>)> {
@@ -149,19 +173,22 @@ impl Desktop {
         Places { env_file: env_file.display().to_string(), config_file: config_file.display().to_string() }
     }
 
-    /// Asks every job that goes on to stop; `false` where none does.
+    /// Asks everything that goes on to stop at its next safe point; `false` where nothing does.
     pub fn cancel_all(&self) -> bool {
-        let Some(engine) = self.opened().engine.clone() else { return false };
-        let jobs = engine.jobs();
-        for job in &jobs {
-            engine.cancel(&job.id);
+        self.calls.stop.cancel();
+        if let Some(engine) = self.opened().engine.clone() {
+            for job in engine.jobs() {
+                engine.cancel(&job.id);
+            }
         }
-        !jobs.is_empty()
+        self.is_busy()
     }
 
-    /// Whether a job goes on.
+    /// Whether something goes on.
     pub fn is_busy(&self) -> bool {
-        self.opened().engine.as_ref().is_some_and(|engine| !engine.jobs().is_empty())
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.as_ref().is_some_and(|keeper| !keeper.inner().is_finished())
+            || self.opened().engine.as_ref().is_some_and(|engine| !engine.jobs().is_empty())
     }
 
     fn opened(&self) -> MutexGuard<'_, Opened> {

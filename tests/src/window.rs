@@ -86,6 +86,8 @@ impl Window {
         driver
             .arg(format!("--port={port}"))
             .env_clear()
+            // What a test does is done by it alone, unless it says otherwise.
+            .env("STANDIN_SCHEDULE", "false")
             .envs(&machine.environment)
             .envs(machine.yes(arguments))
             .current_dir(&machine.folder)

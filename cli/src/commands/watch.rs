@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use standin_core::Result;
-use standin_core::watch::{self, Calls, Manner};
+use standin_core::watch::{self, Calls, Keeping};
 
 use super::looking_engine;
 use crate::arguments::{Global, PauseLength, ScheduleCommand};
@@ -27,7 +27,7 @@ pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> 
     }
     let calls = Calls::default();
     let signals = tokio::spawn(heard(calls.clone()));
-    let kept = watch::keep(&engine, Manner { listen, ..Manner::default() }, &calls).await;
+    let kept = watch::keep(&engine, Keeping { listen, ..Keeping::default() }, &calls).await;
     signals.abort();
     kept.map(|()| Exit::Well)
 }

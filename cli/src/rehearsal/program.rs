@@ -88,6 +88,8 @@ pub async fn git_with(
 pub async fn window(stage: &Stage, window: &Path) -> Result<()> {
     print("The window opens on the same sandbox. Close it (or press Ctrl-C here) to end the demo.");
     let mut child = command(stage, &Run::new(window.as_os_str(), &[], stage.clone_path()), true)
+        // What there is left to do is for whoever looks at it.
+        .env("STANDIN_SCHEDULE", "false")
         .stdin(Stdio::null())
         .stdout(Stdio::inherit())
         .stderr(Stdio::inherit())

@@ -32,7 +32,7 @@ use crate::{Error, Result};
 
 /// How it is kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub struct Keeping {
     /// The time between two looks whether something is due.
     pub tick: Duration,
     /// How long syncs that are stopped may take to come to a safe point.
@@ -41,7 +41,7 @@ pub struct Manner {
     pub listen: Option<SocketAddr>,
 }
 
-impl Default for Manner {
+impl Default for Keeping {
     fn default() -> Self {
         Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20), listen: None }
     }
@@ -60,7 +60,7 @@ pub struct Calls {
 ///
 /// # Errors
 /// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for.
-pub async fn keep(engine: &Engine, manner: Manner, calls: &Calls) -> Result<()> {
+pub async fn keep(engine: &Engine, keeping: Keeping, calls: &Calls) -> Result<()> {
     let stop = &calls.stop;
     let mut stands_by_for = None;
     while !stop.is_cancelled() {
@@ -68,7 +68,7 @@ pub async fn keep(engine: &Engine, manner: Manner, calls: &Calls) -> Result<()> 
             // The lock is held until all is written down.
             Ok((_lock, since)) => {
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
-                let kept = Keeper::new(engine, since, manner).await?.run(calls).await;
+                let kept = Keeper::new(engine, since, keeping).await?.run(calls).await;
                 engine.tell(&news(ScheduleNews::Left, String::new()));
                 return kept;
             }
@@ -80,7 +80,7 @@ pub async fn keep(engine: &Engine, manner: Manner, calls: &Calls) -> Result<()> 
             }
             Err(Refusal::Failed(error)) => return Err(error),
         }
-        pause(manner.tick, stop).await;
+        pause(keeping.tick, stop).await;
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 
 struct Keeper<'a> {
     engine: &'a Engine,
-    manner: Manner,
+    keeping: Keeping,
     rounds: Rounds,
     sources: Sources,
     teller: Teller,
@@ -110,12 +110,12 @@ struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    async fn new(engine: &'a Engine, since: Timestamp, manner: Manner) -> Result<Self> {
+    async fn new(engine: &'a Engine, since: Timestamp, keeping: Keeping) -> Result<Self> {
         Ok(Self {
             engine,
-            manner,
+            keeping,
             rounds: Rounds::new(engine, since)?,
-            sources: Sources::begin(engine, manner.listen).await?,
+            sources: Sources::begin(engine, keeping.listen).await?,
             teller: Teller::new(engine),
             stamp: Some(engine.configuration_stamp()?),
             is_paused: false,
@@ -133,7 +133,7 @@ impl<'a> Keeper<'a> {
             self.rounds.begin_looks();
             self.teller.tell();
             tokio::select! {
-                () = pause(self.manner.tick, stop) => {}
+                () = pause(self.keeping.tick, stop) => {}
                 () = reload.notified() => self.stamp = None,
                 seen = self.sources.next() => self.hear(seen),
                 through = self.rounds.one_ended() => match through {
@@ -143,7 +143,7 @@ impl<'a> Keeper<'a> {
             }
         }
         self.sources.stop().await;
-        self.rounds.stop(self.manner.stopping).await;
+        self.rounds.stop(self.keeping.stopping).await;
         Ok(())
     }
 

@@ -20,7 +20,7 @@ export const FLASH = 3000;
 /** How often the words for times are made anew, and status is read again while another process syncs. */
 const TICK = 5000;
 /** How often status is read again when nothing seems to happen. */
-const IDLE_REFRESH = 30_000;
+const IDLE_REFRESH = 5000;
 
 const key = (repository: string, mirror: string) => `${repository}/${mirror}`;
 
