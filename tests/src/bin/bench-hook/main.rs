@@ -1,7 +1,7 @@
 //! Measures what the git hook costs the user's git. Started by `cargo xtask bench hook`.
 //!
 //! Three repositories that are alike but for the hook: none, one that ends at once, and Standin's. The same commands in all, turn by
-//! turn, so that whatever else runs slows them down alike. The median of each counts. Afterwards it is checked that the hook was there and told; otherwise the measurement counts for
+//! turn, so that whatever else runs slows them down alike. The best of each counts. Afterwards it is checked that the hook was there and told; otherwise the measurement counts for
 //! nothing.
 
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 fn run() -> Result<bool, Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
     let ground = Ground::new(&options.standin)?;
-    println!("milliseconds, median of {} commands each, of 1000 refs a fortieth", options.commands);
+    println!("milliseconds, the best of {} commands each, of 1000 refs a tenth", options.commands);
     println!("{:<25} |  no hook `exit 0`  Standin     cost  of it own", "command");
     let mut is_well = true;
     let update: &[&str] = &["update-ref", "--stdin"];
@@ -69,8 +69,8 @@ fn run() -> Result<bool, Failure> {
     for (name, arguments, (count, below), share) in [
         ("update-ref, a branch", update, (1, "heads/one"), 1),
         ("update-ref, not a branch", update, (1, "aside/one"), 1),
-        ("update-ref, 1000 branches", update, (1000, "heads/many"), 40),
-        ("update-ref, 1000 others", update, (1000, "aside/many"), 40),
+        ("update-ref, 1000 branches", update, (1000, "heads/many"), 10),
+        ("update-ref, 1000 others", update, (1000, "aside/many"), 10),
         ("commit", commit, (0, ""), 1),
     ] {
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
@@ -81,7 +81,7 @@ fn run() -> Result<bool, Failure> {
                 times[index].push(ground.timed(repository, arguments, &input)?);
             }
         }
-        let [without, empty, with] = times.map(median);
+        let [without, empty, with] = times.map(best);
         // What git itself takes to start any hook is no cost of this one.
         let own = with.saturating_sub(empty);
         is_well &= own <= LIMIT;
@@ -93,9 +93,9 @@ fn run() -> Result<bool, Failure> {
     Ok(is_well)
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+/// What else runs only ever adds.
+fn best(times: Vec<Duration>) -> Duration {
+    times.into_iter().min().unwrap_or_default()
 }
 
 impl Ground {
