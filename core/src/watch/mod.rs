@@ -15,7 +15,7 @@ mod word;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use standin_state::lock::Refusal;
@@ -29,6 +29,9 @@ use crate::engine::{After, ConfigurationStamp, Engine};
 use crate::event::{Event, ScheduleNews};
 use crate::triggers::watch::Seen;
 use crate::{Error, Result};
+
+/// How often what git hooks left is swept into the queue without being seen.
+const SWEEP: Duration = Duration::from_secs(30);
 
 /// How it is kept.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +108,8 @@ struct Keeper<'a> {
     /// What the configuration was read from; `None` where it is to be read again.
     stamp: Option<ConfigurationStamp>,
     is_paused: bool,
+    /// When what git hooks left was last swept into the queue.
+    swept: Instant,
     /// The mistakes of a configuration that cannot be used, so that they are told once.
     broken: Option<Error>,
 }
@@ -119,6 +124,7 @@ impl<'a> Keeper<'a> {
             teller: Teller::new(engine),
             stamp: Some(engine.configuration_stamp()?),
             is_paused: false,
+            swept: Instant::now(),
             broken: None,
         })
     }
@@ -131,6 +137,7 @@ impl<'a> Keeper<'a> {
                 self.rounds.begin_what_is_asked_for();
             }
             self.rounds.begin_looks();
+            self.sweep_now_and_then();
             self.teller.tell();
             tokio::select! {
                 () = pause(self.keeping.tick, stop) => {}
@@ -159,6 +166,14 @@ impl<'a> Keeper<'a> {
         if let Err(error) = heard {
             // What a hook left lies there still; a folder that changed is compared again at the next start.
             tracing::warn!(error = %error.message, "what asks for a sync could not be kept");
+        }
+    }
+
+    /// A sweep that failed is not asked for again by whoever watches the folder.
+    fn sweep_now_and_then(&mut self) {
+        if self.swept.elapsed() >= SWEEP {
+            self.swept = Instant::now();
+            self.hear(Seen::Drops);
         }
     }
 
@@ -200,6 +215,7 @@ impl<'a> Keeper<'a> {
         let is_paused = self.engine.is_schedule_paused()?;
         if is_paused != self.is_paused {
             self.is_paused = is_paused;
+            self.rounds.forgive();
             let what = if is_paused { ScheduleNews::Paused } else { ScheduleNews::Resumed };
             self.engine.tell(&news(what, String::new()));
         }

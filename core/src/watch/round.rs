@@ -21,6 +21,11 @@ const REST: Duration = Duration::from_secs(60);
 /// How long a mirror is left alone that another process works on.
 const BUSY_REST: Duration = Duration::from_secs(10);
 
+/// How long it is believed what is due when: what somebody syncs by hand meanwhile is only due later.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+/// A clock that differs by more from the time that passed was set.
+const CLOCK_SET: Duration = Duration::from_secs(2);
+
 /// What ended.
 enum Ended {
     Sync {
@@ -46,6 +51,13 @@ pub(super) enum Through {
     Look,
 }
 
+/// When it was asked what is due, by the clock and in truth, and when something is due next.
+struct Asked {
+    at: Instant,
+    clock: Timestamp,
+    next: Option<Timestamp>,
+}
+
 /// A sync that goes on.
 struct Syncing {
     repository: RepositoryId,
@@ -59,6 +71,8 @@ pub(super) struct Rounds {
     engine: Engine,
     kept_since: Timestamp,
     tasks: JoinSet<Ended>,
+    /// When it was last asked what is due; `None` where it is to be asked anew.
+    asked: Option<Asked>,
     /// The mirrors of each sync that goes on.
     syncing: BTreeMap<JobId, Syncing>,
     looking: BTreeSet<RepositoryId>,
@@ -86,6 +100,7 @@ impl Rounds {
             engine: engine.clone(),
             kept_since,
             tasks: JoinSet::new(),
+            asked: None,
             syncing: BTreeMap::new(),
             looking: BTreeSet::new(),
             not_looked_at: BTreeMap::new(),
@@ -148,14 +163,31 @@ impl Rounds {
 
     /// Tries at once what was left alone: the configuration is another.
     pub fn forgive(&mut self) {
+        self.asked = None;
         self.resting.clear();
         self.told.clear();
+    }
+
+    /// Whether it may be another answer by now what is due: something ended, a time has come, the clock was set, or it was not
+    /// asked for a while.
+    fn may_have_changed(&mut self) -> bool {
+        let (now, clock) = (Instant::now(), self.engine.now());
+        let Some(asked) = &self.asked else { return true };
+        let passed = now.duration_since(asked.at);
+        let shown = clock.duration_since(asked.clock);
+        let is_set = (shown.as_secs_f64() - passed.as_secs_f64()).abs() > CLOCK_SET.as_secs_f64();
+        is_set || passed >= ASK_AGAIN || asked.next.is_some_and(|next| next <= clock)
     }
 
     /// Begins a sync of each repository of which a mirror is due.
     pub fn begin_what_is_due(&mut self) {
         let now = Instant::now();
+        let rested = self.resting.len();
         self.resting.retain(|_, until| *until > now);
+        if self.resting.len() == rested && !self.may_have_changed() {
+            return;
+        }
+        self.asked = Some(Asked { at: now, clock: self.engine.now(), next: None });
         for repository in &self.engine.config().repositories {
             if self.resting.contains_key(&(repository.id.clone(), None)) {
                 continue;
@@ -172,8 +204,13 @@ impl Rounds {
             return Ok(());
         }
         let now = self.engine.now();
-        let free = |mirror: &MirrorId| self.is_free(&repository.id, mirror);
         let known = self.engine.due(repository, self.kept_since)?;
+        if let Some(asked) = &mut self.asked {
+            // What is due and not free is asked for again when that changes.
+            let next = known.iter().map(|(_, due)| *due).filter(|due| *due > now).min();
+            asked.next = asked.next.into_iter().chain(next).min();
+        }
+        let free = |mirror: &MirrorId| self.is_free(&repository.id, mirror);
         if !known.iter().any(|(mirror, due)| *due <= now && free(mirror)) {
             return Ok(());
         }
@@ -254,6 +291,7 @@ impl Rounds {
     }
 
     fn note(&mut self, ended: Ended) -> Through {
+        self.asked = None;
         match ended {
             Ended::Sync { job, outcome } => {
                 let sync = self.syncing.remove(&job);
