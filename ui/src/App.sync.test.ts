@@ -195,9 +195,21 @@ describe('a sync', () => {
     expect(theirs).not.toHaveTextContent('The source is big');
   });
 
-  it('that another process runs cannot be started or cancelled here', async () => {
-    await open(new FakeBackend(overview([repository([mirror({ status: 'syncing' })])])));
+  it('that another process runs can be waited for, and cannot be cancelled here', async () => {
+    const backend = new FakeBackend(overview([repository([mirror({ status: 'syncing' })])]));
+    await open(backend);
     expect(card('mirror-1').getByText('Syncing elsewhere')).toBeVisible();
-    expect(screen.getByRole('button', { name: 'Sync mirror-1 now' })).toBeDisabled();
+    expect(card('mirror-1').queryByRole('button', { name: /^Cancel/ })).toBeNull();
+    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false }]);
+  });
+
+  it('of all is cancelled for all, wherever that is said', async () => {
+    await open(new FakeBackend(overview([repository([mirror(), archive()])])));
+    await user.click(screen.getByRole('button', { name: 'Sync All Now' }));
+    expect(card('mirror-1').getByRole('button', { name: 'Cancel the sync of all mirrors' })).toHaveTextContent(
+      'Cancel all',
+    );
+    expect(card('mirror-2').getByRole('button', { name: 'Cancel the sync of all mirrors' })).toBeVisible();
   });
 });

@@ -175,6 +175,23 @@ fn the_window_says_whom_it_waits_for_and_the_wait_can_be_cancelled() {
 }
 
 #[test]
+fn the_window_keeps_the_schedule_while_it_is_open() {
+    let world = world();
+    let machine = world.machine().with("STANDIN_SCHEDULE", "true");
+    let cli = Machine { program: env!("CARGO_BIN_EXE_standin-under-test").into(), ..machine.clone() };
+    let kept_by = || cli.json(&["schedule"])["kept_by"].clone();
+    let window = Window::open(&machine, &[], Theme::Light);
+    window.until(&card("mirror-2"), "In step");
+    keep("by_itself", &window.picture());
+    let holder = kept_by();
+    assert!(holder.as_str().unwrap_or_default().contains("(desktop)"), "{holder}");
+    let runs = cli.json(&["history", "--mirror", "mirror-2"]);
+    assert_eq!(runs[0]["trigger"], "schedule", "{runs}");
+    drop(window);
+    finish("the schedule is free again", Duration::from_secs(30), || kept_by().is_null());
+}
+
+#[test]
 fn the_window_may_do_nothing_but_its_own_commands() {
     let world = world();
     let window = Window::open(&world.machine(), &[], Theme::Light);
