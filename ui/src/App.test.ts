@@ -80,6 +80,18 @@ describe('the card', () => {
     expect(screen.getByText(/Open change on mirror-1 by you@desk: Actions are switched off/)).toBeVisible();
   });
 
+  it('says nothing of Actions that are off around the push of a sync that goes on', async () => {
+    const open_change = {
+      kind: 'actions_off',
+      mirror: 'mirror-1',
+      writer: 'you@desk',
+      since_iso: ago(4),
+      detail: 'Off.',
+    };
+    await open(new FakeBackend(overview([repository([mirror({ status: 'syncing' })], { open_change })])));
+    expect(screen.queryByText(/Open change on/)).toBeNull();
+  });
+
   it('says of a change of master how to go on with it, and nothing else', async () => {
     const open_change = {
       kind: 'role_change',
