@@ -142,6 +142,11 @@ impl Client {
         }))
     }
 
+    /// Names its token without telling it.
+    pub(crate) fn token_hash(&self) -> String {
+        self.shared.token_hash.short()
+    }
+
     fn of(shared: Shared) -> Self {
         let shared = Arc::new(shared);
         Self { octocrab: layers::octocrab(&shared), shared }

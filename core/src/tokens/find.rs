@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use standin_state::config::{Config, RepositoryConfig};
 use standin_state::model::{MirrorId, Slug};
-use standin_state::store::Store;
+use standin_state::store::{Fact, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::{Kept, Place, Token, TokenOrigin, account, mirror_of, slug_of, variable_name};
@@ -116,24 +116,27 @@ async fn of_gh(
         Place::Source => None,
         Place::Mirror(id) => Some(id),
     };
-    let client = Client::new(
-        config,
-        slug,
-        &token.value,
-        Memory::new(store, &repository.id, mirror, &outside.clock),
-        Arc::new(Totals::default()),
-        CancellationToken::new(),
-    )?
-    .waiting(outside, &repository.id, mirror, None);
+    let memory = Memory::new(store, &repository.id, mirror, &outside.clock);
+    let client =
+        Client::new(config, slug, &token.value, memory.clone(), Arc::new(Totals::default()), CancellationToken::new())?
+            .waiting(outside, &repository.id, mirror, None);
+    let fits = format!("{slug} {}", client.token_hash());
     let checks = tokio::try_join!(client.user(), client.repository(slug));
     match checks {
         Ok(((user, _), info)) if info.permissions.push => {
             tracing::debug!(login = %user.login, repository = %slug, "using the token of gh");
+            memory.set(Fact::GhFits, &fits)?;
             Ok(Some(token))
         }
         Ok(((user, _), _)) => {
             tracing::info!(login = %user.login, repository = %slug, "gh's account may not push here: not used");
+            memory.forget(Fact::GhFits)?;
             Ok(None)
+        }
+        // A repository that does not answer, or is gone, says nothing against the token; and who looks why needs one.
+        Err(error) if memory.get(Fact::GhFits)?.as_deref() == Some(&*fits) && error.code != Code::Unauthorized => {
+            tracing::debug!(repository = %slug, reason = %error.message, "using the token of gh, which was seen to fit");
+            Ok(Some(token))
         }
         Err(error) if error.retryable => Err(error),
         Err(error) => {

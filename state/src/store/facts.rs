@@ -60,6 +60,8 @@ pub enum Fact<'a> {
     TokenExpires,
     /// How the last try of the schedule ended, as JSON.
     ScheduledTry,
+    /// For which repository, and by which token (its short hash), gh's account was seen to be one that may push there.
+    GhFits,
     /// The answer of a list, with its ETag, as JSON.
     Answer {
         /// Where it was asked for.
@@ -95,6 +97,7 @@ impl Fact<'_> {
             Self::LargeFiles => "large_files",
             Self::TokenExpires => "token_expires",
             Self::ScheduledTry => "scheduled_try",
+            Self::GhFits => "gh_fits",
             Self::Answer { address } => return Cow::Owned(format!("etag:{address}")),
         })
     }

@@ -14,7 +14,7 @@ use standin_core::state::config::Target;
 use standin_core::state::model::Aspect;
 use standin_core::tokens::{self, Place, RightState, TokenKind, TokenOrigin, TokenReport};
 use standin_core::{Code, Error};
-use standin_sandbox::{Level, Role, TokenSpec};
+use standin_sandbox::{Effect, Fault, FaultMatcher, Level, RepositoryState, Role, TokenSpec};
 use standin_tests::keyring::in_a_session;
 use standin_tests::own_name;
 use standin_tests::standby::{NoKeychain, PRIMARY, STANDBY, Standby};
@@ -103,6 +103,35 @@ async fn ghs_token_is_used_only_where_its_account_may_push() {
     assert_eq!(find(&standby, &outside, &mirror()).await.unwrap().origin, TokenOrigin::Gh);
     assert!(find(&standby, &outside, &Place::Source).await.is_none(), "the source is another repository");
     standby.sandbox.revoke_token(&strangers);
+    assert!(find(&standby, &outside, &mirror()).await.is_none(), "it is not accepted");
+}
+
+/// On the worst day the repository does not answer, and it takes a token to see why.
+#[tokio::test]
+async fn ghs_token_that_was_seen_to_fit_serves_while_the_repository_does_not_answer() {
+    let standby = Standby::start().await;
+    let of_gh = standby.sandbox.create_token(STANDBY.0, TokenSpec::classic(&["repo"]));
+    let (outside, _) = outside(&standby, &[("GH_CONFIG_DIR", &signed_in(standby.folder(), &of_gh))]);
+    let down = || {
+        let ill = Effect::Status { status: 503, retry_after: None };
+        standby.sandbox.add_fault(Fault::always(FaultMatcher::repository(STANDBY.0, STANDBY.1), ill));
+    };
+    down();
+    let found = tokens::find(&outside, &standby.config(), &standby.store(), &standby.repository, &mirror()).await;
+    assert_eq!(found.expect_err("nobody knows yet whose it is").code, Code::HostFailed);
+    standby.sandbox.clear_faults();
+    assert_eq!(find(&standby, &outside, &mirror()).await.expect("it fits").origin, TokenOrigin::Gh);
+    down();
+    assert_eq!(find(&standby, &outside, &mirror()).await.expect("it fitted").origin, TokenOrigin::Gh);
+    standby.sandbox.clear_faults();
+    standby.sandbox.set_repository_state(STANDBY.0, STANDBY.1, RepositoryState::Hidden);
+    assert_eq!(find(&standby, &outside, &mirror()).await.expect("it fitted").origin, TokenOrigin::Gh);
+    // Another token was never seen to fit, and one that is not accepted does not any more.
+    let other = standby.sandbox.create_token("mallory", TokenSpec::classic(&["repo"]));
+    signed_in(standby.folder(), &other);
+    assert!(find(&standby, &outside, &mirror()).await.is_none(), "another's");
+    signed_in(standby.folder(), &of_gh);
+    standby.sandbox.revoke_token(&of_gh);
     assert!(find(&standby, &outside, &mirror()).await.is_none(), "it is not accepted");
 }
 
