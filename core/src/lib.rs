@@ -41,6 +41,7 @@
 //! | [`jobs`] | many runs side by side |
 //! | [`roles`] | how the master changes |
 //! | [`sentinel`] | the workflow that watches the master from a standby: rendered, installed, checked |
+//! | [`service`] | `standin watch` kept running by systemd, launchd or the task scheduler |
 //! | [`triggers`] | what sets a sync off by itself: watched folders, the git hook, the webhook |
 //! | [`health`] | what is found by looking at a mirror |
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
@@ -99,6 +100,7 @@ pub mod run;
 pub mod jobs;
 pub mod roles;
 pub mod sentinel;
+pub mod service;
 pub mod triggers;
 
 pub mod health;

@@ -15,6 +15,7 @@ pub mod stage;
 pub mod standby;
 pub mod turns;
 pub mod upstream;
+pub mod user_systemd;
 pub mod watch;
 pub mod window;
 

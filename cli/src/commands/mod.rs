@@ -13,9 +13,12 @@ mod roles;
 mod sandbox;
 mod secrets;
 mod sentinel;
+mod service;
 mod sync;
 mod tokens;
+mod typed;
 mod watch;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -48,7 +51,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Resolve(arguments) => decisions::resolve(&global, &arguments).await,
         Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
         Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,
-        Command::Watch { listen } => watch::watch(&global, listen).await,
+        Command::Watch(arguments) => watch::watch(&global, arguments).await,
         Command::Schedule { command } => watch::schedule(&global, command.as_ref()),
         Command::Health(arguments) => unless_stopped(look::health(&global, &arguments)).await,
         Command::History(arguments) => look::history(&global, &arguments),
@@ -59,6 +62,8 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Notify { command } => unless_stopped(notify::notify(&global, &command)).await,
         Command::Sentinel { command } => unless_stopped(sentinel::sentinel(&global, &command)).await,
         Command::Hook { command } => unless_stopped(hook::hook(&global, &command)).await,
+        Command::Webhook { command } => unless_stopped(webhook::webhook(&global, &command)).await,
+        Command::Service { command } => unless_stopped(service::service(&global, &command)).await,
         Command::Drill(arguments) => unless_stopped(drill::drill(&global, &arguments)).await,
         #[cfg(unix)]
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,

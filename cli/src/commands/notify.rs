@@ -1,12 +1,9 @@
 //! `notify`: where word of what changed goes, tried, and the tokens that it takes. A token comes on standard input.
 
-use std::io::{IsTerminal as _, Read as _};
-
-use secrecy::SecretString;
 use standin_core::state::model::{NameError, NotifyName};
 use standin_core::{Code, Error, Result};
 
-use super::looking_engine;
+use super::{looking_engine, typed};
 use crate::arguments::{Global, NotifyCommand};
 use crate::output::{self, Exit, lines, notify};
 
@@ -46,7 +43,7 @@ pub async fn notify(global: &Global, command: &NotifyCommand) -> Result<Exit> {
         }
         NotifyCommand::Token { name, remove: false } => {
             let name = parse(name)?;
-            let value = read(&name)?;
+            let value = typed::secret(&format!("token of {name}"))?;
             engine.notify_token_set(&name, &value).await?;
             if global.json {
                 return Ok(output::json(&serde_json::json!({ "name": name, "stored": true })));
@@ -61,18 +58,4 @@ fn parse(text: &str) -> Result<NotifyName> {
     text.parse().map_err(|error: NameError| {
         Error::new(Code::Usage, error.to_string(), "Name one as `standin notify list` shows it.")
     })
-}
-
-/// Reads a token: from a person without showing it, else all of standard input.
-fn read(name: &NotifyName) -> Result<SecretString> {
-    let failed = |error: std::io::Error| {
-        Error::new(Code::Usage, format!("the token cannot be read: {error}"), "Give it on standard input.")
-    };
-    if std::io::stdin().is_terminal() {
-        let text = rpassword::prompt_password(format!("Token of {name} (not shown): ")).map_err(failed)?;
-        return Ok(text.into());
-    }
-    let mut text = String::new();
-    std::io::stdin().lock().read_to_string(&mut text).map_err(failed)?;
-    Ok(text.into())
 }

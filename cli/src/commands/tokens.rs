@@ -1,13 +1,10 @@
 //! `token`: tokens come on standard input and go into the keychain; they are never printed.
 
-use std::io::{IsTerminal as _, Read as _};
-
-use secrecy::SecretString;
 use standin_core::state::model::NameError;
 use standin_core::tokens::{Place, RightState, TokenReport};
 use standin_core::{Code, Error, Result};
 
-use super::quiet_engine;
+use super::{quiet_engine, typed};
 use crate::arguments::{Global, TokenCommand};
 use crate::output::{self, Exit, lines};
 
@@ -17,7 +14,7 @@ pub async fn token(global: &Global, command: &TokenCommand) -> Result<Exit> {
     match command {
         TokenCommand::Set { place } => {
             let place = parse(place)?;
-            let value = read(&place)?;
+            let value = typed::secret(&format!("token of {place}"))?;
             engine.token_set(None, &place, &value).await?;
             if global.json {
                 return Ok(output::json(&serde_json::json!({ "place": place.to_string(), "stored": true })));
@@ -74,20 +71,6 @@ fn parse(text: &str) -> Result<Place> {
     text.parse().map_err(|error: NameError| {
         Error::new(Code::Usage, error.to_string(), "Name `source`, or a mirror as `standin mirror list` shows it.")
     })
-}
-
-/// Reads a token: from a person without showing it, else all of standard input.
-fn read(place: &Place) -> Result<SecretString> {
-    let failed = |error: std::io::Error| {
-        Error::new(Code::Usage, format!("the token cannot be read: {error}"), "Give it on standard input.")
-    };
-    if std::io::stdin().is_terminal() {
-        let text = rpassword::prompt_password(format!("Token of {place} (not shown): ")).map_err(failed)?;
-        return Ok(text.into());
-    }
-    let mut text = String::new();
-    std::io::stdin().lock().read_to_string(&mut text).map_err(failed)?;
-    Ok(text.into())
 }
 
 fn report_lines(report: &TokenReport) -> Vec<String> {

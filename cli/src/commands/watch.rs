@@ -1,19 +1,17 @@
 //! `watch`: working by itself without a window. `schedule`: what is due, paused and resumed.
 
-use std::net::SocketAddr;
-
 use jiff::Timestamp;
 use standin_core::Result;
 use standin_core::watch::{self, Calls, Keeping};
 
 use super::looking_engine;
-use crate::arguments::{Global, PauseLength, ScheduleCommand};
+use crate::arguments::{Global, PauseLength, ScheduleCommand, WatchArguments};
 use crate::output::{self, Exit, lines, live, tables};
 use crate::signals::{reload_asked, stop_asked};
 use crate::start;
 
 /// `standin watch`: until Ctrl-C or SIGTERM; SIGHUP reads the configuration again.
-pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> {
+pub async fn watch(global: &Global, arguments: WatchArguments) -> Result<Exit> {
     let engine = start::engine(global, live::listener(global.json))?;
     for report in engine.status(None)? {
         // What waits, or has mistakes, is left out until that is mended: nobody would see it otherwise.
@@ -25,6 +23,7 @@ pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> 
             lines::complain(&format!("  fix: {hint}"));
         }
     }
+    let WatchArguments { listen } = arguments;
     let calls = Calls::default();
     let signals = tokio::spawn(heard(calls.clone()));
     let kept = watch::keep(&engine, Keeping { listen, ..Keeping::default() }, &calls).await;

@@ -17,6 +17,7 @@ mod roles;
 mod schedule;
 mod secrets;
 mod sentinel;
+mod service;
 mod sync;
 mod tidy;
 mod tokens;
@@ -78,6 +79,7 @@ struct Shared {
     jobs: Jobs,
     going: jobs::Going,
     looks: upstream::Looks,
+    looked: tidy::Looked,
 }
 
 impl Engine {
@@ -103,6 +105,7 @@ impl Engine {
             jobs,
             going: jobs::Going::default(),
             looks: upstream::Looks::default(),
+            looked: tidy::Looked::default(),
         };
         Ok((Self { shared: Arc::new(shared) }, notices))
     }

@@ -143,6 +143,7 @@ impl Engine {
                 let outcomes = join_all(runs).await;
                 self.note_full_sync(&source, request, &outcomes);
                 tidy(&source).await;
+                self.forget_old_runs();
                 outcomes
             }
             Err(error) => mirrors

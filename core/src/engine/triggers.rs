@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::config::{RepositoryConfig, Source};
 use standin_state::drops;
 use standin_state::lock::Presence;
@@ -15,7 +15,7 @@ use crate::event::Notice;
 use crate::triggers::hook::{Hook, HookReport};
 use crate::triggers::listen::Keep;
 use crate::triggers::watch::{Pace, SourceWatch, Watched};
-use crate::triggers::webhook::{SECRET_ACCOUNT, SECRET_VARIABLE, Webhooks};
+use crate::triggers::webhook::{self, SECRET_ACCOUNT, SECRET_VARIABLE, Webhooks};
 use crate::{Code, Error, Result};
 
 impl Engine {
@@ -183,8 +183,8 @@ impl Engine {
                 Code::Configuration,
                 "there is no secret by which webhooks could be told from anybody's requests",
                 format!(
-                    "Make one with `openssl rand -hex 32`, give it to the webhook's settings at GitHub, and here to {SECRET_VARIABLE} \
-                     or to the keychain (service `standin`, account `{SECRET_ACCOUNT}`)."
+                    "Make one with `openssl rand -hex 32`, give it to the webhook's settings at GitHub, and here to \
+                     `standin webhook secret` or {SECRET_VARIABLE}."
                 ),
             )
         })?;
@@ -204,6 +204,28 @@ impl Engine {
             ));
         }
         Webhooks::new(secret, sources)
+    }
+
+    /// Keeps the secret by which webhooks are known in the keychain.
+    ///
+    /// # Errors
+    /// [`Code::Configuration`] for one that could be guessed; those of the keychain.
+    pub async fn webhook_secret_set(&self, secret: &SecretString) -> Result<()> {
+        let secret = SecretString::from(secret.expose_secret().trim());
+        let kept = match webhook::check_secret(&secret) {
+            Ok(()) => self.shared.outside.keychain.set(SECRET_ACCOUNT, &secret).await,
+            Err(error) => Err(error),
+        };
+        self.audited("webhook_secret_set", None, None, String::new(), kept)
+    }
+
+    /// Removes that secret from the keychain; `false` where there was none.
+    ///
+    /// # Errors
+    /// Those of the keychain.
+    pub async fn webhook_secret_remove(&self) -> Result<bool> {
+        let removed = self.shared.outside.keychain.remove(SECRET_ACCOUNT).await;
+        self.audited("webhook_secret_remove", None, None, String::new(), removed)
     }
 
     async fn webhook_secret(&self) -> Result<Option<SecretString>> {

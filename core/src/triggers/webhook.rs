@@ -136,19 +136,28 @@ impl Heard {
     }
 }
 
+/// Whether a secret is long enough to be one.
+///
+/// # Errors
+/// [`Code::Configuration`].
+pub fn check_secret(secret: &SecretString) -> Result<()> {
+    if secret.expose_secret().chars().count() >= SECRET_LENGTH {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Configuration,
+        format!("the secret of the webhook has fewer than {SECRET_LENGTH} characters"),
+        "Make one with `openssl rand -hex 32`, give it to the webhook's settings at GitHub, and here to `standin webhook secret`.",
+    ))
+}
+
 impl Webhooks {
     /// Judges deliveries for these sources by this secret.
     ///
     /// # Errors
     /// [`Code::Configuration`] for a secret that could be guessed.
     pub fn new(secret: SecretString, sources: Vec<(RepositoryId, Slug)>) -> Result<Self> {
-        if secret.expose_secret().chars().count() < SECRET_LENGTH {
-            return Err(Error::new(
-                Code::Configuration,
-                format!("the secret of the webhook has fewer than {SECRET_LENGTH} characters"),
-                format!("Make one with `openssl rand -hex 32`, give it to GitHub and to {SECRET_VARIABLE}."),
-            ));
-        }
+        check_secret(&secret)?;
         Ok(Self { secret, sources, heard: Mutex::default() })
     }
 

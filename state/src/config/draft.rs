@@ -28,6 +28,8 @@ pub(super) struct SettingsDraft {
     pub parallel: Option<usize>,
     pub run: Option<Duration>,
     pub request: Option<Duration>,
+    pub keep_runs: Option<Duration>,
+    pub keep_unchanged_runs: Option<Duration>,
     pub hosts: Vec<GitHubHost>,
     /// `STANDIN_GITHUB_*`: parts of the host github.com.
     pub github_api_url: Option<String>,

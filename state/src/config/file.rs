@@ -205,6 +205,12 @@ impl Reader<'_> {
             draft.settings.request = limits.text("request", self.mistakes, values::duration).map(|given| given.value);
             limits.finish(self.mistakes);
         }
+        if let Some(mut history) = fields.table("history", format!("{name}, [history]"), self.mistakes) {
+            draft.settings.keep_runs = history.text("keep", self.mistakes, values::duration).map(|given| given.value);
+            draft.settings.keep_unchanged_runs =
+                history.text("keep_unchanged", self.mistakes, values::duration).map(|given| given.value);
+            history.finish(self.mistakes);
+        }
         self.notify(&mut fields, &mut draft.notify);
         for (position, table) in fields.tables("host", "[[host]]", self.mistakes).into_iter().enumerate() {
             let host = self.host(Fields::new(table, format!("{name}, [[host]] {}", position + 1)));

@@ -51,7 +51,7 @@ pub use pulled::{PullTarget, PulledRefs};
 pub use rhythm::{Cron, Rhythm};
 pub use travel::{secret_name, stays_home};
 pub use types::{
-    Config, GitHubHost, GitTarget, Heartbeat, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
+    Config, GitHubHost, GitTarget, Heartbeat, History, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
     SentinelSettings, Source, Target, VariableValues,
 };
 pub use values::length_of_time;
@@ -62,6 +62,7 @@ use env::EnvFile;
 use location::{Location, Surroundings};
 use mistakes::{Complaint, Mistakes};
 use origin::Clone as LocalClone;
+use settings::Settings;
 use validate::Room;
 use variables::Variables;
 
@@ -175,7 +176,7 @@ impl<'a> Loader<'a> {
         };
         // Hosts must be known before targets and sources can be compared; they never come from a `.env`.
         let own = self.variables(None, None, true).settings(&mut Mistakes::default());
-        let (.., hosts) = settings::settle(own, file.settings.clone());
+        let hosts = settings::settle(own, file.settings.clone()).hosts;
         let surroundings = Surroundings { hosts: &hosts, home: self.home.as_deref() };
 
         let mut env_at_hand = self.env_at_hand(mistakes);
@@ -222,9 +223,9 @@ impl<'a> Loader<'a> {
         }
         let settings =
             if may_set { with_file } else { self.variables(None, None, true).settings(&mut Mistakes::default()) };
-        let (schedule, limits, hosts) = settings::settle(settings, file.settings);
+        let Settings { schedule, limits, history, hosts } = settings::settle(settings, file.settings);
         let at_hand = self.request.repository.clone().or(at_hand);
-        Config { schedule, limits, notify: file.notify, hosts, repositories, at_hand }
+        Config { schedule, limits, history, notify: file.notify, hosts, repositories, at_hand }
     }
 
     fn config_file(&self) -> Option<PathBuf> {

@@ -2,14 +2,22 @@
 
 use super::draft::SettingsDraft;
 use super::mistakes::{Complaint, looks_secret, shown};
-use super::{GitHubHost, Limits, Schedule};
+use super::{GitHubHost, History, Limits, Schedule};
 
 const GITHUB: &str = "github.com";
 
-/// The schedule, limits and hosts of two layers. github.com stands in the list only where its addresses are not
-/// the usual ones.
-pub(super) fn settle(stronger: SettingsDraft, weaker: SettingsDraft) -> (Schedule, Limits, Vec<GitHubHost>) {
-    let (schedule, limits) = (Schedule::default(), Limits::default());
+/// The settings of two layers, put together.
+pub(super) struct Settings {
+    pub schedule: Schedule,
+    pub limits: Limits,
+    pub history: History,
+    /// github.com stands in the list only where its addresses are not the usual ones.
+    pub hosts: Vec<GitHubHost>,
+}
+
+/// Puts two layers together.
+pub(super) fn settle(stronger: SettingsDraft, weaker: SettingsDraft) -> Settings {
+    let (schedule, limits, history) = (Schedule::default(), Limits::default(), History::default());
     let schedule = Schedule {
         enabled: stronger.schedule.or(weaker.schedule).unwrap_or(schedule.enabled),
         interval: stronger.interval.or(weaker.interval).unwrap_or(schedule.interval),
@@ -19,6 +27,10 @@ pub(super) fn settle(stronger: SettingsDraft, weaker: SettingsDraft) -> (Schedul
         parallel: stronger.parallel.or(weaker.parallel).unwrap_or(limits.parallel),
         run: stronger.run.or(weaker.run).unwrap_or(limits.run),
         request: stronger.request.or(weaker.request).unwrap_or(limits.request),
+    };
+    let history = History {
+        keep: stronger.keep_runs.or(weaker.keep_runs).unwrap_or(history.keep),
+        keep_unchanged: stronger.keep_unchanged_runs.or(weaker.keep_unchanged_runs).unwrap_or(history.keep_unchanged),
     };
     let mut hosts = weaker.hosts;
     let (api_url, server_url, gh_config_dir) =
@@ -38,7 +50,7 @@ pub(super) fn settle(stronger: SettingsDraft, weaker: SettingsDraft) -> (Schedul
             },
         );
     }
-    (schedule, limits, hosts)
+    Settings { schedule, limits, history, hosts }
 }
 
 /// A host with the usual addresses where none are given.

@@ -22,6 +22,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// How much may happen at once, and for how long.
     pub limits: Limits,
+    /// How long what happened is kept.
+    pub history: History,
     /// Who is told of what changed (`[[notify]]`, `[quiet_hours]`, `[schedule] ping_url`; in `standin.toml` alone).
     pub notify: Notify,
     /// Hosts with addresses of their own; the empty list means github.com as it is.
@@ -66,6 +68,22 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { parallel: 32, run: Duration::from_secs(30 * 60), request: Duration::from_secs(60) }
+    }
+}
+
+/// How long what happened is kept (`[history]`, `STANDIN_KEEP_RUNS`, `STANDIN_KEEP_UNCHANGED_RUNS`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// How long a run is kept (`[history] keep`).
+    pub keep: Duration,
+    /// How long a run is kept that found nothing to do (`[history] keep_unchanged`).
+    pub keep_unchanged: Duration,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 60 * 60);
+        Self { keep: day * 365, keep_unchanged: day * 30 }
     }
 }
 

@@ -29,10 +29,13 @@ const REPOSITORY_WIDE: &[&str] = &["ENABLED", "SOURCE", "SOURCE_TOKEN", "SECRETS
 const SETTINGS: &[&str] = &[
     "SCHEDULE",
     "SYNC_INTERVAL",
+    "LOOK_AT_SOURCE",
     "PARALLEL",
     "RUN_LIMIT",
     "REQUEST_LIMIT",
     "KEYCHAIN_LIMIT",
+    "KEEP_RUNS",
+    "KEEP_UNCHANGED_RUNS",
     "GITHUB_API_URL",
     "GITHUB_SERVER_URL",
     "GH_CONFIG_DIR",
@@ -56,8 +59,19 @@ const SETTINGS_OF_FILES: &[&str] = &[
     "STANDIN_REQUEST_LIMIT",
 ];
 
-/// Where tokens go: a repository must not choose that for whoever cloned it.
-const NEVER_FROM_FILE: &[&str] = &["STANDIN_GITHUB_API_URL", "STANDIN_GITHUB_SERVER_URL", "STANDIN_GH_CONFIG_DIR"];
+/// What a repository must not choose for whoever cloned it: why, and where it is said instead.
+const NEVER_FROM_FILE: &[(&[&str], &str, &str)] = &[
+    (
+        &["STANDIN_GITHUB_API_URL", "STANDIN_GITHUB_SERVER_URL", "STANDIN_GH_CONFIG_DIR"],
+        "where tokens are sent is never taken from a repository's own file",
+        "Set it in the process environment, or as `[[host]]` in `standin.toml`, and remove the line.",
+    ),
+    (
+        &["STANDIN_KEEP_RUNS", "STANDIN_KEEP_UNCHANGED_RUNS"],
+        "how long the history of all repositories is kept is never taken from the file of one",
+        "Set it in the process environment, or in `[history]` of `standin.toml`, and remove the line.",
+    ),
+];
 
 struct Variable {
     value: String,
@@ -67,8 +81,10 @@ struct Variable {
 }
 
 impl Variable {
-    fn is_misplaced(&self, key: &str) -> bool {
-        self.from_file && NEVER_FROM_FILE.contains(&key)
+    /// Why it does not count where it stands, and the mend.
+    fn is_misplaced(&self, key: &str) -> Option<(&'static str, &'static str)> {
+        let never = NEVER_FROM_FILE.iter().find(|(keys, ..)| self.from_file && keys.contains(&key))?;
+        Some((never.1, never.2))
     }
 }
 
@@ -126,7 +142,7 @@ impl Variables {
         mistakes: &mut Mistakes,
         read: impl FnOnce(&Variable) -> Result<T, Complaint>,
     ) -> Option<Given<T>> {
-        let variable = self.values.get(key).filter(|variable| !variable.is_misplaced(key))?;
+        let variable = self.values.get(key).filter(|variable| variable.is_misplaced(key).is_none())?;
         let value = mistakes.take(&variable.place, read(variable))?;
         Some(Given::new(value, variable.place.clone()))
     }
@@ -181,6 +197,8 @@ impl Variables {
             parallel: self.text("STANDIN_PARALLEL", mistakes, values::parallel),
             run: self.text("STANDIN_RUN_LIMIT", mistakes, values::duration),
             request: self.text("STANDIN_REQUEST_LIMIT", mistakes, values::duration),
+            keep_runs: self.text("STANDIN_KEEP_RUNS", mistakes, values::duration),
+            keep_unchanged_runs: self.text("STANDIN_KEEP_UNCHANGED_RUNS", mistakes, values::duration),
             hosts: Vec::new(),
             github_api_url: self.text("STANDIN_GITHUB_API_URL", mistakes, super::settings::host_url),
             github_server_url: self.text("STANDIN_GITHUB_SERVER_URL", mistakes, super::settings::host_url),
@@ -280,14 +298,8 @@ impl Variables {
                 }
                 continue;
             }
-            if variable.is_misplaced(key) {
-                mistakes.add(
-                    &variable.place,
-                    Complaint::new(
-                        "where tokens are sent is never taken from a repository's own file",
-                        "Set it in the process environment, or as `[[host]]` in `standin.toml`, and remove the line.",
-                    ),
-                );
+            if let Some((why, mend)) = variable.is_misplaced(key) {
+                mistakes.add(&variable.place, Complaint::new(why, mend));
                 continue;
             }
             if let Some(rest) = key.strip_prefix("STANDIN_") {

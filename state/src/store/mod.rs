@@ -14,6 +14,7 @@ mod decisions;
 mod facts;
 mod failure;
 mod fence;
+mod forget;
 mod journal;
 mod migrations;
 mod outbox;

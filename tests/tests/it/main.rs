@@ -65,6 +65,7 @@ mod sentinel_installs;
 mod sentinel_judges;
 mod sentinel_secrets;
 mod sentinel_stopped;
+mod service;
 mod state_file;
 mod state_folder;
 mod stranger;

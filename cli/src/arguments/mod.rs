@@ -1,13 +1,21 @@
 //! What can be typed.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `mod` | the commands, and the options of those that a person gives |
+//! | [`by_itself`] | what belongs to working by itself |
 
-use std::net::SocketAddr;
+mod by_itself;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use standin_core::state::config;
 use standin_core::state::model::{Aspect, JobId, MirrorId, RefName, RepositoryId, RunStatus, Trigger};
 use standin_core::state::store::DecisionChoice;
+
+pub use self::by_itself::{
+    HookCommand, NotifyCommand, PauseLength, ScheduleCommand, ServiceCommand, WatchArguments, WebhookCommand,
+};
 
 /// Keeps standbys of a GitHub repository ready to take over.
 #[derive(Debug, Parser)]
@@ -66,11 +74,7 @@ pub enum Command {
         after_help = "SIGHUP reads the configuration again; a change of its files is noticed without it. A second one on the same \
                       state folder stands by, and goes on where the first one ends."
     )]
-    Watch {
-        /// Listen for GitHub's push webhooks, at an address of this machine alone such as 127.0.0.1:8788
-        #[arg(long, value_name = "ADDRESS")]
-        listen: Option<SocketAddr>,
-    },
+    Watch(WatchArguments),
     /// When each mirror is synced by itself; pause that, or let it go on
     Schedule {
         #[command(subcommand)]
@@ -114,6 +118,19 @@ pub enum Command {
     Hook {
         #[command(subcommand)]
         command: HookCommand,
+    },
+    /// The secret by which GitHub's webhooks are known to `standin watch --listen`
+    Webhook {
+        #[command(subcommand)]
+        command: WebhookCommand,
+    },
+    /// Have the operating system keep `standin watch` running for you: systemd, launchd or the task scheduler
+    #[command(
+        after_help = "Exit status: 0 it is as asked for, 1 it is installed and does not run, or the file was changed by hand."
+    )]
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
     },
     /// Rehearse a fail-over of this configuration in the sandbox, or look whether the real thing is ready
     #[command(
@@ -306,37 +323,6 @@ pub struct HistoryArguments {
     pub audit: bool,
 }
 
-/// `standin schedule`
-#[derive(Debug, Subcommand)]
-pub enum ScheduleCommand {
-    /// Show when each mirror is synced next, and who keeps the schedule [default]
-    Show,
-    /// Sync nothing by itself for a while; syncs by hand work as ever
-    Pause {
-        /// How long, such as 1h or 2d
-        #[arg(value_name = "TIME|until-resumed", default_value = "until-resumed", value_parser = pause_length)]
-        length: PauseLength,
-    },
-    /// Let the schedule go on
-    Resume,
-}
-
-/// How long a pause lasts.
-#[derive(Clone, Copy, Debug)]
-pub enum PauseLength {
-    /// Until somebody ends it.
-    UntilResumed,
-    /// So long.
-    For(Duration),
-}
-
-fn pause_length(text: &str) -> Result<PauseLength, String> {
-    if text == "until-resumed" {
-        return Ok(PauseLength::UntilResumed);
-    }
-    config::length_of_time(text).map(PauseLength::For)
-}
-
 #[derive(Debug, Subcommand)]
 pub enum RescueCommand {
     /// List the saved tips
@@ -416,26 +402,6 @@ pub enum SecretCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum NotifyCommand {
-    /// List the places that standin.toml names, what each is told of, and whether word arrives
-    List,
-    /// Send a test to one of them, or to all
-    #[command(after_help = "Exit status: 0 all arrived, 1 one did not, 2 no such place is configured.")]
-    Test {
-        /// The place [default: all of them]
-        name: Option<String>,
-    },
-    /// Keep the token of a place in the keychain, read from standard input, for the host that it has now
-    Token {
-        /// The place
-        name: String,
-        /// Remove it from the keychain instead
-        #[arg(long)]
-        remove: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub enum SentinelCommand {
     /// Print the workflow file with this repository's values
     Render,
@@ -443,20 +409,6 @@ pub enum SentinelCommand {
     Install(SentinelInstallArguments),
     /// Say what is installed where, and whether it works
     Check,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum HookCommand {
-    /// Put it into its place; a hook that is there already stays in use
-    Install {
-        /// Also where it is a new file in the work tree, by `core.hooksPath`
-        #[arg(long)]
-        in_work_tree: bool,
-    },
-    /// Take it away, and leave the folder as it was
-    Remove,
-    /// Say whether it is there, as it was written, and works
-    Status,
 }
 
 #[derive(Debug, Args)]
