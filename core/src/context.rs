@@ -8,6 +8,7 @@ use std::time::Duration;
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig};
 use standin_state::model::{Aspect, MirrorId, RunId, Slug};
 use standin_state::store::{Change, ChangeOutcome, RecordedChange, Store};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Notice};
@@ -18,6 +19,36 @@ use crate::outside::Outside;
 use crate::tokens::{self, Place, Token};
 use crate::totals::Totals;
 use crate::{Code, Error, Result};
+
+/// Cancels something when its time is up; dropped before, it leaves no timer behind.
+#[derive(Debug)]
+pub struct TimeLimit(Option<JoinHandle<()>>);
+
+impl TimeLimit {
+    /// Cancels so long from now. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn new(cancel: &CancellationToken, limit: Duration) -> Self {
+        let cancel = cancel.clone();
+        Self(Some(tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            cancel.cancel();
+        })))
+    }
+
+    /// No limit.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for TimeLimit {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.0 {
+            timer.abort();
+        }
+    }
+}
 
 /// The source of one repository, shared by all mirrors of one sync.
 pub struct SourceContext {
@@ -39,6 +70,8 @@ pub struct SourceContext {
     pub github: Option<Client>,
     /// Ends everything when the user stops it or the time is up.
     pub cancel: CancellationToken,
+    /// When the time is up, where that is not each run's own.
+    pub limit: TimeLimit,
     /// What reading the source cost; added to the first run.
     pub totals: Arc<Totals>,
     /// How long requests wait for the host's limits; `None` as long as a run may take.

@@ -23,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(4);
 #[derive(Debug)]
 pub struct MirrorLock {
     file: File,
+    path: PathBuf,
 }
 
 /// Why a lock was not given.
@@ -72,7 +73,7 @@ impl MirrorLock {
                         .and_then(|()| file.seek(SeekFrom::Start(0)).map(drop))
                         .and_then(|()| file.write_all(holder.as_bytes()))
                         .map_err(failed)?;
-                    return Ok(Self { file });
+                    return Ok(Self { file, path });
                 }
                 Err(TryLockError::WouldBlock) if attempt < TRIES => std::thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => break,
@@ -81,6 +82,29 @@ impl MirrorLock {
         }
         Err(Refusal::Held { holder: read_holder(&mut file) })
     }
+
+    /// Whether the lock's file is still where others look for it: somebody may have removed the folder.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        is_same(&self.file, &self.path)
+    }
+}
+
+/// Whether a path leads to this file. What cannot be told now is believed.
+#[cfg(unix)]
+fn is_same(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), path.metadata()) {
+        (Ok(own), Ok(there)) => (own.dev(), own.ino()) == (there.dev(), there.ino()),
+        (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+        (Err(_), Ok(_)) => true,
+    }
+}
+
+/// A file that is open cannot be replaced here.
+#[cfg(not(unix))]
+fn is_same(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 impl Drop for MirrorLock {
@@ -189,6 +213,23 @@ pub fn is_present(folder: &Path, name: &str) -> Result<bool, Error> {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
+    }
+}
+
+/// How long the sign of somebody who is there no more lies at least: one that is being made is not locked yet.
+const SIGN_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+/// Removes the signs of those who were killed a while ago.
+pub(crate) fn sweep_presences(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| at.elapsed().ok());
+        if let Some(name) = name.strip_suffix(".alive")
+            && age.is_some_and(|age| age > SIGN_KEPT)
+            && matches!(is_present(folder, name), Ok(false))
+        {
+            forget_presence(folder, name);
+        }
     }
 }
 

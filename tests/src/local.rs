@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use jiff::{SignedDuration, Timestamp};
 use standin_core::engine::{Engine, EngineOptions};
 use standin_core::gh::TokioGh;
-use standin_core::outside::{Outside, Silent, SystemClock};
+use standin_core::outside::{Clock, Outside, Silent, SystemClock};
 use standin_core::state::config::LoadRequest;
 
 use crate::cli::Machine;
@@ -16,6 +18,23 @@ use crate::standby::NoKeychain;
 
 /// The repository, as the configuration calls it.
 pub const REPOSITORY: &str = "site";
+
+/// A clock that tests set, by so much from the machine's.
+#[derive(Clone, Debug, Default)]
+pub struct MovedClock(Arc<AtomicI64>);
+
+impl MovedClock {
+    /// Sets it forward, or back, by so many seconds.
+    pub fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
 
 /// The source, the mirror, and a machine with a configuration of both.
 pub struct Local {
@@ -76,6 +95,20 @@ impl Local {
         fs::write(self.folder().join("home/.config/standin/standin.toml"), text).unwrap();
     }
 
+    /// Writes a configuration with these mirrors instead, each with lines of its own, in folders named after them; `above` stands
+    /// in the repository's table.
+    pub fn mirrors(&self, above: &str, mirrors: &[(&str, &str)]) {
+        let mut text = format!("[[repository]]\nid = \"{REPOSITORY}\"\nsource = {:?}\n{above}\n", self.source);
+        for (mirror, own) in mirrors {
+            let place = self.folder().join(format!("{mirror}.git"));
+            if !place.exists() {
+                self.git(self.folder(), &["init", "-q", "--bare", "-b", "main", &place.display().to_string()]);
+            }
+            text.push_str(&format!("[[repository.mirror]]\nid = \"{mirror}\"\ntype = \"git\"\nurl = {place:?}\n{own}\n"));
+        }
+        self.configure(&text);
+    }
+
     /// The folder of all of it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -129,13 +162,18 @@ impl Local {
 
     /// An engine in this process, with more variables in its environment.
     pub fn engine_with(&self, more: &[(&str, &str)]) -> Engine {
+        self.engine_at(Arc::new(SystemClock), more)
+    }
+
+    /// The same by another clock.
+    pub fn engine_at(&self, clock: Arc<dyn Clock>, more: &[(&str, &str)]) -> Engine {
         let mut environment: BTreeMap<String, String> = self.machine.environment.clone();
         environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let outside = Outside {
             gh: Arc::new(TokioGh::new(Arc::new(environment.clone()))),
             keychain: Arc::new(NoKeychain),
             progress: Arc::new(Silent),
-            clock: Arc::new(SystemClock),
+            clock,
             credential_helper: "/nonexistent".into(),
             environment: Arc::new(environment.clone()),
         };

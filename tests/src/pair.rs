@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use git2::Repository;
 use jiff::{SignedDuration, Timestamp};
 use standin_core::code::{self, Snapshot};
-use standin_core::context::{MirrorContext, SourceContext};
+use standin_core::context::{MirrorContext, SourceContext, TimeLimit};
 use standin_core::event::{Event, Notice};
 use standin_core::fence::Document;
 use standin_core::gh::TokioGh;
@@ -327,6 +327,7 @@ impl Machine {
             token: None,
             github: None,
             cancel: cancel.clone(),
+            limit: TimeLimit::none(),
             totals: Arc::new(Totals::default()),
             patience: None,
             change: None,

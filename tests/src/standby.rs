@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use standin_core::context::{MirrorContext, SourceContext};
+use standin_core::context::{MirrorContext, SourceContext, TimeLimit};
 use standin_core::event::Event;
 use standin_core::gh::TokioGh;
 use standin_core::git::GitProgram;
@@ -281,6 +281,7 @@ impl Place {
             token: source_token,
             github: source_client,
             cancel: cancel.clone(),
+            limit: TimeLimit::none(),
             totals,
             patience: None,
             change: None,

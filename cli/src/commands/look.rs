@@ -71,7 +71,7 @@ pub async fn health(global: &Global, arguments: &HealthArguments) -> Result<Exit
 pub fn history(global: &Global, arguments: &HistoryArguments) -> Result<Exit> {
     let engine = looking_engine(global)?;
     if arguments.audit {
-        let filter = AuditFilter { repository: None, mirror: arguments.mirror.clone(), limit: arguments.limit };
+        let filter = AuditFilter { repository: global.repository.clone(), mirror: arguments.mirror.clone(), limit: arguments.limit };
         let entries = engine.audit(&filter)?;
         if global.json {
             return Ok(output::json(&entries));
@@ -95,7 +95,7 @@ pub fn history(global: &Global, arguments: &HistoryArguments) -> Result<Exit> {
         return Ok(Exit::Well);
     }
     let filter = RunFilter {
-        repository: None,
+        repository: global.repository.clone(),
         mirror: arguments.mirror.clone(),
         status: arguments.status,
         trigger: arguments.trigger,

@@ -90,6 +90,22 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
     Ok(Arc::new(Snapshot { cache, refs, default_branch, fence, id, private, notices, lfs: Mutex::default() }))
 }
 
+/// Whether branches or tags of the source have moved since it was last fetched; `None` where it never was. Fetches nothing.
+///
+/// # Errors
+/// What listing the source fails with.
+pub async fn has_moved(source: &SourceContext) -> Result<Option<bool>> {
+    refuse_shallow(source)?;
+    if source.memory().get(Fact::SnapshotOf)?.is_none() {
+        return Ok(None);
+    }
+    let (cache, remote) = (cache(source)?, source_remote(source, "git.source")?);
+    let known = cache.refs_below(&travelling_prefixes(&source.repository))?;
+    let mut listed = remote.list(&listed_prefixes(&source.repository)).await?.refs;
+    listed.remove(&RefName::fence());
+    Ok(Some(known != listed))
+}
+
 /// The repository's id and whether it is private, where its host tells.
 async fn info(source: &SourceContext) -> Result<Option<(String, bool)>> {
     match (&source.repository.source, &source.github) {

@@ -115,7 +115,7 @@ impl Engine {
     /// A tip of a master that is no longer one goes to the one that is, under a name of its own.
     async fn restore_turned(&self, rescue: &Rescue, to: Option<&RefName>) -> Result<Restored> {
         let direction = self.direction(Some(&rescue.repository))?;
-        let source = self.source(&direction.config, self.limited()).await?;
+        let source = self.source_by_hand(&direction.config).await?;
         let cache = mirror::cache(&source.context)?;
         let kind = if rescue.ref_name.is_tag() { "tags" } else { "heads" };
         let base = to.map_or_else(
@@ -140,7 +140,7 @@ impl Engine {
             ));
         }
         let repository = self.repository(Some(&rescue.repository))?;
-        let source = self.source(&repository, self.limited()).await?;
+        let source = self.source_by_hand(&repository).await?;
         let dropped = code::rescue::drop(&source.context, id);
         let detail = format!("{id}: {} {}", rescue.ref_name, rescue.oid);
         self.audited("rescue_drop", Some(&rescue.repository), Some(&rescue.mirror), detail, dropped)

@@ -2,7 +2,7 @@
 //!
 //! What another process does is seen by the locks that it holds ([`crate::status`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use standin_state::model::{JobId, MirrorId, RepositoryId, Trigger};
@@ -15,7 +15,15 @@ use crate::outside::Progress;
 
 /// The jobs that go on, by id; ids sort by time.
 #[derive(Clone, Default)]
-pub(super) struct Going(Arc<Mutex<BTreeMap<JobId, (Job, CancellationToken)>>>);
+pub(super) struct Going(Arc<Mutex<BTreeMap<JobId, Entry>>>);
+
+/// What is known of a job that goes on.
+struct Entry {
+    job: Job,
+    cancel: CancellationToken,
+    /// Those of its mirrors that are through, though others are not.
+    through: BTreeSet<MirrorId>,
+}
 
 /// A job that goes on until this is dropped.
 pub(super) struct Begun {
@@ -32,12 +40,20 @@ impl Going {
     /// Notes that a job goes on, and tells it.
     pub fn begin(&self, job: Job, cancel: CancellationToken, progress: &Arc<dyn Progress>) -> Begun {
         let progress = progress.clone();
-        self.all().insert(job.id.clone(), (job.clone(), cancel.clone()));
+        let entry = Entry { job: job.clone(), cancel: cancel.clone(), through: BTreeSet::new() };
+        self.all().insert(job.id.clone(), entry);
         progress.event(&Event::JobStarted { job: job.clone() });
         Begun { job, cancel, end: JobEnd::Broken, all: self.clone(), progress }
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<JobId, (Job, CancellationToken)>> {
+    /// Notes that a job is through with one of its mirrors.
+    pub fn through(&self, job: &JobId, mirror: &MirrorId) {
+        if let Some(entry) = self.all().get_mut(job) {
+            entry.through.insert(mirror.clone());
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<JobId, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,13 +75,18 @@ impl Drop for Begun {
 impl Engine {
     /// The jobs that go on in this process, the oldest first.
     pub fn jobs(&self) -> Vec<Job> {
-        self.shared.going.all().values().map(|(job, _)| job.clone()).collect()
+        self.shared.going.all().values().map(|entry| entry.job.clone()).collect()
+    }
+
+    /// Whether a job works on one of its mirrors still, or will.
+    pub(crate) fn is_at_work(&self, job: &JobId, mirror: &MirrorId) -> bool {
+        self.shared.going.all().get(job).is_some_and(|entry| !entry.through.contains(mirror))
     }
 
     /// Stops a job: it ends at the next safe point. A run that a sync shares with another one that asked for the same before
     /// goes on for that one. `false` when it has ended already.
     pub fn cancel(&self, job: &JobId) -> bool {
-        let cancel = self.shared.going.all().get(job).map(|(_, cancel)| cancel.clone());
+        let cancel = self.shared.going.all().get(job).map(|entry| entry.cancel.clone());
         if let Some(cancel) = &cancel {
             cancel.cancel();
         }

@@ -15,7 +15,7 @@ use standin_state::lock::{self, MirrorLock, Refusal};
 use standin_state::model::{
     MirrorId, NotifyEvent, NotifyKind, NotifyName, NotifyTrouble, RepositoryId, RepositoryReport, StandingWord,
 };
-use standin_state::store::{AuditEntry, Fact};
+use standin_state::store::Fact;
 
 use super::Engine;
 use crate::mastership::direction::Direction;
@@ -298,20 +298,6 @@ impl Engine {
         let values = variables.filter_map(|variable| self.shared.outside.environment.get(variable));
         secrets.extend(values.map(|value| SecretString::from(value.trim())));
         Redactor::of(&secrets)
-    }
-
-    /// Writes down what was done for all repositories and how it ended, then gives the result on.
-    fn audited_for_all<T>(&self, action: &str, detail: String, result: Result<T>) -> Result<T> {
-        self.shared.store.append_audit(&AuditEntry {
-            at_iso: self.shared.outside.clock.now(),
-            actor: self.shared.actor.clone(),
-            action: action.to_owned(),
-            repository: None,
-            mirror: None,
-            detail,
-            outcome: result.as_ref().err().map_or_else(|| "ok".to_owned(), |error| error.message.clone()),
-        })?;
-        result
     }
 }
 

@@ -38,10 +38,11 @@ impl Engine {
     /// [`Code::Usage`] for what makes no sense, such as promoting the master; [`Code::RoleChangeOpen`] while one is
     /// open. What keeps it from starting is in the plan.
     pub async fn role_plan(&self, request: &RoleRequest) -> Result<RolePlan> {
-        if let Some((parties, hand_back)) = self.homecoming(request, self.limited()).await? {
+        let (cancel, _limit) = self.limited();
+        if let Some((parties, hand_back)) = self.homecoming(request, cancel.clone()).await? {
             return Ok(homecoming::preview(&parties, hand_back));
         }
-        let (parties, change) = self.prepare(request, self.limited()).await?;
+        let (parties, change) = self.prepare(request, cancel).await?;
         change::plan(&parties, change).await
     }
 
@@ -220,7 +221,8 @@ impl Engine {
         if lock::is_held(&folder, &remembered.standby.id)?.is_some() {
             return Ok(());
         }
-        let parties = self.parties(home, remembered.standby.clone(), None, self.limited()).await?;
+        let (cancel, _limit) = self.limited();
+        let parties = self.parties(home, remembered.standby.clone(), None, cancel).await?;
         if let Some((mirror, detail)) = settle::settle(&parties, remembered).await? {
             self.audited("role_settled", Some(&home.id), Some(&mirror), detail, Ok(()))?;
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source};
+use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Rhythm, Source};
 use standin_state::lock::{self, MirrorLock, Refusal};
 use standin_state::model::{MirrorId, RepositoryId, SchedulePause, ScheduleReport, ScheduledMirror};
 use standin_state::store::ScheduledTry;
@@ -65,7 +65,7 @@ impl Engine {
         let pause = SchedulePause { since_iso: now, until_iso, actor: self.shared.actor.clone() };
         let set = self.shared.store.set_schedule_pause(Some(&pause)).map(|()| pause);
         let detail = until_iso.map_or_else(|| "until it is resumed".to_owned(), |until| format!("until {until:.0}"));
-        self.audited("schedule_pause", None, None, detail, set)
+        self.audited_for_all("schedule_pause", detail, set)
     }
 
     /// Lets the schedule go on; `false` where it was not paused.
@@ -76,7 +76,7 @@ impl Engine {
         let now = self.shared.outside.clock.now();
         let was_paused = self.shared.store.schedule_pause()?.is_some_and(|pause| pause.holds(now));
         let set = self.shared.store.set_schedule_pause(None).map(|()| was_paused);
-        if was_paused { self.audited("schedule_resume", None, None, String::new(), set) } else { set }
+        if was_paused { self.audited_for_all("schedule_resume", String::new(), set) } else { set }
     }
 
     /// Takes the schedule of this state folder, and remembers since when it is kept.
@@ -99,31 +99,36 @@ impl Engine {
         Ok(self.shared.store.schedule_pause()?.is_some_and(|pause| pause.holds(now)))
     }
 
-    /// The mirrors of a repository that a schedule kept since then would sync, with when each is due.
+    /// The mirrors of a repository that a schedule kept since the first of two moments would sync, with when each is due; the second
+    /// is now.
     ///
     /// # Errors
     /// As [`Engine::direction`].
     pub(crate) fn due(
         &self,
         repository: &RepositoryConfig,
-        kept_since: Timestamp,
+        moments: (Timestamp, Timestamp),
     ) -> Result<Vec<(MirrorId, Timestamp)>> {
         let direction = self.direction(Some(&repository.id))?;
-        let (store, schedule, now) = (&self.shared.store, &self.config().schedule, self.shared.outside.clock.now());
+        let (store, schedule) = (&self.shared.store, &self.config().schedule);
         let due = |mirror: &MirrorConfig| {
-            let next = schedule::next(store, schedule, &direction.home, mirror, (kept_since, now))?;
+            let next = schedule::next(store, schedule, &direction.home, mirror, moments)?;
             Ok(next.map(|next| (mirror.id.clone(), next)))
         };
         direction.targets().filter_map(|mirror| due(mirror).transpose()).collect()
     }
 
-    /// The mirrors that a sync of a repository would try now.
+    /// The mirrors of a repository that are synced when something asks for it, without a person: those that are switched on, and
+    /// not kept for syncs by hand (`schedule = "off"`).
     ///
     /// # Errors
     /// As [`Engine::direction`].
-    pub(crate) fn targets(&self, repository: &RepositoryId) -> Result<Vec<MirrorId>> {
+    pub(crate) fn synced_by_itself(&self, repository: &RepositoryId) -> Result<Vec<MirrorId>> {
         let direction = self.direction(Some(repository))?;
-        Ok(direction.targets().filter(|mirror| mirror.enabled).map(|mirror| mirror.id.clone()).collect())
+        let schedule = &self.config().schedule;
+        let is_synced = |mirror: &&MirrorConfig| mirror.enabled && mirror.rhythm(schedule) != Rhythm::Off;
+        let mirrors = direction.targets().filter(is_synced).map(|mirror| mirror.id.clone());
+        Ok(if schedule.enabled { mirrors.collect() } else { Vec::new() })
     }
 
     /// Remembers how a sync that the schedule set off ended for one mirror.

@@ -31,7 +31,7 @@ impl Engine {
     ) -> Result<Installed> {
         let known = self.watched(repository)?;
         let rendered = sentinel::render(&self.config(), &known)?;
-        let source = self.source(&known, self.limited()).await?;
+        let source = self.source_by_hand(&known).await?;
         let installed = match &source.context.github {
             Some(client) => install::install(client, &rendered, request).await,
             None => Err(missing(&known, &Place::Source)),
@@ -57,7 +57,7 @@ impl Engine {
         let rendered = sentinel::render(&self.config(), &known)?;
         let mirror = named(&known, &standby(&known, mirror)?)?;
         let set = async {
-            let source = self.source(&known, self.limited()).await?;
+            let source = self.source_by_hand(&known).await?;
             let context = source.context_by_hand(mirror.clone()).await?;
             install::set_secrets(&context, &rendered, tokens).await
         }

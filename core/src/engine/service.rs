@@ -18,7 +18,7 @@ impl Engine {
         let watcher = self.watcher(program, listen);
         let installed = self.unit().install(&watcher).await;
         let installed = installed.and_then(|report| self.with_keeper(report));
-        self.audited("service_install", None, None, listen.map(|at| at.to_string()).unwrap_or_default(), installed)
+        self.audited_for_all("service_install", listen.map(|at| at.to_string()).unwrap_or_default(), installed)
     }
 
     /// Stops the service and takes it away.
@@ -28,7 +28,7 @@ impl Engine {
     pub async fn remove_service(&self) -> Result<ServiceReport> {
         let removed = self.unit().remove().await;
         let removed = removed.and_then(|report| self.with_keeper(report));
-        self.audited("service_remove", None, None, String::new(), removed)
+        self.audited_for_all("service_remove", String::new(), removed)
     }
 
     /// Looks how the service stands; changes nothing.

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Engine;
+use super::jobs::Begun;
 use super::tidy::tidy;
-use crate::context::SourceContext;
+use crate::context::{SourceContext, TimeLimit};
 use crate::event::{Job, JobEnd, JobKind};
 use crate::github::{Client, PATIENCE_OF_A_LOOK};
 use crate::jobs::JobKey;
@@ -112,7 +113,7 @@ impl Engine {
         let begun = self.shared.going.begin(job.clone(), CancellationToken::new(), &self.shared.outside.progress);
         let engine = self.clone();
         let task = tokio::spawn(async move {
-            let outcome = engine.sync_mirrors(repository, mirrors, &request, begun.cancel.clone()).await;
+            let outcome = engine.sync_mirrors(repository, mirrors, &request, &begun).await;
             let count = |status| outcome.mirrors.iter().filter(|mirror| mirror.status == status).count();
             begun.end(JobEnd::Sync {
                 synced: count(MirrorStatus::Success),
@@ -129,17 +130,25 @@ impl Engine {
         repository: Arc<RepositoryConfig>,
         mirrors: Vec<Arc<MirrorConfig>>,
         request: &SyncRequest,
-        cancel: CancellationToken,
+        begun: &Begun,
     ) -> SyncOutcome {
         let progress = &self.shared.outside.progress;
         let home = repository.home.clone().unwrap_or_else(|| repository.clone());
         if let Err(error) = self.settle_role_change(&home).await {
             tracing::info!(error = %error.message, "what became of an open role change cannot be seen now");
         }
-        let outcomes = match self.source(&repository, cancel).await {
+        let outcomes = match self.source(&repository, begun.cancel.clone()).await {
             Ok(source) => {
                 let run = request.job.clone().filter(|_| mirrors.len() == 1).map(RunId::from);
-                let runs = mirrors.into_iter().map(|mirror| self.start_run(&source, mirror, request, run.clone()));
+                let runs = mirrors.into_iter().map(|mirror| {
+                    let (run, source) = (run.clone(), &source);
+                    async move {
+                        let outcome = self.start_run(source, mirror, request, run).await;
+                        let outcome = self.noted(&source.context.repository.id, request, outcome);
+                        self.shared.going.through(&begun.job.id, &outcome.mirror);
+                        outcome
+                    }
+                });
                 let outcomes = join_all(runs).await;
                 self.note_full_sync(&source, request, &outcomes);
                 tidy(&source).await;
@@ -149,9 +158,22 @@ impl Engine {
             Err(error) => mirrors
                 .iter()
                 .map(|mirror| run::not_begun(progress.as_ref(), &repository.id, &mirror.id, error.clone()))
+                .map(|outcome| self.noted(&repository.id, request, outcome))
                 .collect(),
         };
         SyncOutcome { repository: repository.id.clone(), mirrors: outcomes }
+    }
+
+    /// Remembers how a sync that nobody typed ended for one mirror. One that cannot be remembered has failed: without memory of
+    /// the try it would be due at once, again and again.
+    fn noted(&self, repository: &RepositoryId, request: &SyncRequest, outcome: MirrorOutcome) -> MirrorOutcome {
+        if request.trigger == Trigger::Manual {
+            return outcome;
+        }
+        match self.note_scheduled(repository, &outcome) {
+            Ok(()) => outcome,
+            Err(error) => MirrorOutcome { status: MirrorStatus::Failed, error: Some(error), ..outcome },
+        }
     }
 
     async fn start_run(
@@ -225,7 +247,7 @@ impl Engine {
         repository: &Arc<RepositoryConfig>,
         cancel: CancellationToken,
     ) -> Result<Arc<SharedSource>> {
-        self.source_with(repository, cancel, None, None).await
+        self.source_with(repository, (cancel, TimeLimit::none()), None, None).await
     }
 
     /// As [`Engine::source`], for a look: where a host's limits allow nothing for longer than a while, that is what it shows.
@@ -240,13 +262,13 @@ impl Engine {
         cancel: CancellationToken,
         change: Option<String>,
     ) -> Result<Arc<SharedSource>> {
-        self.source_with(repository, cancel, change, None).await
+        self.source_with(repository, (cancel, TimeLimit::none()), change, None).await
     }
 
-    async fn source_with(
+    pub(super) async fn source_with(
         &self,
         repository: &Arc<RepositoryConfig>,
-        cancel: CancellationToken,
+        (cancel, limit): (CancellationToken, TimeLimit),
         change: Option<String>,
         patience: Option<Duration>,
     ) -> Result<Arc<SharedSource>> {
@@ -279,6 +301,7 @@ impl Engine {
             token,
             github,
             cancel,
+            limit,
             totals,
             patience,
             change,

@@ -2,7 +2,7 @@
 //! done after a later sync; nothing of it is worth failing a sync for.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -15,19 +15,20 @@ const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// When the history was last looked through by this process.
 #[derive(Debug, Default)]
-pub(super) struct Looked(Mutex<Option<Instant>>);
+pub(super) struct Looked(Mutex<Option<Timestamp>>);
 
 impl Engine {
     /// Forgets old runs, once an hour at most.
     pub(super) fn forget_old_runs(&self) {
+        let (config, now) = (self.config(), self.now());
+        let history = &config.history;
         {
             let mut looked = self.shared.looked.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if looked.is_some_and(|at| at.elapsed() < PATIENCE) {
+            if looked.is_some_and(|at| now.duration_since(at).unsigned_abs() < PATIENCE) {
                 return;
             }
-            *looked = Some(Instant::now());
+            *looked = Some(now);
         }
-        let (history, now) = (&self.config().history, self.now());
         // A clock that stands before the time that is kept forgets nothing.
         let before = |kept: Duration| now.checked_sub(kept).unwrap_or(Timestamp::MIN);
         if let Err(error) = self.shared.store.forget_runs(before(history.keep), before(history.keep_unchanged)) {

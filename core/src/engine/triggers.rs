@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use standin_state::config::{RepositoryConfig, Source};
 use standin_state::drops;
 use standin_state::lock::Presence;
-use standin_state::model::{RepositoryId, Trigger};
+use standin_state::model::{MirrorId, RepositoryId, Trigger};
 use standin_state::store::{NewTrigger, QueuedTrigger};
 
 use super::{Engine, SyncRequest};
 use crate::event::Notice;
 use crate::triggers::hook::{Hook, HookReport};
 use crate::triggers::listen::Keep;
-use crate::triggers::watch::{Pace, SourceWatch, Watched};
+use crate::triggers::watch::{Known, Pace, SourceWatch, Watched};
 use crate::triggers::webhook::{self, SECRET_ACCOUNT, SECRET_VARIABLE, Webhooks};
 use crate::{Code, Error, Result};
 
@@ -68,6 +68,21 @@ impl Engine {
         self.shared.store.return_trigger(taker, trigger.id)
     }
 
+    /// What was taken is carried out for these mirrors alone; for the rest of them it waits in the queue.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn trigger_for(
+        &self,
+        taker: &Presence,
+        trigger: QueuedTrigger,
+        mirrors: BTreeSet<MirrorId>,
+        rest: BTreeSet<MirrorId>,
+    ) -> Result<QueuedTrigger> {
+        self.shared.store.narrow_trigger(taker, trigger.id, &mirrors, rest)?;
+        Ok(QueuedTrigger { mirrors, ..trigger })
+    }
+
     /// Sweeps what git hooks left into the queue. What was refused is told, once; so is what is for no repository that is
     /// configured.
     ///
@@ -91,16 +106,17 @@ impl Engine {
     }
 
     /// Watches the `.env` of each repository, the refs of each local source that its owner said yes to, and what git hooks
-    /// leave. Begin it anew when the configuration has changed. Must be called inside a tokio runtime.
+    /// leave. Begin it anew when the configuration has changed, with what the watch before knew. Must be called inside a tokio
+    /// runtime.
     ///
     /// # Errors
     /// [`Code::GitMissing`]; [`Code::Storage`].
-    pub async fn watch_sources(&self, pace: Pace) -> Result<SourceWatch> {
+    pub async fn watch_sources(&self, pace: Pace, known: &Known) -> Result<SourceWatch> {
         let mut watched = BTreeSet::from([Watched::Drops { folder: drops::folder(self.state_dir())? }]);
         for repository in &self.config().repositories {
             watched.extend(self.watched_of(repository));
         }
-        Ok(SourceWatch::begin(self.git().await?.clone(), watched, pace))
+        Ok(SourceWatch::begin(self.git().await?.clone(), watched, pace, known))
     }
 
     fn watched_of(&self, repository: &RepositoryConfig) -> Vec<Watched> {
@@ -216,7 +232,7 @@ impl Engine {
             Ok(()) => self.shared.outside.keychain.set(SECRET_ACCOUNT, &secret).await,
             Err(error) => Err(error),
         };
-        self.audited("webhook_secret_set", None, None, String::new(), kept)
+        self.audited_for_all("webhook_secret_set", String::new(), kept)
     }
 
     /// Removes that secret from the keychain; `false` where there was none.
@@ -225,7 +241,7 @@ impl Engine {
     /// Those of the keychain.
     pub async fn webhook_secret_remove(&self) -> Result<bool> {
         let removed = self.shared.outside.keychain.remove(SECRET_ACCOUNT).await;
-        self.audited("webhook_secret_remove", None, None, String::new(), removed)
+        self.audited_for_all("webhook_secret_remove", String::new(), removed)
     }
 
     async fn webhook_secret(&self) -> Result<Option<SecretString>> {

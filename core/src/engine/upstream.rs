@@ -14,11 +14,11 @@ use standin_state::store::{Fact, NewTrigger};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use crate::Result;
 use crate::github::{Client, LookedAt, PATIENCE_OF_A_LOOK};
 use crate::memory::Memory;
 use crate::tokens::{self, Place};
 use crate::totals::Totals;
+use crate::{Result, code};
 
 /// How long a token that was found serves for looks: finding it may ask the keychain, and gh's own is checked by requests that
 /// count.
@@ -115,6 +115,22 @@ impl Engine {
             Some(true) => UpstreamLook::Moved,
             Some(false) => UpstreamLook::Same,
         })
+    }
+
+    /// Puts a trigger into the queue where branches or tags of a source in a folder have moved since they were last fetched: what
+    /// nobody watched. `true` where they have.
+    ///
+    /// # Errors
+    /// As [`Engine::repository`]; what listing the source fails with. Then the schedule finds it.
+    pub async fn look_at_folder(&self, id: &RepositoryId) -> Result<bool> {
+        let config = self.direction(Some(id))?.config;
+        let Source::Path(folder) = &config.source else { return Ok(false) };
+        let source = self.source_of_a_look(&config).await?;
+        if code::has_moved(&source.context).await? != Some(true) {
+            return Ok(false);
+        }
+        self.queue(&NewTrigger::of_all(id.clone(), Trigger::SourceRefs, &folder.display().to_string()))?;
+        Ok(true)
     }
 
     async fn token_of_looks(&self, repository: &RepositoryConfig, source: &Slug) -> Result<Option<SecretString>> {

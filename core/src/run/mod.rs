@@ -148,6 +148,11 @@ pub async fn execute(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, reque
 
 async fn execute_alone(source: Arc<SharedSource>, mirror: Arc<MirrorConfig>, request: RunRequest) -> MirrorOutcome {
     let cancel = source.context.cancel.child_token();
+    // What only waited for its turn leaves no trace.
+    if cancel.is_cancelled() {
+        let progress = source.context.outside.progress.as_ref();
+        return record::not_begun(progress, &source.context.repository.id, &mirror.id, cancelled());
+    }
     let lock = match take_lock(&source.context, &mirror.id, &request, &cancel).await {
         Ok(lock) => lock,
         Err(error) => return record::refused(&source.context, &mirror, &request, error),

@@ -90,15 +90,18 @@ fn write(
         store.finish_aspect(run, &repository.id, &mirror.id, *aspect, report)?;
     }
     store.finish_run(run, status, tried.error.as_ref(), totals, now)?;
-    store.append_audit(&AuditEntry {
-        at_iso: now,
-        actor: request.actor.clone(),
-        action: "sync".to_owned(),
-        repository: Some(repository.id.clone()),
-        mirror: Some(mirror.id.clone()),
-        detail: format!("{}{}", describe(tried, totals), set_off(request)),
-        outcome: audit_outcome(status, tried),
-    })?;
+    // The trail is kept for ever. What nobody asked for and what changed nothing is in the history alone.
+    if request.trigger == Trigger::Manual || totals.changes > 0 {
+        store.append_audit(&AuditEntry {
+            at_iso: now,
+            actor: request.actor.clone(),
+            action: "sync".to_owned(),
+            repository: Some(repository.id.clone()),
+            mirror: Some(mirror.id.clone()),
+            detail: format!("{}{}", describe(tried, totals), set_off(request)),
+            outcome: audit_outcome(status, tried),
+        })?;
+    }
     status::write(store, &source.folder, repository, &source.into())
 }
 
@@ -137,7 +140,9 @@ pub(super) fn refused(
         detail: format!("refused before it began{}", set_off(request)),
         outcome: error.message.clone(),
     };
-    let error = source.store.append_audit(&entry).err().unwrap_or(error);
+    let is_told = request.trigger == Trigger::Manual;
+    let kept = if is_told { source.store.append_audit(&entry) } else { Ok(()) };
+    let error = kept.err().unwrap_or(error);
     not_begun(source.outside.progress.as_ref(), &source.repository.id, &mirror.id, error)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use standin_state::config::{MirrorConfig, RepositoryConfig, Rhythm};
-use standin_state::model::RepositoryId;
+use standin_state::model::{AspectReport, RepositoryId};
 use standin_state::store::Store;
 
 use crate::Result;
@@ -32,14 +32,18 @@ pub struct Past {
 }
 
 impl Past {
-    /// What the store remembers: the last try of each aspect, by hand or not, and how the schedule's own tries ended.
+    /// What the store remembers: the last try of each aspect, by hand or not, and how the schedule's own tries ended. What lies
+    /// ahead of `now` was dated by a clock that was wrong, and tells nothing: it must not hide what was dated by a right one.
     ///
     /// # Errors
     /// [`crate::Code::Storage`].
-    pub fn of(store: &Store, repository: &RepositoryConfig, mirror: &MirrorConfig) -> Result<Self> {
+    pub fn of(store: &Store, repository: &RepositoryConfig, mirror: &MirrorConfig, now: Timestamp) -> Result<Self> {
         let memory = store.mirror_memory(&repository.id, &mirror.id, &mirror.target.display())?;
-        let tried =
-            |aspect| memory.aspects.get(aspect).and_then(|report| report.last_try_iso.max(report.last_sync_iso));
+        let is_over = |moment: &Timestamp| *moment <= now;
+        let tried = |aspect| {
+            let report: &AspectReport = memory.aspects.get(aspect)?;
+            report.last_try_iso.into_iter().chain(report.last_sync_iso).filter(is_over).max()
+        };
         let all = mirror.sync.iter().map(tried).min().flatten();
         let works = mirror.sync.iter().all(|aspect| {
             memory
@@ -47,7 +51,7 @@ impl Past {
                 .get(aspect)
                 .is_some_and(|report| report.last_sync_iso.is_some() && report.last_try_iso.is_none())
         });
-        Ok(match store.scheduled_try(&repository.id, &mirror.id)? {
+        Ok(match store.scheduled_try(&repository.id, &mirror.id)?.filter(|own| is_over(&own.ended_iso)) {
             // A sync by hand that worked since then ends what failed before.
             Some(own) if works && all.is_some_and(|all| all > own.ended_iso) => Self { tried: all, ..Self::default() },
             Some(own) => Self {

@@ -34,7 +34,7 @@ pub fn next(
     if !schedule.enabled || !repository.enabled || !mirror.enabled || mirror.sync.is_empty() {
         return Ok(None);
     }
-    let past = Past::of(store, repository, mirror)?;
+    let past = Past::of(store, repository, mirror, moments.1)?;
     let rhythm = mirror.rhythm(schedule);
     let early = match &rhythm {
         Rhythm::Every(interval) => early(&repository.id, *interval),

@@ -50,18 +50,27 @@ impl Listener {
     /// # Errors
     /// [`Code::Usage`] for an address that other machines reach; [`Code::Network`] where it cannot be had.
     pub async fn bind(address: SocketAddr) -> Result<Self> {
-        if !address.ip().is_loopback() {
-            return Err(Error::new(
-                Code::Usage,
-                format!("{address} can be reached from other machines, and what is sent there is not encrypted"),
-                "Listen on 127.0.0.1 or [::1], and let a reverse proxy with TLS bring GitHub's requests there (docs/triggers.md).",
-            ));
-        }
+        Self::check(address)?;
         let socket = TcpListener::bind(address).await.map_err(|error| {
             let message = format!("{address} cannot be listened on: {error}");
             Error::new(Code::Network, message, "Choose another port, or end the program that has it.")
         })?;
         Ok(Self { socket })
+    }
+
+    /// Whether an address may be listened at.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for an address that other machines reach.
+    pub fn check(address: SocketAddr) -> Result<()> {
+        if address.ip().is_loopback() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Usage,
+            format!("{address} can be reached from other machines, and what is sent there is not encrypted"),
+            "Listen on 127.0.0.1 or [::1], and let a reverse proxy with TLS bring GitHub's requests there (docs/triggers.md).",
+        ))
     }
 
     /// The address that it has.

@@ -7,7 +7,7 @@
 //!
 //! One task and one watcher serve all; both are gone when [`SourceWatch::stop`] has returned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -101,21 +101,26 @@ impl Default for Pace {
 pub struct SourceWatch {
     seen: mpsc::Receiver<Seen>,
     cancel: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Known>,
+    has_ended: bool,
 }
 
+/// What was there at the last look of a watch that has ended, for the one that goes on.
+#[derive(Debug, Default)]
+pub struct Known(BTreeMap<Watched, Content>);
+
 impl SourceWatch {
-    /// Begins to watch. What is there by the first look is what later ones are compared with. Must be called inside a tokio
-    /// runtime.
-    pub fn begin(git: GitProgram, watched: impl IntoIterator<Item = Watched>, pace: Pace) -> Self {
+    /// Begins to watch. What is there is compared with what the watch before knew, by the first look of what it did not know. Must
+    /// be called inside a tokio runtime.
+    pub fn begin(git: GitProgram, watched: impl IntoIterator<Item = Watched>, pace: Pace, known: &Known) -> Self {
         let (sender, seen) = mpsc::channel(WAITING);
         let cancel = CancellationToken::new();
         let watched: BTreeSet<Watched> = watched.into_iter().collect();
-        let targets: Vec<Target> = watched.into_iter().map(Target::new).collect();
+        let targets: Vec<Target> = watched.into_iter().map(|watched| Target::new(watched, known)).collect();
         let touched = Arc::new(Touched::new(targets.len()));
         let work =
             Work { git, pace, targets, touched, watcher: None, told: BTreeSet::new(), sender, cancel: cancel.clone() };
-        Self { seen, cancel, task: tokio::spawn(work.run()) }
+        Self { seen, cancel, task: tokio::spawn(work.run()), has_ended: false }
     }
 
     /// The next thing that is seen. `None` when the watch has ended, which it does only by a fault of its own.
@@ -125,9 +130,20 @@ impl SourceWatch {
 
     /// Ends it: when this returns, nothing is watched any more.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// Ends it, and gives what it saw and nobody took, and what it knew. Called again it gives nothing.
+    pub async fn end(&mut self) -> (Vec<Seen>, Known) {
+        if self.has_ended {
+            return (Vec::new(), Known::default());
+        }
+        self.has_ended = true;
         self.cancel.cancel();
-        // A task that panicked has ended as well.
-        let _ = (&mut self.task).await;
+        // A task that panicked has ended as well, and knew nothing.
+        let known = (&mut self.task).await.unwrap_or_default();
+        let seen = std::iter::from_fn(|| self.seen.try_recv().ok()).collect();
+        (seen, known)
     }
 }
 
@@ -155,8 +171,9 @@ enum Content {
 }
 
 impl Target {
-    fn new(watched: Watched) -> Self {
-        Self { watched, places: Places::new(), known: None, silent: false }
+    fn new(watched: Watched, known: &Known) -> Self {
+        let known = known.0.get(&watched).copied();
+        Self { watched, places: Places::new(), known, silent: false }
     }
 }
 
@@ -213,12 +230,14 @@ struct Work {
 }
 
 impl Work {
-    async fn run(mut self) {
+    async fn run(mut self) -> Known {
         let cancel = self.cancel.clone();
         // Dropping what it does ends a git under way.
         cancel.run_until_cancelled(self.watch()).await;
         // Its thread and its watches go with the watcher.
         drop(self.watcher.take());
+        let known = |target: Target| target.known.map(|known| (target.watched, known));
+        Known(self.targets.into_iter().filter_map(known).collect())
     }
 
     async fn watch(&mut self) {
@@ -337,12 +356,12 @@ impl Work {
         let found = join_all(due.iter().map(|index| self.content(&self.targets[*index].watched))).await;
         for (index, found) in due.iter().zip(found) {
             let Some(found) = found else { continue };
-            let target = &mut self.targets[*index];
-            let known = target.known.replace(found);
-            if target.watched.is_news(known, found) {
-                let seen = target.watched.seen();
-                self.send(seen).await;
+            let target = &self.targets[*index];
+            if target.watched.is_news(target.known, found) {
+                self.send(target.watched.seen()).await;
             }
+            // Only now: where it is stopped before, whoever goes on sees it.
+            self.targets[*index].known = Some(found);
         }
     }
 

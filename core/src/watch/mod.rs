@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use standin_state::lock::Refusal;
+use standin_state::lock::{MirrorLock, Refusal};
+use standin_state::store::NewTrigger;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +29,7 @@ use self::word::Teller;
 use crate::engine::{After, ConfigurationStamp, Engine};
 use crate::event::{Event, ScheduleNews};
 use crate::triggers::watch::Seen;
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 
 /// How often what git hooks left is swept into the queue without being seen.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -65,13 +66,16 @@ pub struct Calls {
 /// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for.
 pub async fn keep(engine: &Engine, keeping: Keeping, calls: &Calls) -> Result<()> {
     let stop = &calls.stop;
+    // Whoever stands by would else only fail at the moment that it is needed.
+    Sources::check(engine, keeping.listen).await?;
     let mut stands_by_for = None;
     while !stop.is_cancelled() {
         match engine.take_schedule() {
             // The lock is held until all is written down.
-            Ok((_lock, since)) => {
+            Ok((lock, since)) => {
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
-                let kept = Keeper::new(engine, since, keeping).await?.run(calls).await;
+                let keeper = Keeper::new(engine, lock, since, keeping, stands_by_for.is_some()).await?;
+                let kept = keeper.run(calls).await;
                 engine.tell(&news(ScheduleNews::Left, String::new()));
                 return kept;
             }
@@ -92,6 +96,14 @@ fn news(news: ScheduleNews, detail: String) -> Event {
     Event::Schedule { news, detail }
 }
 
+fn state_folder_gone() -> Error {
+    Error::new(
+        Code::Storage,
+        "the state folder was removed or replaced while the schedule was kept",
+        "Start it again. Fences on the mirrors that nobody remembers now are asked about by the next sync.",
+    )
+}
+
 async fn pause(time: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
@@ -101,6 +113,8 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 
 struct Keeper<'a> {
     engine: &'a Engine,
+    /// Held until all is written down.
+    lock: MirrorLock,
     keeping: Keeping,
     rounds: Rounds,
     sources: Sources,
@@ -112,32 +126,67 @@ struct Keeper<'a> {
     swept: Instant,
     /// The mistakes of a configuration that cannot be used, so that they are told once.
     broken: Option<Error>,
+    /// What asks for a sync and could not be put into the queue: the disk may be full.
+    unkept: Vec<NewTrigger>,
 }
 
 impl<'a> Keeper<'a> {
-    async fn new(engine: &'a Engine, since: Timestamp, keeping: Keeping) -> Result<Self> {
+    async fn new(
+        engine: &'a Engine,
+        lock: MirrorLock,
+        since: Timestamp,
+        keeping: Keeping,
+        stood_by: bool,
+    ) -> Result<Self> {
+        // Who stood by read the configuration long ago.
+        let stamp = Some(engine.configuration_stamp()?);
+        let broken = if stood_by { Self::reload(engine).err() } else { None };
+        if let Some(error) = &broken {
+            engine.tell(&news(ScheduleNews::ConfigurationBroken, error.to_string()));
+        }
+        let mut sources = Sources::begin(engine, keeping.listen).await?;
+        if stood_by {
+            sources.listen_again(engine).await;
+        } else {
+            sources.listen(engine).await?;
+        }
         Ok(Self {
             engine,
+            lock,
             keeping,
             rounds: Rounds::new(engine, since)?,
-            sources: Sources::begin(engine, keeping.listen).await?,
+            sources,
             teller: Teller::new(engine),
-            stamp: Some(engine.configuration_stamp()?),
+            stamp,
             is_paused: false,
             swept: Instant::now(),
-            broken: None,
+            broken,
+            unkept: Vec::new(),
         })
+    }
+
+    /// Reads the configuration again, and tells which repositories have mistakes since then.
+    fn reload(engine: &Engine) -> Result<()> {
+        for (repository, error) in engine.reload_and_go_on()? {
+            engine.tell(&news(ScheduleNews::ConfigurationBroken, format!("{repository}: {error}")));
+        }
+        Ok(())
     }
 
     async fn run(mut self, Calls { stop, reload }: &Calls) -> Result<()> {
         while !stop.is_cancelled() {
+            if !self.lock.is_in_place() {
+                self.rounds.stop(self.keeping.stopping).await;
+                return Err(state_folder_gone());
+            }
             self.read_configuration().await?;
+            self.keep_what_was_not_kept();
             if !self.paused()? {
                 self.rounds.begin_what_is_due();
                 self.rounds.begin_what_is_asked_for();
             }
             self.rounds.begin_looks();
-            self.sweep_now_and_then();
+            self.sweep_now_and_then().await;
             self.teller.tell();
             tokio::select! {
                 () = pause(self.keeping.tick, stop) => {}
@@ -154,9 +203,16 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    fn hear(&self, seen: Seen) {
+    fn hear(&mut self, seen: Seen) {
         let heard = match seen {
-            Seen::Trigger(trigger) => self.engine.queue(&trigger),
+            Seen::Trigger(trigger) => {
+                // Only what is there now is of interest, not how often it changed.
+                if !self.unkept.contains(&trigger) {
+                    self.unkept.push(trigger);
+                }
+                self.keep_what_was_not_kept();
+                Ok(())
+            }
             Seen::Drops => self.engine.sweep_drops().map(|notices| notices.iter().for_each(|notice| self.note(notice))),
             Seen::Notice(notice) => {
                 self.note(&notice);
@@ -164,16 +220,29 @@ impl<'a> Keeper<'a> {
             }
         };
         if let Err(error) = heard {
-            // What a hook left lies there still; a folder that changed is compared again at the next start.
+            // What a hook left lies there still.
             tracing::warn!(error = %error.message, "what asks for a sync could not be kept");
         }
     }
 
-    /// A sweep that failed is not asked for again by whoever watches the folder.
-    fn sweep_now_and_then(&mut self) {
+    /// Puts into the queue what asks for a sync; what cannot be put there now is tried again at the next round.
+    fn keep_what_was_not_kept(&mut self) {
+        let engine = self.engine;
+        self.unkept.retain(|trigger| match engine.queue(trigger) {
+            Ok(()) => false,
+            Err(error) => {
+                tracing::warn!(error = %error.message, "what asks for a sync cannot be kept yet");
+                true
+            }
+        });
+    }
+
+    /// A sweep that failed is not asked for again by whoever watches the folder, nor is an address that somebody else had.
+    async fn sweep_now_and_then(&mut self) {
         if self.swept.elapsed() >= SWEEP {
             self.swept = Instant::now();
             self.hear(Seen::Drops);
+            self.sources.listen_again(self.engine).await;
         }
     }
 
@@ -189,15 +258,11 @@ impl<'a> Keeper<'a> {
             return Ok(());
         }
         self.stamp = now;
-        match self.engine.reload_and_go_on() {
-            Ok(broken) => {
+        match Self::reload(self.engine) {
+            Ok(()) => {
                 self.broken = None;
                 self.rounds.forgive();
                 self.engine.tell(&news(ScheduleNews::ConfigurationRead, String::new()));
-                for (repository, error) in broken {
-                    let detail = format!("{repository}: {error}");
-                    self.engine.tell(&news(ScheduleNews::ConfigurationBroken, detail));
-                }
                 self.sources.anew(self.engine).await?;
                 // What is read from may be another now.
                 self.stamp = Some(self.engine.configuration_stamp()?);

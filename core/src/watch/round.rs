@@ -36,7 +36,7 @@ enum Ended {
         repository: RepositoryId,
         failure: Option<Error>,
     },
-    /// A look at a source on its host, which puts what it finds into the queue.
+    /// A look at a source, on its host or in its folder, which puts what it finds into the queue.
     Upstream {
         repository: RepositoryId,
     },
@@ -56,6 +56,16 @@ struct Asked {
     at: Instant,
     clock: Timestamp,
     next: Option<Timestamp>,
+}
+
+/// Whether what waits in the queue may begin.
+enum Readiness {
+    /// Not now.
+    Waits,
+    /// There is nothing any more that it could be for.
+    Moot,
+    /// For these mirrors, and not yet for those.
+    Ready { free: BTreeSet<MirrorId>, busy: BTreeSet<MirrorId> },
 }
 
 /// A sync that goes on.
@@ -83,6 +93,8 @@ pub(super) struct Rounds {
     /// When each source was looked at on its host, and those that are looked at now.
     upstream: BTreeMap<RepositoryId, Instant>,
     asking: BTreeSet<RepositoryId>,
+    /// Sources in folders that were looked at since the configuration was read.
+    looked_at_folders: BTreeSet<RepositoryId>,
     /// The sign of life of who takes from the queue.
     taker: Presence,
     /// What was told of a repository that could not begin, so that it is told once.
@@ -97,6 +109,7 @@ impl Rounds {
             taker: engine.trigger_taker()?,
             upstream: BTreeMap::new(),
             asking: BTreeSet::new(),
+            looked_at_folders: BTreeSet::new(),
             engine: engine.clone(),
             kept_since,
             tasks: JoinSet::new(),
@@ -111,8 +124,10 @@ impl Rounds {
 
     /// Whether nothing of this process works on a mirror, and nothing keeps it from being begun.
     fn is_free(&self, repository: &RepositoryId, mirror: &MirrorId) -> bool {
-        let is_syncing =
-            self.syncing.values().any(|sync| sync.repository == *repository && sync.mirrors.contains(mirror));
+        // One that is through waits for no other mirror of its sync.
+        let is_syncing = self.syncing.iter().any(|(job, sync)| {
+            sync.repository == *repository && sync.mirrors.contains(mirror) && self.engine.is_at_work(job, mirror)
+        });
         !is_syncing && !self.resting.contains_key(&(repository.clone(), Some(mirror.clone())))
     }
 
@@ -126,44 +141,63 @@ impl Rounds {
         Ok(())
     }
 
-    /// Begins what waits in the queue, as far as its mirrors are free. The rest waits on.
+    /// Begins what waits in the queue, for those of its mirrors that are free. For the others it waits on, and all of it where
+    /// nothing may be begun: a yes is waited for, the repository is switched off, its configuration has mistakes.
     pub fn begin_what_is_asked_for(&mut self) {
-        let taken = match self.engine.take_triggers(&self.taker) {
-            Ok(taken) => taken,
-            Err(error) => {
-                tracing::warn!(error = %error.message, "what waits in the queue cannot be taken");
-                return;
+        // Looking costs no write; most of the time nothing waits, or what does cannot be begun yet.
+        let begun = self.engine.queued().and_then(|waiting| {
+            if waiting.iter().all(|trigger| matches!(self.readiness(trigger), Readiness::Waits)) {
+                return Ok(());
             }
-        };
-        for trigger in taken {
-            let request = SyncRequest { wait: false, ..self.engine.request_of(&trigger) };
-            let free = self.engine.targets(&trigger.repository).map(|targets| {
-                let asked = |mirror: &MirrorId| trigger.mirrors.is_empty() || trigger.mirrors.contains(mirror);
-                targets.iter().filter(|mirror| asked(mirror)).all(|mirror| self.is_free(&trigger.repository, mirror))
-            });
-            let begun = match free {
-                Ok(false) => Err(None),
-                Ok(true) => self.begin(request, Some(trigger.clone())).map_err(Some),
-                Err(error) => Err(Some(error)),
-            };
-            let kept = match begun {
-                Ok(()) => Ok(()),
-                Err(None) => self.engine.trigger_back(&self.taker, &trigger),
-                // What waits for a yes, or is switched off, is synced by the schedule once it may be.
-                Err(Some(error)) => {
-                    self.could_not_begin(&trigger.repository, error);
-                    self.engine.trigger_done(&self.taker, &trigger)
+            for trigger in self.engine.take_triggers(&self.taker)? {
+                match self.readiness(&trigger) {
+                    Readiness::Waits => self.engine.trigger_back(&self.taker, &trigger)?,
+                    Readiness::Moot => self.engine.trigger_done(&self.taker, &trigger)?,
+                    Readiness::Ready { free, busy } => self.begin_asked(trigger, free, busy)?,
                 }
-            };
-            if let Err(error) = kept {
-                tracing::warn!(error = %error.message, "what was taken from the queue is carried out again by the next start");
             }
+            Ok(())
+        });
+        if let Err(error) = begun {
+            tracing::warn!(error = %error.message, "what waits in the queue is begun later");
+        }
+    }
+
+    fn begin_asked(&mut self, trigger: QueuedTrigger, free: BTreeSet<MirrorId>, busy: BTreeSet<MirrorId>) -> Result<()> {
+        let trigger = self.engine.trigger_for(&self.taker, trigger, free, busy)?;
+        let request = SyncRequest { wait: false, ..self.engine.request_of(&trigger) };
+        match self.begin(request, Some(trigger.clone())) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.could_not_begin(&trigger.repository, error);
+                self.engine.trigger_back(&self.taker, &trigger)
+            }
+        }
+    }
+
+    fn readiness(&self, trigger: &QueuedTrigger) -> Readiness {
+        let config = self.engine.config();
+        let Some(repository) = config.repositories.iter().find(|known| known.id == trigger.repository) else {
+            return Readiness::Moot;
+        };
+        if !repository.is_open() || self.resting.contains_key(&(repository.id.clone(), None)) {
+            return Readiness::Waits;
+        }
+        let Ok(all) = self.engine.synced_by_itself(&repository.id) else { return Readiness::Waits };
+        let asked = |mirror: &MirrorId| trigger.mirrors.is_empty() || trigger.mirrors.contains(mirror);
+        let (free, busy): (BTreeSet<_>, BTreeSet<_>) =
+            all.into_iter().filter(asked).partition(|mirror| self.is_free(&repository.id, mirror));
+        match (free.is_empty(), busy.is_empty()) {
+            (true, true) => Readiness::Moot,
+            (true, false) => Readiness::Waits,
+            (false, _) => Readiness::Ready { free, busy },
         }
     }
 
     /// Tries at once what was left alone: the configuration is another.
     pub fn forgive(&mut self) {
         self.asked = None;
+        self.looked_at_folders.clear();
         self.resting.clear();
         self.told.clear();
     }
@@ -199,12 +233,11 @@ impl Rounds {
     }
 
     fn begin_sync(&mut self, repository: &RepositoryConfig) -> Result<()> {
-        // What waits for a yes, or has mistakes, is not due: status says so.
-        if repository.consent.question().is_some() || !repository.mistakes.is_empty() || !repository.enabled {
+        if !repository.is_open() {
             return Ok(());
         }
         let now = self.engine.now();
-        let known = self.engine.due(repository, self.kept_since)?;
+        let known = self.engine.due(repository, (self.kept_since, now))?;
         if let Some(asked) = &mut self.asked {
             // What is due and not free is asked for again when that changes.
             let next = known.iter().map(|(_, due)| *due).filter(|due| *due > now).min();
@@ -227,16 +260,30 @@ impl Rounds {
         self.begin(request, None)
     }
 
+    /// Begins a look at each source in a folder that may have moved while nobody watched it: at the start, and when another
+    /// configuration was read.
+    fn begin_looks_at_folders(&mut self) {
+        for repository in &self.engine.config().repositories {
+            let is_ready = repository.is_open() && matches!(repository.source, Source::Path(_));
+            if is_ready && self.looked_at_folders.insert(repository.id.clone()) {
+                let (engine, repository) = (self.engine.clone(), repository.id.clone());
+                self.tasks.spawn(async move {
+                    if let Err(error) = engine.look_at_folder(&repository).await {
+                        tracing::info!(error = %error.message, %repository, "the source could not be looked at");
+                    }
+                    Ended::Upstream { repository }
+                });
+            }
+        }
+    }
+
     /// Begins a look at each source on its host for which that is wished and due.
     fn begin_looks_upstream(&mut self) {
         let config = self.engine.config();
         let Some(wait) = config.schedule.look_at_source else { return };
         for repository in &config.repositories {
             let id = &repository.id;
-            let is_ready = repository.enabled
-                && repository.consent.question().is_none()
-                && repository.mistakes.is_empty()
-                && matches!(repository.source, Source::GitHub(_));
+            let is_ready = repository.is_open() && matches!(repository.source, Source::GitHub(_));
             let is_due = self.upstream.get(id).is_none_or(|looked| looked.elapsed() >= wait);
             if is_ready && is_due && self.asking.insert(id.clone()) {
                 self.upstream.insert(id.clone(), Instant::now());
@@ -253,6 +300,7 @@ impl Rounds {
 
     /// Begins a look at each master that was not looked at for a while.
     pub fn begin_looks(&mut self) {
+        self.begin_looks_at_folders();
         self.begin_looks_upstream();
         let now = self.engine.now();
         let moment = Instant::now();
@@ -306,13 +354,14 @@ impl Rounds {
                         let place = (outcome.repository.clone(), Some(mirror.mirror.clone()));
                         self.resting.insert(place, Instant::now() + BUSY_REST);
                     }
-                    if let Err(error) = self.engine.note_scheduled(&outcome.repository, mirror) {
-                        // Without memory of the try it would be due at once, again and again.
-                        self.could_not_begin(&outcome.repository, error);
+                    if mirror.error.as_ref().is_some_and(|error| error.code == Code::Storage) {
+                        // Where a try cannot be remembered it would be due at once, again and again.
+                        let place = (outcome.repository.clone(), Some(mirror.mirror.clone()));
+                        self.resting.insert(place, Instant::now() + REST);
                     }
                 }
                 if let Some(trigger) = asked_by {
-                    self.note_asked(&trigger, &outcome);
+                    self.note_asked(trigger, &outcome);
                 }
                 Through::Round
             }
@@ -332,13 +381,21 @@ impl Rounds {
         }
     }
 
-    /// What was asked for is carried out, unless it was stopped or found another process at work: then it waits again.
-    fn note_asked(&self, trigger: &QueuedTrigger, outcome: &SyncOutcome) {
+    /// What was asked for is carried out. A mirror whose sync was stopped, or found another process at work, waits again.
+    fn note_asked(&self, trigger: QueuedTrigger, outcome: &SyncOutcome) {
         let is_open = |error: &Error| matches!(error.code, Code::Busy | Code::Cancelled);
-        let is_open = outcome.mirrors.iter().any(|mirror| mirror.error.as_ref().is_some_and(is_open));
-        let noted = match is_open {
-            true => self.engine.trigger_back(&self.taker, trigger),
-            false => self.engine.trigger_done(&self.taker, trigger),
+        let open: BTreeSet<MirrorId> = outcome
+            .mirrors
+            .iter()
+            .filter(|mirror| mirror.error.as_ref().is_some_and(is_open))
+            .map(|mirror| mirror.mirror.clone())
+            .collect();
+        let noted = match open.is_empty() {
+            true => self.engine.trigger_done(&self.taker, &trigger),
+            false => self
+                .engine
+                .trigger_for(&self.taker, trigger, open, BTreeSet::new())
+                .and_then(|trigger| self.engine.trigger_back(&self.taker, &trigger)),
         };
         if let Err(error) = noted {
             tracing::warn!(error = %error.message, "that a trigger was carried out could not be kept: it is, once more, by the next start");

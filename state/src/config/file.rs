@@ -8,8 +8,11 @@ use toml::{Table, Value};
 use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
 use super::notify::{self, Notify};
-use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, settings, values, variables};
+use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, reading, settings, values, variables};
 use crate::model::Aspect;
+
+/// A larger file is none that somebody wrote.
+const SIZE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// All that the file says.
 #[derive(Default)]
@@ -22,7 +25,12 @@ pub(super) struct FileDraft {
 /// Reads the file. Relative paths in it are relative to its folder.
 pub(super) fn read(path: &Path, home: Option<&Path>, mistakes: &mut Mistakes) -> FileDraft {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let text = match std::fs::read_to_string(path) {
+    let bytes = reading::read(path, SIZE_LIMIT).and_then(|bytes| match bytes.len() > SIZE_LIMIT {
+        true => Err(std::io::Error::other(format!("it is larger than {} MB", SIZE_LIMIT / 1024 / 1024))),
+        false => Ok(bytes),
+    });
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    let text = match text {
         Ok(text) => text,
         Err(error) => {
             let message = format!("{} could not be read: {error}", path.display());

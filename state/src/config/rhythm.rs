@@ -85,8 +85,11 @@ impl Cron {
         let mut options = ParseOptions::default();
         options.fallback_timezone_option = FallbackTimezoneOption::System;
         let times = cronexpr::parse_crontab_with(text, options).map_err(|error| {
-            // Its first line is the reason; what follows is a drawing of the place.
-            complaint(error.to_string().lines().next().unwrap_or("it cannot be read").to_owned())
+            // A drawing of the place, with the reason behind its marks where there is one.
+            let text = error.to_string();
+            let reason = text.lines().filter_map(|line| line.split_once('^')).map(|(_, reason)| reason.trim_start_matches('^'));
+            let reason = reason.map(str::trim).find(|reason| !reason.is_empty());
+            complaint(reason.or(text.lines().next()).unwrap_or_default().to_owned())
         })?;
         let fields: Vec<&str> = text.split_whitespace().collect();
         let by_the_clock = cronexpr::parse_crontab(&format!("{} UTC", fields[..fields.len().min(5)].join(" ")))

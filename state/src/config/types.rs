@@ -143,6 +143,12 @@ pub struct RepositoryConfig {
 }
 
 impl RepositoryConfig {
+    /// Whether it may be synced by itself: what is switched off, waits for a yes or has mistakes is not; status says so.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.enabled && self.consent.question().is_none() && self.mistakes.is_empty()
+    }
+
     /// The same repository with one of its `github` mirrors as source, and the configured source among the mirrors under
     /// the id [`MirrorId::source`]. `None` where one of the two is not on GitHub, since only those have a role.
     #[must_use]

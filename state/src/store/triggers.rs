@@ -136,6 +136,22 @@ impl Store {
         })
     }
 
+    /// Has a trigger that was taken be for these mirrors alone; another one, for `rest`, waits in the queue where there are any.
+    pub fn narrow_trigger(&self, taker: &Presence, id: i64, mirrors: &BTreeSet<MirrorId>, rest: BTreeSet<MirrorId>) -> Result<()> {
+        self.write("narrow_trigger", |transaction| {
+            let own = select(transaction, "id = ?1", &id)?.into_iter().next();
+            let narrowed = transaction
+                .prepare_cached("UPDATE triggers SET mirrors = ?3 WHERE id = ?1 AND claim = ?2")?
+                .execute(params![id, taker.name(), Json(mirrors)])?;
+            match own {
+                Some(own) if narrowed > 0 && !rest.is_empty() => {
+                    put(transaction, &QueuedTrigger { mirrors: rest, ..own })
+                }
+                Some(_) | None => Ok(()),
+            }
+        })
+    }
+
     /// Puts a trigger that was taken back into the queue, because it could not be carried out now.
     pub fn return_trigger(&self, taker: &Presence, id: i64) -> Result<()> {
         self.write("return_trigger", |transaction| {
@@ -151,6 +167,7 @@ impl Store {
     /// # Errors
     /// [`crate::error::Code::Storage`] when the state folder cannot be used.
     pub fn trigger_taker(&self) -> Result<Presence> {
+        lock::sweep_presences(&self.takers());
         Presence::begin(&self.takers())
     }
 

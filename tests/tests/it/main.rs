@@ -2,6 +2,8 @@
 //! of Standin anew; `tests/house.rs` stands alone, as it needs none of it.
 
 mod by_itself;
+mod by_itself_clock;
+mod by_itself_trouble;
 mod canary_cli;
 mod cli_configuration;
 mod cli_output;

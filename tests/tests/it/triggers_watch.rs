@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use standin_core::engine::Engine;
 use standin_core::state::model::Trigger;
-use standin_core::triggers::watch::{Pace, Seen, SourceWatch};
+use standin_core::triggers::watch::{Known, Pace, Seen, SourceWatch};
 use standin_tests::local::Local;
 use standin_tests::own_name;
 
@@ -35,7 +35,7 @@ fn pace() -> Pace {
 const NOTHING: Duration = Duration::from_millis(700);
 
 async fn watch(engine: &Engine, pace: Pace) -> SourceWatch {
-    let watch = engine.watch_sources(pace).await.unwrap();
+    let watch = engine.watch_sources(pace, &Known::default()).await.unwrap();
     // The first look, which later ones are compared with.
     tokio::time::sleep(Duration::from_millis(400)).await;
     watch
@@ -138,7 +138,7 @@ async fn a_folder_that_goes_and_comes_back_or_is_another_one_is_seen() {
     seen(&mut watch, "after it came back").await;
     // A watch that is begun while nothing is there.
     fs::rename(&local.source, &aside).unwrap();
-    let mut early = engine.watch_sources(pace()).await.unwrap();
+    let mut early = engine.watch_sources(pace(), &Known::default()).await.unwrap();
     nothing(&mut early, "not there yet").await;
     fs::rename(&aside, &local.source).unwrap();
     tokio::time::sleep(NOTHING).await;
@@ -232,7 +232,7 @@ async fn what_hooks_leave_is_told_also_what_lay_there_before() {
     local.standin(&["hook", "install"]);
     local.update("refs/heads/before", "x");
     let engine = local.engine();
-    let mut watch = engine.watch_sources(pace()).await.unwrap();
+    let mut watch = engine.watch_sources(pace(), &Known::default()).await.unwrap();
     let drops = async |watch: &mut SourceWatch| loop {
         match tokio::time::timeout(LONG, watch.next()).await.unwrap().unwrap() {
             Seen::Drops => break,
@@ -322,14 +322,14 @@ async fn inside_a_process_with_no_file_left() {
     let engine = local.engine();
     let pace = Pace { look: Duration::from_millis(200), ..pace() };
     // Git was found; from now on no watcher can be had.
-    engine.watch_sources(pace).await.unwrap().stop().await;
+    engine.watch_sources(pace, &Known::default()).await.unwrap().stop().await;
     let mut taken = Vec::new();
     while let Ok(file) = fs::File::open("/dev/null") {
         taken.push(file);
         assert!(taken.len() < 1000, "the limit does not hold");
     }
     let folder = taken.pop();
-    let watch = engine.watch_sources(pace).await;
+    let watch = engine.watch_sources(pace, &Known::default()).await;
     drop(folder);
     let mut watch = watch.unwrap();
     let Ok(Some(Seen::Notice(notice))) = tokio::time::timeout(LONG, watch.next()).await else {
