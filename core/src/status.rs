@@ -211,7 +211,9 @@ fn mirror_report(known: &Known<'_>, mirror: &MirrorConfig) -> Result<MirrorRepor
             None => None,
         },
         next_sync_iso: match kept {
-            Some(kept) if !is_master && repository.is_open() => kept.next(store, &terms.schedule, repository, mirror, terms.now)?,
+            Some(kept) if !is_master && repository.is_open() => {
+                kept.next(store, &terms.schedule, repository, mirror, terms.now)?
+            }
             Some(_) | None => None,
         },
         longest_gap_seconds: longest_gap(mirror, terms.now),

@@ -104,7 +104,9 @@ impl Local {
             if !place.exists() {
                 self.git(self.folder(), &["init", "-q", "--bare", "-b", "main", &place.display().to_string()]);
             }
-            text.push_str(&format!("[[repository.mirror]]\nid = \"{mirror}\"\ntype = \"git\"\nurl = {place:?}\n{own}\n"));
+            text.push_str(&format!(
+                "[[repository.mirror]]\nid = \"{mirror}\"\ntype = \"git\"\nurl = {place:?}\n{own}\n"
+            ));
         }
         self.configure(&text);
     }

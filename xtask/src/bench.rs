@@ -14,9 +14,10 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
         Some(("refs", options)) => ("bench-refs", options),
         Some(("pull", options)) => ("bench-pull", options),
         Some(("hook", options)) => ("bench-hook", options),
+        Some(("watch", options)) => ("bench-watch", options),
         _ => {
             return Err(Failure::usage(
-                "`bench` wants to know what to measure: `cargo xtask bench sync`, `refs`, `pull` or `hook`.",
+                "`bench` wants to know what to measure: `cargo xtask bench sync`, `refs`, `pull`, `hook` or `watch`.",
             ));
         }
     };

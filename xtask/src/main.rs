@@ -28,6 +28,7 @@ Usage: cargo xtask COMMAND
                                 --times shows the slowest tests; what follows `--` goes to cargo-nextest
   bench sync [OPTIONS]          Standin beside the shell script that one would write instead
   bench refs [--tags N,N]       Very many refs to a mirror in a folder, beside git's own push
+  bench watch [--mirrors N,N]   What `standin watch` costs at rest, and how soon a commit is at its mirrors
   bench hook [--commands N]     What the git hook costs the user's git, with and without it side by side
                                   --mirrors 1,10,50   how many mirrors
                                   --repeat N          measure N times, keep the medians

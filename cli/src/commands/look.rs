@@ -71,7 +71,11 @@ pub async fn health(global: &Global, arguments: &HealthArguments) -> Result<Exit
 pub fn history(global: &Global, arguments: &HistoryArguments) -> Result<Exit> {
     let engine = looking_engine(global)?;
     if arguments.audit {
-        let filter = AuditFilter { repository: global.repository.clone(), mirror: arguments.mirror.clone(), limit: arguments.limit };
+        let filter = AuditFilter {
+            repository: global.repository.clone(),
+            mirror: arguments.mirror.clone(),
+            limit: arguments.limit,
+        };
         let entries = engine.audit(&filter)?;
         if global.json {
             return Ok(output::json(&entries));

@@ -28,7 +28,7 @@ pub async fn webhook(global: &Global, command: &WebhookCommand) -> Result<Exit> 
         return Ok(output::json(&serde_json::json!({ "stored": true })));
     }
     lines::print(
-        "stored the webhook's secret in the keychain; `standin watch --listen` takes it from there when it starts",
+        "stored the webhook's secret in the keychain; a watch that listens takes it from there when it starts",
     );
     Ok(Exit::Well)
 }

@@ -115,7 +115,7 @@ impl Watcher {
             .collect();
         (!names.is_empty()).then(|| Notice {
             message: format!("the service does not see these variables of this terminal: {}", names.join(", ")),
-            hint: "Keep tokens with `standin token set`, and settings in standin.toml or the clone's `.env`. \
+            hint: "Keep tokens in the keychain (`standin token set source`), and settings in standin.toml or the clone's `.env`. \
                    Then install the service again from a terminal without these variables."
                 .to_owned(),
         })

@@ -163,7 +163,12 @@ impl Rounds {
         }
     }
 
-    fn begin_asked(&mut self, trigger: QueuedTrigger, free: BTreeSet<MirrorId>, busy: BTreeSet<MirrorId>) -> Result<()> {
+    fn begin_asked(
+        &mut self,
+        trigger: QueuedTrigger,
+        free: BTreeSet<MirrorId>,
+        busy: BTreeSet<MirrorId>,
+    ) -> Result<()> {
         let trigger = self.engine.trigger_for(&self.taker, trigger, free, busy)?;
         let request = SyncRequest { wait: false, ..self.engine.request_of(&trigger) };
         match self.begin(request, Some(trigger.clone())) {

@@ -87,7 +87,8 @@ impl Cron {
         let times = cronexpr::parse_crontab_with(text, options).map_err(|error| {
             // A drawing of the place, with the reason behind its marks where there is one.
             let text = error.to_string();
-            let reason = text.lines().filter_map(|line| line.split_once('^')).map(|(_, reason)| reason.trim_start_matches('^'));
+            let reason =
+                text.lines().filter_map(|line| line.split_once('^')).map(|(_, reason)| reason.trim_start_matches('^'));
             let reason = reason.map(str::trim).find(|reason| !reason.is_empty());
             complaint(reason.or(text.lines().next()).unwrap_or_default().to_owned())
         })?;

@@ -137,7 +137,13 @@ impl Store {
     }
 
     /// Has a trigger that was taken be for these mirrors alone; another one, for `rest`, waits in the queue where there are any.
-    pub fn narrow_trigger(&self, taker: &Presence, id: i64, mirrors: &BTreeSet<MirrorId>, rest: BTreeSet<MirrorId>) -> Result<()> {
+    pub fn narrow_trigger(
+        &self,
+        taker: &Presence,
+        id: i64,
+        mirrors: &BTreeSet<MirrorId>,
+        rest: BTreeSet<MirrorId>,
+    ) -> Result<()> {
         self.write("narrow_trigger", |transaction| {
             let own = select(transaction, "id = ?1", &id)?.into_iter().next();
             let narrowed = transaction

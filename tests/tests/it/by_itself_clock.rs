@@ -235,7 +235,10 @@ async fn a_month_in_which_everything_goes_wrong_once_leaves_nothing_behind() {
     assert!((24..=34).contains(&nightly), "{nightly} nights");
 
     let (before, now) = (after_a_week.unwrap(), held());
-    println!("after a week {before:?}, after a month {now:?}, {} runs kept", kept.engine.history(&RunFilter::default()).unwrap().len());
+    println!(
+        "after a week {before:?}, after a month {now:?}, {} runs kept",
+        kept.engine.history(&RunFilter::default()).unwrap().len()
+    );
     assert!(now.0 < before.0 + 8 * 1024, "memory grew: {before:?} {now:?}");
     assert!(now.1 <= before.1 + 2, "files stayed open: {before:?} {now:?}");
     assert!(now.2 <= before.2 + 2, "tasks stayed: {before:?} {now:?}");

@@ -117,7 +117,7 @@ fn what_cannot_be_kept_is_kept_when_that_is_possible_again() {
 fn slow(local: &Local, mirror: &str) -> PathBuf {
     let (hook, go) = (place(local, mirror).join("hooks/pre-receive"), local.folder().join(format!("{mirror}-may")));
     let begun = local.folder().join(format!("{mirror}-begun"));
-    let text = format!("#!/bin/sh\ntouch {begun:?}\nwhile [ ! -e {go:?} ]; do sleep 0.05; done\n");
+    let text = format!("#!/bin/sh\ntouch {begun:?}\nwhile [ ! -e {go:?} ] && [ -e {begun:?} ]; do sleep 0.05; done\n");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     fs::write(&hook, text).unwrap();
     fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -179,10 +179,9 @@ fn who_could_not_listen_does_not_stand_by() {
     let local = Local::new(PROGRAM, &["--bare"]);
     local.mirrors("", &[("mirror", "")]);
     let first = watch(&local);
-    for (address, words) in [
-        ("127.0.0.1:18765", "no secret by which webhooks"),
-        ("0.0.0.0:18765", "can be reached from other machines"),
-    ] {
+    for (address, words) in
+        [("127.0.0.1:18765", "no secret by which webhooks"), ("0.0.0.0:18765", "can be reached from other machines")]
+    {
         let refused = local.machine.standin(&["watch", "--listen", address]);
         assert_eq!(refused.code(), 2, "{}", refused.all());
         assert!(refused.stderr.contains(words), "{}", refused.all());

@@ -142,3 +142,40 @@ fn locked() {
     assert_eq!(check.code(), 0, "{}", check.all());
     assert!(!check.all().contains(&world.token));
 }
+
+#[test]
+fn the_secret_of_webhooks_is_kept_and_taken_from_the_keychain() {
+    on_a_bus(module_path!(), "webhook_secret");
+}
+
+#[test]
+#[ignore = "started by the test above on a bus of its own"]
+fn webhook_secret() {
+    const CANARY: &str = "c4n4ry-c4n4ry-c4n4ry-c4n4ry-c4n4ry";
+    let (service, _world, machine) = world();
+    let listens = ["watch", "--listen", "127.0.0.1:0"];
+    let refused = machine.standin(&listens);
+    assert_eq!(refused.code(), 2, "{}", refused.all());
+    assert!(refused.stderr.contains("`standin webhook secret`"), "{}", refused.all());
+
+    let short = machine.standin_with(&["webhook", "secret"], b"short\n");
+    assert_eq!((short.code(), service.count()), (2, 1), "{}", short.all());
+    let kept = machine.standin_with(&["webhook", "secret"], format!("{CANARY}\n").as_bytes());
+    assert_eq!((kept.code(), service.count()), (0, 2), "{}", kept.all());
+    let watch = machine.start(&listens);
+    standin_tests::cli::finish("an open ear", Duration::from_secs(30), || {
+        watch.stdout().contains("keeps the schedule of this state folder")
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    kill(Pid::from_raw(watch.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let ran = watch.wait();
+    assert_eq!(ran.code(), 0, "{}", ran.all());
+
+    let removed = machine.standin(&["webhook", "secret", "--remove"]);
+    assert_eq!((removed.code(), service.count()), (0, 1), "{}", removed.all());
+    let audit = machine.standin(&["history", "--audit"]);
+    assert!(audit.stdout.contains("webhook_secret_set"), "{}", audit.all());
+    for said in [&refused, &short, &kept, &ran, &removed, &audit] {
+        assert!(!said.all().contains(CANARY), "{}", said.all());
+    }
+}

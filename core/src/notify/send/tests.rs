@@ -273,9 +273,14 @@ async fn a_program_that_hangs_is_ended_with_its_children() {
     let pids = std::fs::read_to_string(&out).unwrap();
     assert_eq!(pids.lines().count(), 2, "{pids}");
     for pid in pids.lines() {
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let is_dead = state.is_empty() || state.rsplit(')').next().unwrap().trim().starts_with('Z');
-        assert!(is_dead, "{pid} is left: {state}");
+        // One that was ended takes a moment to be gone.
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let is_dead = |state: &str| state.is_empty() || state.rsplit(')').next().unwrap().trim().starts_with('Z');
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_dead(&state()) {
+            assert!(Instant::now() < deadline, "{pid} is left: {}", state());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 
