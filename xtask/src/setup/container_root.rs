@@ -52,9 +52,8 @@ pub fn provide(place: &Place) -> Result<Option<PathBuf>, Failure> {
 
 /// All that decides what is in it.
 fn made_of(place: &Place) -> Result<String, Failure> {
-    let read = |name: &str| {
-        fs::read_to_string(place.path(name)).map_err(|error| Failure::io(&format!("read {name}"), error))
-    };
+    let read =
+        |name: &str| fs::read_to_string(place.path(name)).map_err(|error| Failure::io(&format!("read {name}"), error));
     Ok(format!("{SUITE}\n{}{}", read("container/packages")?, read("container/trim.sh")?))
 }
 
