@@ -4,6 +4,7 @@
 
 pub mod canary;
 pub mod cli;
+pub mod contained;
 pub mod crash;
 pub mod git;
 pub mod keyring;

@@ -22,6 +22,7 @@ mod code_push;
 mod code_races;
 mod code_refused;
 mod code_rescue;
+mod container;
 mod crash_changed_sync;
 mod crash_checks;
 mod crash_first_sync;

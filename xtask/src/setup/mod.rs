@@ -2,8 +2,10 @@
 //!
 //! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
 //! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
-//! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git ([`newest_git`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+//! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git ([`newest_git`]), the root folder of the container
+//! ([`container_root`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
 
+mod container_root;
 mod gh;
 mod newest_git;
 mod node;
@@ -34,6 +36,7 @@ pub struct Tools {
     gh: PathBuf,
     zizmor: Option<PathBuf>,
     newest_git: Option<PathBuf>,
+    container_root: Option<PathBuf>,
 }
 
 impl Tools {
@@ -42,11 +45,12 @@ impl Tools {
         self.newest_git.as_deref()
     }
 
-    /// Tells Standin which gh to use, and the tests which zizmor.
+    /// Tells Standin which gh to use, and the tests which zizmor and which root folder of the container.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let gh = ("STANDIN_GH", self.gh.clone().into_os_string());
         let zizmor = self.zizmor.clone().map(|program| ("STANDIN_ZIZMOR", program.into_os_string()));
-        [gh].into_iter().chain(zizmor).collect()
+        let root = self.container_root.clone().map(|file| ("STANDIN_CONTAINER_ROOT", file.into_os_string()));
+        [gh].into_iter().chain(zizmor).chain(root).collect()
     }
 }
 
@@ -63,14 +67,15 @@ pub fn prepare(place: &Place, purpose: For) -> Result<Tools, Failure> {
             if purpose == For::Test { node::install(place, "sandbox/openapi") } else { Ok(()) }
         })?;
     }
-    let (mut zizmor, mut newest_git) = (None, None);
+    let (mut zizmor, mut newest_git, mut container_root) = (None, None, None);
     if purpose == For::Test {
         newest_git = report.must("The newest git", || newest_git::provide(place))?;
+        container_root = report.must("The container's root folder", || container_root::provide(place))?;
         zizmor = Some(report.must("zizmor", || zizmor::provide(place))?);
         report.must("cargo-nextest", || rust::nextest(place))?;
     }
     say(&format!("\nEverything needed is there ({}).", seconds(report.elapsed())));
-    Ok(Tools { gh, zizmor, newest_git })
+    Ok(Tools { gh, zizmor, newest_git, container_root })
 }
 
 /// A version such as `2.103.3`, found anywhere in a program's answer to `--version`.
