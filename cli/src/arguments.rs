@@ -70,6 +70,10 @@ pub enum Command {
         /// Listen for GitHub's push webhooks, at an address of this machine alone such as 127.0.0.1:8788
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
+        /// Show metrics for Prometheus at /metrics and the health of this process at /healthz, at an address such as
+        /// 127.0.0.1:9464; it may be that of --listen
+        #[arg(long, value_name = "ADDRESS")]
+        metrics: Option<SocketAddr>,
     },
     /// When each mirror is synced by itself; pause that, or let it go on
     Schedule {

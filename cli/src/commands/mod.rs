@@ -48,7 +48,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Resolve(arguments) => decisions::resolve(&global, &arguments).await,
         Command::Promote(arguments) => roles::change(&global, RoleGoal::Promote, &arguments).await,
         Command::Demote(arguments) => roles::change(&global, RoleGoal::Demote, &arguments).await,
-        Command::Watch { listen } => watch::watch(&global, listen).await,
+        Command::Watch { listen, metrics } => watch::watch(&global, listen, metrics).await,
         Command::Schedule { command } => watch::schedule(&global, command.as_ref()),
         Command::Health(arguments) => unless_stopped(look::health(&global, &arguments)).await,
         Command::History(arguments) => look::history(&global, &arguments),

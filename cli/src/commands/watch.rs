@@ -13,7 +13,7 @@ use crate::signals::{reload_asked, stop_asked};
 use crate::start;
 
 /// `standin watch`: until Ctrl-C or SIGTERM; SIGHUP reads the configuration again.
-pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> {
+pub async fn watch(global: &Global, listen: Option<SocketAddr>, metrics: Option<SocketAddr>) -> Result<Exit> {
     let engine = start::engine(global, live::listener(global.json))?;
     for report in engine.status(None)? {
         // What waits, or has mistakes, is left out until that is mended: nobody would see it otherwise.
@@ -27,7 +27,7 @@ pub async fn watch(global: &Global, listen: Option<SocketAddr>) -> Result<Exit> 
     }
     let calls = Calls::default();
     let signals = tokio::spawn(heard(calls.clone()));
-    let kept = watch::keep(&engine, Keeping { listen, ..Keeping::default() }, &calls).await;
+    let kept = watch::keep(&engine, Keeping { listen, metrics, ..Keeping::default() }, &calls).await;
     signals.abort();
     kept.map(|()| Exit::Well)
 }

@@ -4,11 +4,15 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `round` | what is due or was asked for at this moment, begun; what ended, written down |
-//! | `sources` | folders, hooks, webhooks and sources on their hosts, watched for what asks for a sync |
+//! | `sources` | folders and hooks, watched for what asks for a sync |
+//! | `doors` | the addresses at which webhooks, metrics and health are answered |
+//! | `pulse` | whether the loop turns |
 //! | `word` | who is told of what changed, after it changed |
 //!
 //! `standin watch` and the window both call [`keep`]. All that happens is told as events.
 
+mod doors;
+mod pulse;
 mod round;
 mod sources;
 mod word;
@@ -22,6 +26,8 @@ use standin_state::lock::Refusal;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::doors::Doors;
+use self::pulse::Pulse;
 use self::round::{Rounds, Through};
 use self::sources::Sources;
 use self::word::Teller;
@@ -42,11 +48,13 @@ pub struct Keeping {
     pub stopping: Duration,
     /// Where GitHub's webhooks are listened for, if anywhere: an address of this machine alone.
     pub listen: Option<SocketAddr>,
+    /// Where metrics and the health of this process are shown, if anywhere; also while it stands by.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20), listen: None }
+        Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20), listen: None, metrics: None }
     }
 }
 
@@ -62,16 +70,35 @@ pub struct Calls {
 /// Keeps the schedule until it is told to stop, or stands by while another process does. Returns when what it had begun is at a safe point.
 ///
 /// # Errors
-/// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for.
+/// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for, or metrics from
+/// being shown.
 pub async fn keep(engine: &Engine, keeping: Keeping, calls: &Calls) -> Result<()> {
+    let pulse = Arc::new(Pulse::new());
+    let mut doors = Doors::new(engine, &keeping, &pulse);
+    let kept = keep_or_stand_by(engine, keeping, calls, &pulse, &mut doors).await;
+    doors.close().await;
+    kept
+}
+
+async fn keep_or_stand_by(
+    engine: &Engine,
+    keeping: Keeping,
+    calls: &Calls,
+    pulse: &Pulse,
+    doors: &mut Doors,
+) -> Result<()> {
     let stop = &calls.stop;
     let mut stands_by_for = None;
     while !stop.is_cancelled() {
+        pulse.beat();
         match engine.take_schedule() {
             // The lock is held until all is written down.
             Ok((_lock, since)) => {
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
-                let kept = Keeper::new(engine, since, keeping).await?.run(calls).await;
+                doors.open(stands_by_for.is_some()).await?;
+                pulse.set_kept(true);
+                let kept = Keeper::new(engine, since, keeping, pulse, doors).await?.run(calls).await;
+                pulse.set_kept(false);
                 engine.tell(&news(ScheduleNews::Left, String::new()));
                 return kept;
             }
@@ -80,6 +107,7 @@ pub async fn keep(engine: &Engine, keeping: Keeping, calls: &Calls) -> Result<()
                     engine.tell(&news(ScheduleNews::StandsBy, holder.clone()));
                     stands_by_for = Some(holder);
                 }
+                doors.open_standing_by().await?;
             }
             Err(Refusal::Failed(error)) => return Err(error),
         }
@@ -92,6 +120,10 @@ fn news(news: ScheduleNews, detail: String) -> Event {
     Event::Schedule { news, detail }
 }
 
+fn told(engine: &Engine, words: String) {
+    engine.tell(&news(ScheduleNews::Told, words));
+}
+
 async fn pause(time: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
@@ -102,6 +134,8 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 struct Keeper<'a> {
     engine: &'a Engine,
     keeping: Keeping,
+    pulse: &'a Pulse,
+    doors: &'a mut Doors,
     rounds: Rounds,
     sources: Sources,
     teller: Teller,
@@ -115,12 +149,20 @@ struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    async fn new(engine: &'a Engine, since: Timestamp, keeping: Keeping) -> Result<Self> {
+    async fn new(
+        engine: &'a Engine,
+        since: Timestamp,
+        keeping: Keeping,
+        pulse: &'a Pulse,
+        doors: &'a mut Doors,
+    ) -> Result<Self> {
         Ok(Self {
             engine,
             keeping,
+            pulse,
+            doors,
             rounds: Rounds::new(engine, since)?,
-            sources: Sources::begin(engine, keeping.listen).await?,
+            sources: Sources::begin(engine).await?,
             teller: Teller::new(engine),
             stamp: Some(engine.configuration_stamp()?),
             is_paused: false,
@@ -131,6 +173,7 @@ impl<'a> Keeper<'a> {
 
     async fn run(mut self, Calls { stop, reload }: &Calls) -> Result<()> {
         while !stop.is_cancelled() {
+            self.pulse.beat();
             self.read_configuration().await?;
             if !self.paused()? {
                 self.rounds.begin_what_is_due();
@@ -149,6 +192,7 @@ impl<'a> Keeper<'a> {
                 }
             }
         }
+        self.doors.close_ear().await;
         self.sources.stop().await;
         self.rounds.stop(self.keeping.stopping).await;
         Ok(())
@@ -178,8 +222,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn note(&self, notice: &crate::event::Notice) {
-        self.engine
-            .tell(&news(ScheduleNews::Told, format!("{} {}", notice.message, notice.hint).trim_end().to_owned()));
+        told(self.engine, format!("{} {}", notice.message, notice.hint).trim_end().to_owned());
     }
 
     /// Reads the configuration again where it may have changed. One that has mistakes changes nothing: what was read last holds.
@@ -199,6 +242,7 @@ impl<'a> Keeper<'a> {
                     self.engine.tell(&news(ScheduleNews::ConfigurationBroken, detail));
                 }
                 self.sources.anew(self.engine).await?;
+                self.doors.hear_anew().await;
                 // What is read from may be another now.
                 self.stamp = Some(self.engine.configuration_stamp()?);
             }
