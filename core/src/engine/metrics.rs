@@ -115,11 +115,8 @@ impl Engine {
             is_failing: is_failing(target.name.as_str()),
         });
         // What asks the ping keeps nothing to be sent again.
-        let ping = notify.ping.iter().map(|_| PlaceFacts {
-            name: PING.to_owned(),
-            waiting: 0,
-            is_failing: is_failing(PING),
-        });
+        let ping =
+            notify.ping.iter().map(|_| PlaceFacts { name: PING.to_owned(), waiting: 0, is_failing: is_failing(PING) });
         Ok(places.chain(ping).collect())
     }
 }

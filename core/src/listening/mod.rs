@@ -102,7 +102,11 @@ impl Listener {
                 std::io::ErrorKind::AddrInUse => {
                     Error::passing(Code::Network, message, "Choose another port, or end the program that has it.")
                 }
-                _ => Error::new(Code::Network, message, "Choose an address of this machine, and a port that you may use."),
+                _ => Error::new(
+                    Code::Network,
+                    message,
+                    "Choose an address of this machine, and a port that you may use.",
+                ),
             }
         })?;
         Ok(Self { socket })

@@ -115,15 +115,21 @@ pub const METRICS: &[Metric] = &[
     timestamp("next_sync_timestamp", &["repository", "mirror"], "When a mirror is synced next by itself.", |facts| {
         each(facts, |of| of.report.next_sync_iso.map(moment))
     }),
-    gauge("commits_behind", &["repository", "mirror"], "Commits that a mirror lacks, where they were counted.", |facts| {
-        each(facts, |of| of.report.code.behind.map(Value::Count))
-    }),
+    gauge(
+        "commits_behind",
+        &["repository", "mirror"],
+        "Commits that a mirror lacks, where they were counted.",
+        |facts| each(facts, |of| of.report.code.behind.map(Value::Count)),
+    ),
     gauge("decisions_waiting", &["repository", "mirror"], "Aspects of a mirror that wait for a decision.", |facts| {
         each(facts, |of| Some(Value::Count(decisions(of.report))))
     }),
-    gauge("consecutive_failures", &["repository", "mirror"], "Runs in a row that failed by the mirror's fault.", |facts| {
-        each(facts, |of| Some(Value::Count(of.facts.map_or(0, |facts| facts.failures))))
-    }),
+    gauge(
+        "consecutive_failures",
+        &["repository", "mirror"],
+        "Runs in a row that failed by the mirror's fault.",
+        |facts| each(facts, |of| Some(Value::Count(of.facts.map_or(0, |facts| facts.failures)))),
+    ),
     timestamp(
         "token_expires_timestamp",
         &["repository", "mirror"],
@@ -149,12 +155,7 @@ pub const METRICS: &[Metric] = &[
 
 type Samples = fn(&Facts) -> Vec<Sample<'_>>;
 
-const fn gauge(
-    stem: &'static str,
-    labels: &'static [&'static str],
-    help: &'static str,
-    samples: Samples,
-) -> Metric {
+const fn gauge(stem: &'static str, labels: &'static [&'static str], help: &'static str, samples: Samples) -> Metric {
     Metric { stem, kind: Kind::Gauge, unit: None, labels, help, samples }
 }
 
@@ -168,12 +169,7 @@ const fn timestamp(
     Metric { stem, kind: Kind::Gauge, unit: Some(Unit::Seconds), labels, help, samples }
 }
 
-const fn counter(
-    stem: &'static str,
-    labels: &'static [&'static str],
-    help: &'static str,
-    samples: Samples,
-) -> Metric {
+const fn counter(stem: &'static str, labels: &'static [&'static str], help: &'static str, samples: Samples) -> Metric {
     Metric { stem, kind: Kind::Counter, unit: None, labels, help, samples }
 }
 

@@ -9,8 +9,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use super::described::{Kind, METRICS, Metric, PREFIX, Sample, Value};
 use super::Facts;
+use super::described::{Kind, METRICS, Metric, PREFIX, Sample, Value};
 use crate::{Code, Error, Result};
 
 /// How the page is written.
@@ -27,7 +27,9 @@ impl Form {
     pub fn accepted(accept: Option<&str>) -> Self {
         let names = |kind: &str| {
             accept.is_some_and(|accept| {
-                accept.split(',').any(|one| one.split(';').next().is_some_and(|one| one.trim().eq_ignore_ascii_case(kind)))
+                accept
+                    .split(',')
+                    .any(|one| one.split(';').next().is_some_and(|one| one.trim().eq_ignore_ascii_case(kind)))
             })
         };
         match names("text/plain") && !names("application/openmetrics-text") {

@@ -137,8 +137,7 @@ impl Doors {
         let (engine, pulse) = (self.engine.clone(), self.pulse.clone());
         let metrics = MetricsAnswer::new(Arc::new(move || engine.metrics(pulse.is_kept())));
         let health = HealthAnswer { pulse: self.pulse.clone() };
-        let paths =
-            Paths::default().with(metrics::PATH, Arc::new(metrics)).with(pulse::PATH, Arc::new(health));
+        let paths = Paths::default().with(metrics::PATH, Arc::new(metrics)).with(pulse::PATH, Arc::new(health));
         if self.is_shared() { paths.with(ear::PATH, self.ear.clone()) } else { paths }
     }
 }

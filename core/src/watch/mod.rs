@@ -89,6 +89,7 @@ async fn keep_or_stand_by(
 ) -> Result<()> {
     let stop = &calls.stop;
     let mut stands_by_for = None;
+    let mut stamp = Some(engine.configuration_stamp()?);
     while !stop.is_cancelled() {
         pulse.beat();
         match engine.take_schedule() {
@@ -97,7 +98,7 @@ async fn keep_or_stand_by(
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
                 doors.open(stands_by_for.is_some()).await?;
                 pulse.set_kept(true);
-                let kept = Keeper::new(engine, since, keeping, pulse, doors).await?.run(calls).await;
+                let kept = Keeper::new(engine, since, keeping, stamp, pulse, doors).await?.run(calls).await;
                 pulse.set_kept(false);
                 engine.tell(&news(ScheduleNews::Left, String::new()));
                 return kept;
@@ -108,12 +109,27 @@ async fn keep_or_stand_by(
                     stands_by_for = Some(holder);
                 }
                 doors.open_standing_by().await?;
+                stamp = read_standing_by(engine, stamp)?;
             }
             Err(Refusal::Failed(error)) => return Err(error),
         }
         pause(keeping.tick, stop).await;
     }
     Ok(())
+}
+
+/// What it shows while it stands by, and what it goes on with, is the configuration as it is by now. `None` where that has mistakes:
+/// whoever keeps the schedule tells of them.
+fn read_standing_by(engine: &Engine, known: Option<ConfigurationStamp>) -> Result<Option<ConfigurationStamp>> {
+    let now = Some(engine.configuration_stamp()?);
+    if now == known {
+        return Ok(known);
+    }
+    match engine.reload_and_go_on() {
+        // What is read from may be another now.
+        Ok(_) => engine.configuration_stamp().map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 fn news(news: ScheduleNews, detail: String) -> Event {
@@ -153,6 +169,7 @@ impl<'a> Keeper<'a> {
         engine: &'a Engine,
         since: Timestamp,
         keeping: Keeping,
+        stamp: Option<ConfigurationStamp>,
         pulse: &'a Pulse,
         doors: &'a mut Doors,
     ) -> Result<Self> {
@@ -164,7 +181,7 @@ impl<'a> Keeper<'a> {
             rounds: Rounds::new(engine, since)?,
             sources: Sources::begin(engine).await?,
             teller: Teller::new(engine),
-            stamp: Some(engine.configuration_stamp()?),
+            stamp,
             is_paused: false,
             swept: Instant::now(),
             broken: None,
