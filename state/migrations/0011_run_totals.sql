@@ -57,3 +57,6 @@ BEGIN
             AND NOT iif(json_valid(NEW.error), coalesce(json_extract(NEW.error, '$.at_source'), 0), 0)
     ON CONFLICT (repository, mirror) DO UPDATE SET in_a_row = iif(excluded.in_a_row, in_a_row + 1, 0);
 END;
+
+-- The newest run of a mirror is found without reading the others: the rowid, which is the order, stands in each index.
+CREATE INDEX runs_of_mirror ON runs (repository, mirror);

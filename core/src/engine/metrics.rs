@@ -1,13 +1,13 @@
 //! The facts that the page of metrics shows: what is remembered, read without asking anyone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use standin_state::config::{PING, RepositoryConfig, Rhythm};
-use standin_state::model::{MirrorId, MirrorReport, RepositoryId, RepositoryReport, StandingWord};
+use standin_state::config::{PING, RepositoryConfig, Rhythm, Schedule};
+use standin_state::model::{MirrorId, MirrorReport, RepositoryId, RepositoryReport, Role, StandingWord};
 use standin_state::store::{Fact, RunCount};
 
 use super::Engine;
-use crate::mastership::direction::Direction;
 use crate::metrics::{Facts, MirrorFacts, PlaceFacts, RepositoryFacts};
 use crate::{Result, github};
 
@@ -34,7 +34,7 @@ impl Engine {
         let reports = self.status(None)?;
         let repositories = reports.into_iter().map(|report| {
             let known = config.repositories.iter().find(|known| known.id == report.repository);
-            self.repository_facts(report, known, &remembered)
+            repository_facts(report, known, &config.schedule, &remembered)
         });
         Ok(Facts {
             version: env!("CARGO_PKG_VERSION"),
@@ -42,67 +42,8 @@ impl Engine {
             is_paused: self.is_schedule_paused()?,
             queued: u64::try_from(self.queued()?.len()).unwrap_or(u64::MAX),
             places: self.place_facts()?,
-            repositories: repositories.collect::<Result<_>>()?,
+            repositories: repositories.collect(),
         })
-    }
-
-    fn repository_facts(
-        &self,
-        report: RepositoryReport,
-        known: Option<&RepositoryConfig>,
-        remembered: &Remembered,
-    ) -> Result<RepositoryFacts> {
-        let direction = known.map(|known| Direction::of(&self.shared.store, known)).transpose()?;
-        let end = |mirror: Option<&MirrorId>| {
-            let kept = remembered.tokens.get(&(report.repository.clone(), mirror.cloned()))?;
-            github::token_end(kept)
-        };
-        let mirrors = report.mirrors.iter().map(|mirror| {
-            let key = (report.repository.clone(), mirror.id.clone());
-            let facts = MirrorFacts {
-                interval: direction.as_ref().and_then(|direction| self.interval(direction, mirror)),
-                failures: remembered.failures.get(&key).copied().unwrap_or(0),
-                token_ends: end(Some(&mirror.id)).filter(|_| mirror.enabled),
-                runs: remembered.runs.get(&key).cloned().unwrap_or_default(),
-            };
-            (mirror.id.clone(), facts)
-        });
-        let (mirrors, token_ends) = (mirrors.collect(), end(None));
-        Ok(RepositoryFacts { report, token_ends, mirrors })
-    }
-
-    /// The time between two syncs of what is kept in step by an interval.
-    fn interval(&self, direction: &Direction, mirror: &MirrorReport) -> Option<std::time::Duration> {
-        let schedule = &self.config().schedule;
-        let is_target = match mirror.standing.word {
-            StandingWord::IsMaster
-            | StandingWord::StandsIn
-            | StandingWord::WaitsForHandBack
-            | StandingWord::SwitchedOff => false,
-            StandingWord::ConsentNeeded
-            | StandingWord::ChangeOpen
-            | StandingWord::MasterGone
-            | StandingWord::MasterDown
-            | StandingWord::MasterUnknown
-            | StandingWord::CannotTakeOver
-            | StandingWord::Waits
-            | StandingWord::Failed
-            | StandingWord::Attention
-            | StandingWord::Stale
-            | StandingWord::Behind
-            | StandingWord::LeftApart
-            | StandingWord::NeverSynced
-            | StandingWord::Syncing
-            | StandingWord::NoMirrors
-            | StandingWord::InStep => true,
-        };
-        if !is_target || !schedule.enabled {
-            return None;
-        }
-        match direction.config.mirror(&mirror.id)?.rhythm(schedule) {
-            Rhythm::Every(interval) => Some(interval),
-            Rhythm::At(_) | Rhythm::Off => None,
-        }
     }
 
     fn place_facts(&self) -> Result<Vec<PlaceFacts>> {
@@ -118,5 +59,74 @@ impl Engine {
         let ping =
             notify.ping.iter().map(|_| PlaceFacts { name: PING.to_owned(), waiting: 0, is_failing: is_failing(PING) });
         Ok(places.chain(ping).collect())
+    }
+}
+
+fn repository_facts(
+    report: RepositoryReport,
+    known: Option<&RepositoryConfig>,
+    schedule: &Schedule,
+    remembered: &Remembered,
+) -> RepositoryFacts {
+    let end = |mirror: Option<&MirrorId>| {
+        let kept = remembered.tokens.get(&(report.repository.clone(), mirror.cloned()))?;
+        github::token_end(kept)
+    };
+    let mirrors = report.mirrors.iter().map(|mirror| {
+        let key = (report.repository.clone(), mirror.id.clone());
+        let facts = MirrorFacts {
+            interval: known.and_then(|known| interval(&report, mirror, known, schedule)),
+            failures: remembered.failures.get(&key).copied().unwrap_or(0),
+            token_ends: end(Some(&mirror.id)).filter(|_| mirror.enabled),
+            runs: remembered.runs.get(&key).cloned().unwrap_or_default(),
+        };
+        (mirror.id.clone(), facts)
+    });
+    let (mirrors, token_ends) = (mirrors.collect(), end(None));
+    RepositoryFacts { report, token_ends, mirrors }
+}
+
+/// The time between two syncs of what is kept in step by an interval.
+fn interval(
+    report: &RepositoryReport,
+    mirror: &MirrorReport,
+    known: &RepositoryConfig,
+    schedule: &Schedule,
+) -> Option<Duration> {
+    if !is_target(mirror.standing.word) || !schedule.enabled {
+        return None;
+    }
+    // The configured source goes by the rhythm of the mirror that is master in its place.
+    let in_its_place = || report.mirrors.iter().find(|other| other.role.is_some_and(|role| role != Role::Slave));
+    let id = if mirror.id.is_source() { &in_its_place()?.id } else { &mirror.id };
+    match known.mirror(id)?.rhythm(schedule) {
+        Rhythm::Every(interval) => Some(interval),
+        Rhythm::At(_) | Rhythm::Off => None,
+    }
+}
+
+/// Whether anything is synced towards what stands so.
+fn is_target(word: StandingWord) -> bool {
+    match word {
+        StandingWord::IsMaster
+        | StandingWord::StandsIn
+        | StandingWord::WaitsForHandBack
+        | StandingWord::NoMirrors
+        | StandingWord::SwitchedOff => false,
+        StandingWord::ConsentNeeded
+        | StandingWord::ChangeOpen
+        | StandingWord::MasterGone
+        | StandingWord::MasterDown
+        | StandingWord::MasterUnknown
+        | StandingWord::CannotTakeOver
+        | StandingWord::Waits
+        | StandingWord::Failed
+        | StandingWord::Attention
+        | StandingWord::Stale
+        | StandingWord::Behind
+        | StandingWord::LeftApart
+        | StandingWord::NeverSynced
+        | StandingWord::Syncing
+        | StandingWord::InStep => true,
     }
 }
