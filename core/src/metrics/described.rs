@@ -212,7 +212,6 @@ fn yes(is_so: bool) -> Value {
 }
 
 /// Seconds since 1970.
-#[allow(clippy::cast_precision_loss)]
 fn moment(at: Timestamp) -> Value {
     // Exact to the millisecond for as long as there are timestamps.
     Value::Seconds(at.as_millisecond() as f64 / 1000.0)

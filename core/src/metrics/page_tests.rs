@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use standin_state::model::{MirrorId, RunStatus, Trigger};
 use standin_state::store::RunCount;
 
-use super::super::{MirrorFacts, PlaceFacts, RepositoryFacts};
 use super::*;
+use crate::metrics::{MirrorFacts, PlaceFacts, RepositoryFacts};
 
 /// As somebody reads it: what of the page does not speak of how something stands.
 const EXAMPLE: &str = include_str!("page_example.txt");
