@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`crash`] | named points at which tests end the process |
 //! | [`event`] | what happens: plain data for every face |
+//! | [`listening`] | an address on which HTTP is answered, within bounds |
 //! | [`processes`] | child processes: found, and ended with all that they started |
 //! | `redact` | tokens and secrets taken out of words that come from outside |
 //! | [`totals`] | what a run costs, counted |
@@ -36,6 +37,7 @@
 //! | [`standing`] | how a mirror or repository stands, in one word |
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
 //! | [`status`] | what is known without asking anyone |
+//! | [`metrics`] | what is known, as a page of OpenMetrics |
 //! | [`notify`] | word of what changed: when it is told, to whom, and how it gets there |
 //! | [`run`] | one run of one mirror: look, plan, apply, record |
 //! | [`jobs`] | many runs side by side |
@@ -54,6 +56,7 @@
 
 pub mod crash;
 pub mod event;
+pub mod listening;
 pub mod processes;
 mod redact;
 pub mod totals;
@@ -93,6 +96,7 @@ pub mod kinds;
 
 pub mod status;
 
+pub mod metrics;
 pub mod notify;
 
 pub mod run;

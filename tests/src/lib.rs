@@ -12,6 +12,7 @@ pub mod local;
 pub mod pair;
 pub mod replay;
 pub mod rooms;
+pub mod scrape;
 pub mod stage;
 pub mod standby;
 pub mod turns;

@@ -12,6 +12,10 @@ pub struct WatchArguments {
     /// Listen for GitHub's push webhooks, at an address of this machine alone such as 127.0.0.1:8788
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Show metrics for Prometheus at /metrics and the health of this process at /healthz, at an address such as
+    /// 127.0.0.1:9464; it may be that of --listen
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// `standin service`

@@ -1,6 +1,7 @@
 //! `service`: `watch` as something that the operating system keeps running.
 
 use standin_core::Result;
+use standin_core::service::watcher::Addresses;
 use standin_core::service::{ServiceReport, ServiceState};
 
 use super::quiet_engine;
@@ -12,8 +13,8 @@ use crate::start;
 pub async fn service(global: &Global, command: &ServiceCommand) -> Result<Exit> {
     let engine = quiet_engine(global)?;
     let report = match command {
-        ServiceCommand::Install(WatchArguments { listen }) => {
-            engine.install_service(&start::this_program()?, *listen).await?
+        ServiceCommand::Install(WatchArguments { listen, metrics }) => {
+            engine.install_service(&start::this_program()?, Addresses { listen: *listen, metrics: *metrics }).await?
         }
         ServiceCommand::Remove => engine.remove_service().await?,
         ServiceCommand::Status => engine.service_status().await?,

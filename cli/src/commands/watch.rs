@@ -13,7 +13,14 @@ use crate::start;
 /// `standin watch`: until Ctrl-C or SIGTERM; SIGHUP reads the configuration again.
 pub async fn watch(global: &Global, arguments: WatchArguments) -> Result<Exit> {
     let engine = start::engine(global, live::listener(global.json))?;
-    for report in engine.status(None)? {
+    let reports = engine.status(None)?;
+    if reports.is_empty() {
+        lines::complain("no repository is configured: there is nothing to keep in step");
+        lines::complain(
+            "  fix: Write one into standin.toml, or start in a clone whose `.env` names a mirror; it is read again at once.",
+        );
+    }
+    for report in reports {
         // What waits, or has mistakes, is left out until that is mended: nobody would see it otherwise.
         let waits =
             report.consent.as_ref().map(|question| (&question.title, "Look at it and allow it: `standin allow`."));
@@ -23,10 +30,10 @@ pub async fn watch(global: &Global, arguments: WatchArguments) -> Result<Exit> {
             lines::complain(&format!("  fix: {hint}"));
         }
     }
-    let WatchArguments { listen } = arguments;
+    let WatchArguments { listen, metrics } = arguments;
     let calls = Calls::default();
     let signals = tokio::spawn(heard(calls.clone()));
-    let kept = watch::keep(&engine, Keeping { listen, ..Keeping::default() }, &calls).await;
+    let kept = watch::keep(&engine, Keeping { listen, metrics, ..Keeping::default() }, &calls).await;
     signals.abort();
     kept.map(|()| Exit::Well)
 }

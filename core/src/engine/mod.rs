@@ -11,6 +11,7 @@ mod drill;
 mod health;
 mod in_step;
 mod jobs;
+mod metrics;
 mod mirror_test;
 mod notify;
 mod roles;

@@ -1,10 +1,9 @@
 //! `standin watch` as a service of the operating system.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Engine;
-use crate::service::watcher::Watcher;
+use crate::service::watcher::{Addresses, Watcher};
 use crate::service::{ServiceReport, Supervisor, Unit};
 use crate::{Result, schedule};
 
@@ -14,11 +13,11 @@ impl Engine {
     /// # Errors
     /// [`crate::Code::Usage`] where nothing here keeps services, or a file that is not ours is in its place;
     /// [`crate::Code::Storage`]. Then all is as before.
-    pub async fn install_service(&self, program: &Path, listen: Option<SocketAddr>) -> Result<ServiceReport> {
-        let watcher = self.watcher(program, listen);
+    pub async fn install_service(&self, program: &Path, addresses: Addresses) -> Result<ServiceReport> {
+        let watcher = self.watcher(program, addresses);
         let installed = self.unit().install(&watcher).await;
         let installed = installed.and_then(|report| self.with_keeper(report));
-        self.audited_for_all("service_install", listen.map(|at| at.to_string()).unwrap_or_default(), installed)
+        self.audited_for_all("service_install", String::new(), installed)
     }
 
     /// Stops the service and takes it away.
@@ -44,7 +43,7 @@ impl Engine {
         Unit { supervisor, outside: &self.shared.outside, state_dir: &self.shared.state_dir }
     }
 
-    fn watcher(&self, program: &Path, listen: Option<SocketAddr>) -> Watcher {
+    fn watcher(&self, program: &Path, addresses: Addresses) -> Watcher {
         let (load, config) = (&self.shared.load, self.config());
         let at_hand = config.repositories.iter().find(|known| Some(&known.id) == config.at_hand.as_ref());
         // Only what was found around the current folder: whoever starts the service starts it elsewhere.
@@ -55,7 +54,7 @@ impl Engine {
             repo: load.repo.as_ref().map(whole).or(clone),
             config: load.config_file.as_ref().map(whole),
             state_dir: self.shared.state_dir.clone(),
-            listen,
+            addresses,
             environment: Watcher::environment_of(&self.shared.outside.environment),
         }
     }

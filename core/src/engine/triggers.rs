@@ -12,8 +12,8 @@ use standin_state::store::{NewTrigger, QueuedTrigger};
 
 use super::{Engine, SyncRequest};
 use crate::event::Notice;
+use crate::triggers::ear::Keep;
 use crate::triggers::hook::{Hook, HookReport};
-use crate::triggers::listen::Keep;
 use crate::triggers::watch::{Known, Pace, SourceWatch, Watched};
 use crate::triggers::webhook::{self, SECRET_ACCOUNT, SECRET_VARIABLE, Webhooks};
 use crate::{Code, Error, Result};

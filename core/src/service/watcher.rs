@@ -23,6 +23,15 @@ const SPEAK: [&str; 3] = ["STANDIN_", "MIRROR_", "GH_"];
 /// Variables that are said as options, or are of this terminal alone.
 const SAID: [&str; 4] = ["STANDIN_CONFIG", "STANDIN_STATE_DIR", "STANDIN_LOG", "STANDIN_ALLOW"];
 
+/// The addresses at which it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// `--listen`: webhooks.
+    pub listen: Option<SocketAddr>,
+    /// `--metrics`: metrics and health.
+    pub metrics: Option<SocketAddr>,
+}
+
 /// The program with all that it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watcher {
@@ -34,8 +43,8 @@ pub struct Watcher {
     pub config: Option<PathBuf>,
     /// `--state-dir`.
     pub state_dir: PathBuf,
-    /// `--listen`.
-    pub listen: Option<SocketAddr>,
+    /// Where it answers.
+    pub addresses: Addresses,
     /// The variables that go along.
     pub environment: BTreeMap<String, String>,
 }
@@ -73,8 +82,9 @@ impl Watcher {
             }
         }
         arguments.push("watch".to_owned());
-        if let Some(address) = self.listen {
-            arguments.extend(["--listen".to_owned(), address.to_string()]);
+        let Addresses { listen, metrics } = self.addresses;
+        for (option, address) in [("--listen", listen), ("--metrics", metrics)] {
+            arguments.extend(address.iter().flat_map(|address| [option.to_owned(), address.to_string()]));
         }
         Ok(arguments)
     }
@@ -158,7 +168,7 @@ mod tests {
             repo: None,
             config: None,
             state_dir: "/state".into(),
-            listen: None,
+            addresses: Addresses::default(),
             environment: Watcher::environment_of(&environment),
         };
         assert_eq!(
@@ -177,7 +187,7 @@ mod tests {
             repo: None,
             config: Some("/a\nExecStartPre=/bin/false".into()),
             state_dir: "/state".into(),
-            listen: None,
+            addresses: Addresses::default(),
             environment: BTreeMap::new(),
         };
         assert_eq!(watcher.command().unwrap_err().code, Code::Usage);

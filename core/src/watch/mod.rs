@@ -4,11 +4,15 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `round` | what is due or was asked for at this moment, begun; what ended, written down |
-//! | `sources` | folders, hooks, webhooks and sources on their hosts, watched for what asks for a sync |
+//! | `sources` | folders and hooks, watched for what asks for a sync |
+//! | `doors` | the addresses at which webhooks, metrics and health are answered |
+//! | `pulse` | whether the loop turns |
 //! | `word` | who is told of what changed, after it changed |
 //!
 //! `standin watch` and the window both call [`keep`]. All that happens is told as events.
 
+mod doors;
+mod pulse;
 mod round;
 mod sources;
 mod word;
@@ -23,6 +27,8 @@ use standin_state::store::NewTrigger;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::doors::Doors;
+use self::pulse::Pulse;
 use self::round::{Rounds, Through};
 use self::sources::Sources;
 use self::word::Teller;
@@ -43,11 +49,13 @@ pub struct Keeping {
     pub stopping: Duration,
     /// Where GitHub's webhooks are listened for, if anywhere: an address of this machine alone.
     pub listen: Option<SocketAddr>,
+    /// Where metrics and the health of this process are shown, if anywhere; also while it stands by.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20), listen: None }
+        Self { tick: Duration::from_secs(1), stopping: Duration::from_secs(20), listen: None, metrics: None }
     }
 }
 
@@ -63,19 +71,38 @@ pub struct Calls {
 /// Keeps the schedule until it is told to stop, or stands by while another process does. Returns when what it had begun is at a safe point.
 ///
 /// # Errors
-/// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for.
+/// [`crate::Code::Storage`] where the memory or the lock cannot be used; what keeps webhooks from being listened for, or metrics from
+/// being shown.
 pub async fn keep(engine: &Engine, keeping: Keeping, calls: &Calls) -> Result<()> {
+    let pulse = Arc::new(Pulse::new());
+    let mut doors = Doors::new(engine, &keeping, &pulse);
+    let kept = keep_or_stand_by(engine, keeping, calls, &pulse, &mut doors).await;
+    doors.close().await;
+    kept
+}
+
+async fn keep_or_stand_by(
+    engine: &Engine,
+    keeping: Keeping,
+    calls: &Calls,
+    pulse: &Pulse,
+    doors: &mut Doors,
+) -> Result<()> {
     let stop = &calls.stop;
     // Whoever stands by would else only fail at the moment that it is needed.
-    Sources::check(engine, keeping.listen).await?;
+    doors.check().await?;
     let mut stands_by_for = None;
+    let mut stamp = Some(engine.configuration_stamp()?);
     while !stop.is_cancelled() {
+        pulse.beat();
         match engine.take_schedule() {
             // The lock is held until all is written down.
             Ok((lock, since)) => {
                 engine.tell(&news(ScheduleNews::Kept, String::new()));
-                let keeper = Keeper::new(engine, lock, since, keeping, stands_by_for.is_some()).await?;
-                let kept = keeper.run(calls).await;
+                doors.open(stands_by_for.is_some()).await?;
+                pulse.set_kept(true);
+                let kept = Keeper::new(engine, lock, since, keeping, stamp, pulse, doors).await?.run(calls).await;
+                pulse.set_kept(false);
                 engine.tell(&news(ScheduleNews::Left, String::new()));
                 return kept;
             }
@@ -84,12 +111,28 @@ pub async fn keep(engine: &Engine, keeping: Keeping, calls: &Calls) -> Result<()
                     engine.tell(&news(ScheduleNews::StandsBy, holder.clone()));
                     stands_by_for = Some(holder);
                 }
+                doors.open_standing_by().await?;
+                stamp = read_standing_by(engine, stamp)?;
             }
             Err(Refusal::Failed(error)) => return Err(error),
         }
         pause(keeping.tick, stop).await;
     }
     Ok(())
+}
+
+/// What it shows while it stands by, and what it goes on with, is the configuration as it is by now. `None` where that has mistakes:
+/// whoever keeps the schedule tells of them.
+fn read_standing_by(engine: &Engine, known: Option<ConfigurationStamp>) -> Result<Option<ConfigurationStamp>> {
+    let now = Some(engine.configuration_stamp()?);
+    if now == known {
+        return Ok(known);
+    }
+    match engine.reload_and_go_on() {
+        // What is read from may be another now.
+        Ok(_) => engine.configuration_stamp().map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 fn news(news: ScheduleNews, detail: String) -> Event {
@@ -104,6 +147,10 @@ fn state_folder_gone() -> Error {
     )
 }
 
+fn told(engine: &Engine, words: String) {
+    engine.tell(&news(ScheduleNews::Told, words));
+}
+
 async fn pause(time: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
@@ -116,6 +163,8 @@ struct Keeper<'a> {
     /// Held until all is written down.
     lock: MirrorLock,
     keeping: Keeping,
+    pulse: &'a Pulse,
+    doors: &'a mut Doors,
     rounds: Rounds,
     sources: Sources,
     teller: Teller,
@@ -136,31 +185,23 @@ impl<'a> Keeper<'a> {
         lock: MirrorLock,
         since: Timestamp,
         keeping: Keeping,
-        stood_by: bool,
+        stamp: Option<ConfigurationStamp>,
+        pulse: &'a Pulse,
+        doors: &'a mut Doors,
     ) -> Result<Self> {
-        // Who stood by read the configuration long ago.
-        let stamp = Some(engine.configuration_stamp()?);
-        let broken = if stood_by { Self::reload(engine).err() } else { None };
-        if let Some(error) = &broken {
-            engine.tell(&news(ScheduleNews::ConfigurationBroken, error.to_string()));
-        }
-        let mut sources = Sources::begin(engine, keeping.listen).await?;
-        if stood_by {
-            sources.listen_again(engine).await;
-        } else {
-            sources.listen(engine).await?;
-        }
         Ok(Self {
             engine,
             lock,
             keeping,
+            pulse,
+            doors,
             rounds: Rounds::new(engine, since)?,
-            sources,
+            sources: Sources::begin(engine).await?,
             teller: Teller::new(engine),
             stamp,
             is_paused: false,
             swept: Instant::now(),
-            broken,
+            broken: None,
             unkept: Vec::new(),
         })
     }
@@ -175,6 +216,7 @@ impl<'a> Keeper<'a> {
 
     async fn run(mut self, Calls { stop, reload }: &Calls) -> Result<()> {
         while !stop.is_cancelled() {
+            self.pulse.beat();
             if !self.lock.is_in_place() {
                 self.rounds.stop(self.keeping.stopping).await;
                 return Err(state_folder_gone());
@@ -198,6 +240,7 @@ impl<'a> Keeper<'a> {
                 }
             }
         }
+        self.doors.close_ear().await;
         self.sources.stop().await;
         self.rounds.stop(self.keeping.stopping).await;
         Ok(())
@@ -242,13 +285,12 @@ impl<'a> Keeper<'a> {
         if self.swept.elapsed() >= SWEEP {
             self.swept = Instant::now();
             self.hear(Seen::Drops);
-            self.sources.listen_again(self.engine).await;
+            self.doors.open_again().await;
         }
     }
 
     fn note(&self, notice: &crate::event::Notice) {
-        self.engine
-            .tell(&news(ScheduleNews::Told, format!("{} {}", notice.message, notice.hint).trim_end().to_owned()));
+        told(self.engine, format!("{} {}", notice.message, notice.hint).trim_end().to_owned());
     }
 
     /// Reads the configuration again where it may have changed. One that has mistakes changes nothing: what was read last holds.
@@ -264,6 +306,7 @@ impl<'a> Keeper<'a> {
                 self.rounds.forgive();
                 self.engine.tell(&news(ScheduleNews::ConfigurationRead, String::new()));
                 self.sources.anew(self.engine).await?;
+                self.doors.hear_anew().await;
                 // What is read from may be another now.
                 self.stamp = Some(self.engine.configuration_stamp()?);
             }

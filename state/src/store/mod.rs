@@ -10,6 +10,7 @@
 mod audit;
 mod columns;
 mod consents;
+mod counts;
 mod decisions;
 mod facts;
 mod failure;
@@ -41,7 +42,7 @@ pub use facts::Fact;
 pub use outbox::Outgoing;
 pub use records::{
     AuditEntry, Change, ChangeAction, ChangeOutcome, Decision, DecisionChoice, FenceMemory, HeldWorkflow, JournalEntry,
-    JournalKind, RecordedChange, Rescue, RescueReason, RunFilter, RunRecord, RunTotals, SentSecret,
+    JournalKind, RecordedChange, Rescue, RescueReason, RunCount, RunFilter, RunRecord, RunTotals, SentSecret,
 };
 pub use reports::MirrorMemory;
 pub use schedule::ScheduledTry;

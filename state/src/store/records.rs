@@ -128,6 +128,27 @@ pub struct RunTotals {
     pub bytes_received: u64,
 }
 
+/// The runs of one mirror that one kind of trigger set off and that ended in one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunCount {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The mirror.
+    pub mirror: MirrorId,
+    /// What set them off.
+    pub trigger: Trigger,
+    /// How they ended.
+    pub status: RunStatus,
+    /// How many they are.
+    pub runs: u64,
+    /// REST requests that they sent.
+    pub api_requests: u64,
+    /// Bytes of packs that they sent.
+    pub bytes_sent: u64,
+    /// Bytes of packs that they received.
+    pub bytes_received: u64,
+}
+
 /// One run of one mirror.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]

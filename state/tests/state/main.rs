@@ -11,6 +11,7 @@ mod config_precedence;
 mod config_pull;
 mod config_strangers;
 mod config_travel;
+mod counts;
 mod crash_points;
 #[cfg(unix)]
 mod drops;

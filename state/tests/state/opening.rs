@@ -57,7 +57,7 @@ fn the_database_is_wal_strict_and_of_the_newest_version() {
     let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(text("PRAGMA journal_mode"), "wal");
-    assert_eq!(number("PRAGMA user_version"), 10);
+    assert_eq!(number("PRAGMA user_version"), 11);
     let loose =
         "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'";
     assert_eq!(number(loose), 0);
@@ -82,6 +82,8 @@ fn a_database_of_version_1_is_brought_up_with_all_that_is_in_it() {
     assert_eq!((runs.len(), runs[0].totals.bytes_received), (1, 8));
     assert_eq!(store.audit(&AuditFilter::default()).unwrap().len(), 1);
     assert!(store.rescues(None, None).unwrap().is_empty(), "the tables of version 2 are there");
+    let counted = store.run_counts().unwrap();
+    assert_eq!((counted.len(), counted[0].runs, counted[0].bytes_received), (1, 1, 8), "the history is counted");
 }
 
 #[test]

@@ -46,6 +46,8 @@ mod hosts;
 mod keychain;
 mod keychain_cli;
 mod many_refs;
+mod metrics;
+mod metrics_documents;
 mod mirror_test;
 mod notify;
 mod observer;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use standin_core::service::watcher::Watcher;
+use standin_core::service::watcher::{Addresses, Watcher};
 use standin_core::service::{launchd, systemd, tasks};
 use standin_tests::cli::{Machine, finish};
 use standin_tests::local::Local;
@@ -21,7 +21,7 @@ fn odd(program: &str, folder: &str) -> Watcher {
         repo: Some(PathBuf::from(folder).join("100% $mine & <yours>")),
         config: Some(PathBuf::from(folder).join("standin.toml")),
         state_dir: PathBuf::from(folder).join("it's \"here\""),
-        listen: "127.0.0.1:8788".parse().ok(),
+        addresses: Addresses { listen: "127.0.0.1:8788".parse().ok(), metrics: "127.0.0.1:9464".parse().ok() },
         environment: [
             ("PATH".to_owned(), "/usr/bin:/opt/a b/bin:/opt/50%/$x".to_owned()),
             ("XDG_DATA_HOME".to_owned(), "/home/ada/\"data\"".to_owned()),

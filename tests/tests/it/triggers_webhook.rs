@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use standin_core::Code;
 use standin_core::engine::Engine;
+use standin_core::listening::{Listener, Paths, Reach};
 use standin_core::state::model::Trigger;
-use standin_core::triggers::listen::Listener;
+use standin_core::triggers::ear::{Ear as Hears, PATH};
 use standin_tests::local::Local;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -30,15 +31,16 @@ async fn ear() -> Ear {
         local.mirror
     ));
     let engine = local.engine_with(&[("STANDIN_WEBHOOK_SECRET", SECRET)]);
-    let webhooks = Arc::new(engine.webhooks().await.unwrap());
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let hears = Hears::new(engine.keeper());
+    hears.hear(Some(engine.webhooks().await.unwrap()));
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Reach::ThisMachine).await.unwrap();
     let (address, cancel) = (listener.address().unwrap(), CancellationToken::new());
-    let task = tokio::spawn(listener.run(webhooks, engine.keeper(), cancel.clone()));
+    let task = tokio::spawn(listener.run(Paths::default().with(PATH, Arc::new(hears)), cancel.clone()));
     Ear { address, engine, cancel, task, local }
 }
 
 /// What OpenSSL makes of it: another's arithmetic than ours.
-fn sign(body: &str) -> String {
+pub(crate) fn sign(body: &str) -> String {
     let mut child = std::process::Command::new("openssl")
         .args(["dgst", "-sha256", "-hmac", SECRET, "-hex"])
         .stdin(std::process::Stdio::piped())
@@ -172,7 +174,7 @@ async fn what_could_not_be_kept_may_be_sent_again() {
 #[tokio::test]
 async fn addresses_that_others_reach_and_missing_secrets_are_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
-        let error = Listener::bind(address.parse().unwrap()).await.unwrap_err();
+        let error = Listener::bind(address.parse().unwrap(), Reach::ThisMachine).await.unwrap_err();
         assert_eq!(error.code, Code::Usage, "{address}");
     }
     let local = Local::new(env!("CARGO_BIN_EXE_standin-under-test"), &[]);

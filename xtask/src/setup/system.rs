@@ -131,6 +131,13 @@ const LINUX: &[Need] = &[
         elsewhere: "JGit, as /usr/share/java/org.eclipse.jgit.jar with slf4j-api.jar and javaewah.jar beside it",
     },
     Need { probe: Probe::Program("git-lfs"), purpose: For::Test, debian: &["git-lfs"], elsewhere: "git-lfs" },
+    // What it runs as a service is of no use here; the tests start one of their own.
+    Need {
+        probe: Probe::Program("promtool"),
+        purpose: For::Test,
+        debian: &["prometheus"],
+        elsewhere: "Prometheus with promtool, 2.40 or later, from https://prometheus.io/download",
+    },
 ];
 
 /// Installs what is missing, or says what is.
