@@ -153,3 +153,16 @@ fn a_fact_of_all_is_told_by_repository_and_mirror_without_what_is_put_aside() {
     let told: Vec<_> = every.iter().map(|((_, mirror), text)| (mirror.as_ref(), text.as_str())).collect();
     assert_eq!(told, [(None, "of the source"), (Some(backup), "of the second")]);
 }
+
+#[test]
+fn the_newest_run_of_a_mirror_is_found_without_sorting_its_history() {
+    let memory = Memory::new();
+    let raw = memory.raw();
+    let plan = "EXPLAIN QUERY PLAN SELECT id FROM runs
+                WHERE repository = 'site' AND mirror = 'backup' AND (target = 'x' OR (1 AND target IS NULL)) AND status IS NOT NULL
+                ORDER BY rowid DESC LIMIT 1";
+    let mut statement = raw.prepare(plan).unwrap();
+    let steps: Vec<String> = statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    assert!(steps.iter().any(|step| step.contains("runs_of_mirror")), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.contains("B-TREE")), "{steps:?}");
+}

@@ -419,8 +419,8 @@ fn a_page_of_many_mirrors_is_read_at_once_however_long_their_history_is() {
             quickest = quickest.min(begin.elapsed());
         }
         println!("{repositories} x {mirrors} mirrors, 50,000 runs: {quickest:?}, {} bytes", body.len());
-        // This program is not built for speed, and the machine does other things as well.
-        assert!(quickest < Duration::from_millis(600), "{quickest:?}");
+        // This program is not built for speed, and the machine does other things as well: a scraper waits for ten.
+        assert!(quickest < Duration::from_secs(2), "{quickest:?}");
         let told = samples(&body);
         let last = format!("{{repository=\"site-{}\",mirror=\"m{}\"}}", repositories - 1, mirrors - 1);
         let of = |metric: &str| told.get(&format!("standin_{metric}{last}")).copied();
