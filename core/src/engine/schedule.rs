@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// The mirrors of a repository that are synced when something asks for it, without a person: those that are switched on, and
-    /// not kept for syncs by hand (`schedule = "off"`).
+    /// not kept for syncs by hand (`schedule = "off"`). Without a schedule (`enabled = false`) that is the only way.
     ///
     /// # Errors
     /// As [`Engine::direction`].
@@ -128,7 +128,7 @@ impl Engine {
         let schedule = &self.config().schedule;
         let is_synced = |mirror: &&MirrorConfig| mirror.enabled && mirror.rhythm(schedule) != Rhythm::Off;
         let mirrors = direction.targets().filter(is_synced).map(|mirror| mirror.id.clone());
-        Ok(if schedule.enabled { mirrors.collect() } else { Vec::new() })
+        Ok(mirrors.collect())
     }
 
     /// Remembers how a sync that the schedule set off ended for one mirror.

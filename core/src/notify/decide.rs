@@ -131,8 +131,9 @@ impl Look<'_> {
             }
             MasterVerdict::Down | MasterVerdict::Gone => {}
         }
-        // Somebody may have looked in between: the look says since when each has said the same.
-        let said_twice = health.since_iso < health.last_health_check_iso;
+        // Somebody may have looked in between: the look says since when each has said the same. By a clock that was set back
+        // since then that lies ahead, and is another look all the same.
+        let said_twice = health.since_iso != health.last_health_check_iso;
         if is_new {
             known.looks = known.looks.saturating_add(1);
             known.last = Some(health.last_health_check_iso);

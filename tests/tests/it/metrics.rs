@@ -202,7 +202,7 @@ fn a_process_that_stands_by_answers_too_and_says_so_until_it_takes_over() {
     assert_eq!(shown(at_second, "standin_schedule_kept"), Some(0.0));
     // One with the address of the first has none until that one leaves it.
     let third = local.machine.start(&["watch", "--metrics", &port]);
-    finish("it says why", PATIENCE, || third.stdout().contains("metrics are not shown yet"));
+    finish("it says why", PATIENCE, || third.stdout().contains("nobody is answered yet"));
     for address in [at_first, at_second] {
         assert_eq!(ask(address, "GET", "/healthz", &[]).status, 200);
     }
@@ -224,8 +224,8 @@ fn a_process_that_stands_by_answers_too_and_says_so_until_it_takes_over() {
         std::thread::sleep(Duration::from_millis(200));
         kept.contains(&Some(1.0)) && kept.contains(&Some(0.0))
     });
-    assert!(!third.stdout().contains("cannot be listened on: Address in use\n[schedule] metrics are not"), "told once");
-    assert_eq!(third.stdout().matches("not shown yet").count(), 1, "{}", third.stdout());
+    assert!(!third.stdout().contains("cannot be listened on: Address in use\n[schedule] nobody is"), "told once");
+    assert_eq!(third.stdout().matches("nobody is answered yet").count(), 1, "{}", third.stdout());
     end(second);
     becomes(at_first, "standin_schedule_kept", 1.0);
     end(third);
