@@ -19,8 +19,8 @@ if ! (cd "$folder/package" && apt-get download --quiet "prometheus=$version" >"$
     cat "$folder/apt"
     exit 2
 fi
-dpkg-deb --extract "$folder"/package/*.deb "$folder/root"
-promtool="$folder/root/usr/bin/promtool"
+dpkg-deb --extract "$folder"/package/*.deb "$folder/unpacked"
+promtool="$folder/unpacked/usr/bin/promtool"
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" --quiet --disable-pip-version-check install prometheus-client==0.26.0
 "$promtool" --version 2>&1 | head -n 1
