@@ -4,10 +4,12 @@
 //! connection of its own, and nobody holds a place by silence. It ends when it is told to: what is being answered is answered
 //! to its end, for a moment.
 
+mod places;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,14 +20,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::places::{Place, Places};
 use crate::{Code, Error, Result};
 
-/// How many connections there are at once; others wait to be accepted.
-const CONNECTIONS: usize = 32;
 /// The largest head of a request, in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
 /// How long the head of a request may take, and how long its body may.
@@ -131,30 +131,20 @@ impl Listener {
 
     /// Answers until `cancel` says so; when this returns, no connection is open any more.
     pub async fn run(self, paths: Paths, cancel: CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut places = Places::default();
         let mut open = JoinSet::new();
-        loop {
-            // The semaphore is never closed, so that a place always comes.
-            let accepted = async {
-                let place = places.clone().acquire_owned().await;
-                (self.socket.accept().await, place)
-            };
-            let Some((accepted, place)) = cancel.run_until_cancelled(accepted).await else { break };
-            while open.try_join_next().is_some() {}
-            match accepted {
-                Ok((stream, _)) => {
-                    let (paths, cancel) = (paths.clone(), cancel.clone());
-                    open.spawn(async move {
-                        let _place = place;
-                        serve(stream, paths, cancel).await;
-                    });
-                }
+        while let Some(accepted) = cancel.run_until_cancelled(self.socket.accept()).await {
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
                 // No more files may be open: those that are end soon.
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken");
                     tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
                 }
-            }
+            };
+            let Some(place) = cancel.run_until_cancelled(place(&mut places, &mut open)).await else { break };
+            open.spawn(serve(stream, paths.clone(), place, cancel.clone()));
         }
         drop(self.socket);
         let all = async { while open.join_next().await.is_some() {} };
@@ -164,8 +154,23 @@ impl Listener {
     }
 }
 
-async fn serve(stream: TcpStream, paths: Paths, cancel: CancellationToken) {
+/// A place, as soon as there is one.
+async fn place(places: &mut Places, open: &mut JoinSet<()>) -> Arc<Place> {
+    loop {
+        while open.try_join_next().is_some() {}
+        match places.take(Instant::now()) {
+            Ok(place) => return place,
+            Err(wait) => {
+                let _ = tokio::time::timeout(wait, open.join_next()).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, paths: Paths, place: Arc<Place>, cancel: CancellationToken) {
+    let asking = place.clone();
     let answer = service_fn(move |asked| {
+        asking.has_asked();
         let paths = paths.clone();
         async move { Ok::<_, Infallible>(paths.answer(asked).await) }
     });
@@ -177,6 +182,8 @@ async fn serve(stream: TcpStream, paths: Paths, cancel: CancellationToken) {
     let ended = tokio::time::timeout(3 * TIME_LIMIT, async {
         tokio::select! {
             ended = connection.as_mut() => ended,
+            // Cut off, so that another can be answered.
+            () = place.gives_way.cancelled() => Ok(()),
             () = cancel.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -216,4 +223,49 @@ pub fn said(status: StatusCode, words: impl Into<Bytes>) -> Said {
     let mut response = Response::new(Full::new(words.into()));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    struct Reads;
+
+    #[async_trait]
+    impl Answer for Reads {
+        async fn answer(&self, asked: Asked) -> Said {
+            body(asked.into_body(), 100).await.map_or_else(|refusal| refusal, |_| said(StatusCode::OK, "read"))
+        }
+    }
+
+    async fn say(address: SocketAddr, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn hundreds_that_never_end_their_heads_or_bodies_keep_nobody_out() {
+        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Reach::ThisMachine).await.unwrap();
+        let (address, cancel) = (listener.address().unwrap(), CancellationToken::new());
+        let running = tokio::spawn(listener.run(Paths::default().with("/", Arc::new(Reads)), cancel.clone()));
+        for unfinished in ["GET / HT", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"] {
+            let mut held = Vec::new();
+            for _ in 0..300 {
+                held.push(say(address, unfinished).await);
+            }
+            let mut text = String::new();
+            let answered = async {
+                let mut stream = say(address, "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nwhole").await;
+                stream.read_to_string(&mut text).await.unwrap();
+            };
+            // Bodies have the time that anybody who asks has; 300 of them go by in groups of 32.
+            tokio::time::timeout(Duration::from_secs(40), answered).await.expect(unfinished);
+            assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("read"), "{text}");
+        }
+        cancel.cancel();
+        running.await.unwrap();
+    }
 }

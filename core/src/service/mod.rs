@@ -185,6 +185,7 @@ impl Unit<'_> {
             Found::Nothing => None,
             Found::Ours(text) => Some(text),
             Found::Changed | Found::Foreign => return Err(not_ours(&file)),
+            Found::NoFile => return Err(no_file(&file)),
         };
         let rendered = self.supervisor.rendered(watcher)?;
         self.supervisor.check(&asked).await?;
@@ -230,6 +231,7 @@ impl Unit<'_> {
             Found::Nothing => return self.status(None).await,
             Found::Ours(_) => {}
             Found::Changed | Found::Foreign => return Err(not_ours(&file)),
+            Found::NoFile => return Err(no_file(&file)),
         }
         let stopped = self.supervisor.stop(&asked).await;
         remove(&file)?;
@@ -264,9 +266,10 @@ impl Unit<'_> {
                 report.state = ServiceState::Installed;
                 Some(text)
             }
-            Found::Changed | Found::Foreign => {
+            found @ (Found::Changed | Found::Foreign | Found::NoFile) => {
                 report.state = ServiceState::Changed;
-                let Error { message, hint, .. } = not_ours(&file);
+                let is_file = !matches!(found, Found::NoFile);
+                let Error { message, hint, .. } = if is_file { not_ours(&file) } else { no_file(&file) };
                 report.notices.push(Notice { message, hint });
                 None
             }
@@ -307,6 +310,14 @@ fn unusable(path: &Path, error: &std::io::Error) -> Error {
         Code::Storage,
         format!("{} cannot be used: {error}", path.display()),
         "Check that the folder is yours and that there is room, then try again.",
+    )
+}
+
+fn no_file(file: &Path) -> Error {
+    Error::new(
+        Code::Usage,
+        format!("{} is no file, and nothing that Standin put there", file.display()),
+        "Move it away, then run `standin service install` again.",
     )
 }
 

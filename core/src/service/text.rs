@@ -4,10 +4,13 @@ use std::io;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+use standin_state::reading;
 
 use super::unusable;
 use crate::Result;
 
+/// No file of ours is larger, in bytes.
+const LIMIT: usize = 256 * 1024;
 /// What the mark begins with.
 const MARK: &str = "Written by `standin service install`; taken away by `standin service remove`. sha256:";
 
@@ -25,8 +28,10 @@ pub(super) enum Found {
     Ours(String),
     /// Ours, and somebody changed it.
     Changed,
-    /// Without our mark.
+    /// Without our mark, or a link: what that leads to is kept by somebody else.
     Foreign,
+    /// A folder, a pipe, a device.
+    NoFile,
 }
 
 /// A text with its mark, below a first line that has to be the first, where the format has one.
@@ -36,13 +41,22 @@ pub(super) fn marked(head: &str, comment: Comment, body: &str) -> String {
 
 /// Reads what is there.
 pub(super) fn look(file: &Path) -> Result<Found> {
-    match std::fs::read(file) {
-        Ok(bytes) => Ok(String::from_utf8(bytes).map_or(Found::Foreign, read)),
+    let data = match file.symlink_metadata() {
+        Ok(data) => data,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(Found::Nothing)
+            return Ok(Found::Nothing);
         }
-        Err(error) => Err(unusable(file, &error)),
+        Err(error) => return Err(unusable(file, &error)),
+    };
+    if data.is_symlink() {
+        return Ok(Found::Foreign);
     }
+    if !data.is_file() {
+        return Ok(Found::NoFile);
+    }
+    let bytes = reading::read(file, LIMIT).map_err(|error| unusable(file, &error))?;
+    let is_too_large = bytes.len() > LIMIT;
+    Ok(String::from_utf8(bytes).ok().filter(|_| !is_too_large).map_or(Found::Foreign, read))
 }
 
 fn read(text: String) -> Found {

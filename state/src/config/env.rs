@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::mistakes::{Complaint, Mistakes};
-use super::reading;
+use crate::reading;
 
 /// More than any such file has.
 const SIZE_LIMIT: usize = 4 * 1024 * 1024;

@@ -8,8 +8,9 @@ use toml::{Table, Value};
 use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
 use super::notify::{self, Notify};
-use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, reading, settings, values, variables};
+use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, settings, values, variables};
 use crate::model::Aspect;
+use crate::reading;
 
 /// A larger file is none that somebody wrote.
 const SIZE_LIMIT: usize = 16 * 1024 * 1024;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::location::shown_path;
 use super::mistakes::Complaint;
 use super::origin::config_value;
-use super::reading;
+use crate::reading;
 
 /// Small files of git's that name a folder.
 const NAME_LIMIT: usize = 64 * 1024;

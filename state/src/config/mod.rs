@@ -27,7 +27,6 @@ mod notify;
 mod origin;
 mod patterns;
 mod pulled;
-mod reading;
 mod rhythm;
 mod settings;
 mod travel;

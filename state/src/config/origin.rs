@@ -5,7 +5,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::git_folder::GitFolder;
-use super::reading::small_text;
+use crate::reading::small_text;
 
 /// A clone on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! `standin watch --metrics`: what a real Prometheus gets of a real process, and what nobody gets.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -312,10 +313,18 @@ fn garbage_and_silence_hold_nobody_up() {
     }
     let long = format!("X-Long: {}", "y".repeat(64 * 1024));
     assert!(matches!(ask(address, "GET", "/metrics", &[&long]).status, 0 | 400 | 431));
-    // All places but one are held by those that say nothing.
-    let held: Vec<TcpStream> = (0..31).map(|_| TcpStream::connect(address).unwrap()).collect();
+    // Hundreds hold on that say nothing, or that say half of it.
+    let half = |_| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /met").unwrap();
+        stream
+    };
+    let held: Vec<TcpStream> =
+        (0..40).map(|_| TcpStream::connect(address).unwrap()).chain((0..300).map(half)).collect();
     let begin = Instant::now();
-    assert_eq!(ask(address, "GET", "/metrics", &[]).status, 200);
+    for path in ["/healthz", "/metrics"] {
+        assert_eq!(ask(address, "GET", path, &[]).status, 200, "{path}");
+    }
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     // Many at once get the same page, gathered once.
     drop(held);

@@ -1,6 +1,7 @@
 //! `standin service`: with a real systemd of a user, and the files of the others read by what knows their formats.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -182,6 +183,42 @@ fn a_real_systemd_keeps_it_running_until_it_is_removed() {
     assert!(machine.standin(&["service", "remove"]).status.success(), "once more changes nothing");
     let audit = machine.standin(&["history", "--audit"]).stdout;
     assert!(audit.contains("service_install") && audit.contains("service_remove"), "{audit}");
+}
+
+#[test]
+fn what_lies_in_the_place_and_is_no_file_of_ours_holds_nobody_up_and_stays() {
+    let local = Local::new(PROGRAM, &["--bare"]);
+    let place = installed(&local);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    let elsewhere = local.folder().join("elsewhere.service");
+    let lay: [(&str, &dyn Fn(), &str); 5] = [
+        ("a pipe", &|| nix::unistd::mkfifo(&place, nix::sys::stat::Mode::S_IRWXU).unwrap(), "is no file"),
+        ("a folder", &|| fs::create_dir(&place).unwrap(), "is no file"),
+        ("a link that leads nowhere", &|| symlink(&elsewhere, &place).unwrap(), "is not Standin's"),
+        (
+            "a link to a pipe",
+            &|| {
+                nix::unistd::mkfifo(&elsewhere, nix::sys::stat::Mode::S_IRWXU).unwrap();
+                symlink(&elsewhere, &place).unwrap();
+            },
+            "is not Standin's",
+        ),
+        ("a large file", &|| fs::File::create(&place).unwrap().set_len(1 << 30).unwrap(), "is not Standin's"),
+    ];
+    for (what, put, words) in lay {
+        put();
+        let before = fs::symlink_metadata(&place).unwrap().file_type();
+        let status = local.machine.standin(&["service", "status"]);
+        assert_eq!(status.code(), 1, "{what}: {}", status.all());
+        assert!(status.all().contains(words), "{what}: {}", status.all());
+        for command in ["install", "remove"] {
+            let refused = local.machine.standin(&["service", command]);
+            assert_eq!(refused.code(), 2, "{what}: {}", refused.all());
+            assert!(refused.stderr.contains(words) && !refused.stderr.contains("room"), "{what}: {}", refused.all());
+        }
+        assert_eq!(fs::symlink_metadata(&place).unwrap().file_type(), before, "{what} is as it was");
+        if before.is_dir() { fs::remove_dir(&place).unwrap() } else { fs::remove_file(&place).unwrap() }
+    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 /// The bytes of a file, following links; at most one more than `limit`.
-pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// What opening and reading say; [`io::ErrorKind::InvalidInput`] for what is no file.
+pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut options = fs::OpenOptions::new();
     options.read(true);
     // A pipe in its place must not make anybody wait for its other end.
@@ -22,7 +25,7 @@ pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 }
 
 /// The text of one of git's small files; `None` where there is none that could be one.
-pub(super) fn small_text(path: &Path) -> Option<String> {
+pub(crate) fn small_text(path: &Path) -> Option<String> {
     const LIMIT: usize = 1024 * 1024;
     let bytes = read(path, LIMIT).ok().filter(|bytes| bytes.len() <= LIMIT)?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
