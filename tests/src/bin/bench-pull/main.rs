@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
-    println!("{:<16} |    clone  standin  ratio |    fetch unchanged  ratio   (seconds)", "upstream");
+    println!("{:<16} |    clone  standin   ratio |    fetch unchanged  ratio   (seconds)", "upstream");
     for (name, objects, refs) in [("many objects", options.objects, 20), ("many refs", options.refs / 4, options.refs)]
     {
         let folder = tempfile::Builder::new().prefix("standin-bench-").tempdir()?;
@@ -65,7 +65,7 @@ fn run() -> Result<(), Failure> {
         }
         let [clone, first, fetch, unchanged] = best.unwrap_or_default();
         println!(
-            "{name:<16} | {clone:>8.2} {first:>8.2} {:>5.1}x | {fetch:>8.2} {unchanged:>9.2} {:>5.1}x",
+            "{name:<16} | {clone:>8.3} {first:>8.3} {:>5.2}x | {fetch:>8.3} {unchanged:>9.3} {:>5.2}x",
             first / clone,
             unchanged / fetch
         );
