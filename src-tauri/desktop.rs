@@ -211,6 +211,8 @@ pub fn request(choice: SyncChoice) -> SyncRequest {
         mirrors: choice.mirrors,
         yes: choice.yes,
         seals: choice.seals,
+        aspects: (!choice.only.is_empty()).then_some(choice.only),
+        force: choice.force,
         wait: true,
         ..SyncRequest::default()
     }

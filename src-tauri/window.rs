@@ -13,6 +13,11 @@ use crate::desktop::Desktop;
 use crate::feed::Feed;
 use crate::gh::ShellGh;
 
+/// What answers the commands in the list.
+macro_rules! for_each_command {
+    ($($name:ident),+ $(,)?) => { tauri::generate_handler![$(commands::$name),+] };
+}
+
 /// The label of the window, as the capability file names it.
 const LABEL: &str = "main";
 /// How long a closing window waits for its syncs to come to a safe point.
@@ -47,32 +52,7 @@ pub fn display() -> Result<(), String> {
 pub fn run(options: StartOptions) -> tauri::Result<()> {
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_shell::init())
-        .invoke_handler(tauri::generate_handler![
-            commands::overview,
-            commands::reload,
-            commands::consent_allow,
-            commands::consent_deny,
-            commands::plan,
-            commands::sync,
-            commands::cancel,
-            commands::health,
-            commands::resolve,
-            commands::history,
-            commands::run,
-            commands::audit,
-            commands::rescues,
-            commands::rescue_restore,
-            commands::token_check,
-            commands::token_set,
-            commands::token_remove,
-            commands::role_plan,
-            commands::role_change,
-            commands::role_end,
-            commands::secrets,
-            commands::secret_set,
-            commands::secret_remove,
-            commands::subscribe,
-        ])
+        .invoke_handler(include!("command_names.rs"))
         .setup(move |app| {
             let desktop = open(app.handle(), options)?;
             app.manage(Arc::new(desktop));

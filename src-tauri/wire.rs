@@ -1,12 +1,12 @@
 //! Types that only the window needs. All others come from core and state as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use standin_core::Error;
 use standin_core::engine::{RoleGoal, RoleRequest};
 use standin_core::event::{Job, Notice};
-use standin_core::state::model::{MirrorId, RepositoryId, RepositoryReport};
+use standin_core::state::model::{Aspect, MirrorId, RepositoryId, RepositoryReport};
 use ts_rs::TS;
 
 /// Everything that the window shows at first sight.
@@ -74,6 +74,14 @@ pub struct SyncChoice {
     #[serde(default)]
     #[ts(as = "Option<BTreeMap<MirrorId, String>>", optional)]
     pub seals: BTreeMap<MirrorId, String>,
+    /// The aspects; none named for all.
+    #[serde(default)]
+    #[ts(as = "Option<BTreeSet<Aspect>>", optional)]
+    pub only: BTreeSet<Aspect>,
+    /// Whether everything is asked for anew: no kept answer of a host counts. It confirms nothing.
+    #[serde(default)]
+    #[ts(as = "Option<bool>", optional)]
+    pub force: bool,
 }
 
 /// Where a token that was typed is kept.

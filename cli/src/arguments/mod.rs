@@ -223,6 +223,9 @@ pub struct SyncArguments {
     /// Confirm guards and new secret names (never a divergence)
     #[arg(long)]
     pub yes: bool,
+    /// Ask the hosts for everything anew, as if no answer of theirs was kept; confirms nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub force: bool,
     /// Fail at once when another process syncs the mirror, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,

@@ -22,14 +22,16 @@ const LOOK: Duration = Duration::from_millis(20);
 /// `standin sync --background`
 pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
     let selection = sync::selection(arguments);
-    begin(global, &selection.mirrors, &selection.only, arguments.yes).await
+    let flags = [(arguments.yes, "--yes"), (arguments.force, "--force")];
+    let flags: Vec<&str> = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| *flag).collect();
+    begin(global, &selection.mirrors, &selection.only, &flags).await
 }
 
 /// Starts a sync that goes on by itself, and tells its id.
 ///
 /// # Errors
 /// What waits for a yes, or cannot be started.
-pub async fn begin(global: &Global, mirrors: &[MirrorId], only: &[Aspect], yes: bool) -> Result<Exit> {
+pub async fn begin(global: &Global, mirrors: &[MirrorId], only: &[Aspect], flags: &[&str]) -> Result<Exit> {
     // Whoever can be asked for a yes is asked here, since there is nobody where it goes on.
     let engine = quiet_engine(global)?;
     let repository = engine.repository(None)?;
@@ -45,9 +47,7 @@ pub async fn begin(global: &Global, mirrors: &[MirrorId], only: &[Aspect], yes: 
         let only: Vec<&str> = only.iter().map(|aspect| aspect.as_str()).collect();
         command.args(["--only", &only.join(",")]);
     }
-    if yes {
-        command.arg("--yes");
-    }
+    command.args(flags);
     let unusable = |error: std::io::Error| {
         Error::new(Code::Storage, format!("the job could not be started: {error}"), "Sync without `--background`.")
     };

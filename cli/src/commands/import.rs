@@ -29,7 +29,7 @@ pub async fn import(global: &Global, arguments: &ImportArguments) -> Result<Exit
     }
     let of_it = Global { repository: Some(repository.clone()), ..global.clone() };
     if arguments.background {
-        return background::begin(&of_it, &[mirror], &[], false).await;
+        return background::begin(&of_it, &[mirror], &[], &[]).await;
     }
     let engine = consent::engine(&of_it, live::listener(global.json))?;
     let request =

@@ -24,7 +24,7 @@ pub async fn service(global: &Global, command: &ServiceCommand) -> Result<Exit> 
     } else {
         told(&report).iter().for_each(|line| lines::print(line));
     }
-    let is_ill = report.state == ServiceState::Changed || report.runs == Some(false);
+    let is_ill = report.state == ServiceState::Changed || report.runs == Some(false) || !report.is_heard;
     Ok(if is_ill { Exit::Failed } else { Exit::Well })
 }
 

@@ -82,7 +82,11 @@ pub async fn sync(global: &Global, arguments: &SyncArguments) -> Result<Exit> {
         Some(file) => planned(&engine, file, arguments.yes)?,
         None => request(&selection(arguments), arguments.yes),
     };
-    follow(&engine, SyncRequest { wait: !arguments.no_wait, job: arguments.job.clone(), ..request }).await
+    follow(
+        &engine,
+        SyncRequest { wait: !arguments.no_wait, force: arguments.force, job: arguments.job.clone(), ..request },
+    )
+    .await
 }
 
 /// What a file of `standin plan --json` holds for one mirror.

@@ -46,7 +46,12 @@ impl Engine {
             if is_apart || !mirror.sync.iter().all(is_ok) {
                 return Ok(false);
             }
-            let is_synced = outcomes.iter().any(|outcome| outcome.mirror == mirror.id);
+            // What could not even be read keeps what was last known of it, and is not in step for that.
+            let run = outcomes.iter().find(|outcome| outcome.mirror == mirror.id).map(|outcome| outcome.status);
+            if run.unwrap_or(known.status) != MirrorStatus::Success {
+                return Ok(false);
+            }
+            let is_synced = run.is_some();
             let others = mirror.sync.iter().copied().filter(|aspect| !(is_synced && asked(*aspect))).collect();
             if !self.are_still_in_step(repository, mirror, &others, snapshot.as_deref())? {
                 return Ok(false);

@@ -25,6 +25,7 @@ fn master(machine: &Machine, verdict: MasterVerdict, detail: &str) {
         place: MirrorId::source(),
         repo: "ada/site".to_owned(),
         verdict,
+        cause: standin_state::model::MasterCause::Unclear,
         health: Health::Failed,
         detail: detail.to_owned(),
         hint: String::new(),

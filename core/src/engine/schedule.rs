@@ -90,12 +90,15 @@ impl Engine {
         Ok((held, now))
     }
 
-    /// Whether the schedule is paused now.
+    /// Whether the schedule is paused now. A pause that was made by a clock far ahead ends as long after now as was asked for.
     ///
     /// # Errors
     /// [`Code::Storage`].
     pub(crate) fn is_schedule_paused(&self) -> Result<bool> {
         let now = self.shared.outside.clock.now();
+        if let Some(pause) = self.shared.store.schedule_pause()?.and_then(|pause| pause.set_back(now)) {
+            self.shared.store.set_schedule_pause(Some(&pause))?;
+        }
         Ok(self.shared.store.schedule_pause()?.is_some_and(|pause| pause.holds(now)))
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Engine;
 use crate::service::watcher::{Addresses, Watcher};
-use crate::service::{ServiceReport, Supervisor, Unit};
+use crate::service::{ServiceReport, Unit};
 use crate::{Result, schedule};
 
 impl Engine {
@@ -39,8 +39,7 @@ impl Engine {
     }
 
     fn unit(&self) -> Unit<'_> {
-        let supervisor = Supervisor::here();
-        Unit { supervisor, outside: &self.shared.outside, state_dir: &self.shared.state_dir }
+        Unit::new(&self.shared.outside, &self.shared.state_dir)
     }
 
     fn watcher(&self, program: &Path, addresses: Addresses) -> Watcher {

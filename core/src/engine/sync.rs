@@ -44,6 +44,8 @@ pub struct SyncRequest {
     pub trigger: Trigger,
     /// Who or what that was, for the audit trail, where it is not the actor.
     pub set_off_by: Option<String>,
+    /// Whether everything is asked for anew: no kept answer of a host counts. It confirms nothing.
+    pub force: bool,
     /// Whether to wait while another process holds a mirror, instead of being refused.
     pub wait: bool,
     /// The seals of the plans that are to be carried out ([`Plan::seal`]), by mirror. Where a sync would do something else by
@@ -62,6 +64,7 @@ impl Default for SyncRequest {
             yes: false,
             trigger: Trigger::Manual,
             set_off_by: None,
+            force: false,
             wait: true,
             seals: BTreeMap::new(),
             job: None,
@@ -137,7 +140,9 @@ impl Engine {
         if let Err(error) = self.settle_role_change(&home).await {
             tracing::info!(error = %error.message, "what became of an open role change cannot be seen now");
         }
-        let outcomes = match self.source(&repository, begun.cancel.clone()).await {
+        let forgotten = if request.force { self.forget_answers(&repository, &mirrors) } else { Ok(()) };
+        let read = async { forgotten.map(|()| self.source(&repository, begun.cancel.clone()))?.await };
+        let outcomes = match read.await {
             Ok(source) => {
                 let run = request.job.clone().filter(|_| mirrors.len() == 1).map(RunId::from);
                 let runs = mirrors.into_iter().map(|mirror| {
@@ -162,6 +167,12 @@ impl Engine {
                 .collect(),
         };
         SyncOutcome { repository: repository.id.clone(), mirrors: outcomes }
+    }
+
+    /// Forgets the answers that hosts gave about the source and these mirrors.
+    fn forget_answers(&self, repository: &RepositoryConfig, mirrors: &[Arc<MirrorConfig>]) -> Result<()> {
+        let places = std::iter::once(repository.master.as_ref()).chain(mirrors.iter().map(|mirror| Some(&mirror.id)));
+        places.into_iter().try_for_each(|place| self.shared.store.forget_answers(&repository.id, place))
     }
 
     /// Remembers how a sync that nobody typed ended for one mirror. One that cannot be remembered has failed: without memory of

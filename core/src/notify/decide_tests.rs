@@ -136,6 +136,7 @@ impl World {
             place: MirrorId::source(),
             repo: "ada/site".to_owned(),
             verdict,
+            cause: standin_state::model::MasterCause::Unclear,
             health: Health::Ok,
             detail: "ada/site: HTTP 503".to_owned(),
             hint: String::new(),

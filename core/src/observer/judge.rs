@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use standin_state::model::MasterVerdict;
+use standin_state::model::{MasterCause as Cause, MasterVerdict};
 
 /// What the host answered to one question, as far as it says something about the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// As it should be.
     Fine,
-    /// A server error, or none at all.
+    /// A server error.
     Ill(String),
+    /// No answer at all.
+    Silent(String),
     /// 404, 451, or 403 with a `block`: not there for this token.
     Absent(String),
     /// Any other 403, and whatever comes with `X-GitHub-SSO`: the token is kept out, which says nothing of what was asked
@@ -41,6 +43,8 @@ pub struct Observation {
     pub control: Option<Reply>,
     /// What the repository answered.
     pub repository: Reply,
+    /// What the repository is called now, where that is another name.
+    pub renamed: Option<String>,
     /// Whom the token stands for; asked where the repository is absent.
     pub user: Option<Reply>,
     /// The default branch and its tip; asked where the repository answers.
@@ -97,14 +101,53 @@ pub enum Found {
 pub struct Judgement {
     /// The verdict.
     pub verdict: MasterVerdict,
+    /// Why, in one word.
+    pub cause: Cause,
     /// What was seen, for a person.
     pub detail: String,
     /// What to do about a token that is kept out.
     pub advice: Option<String>,
 }
 
-fn judged(verdict: MasterVerdict, detail: impl Into<String>) -> Judgement {
-    Judgement { verdict, detail: detail.into(), advice: None }
+impl Judgement {
+    /// The verdict follows from the cause.
+    pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { verdict: verdict(cause), cause, detail: detail.into(), advice: None }
+    }
+}
+
+fn verdict(cause: Cause) -> MasterVerdict {
+    match cause {
+        Cause::Well | Cause::Renamed => MasterVerdict::Well,
+        Cause::Ill | Cause::Silent | Cause::Damaged | Cause::Stale => MasterVerdict::Down,
+        Cause::Gone => MasterVerdict::Gone,
+        Cause::NotProven
+        | Cause::NoComparison
+        | Cause::HostIll
+        | Cause::NoNetwork
+        | Cause::TokenMissing
+        | Cause::TokenRefused
+        | Cause::TokenBarred
+        | Cause::Limited
+        | Cause::Replaced
+        | Cause::Unclear => MasterVerdict::Unknown,
+    }
+}
+
+/// What a reply that says nothing about what was asked for says about the asking.
+fn cause(reply: &Reply) -> Cause {
+    match reply {
+        Reply::Refused(_) => Cause::TokenRefused,
+        Reply::Barred { .. } => Cause::TokenBarred,
+        Reply::Limited(_) => Cause::Limited,
+        Reply::Fine | Reply::Ill(_) | Reply::Silent(_) | Reply::Absent(_) | Reply::Empty(_) | Reply::Odd(_) => {
+            Cause::Unclear
+        }
+    }
+}
+
+fn judged(cause: Cause, detail: impl Into<String>) -> Judgement {
+    Judgement::new(cause, detail)
 }
 
 /// Judges the master by one look.
@@ -119,20 +162,21 @@ pub fn judge(seen: &Observation) -> Judgement {
     if seen.control == Some(Reply::Fine) {
         return judgement;
     }
-    let detail = judgement.detail;
+    let Judgement { cause, detail, .. } = judgement;
     match &seen.control {
         Some(Reply::Ill(words)) => judged(
-            MasterVerdict::Unknown,
+            Cause::HostIll,
+            format!("{detail}; but no standby can be read either ({words}): the host itself is ill"),
+        ),
+        Some(Reply::Silent(words)) => judged(
+            if cause == Cause::Silent { Cause::NoNetwork } else { Cause::HostIll },
             format!(
                 "{detail}; but no standby can be read either ({words}): the host itself is ill, or the network here"
             ),
         ),
         Some(Reply::Barred { words, advice }) => Judgement {
             advice: Some(advice.clone()),
-            ..judged(
-                MasterVerdict::Unknown,
-                format!("{detail}; but no standby could be read to compare with ({words})"),
-            )
+            ..judged(Cause::NoComparison, format!("{detail}; but no standby could be read to compare with ({words})"))
         },
         Some(
             Reply::Absent(words)
@@ -140,11 +184,9 @@ pub fn judge(seen: &Observation) -> Judgement {
             | Reply::Limited(words)
             | Reply::Empty(words)
             | Reply::Odd(words),
-        ) => {
-            judged(MasterVerdict::Unknown, format!("{detail}; but no standby could be read to compare with ({words})"))
-        }
+        ) => judged(Cause::NoComparison, format!("{detail}; but no standby could be read to compare with ({words})")),
         Some(Reply::Fine) | None => judged(
-            MasterVerdict::Unknown,
+            Cause::NoComparison,
             format!("{detail}; but there is no standby on GitHub that could be read to compare with"),
         ),
     }
@@ -154,14 +196,14 @@ fn by_itself(seen: &Observation) -> Judgement {
     let master = &seen.master;
     match &seen.repository {
         Reply::Fine => {}
-        Reply::Ill(words) => return judged(MasterVerdict::Down, format!("{master}: {words}")),
+        Reply::Ill(words) => return judged(Cause::Ill, format!("{master}: {words}")),
+        Reply::Silent(words) => return judged(Cause::Silent, format!("{master}: {words}")),
         Reply::Absent(words) => {
             return match &seen.user {
-                Some(Reply::Fine) => {
-                    judged(MasterVerdict::Gone, format!("{master} is gone ({words}), and its token is valid"))
-                }
+                Some(Reply::Fine) => judged(Cause::Gone, format!("{master} is gone ({words}), and its token is valid")),
                 Some(
                     Reply::Ill(why)
+                    | Reply::Silent(why)
                     | Reply::Absent(why)
                     | Reply::Refused(why)
                     | Reply::Limited(why)
@@ -169,33 +211,37 @@ fn by_itself(seen: &Observation) -> Judgement {
                     | Reply::Odd(why)
                     | Reply::Barred { words: why, .. },
                 ) => judged(
-                    MasterVerdict::Unknown,
+                    Cause::NotProven,
                     format!(
                         "{master}: {words}, and its token is not proven valid ({why}): it may have lost its rights"
                     ),
                 ),
-                None => judged(MasterVerdict::Unknown, format!("{master}: {words}, and its token is not proven valid")),
+                None => judged(Cause::NotProven, format!("{master}: {words}, and its token is not proven valid")),
             };
         }
         other => return unreadable(master, other),
     }
     let Some((name, branch)) = &seen.branch else {
-        return judged(MasterVerdict::Unknown, format!("{master} does not answer as GitHub does"));
+        return judged(Cause::Unclear, format!("{master} does not answer as GitHub does"));
     };
     match branch {
         Reply::Fine => {}
-        Reply::Ill(words) => {
-            return judged(
-                MasterVerdict::Down,
-                format!("{master} answers, but its branch {name} cannot be read ({words})"),
-            );
+        Reply::Ill(words) | Reply::Silent(words) => {
+            return judged(Cause::Damaged, format!("{master} answers, but its branch {name} cannot be read ({words})"));
         }
-        Reply::Empty(_) => return judged(MasterVerdict::Down, format!("{master} is empty")),
+        Reply::Empty(_) => return judged(Cause::Damaged, format!("{master} is empty")),
         other => return unreadable(&format!("the branch {name} of {master}"), other),
     }
-    match &seen.heartbeat {
-        None => judged(MasterVerdict::Well, format!("{master} answers")),
+    let judgement = match &seen.heartbeat {
+        None => judged(Cause::Well, format!("{master} answers")),
         Some(heartbeat) => beats(seen, heartbeat),
+    };
+    match &seen.renamed {
+        Some(name) if judgement.cause == Cause::Well => Judgement {
+            advice: Some(format!("Write `{name}` as the source, before somebody else takes the old name.")),
+            ..judged(Cause::Renamed, format!("{}, but is called {name} now", judgement.detail))
+        },
+        _ => judgement,
     }
 }
 
@@ -207,13 +253,13 @@ fn unreadable(what: &str, reply: &Reply) -> Judgement {
         Reply::Fine => format!("{what} answers oddly"),
         Reply::Barred { words, advice } => {
             let detail = format!("{what} could not be read, as the host keeps its token out ({words})");
-            return Judgement { advice: Some(advice.clone()), ..judged(MasterVerdict::Unknown, detail) };
+            return Judgement { advice: Some(advice.clone()), ..judged(cause(reply), detail) };
         }
-        Reply::Ill(words) | Reply::Absent(words) | Reply::Empty(words) | Reply::Odd(words) => {
+        Reply::Ill(words) | Reply::Silent(words) | Reply::Absent(words) | Reply::Empty(words) | Reply::Odd(words) => {
             format!("{what} could not be read ({words})")
         }
     };
-    judged(MasterVerdict::Unknown, detail)
+    judged(cause(reply), detail)
 }
 
 fn beats(seen: &Observation, heartbeat: &Heartbeat) -> Judgement {
@@ -221,8 +267,8 @@ fn beats(seen: &Observation, heartbeat: &Heartbeat) -> Judgement {
     let text = match &heartbeat.found {
         Found::File(text) => text,
         Found::Nothing => return no_heartbeat(seen, heartbeat, "it is not there"),
-        Found::Unread(Reply::Ill(words)) => {
-            return judged(MasterVerdict::Down, format!("{path} of {master}: {words}"));
+        Found::Unread(Reply::Ill(words) | Reply::Silent(words)) => {
+            return judged(Cause::Damaged, format!("{path} of {master}: {words}"));
         }
         Found::Unread(other) => return unreadable(&format!("{path} of {master}"), other),
     };
@@ -232,11 +278,11 @@ fn beats(seen: &Observation, heartbeat: &Heartbeat) -> Judgement {
     };
     let (age, most) = (seen.now.as_second() - beat.as_second(), seconds(heartbeat.max_age));
     if age < -most {
-        judged(MasterVerdict::Unknown, format!("the heartbeat of {master} is in the future: {beat:.0}"))
+        judged(Cause::Unclear, format!("the heartbeat of {master} is in the future: {beat:.0}"))
     } else if age > most {
         stale(seen, format!("the heartbeat of {master} is stale: {beat:.0}, {} minutes ago", age / 60))
     } else {
-        judged(MasterVerdict::Well, format!("{master} answers, its heartbeat is {} minutes old", age.max(0) / 60))
+        judged(Cause::Well, format!("{master} answers, its heartbeat is {} minutes old", age.max(0) / 60))
     }
 }
 
@@ -281,21 +327,20 @@ fn no_heartbeat(seen: &Observation, heartbeat: &Heartbeat, why: &str) -> Judgeme
             let minutes = (seen.now.as_second() - committed.as_second()) / 60;
             stale(seen, format!("{what}, and it was last committed {minutes} minutes ago"))
         }
-        _ => judged(MasterVerdict::Unknown, what),
+        _ => judged(Cause::Unclear, what),
     }
 }
 
 /// A master that handed over stops beating too: its own fence tells, unless the token is kept out of it.
 fn stale(seen: &Observation, detail: String) -> Judgement {
     match &seen.fence {
-        MastersFence::Elsewhere(other, epoch) => judged(
-            MasterVerdict::Unknown,
-            format!("{} is no longer the master: {other} is (epoch {epoch})", seen.master),
-        ),
+        MastersFence::Elsewhere(other, epoch) => {
+            judged(Cause::Replaced, format!("{} is no longer the master: {other} is (epoch {epoch})", seen.master))
+        }
         MastersFence::Unread(reply @ (Reply::Barred { .. } | Reply::Refused(_) | Reply::Limited(_))) => {
             unreadable(&format!("the fence of {}", seen.master), reply)
         }
-        MastersFence::Silent | MastersFence::Unread(_) => judged(MasterVerdict::Down, detail),
+        MastersFence::Silent | MastersFence::Unread(_) => judged(Cause::Stale, detail),
     }
 }
 

@@ -12,6 +12,7 @@ fn well() -> Observation {
         master: "ada/orchestrator".to_owned(),
         control: Some(Reply::Fine),
         repository: Reply::Fine,
+        renamed: None,
         user: None,
         branch: Some(("main".to_owned(), Reply::Fine)),
         heartbeat: None,
@@ -175,4 +176,42 @@ fn a_token_that_is_kept_out_is_told_in_the_hosts_words_with_what_to_do() {
         judgement.detail
     );
     assert_eq!(judge(&gone).advice, None);
+}
+
+#[test]
+fn each_case_of_the_worst_day_has_its_own_cause() {
+    let repository = |reply| Observation { repository: reply, branch: None, ..well() };
+    let absent = |user| Observation { repository: Reply::Absent(words()), user, branch: None, ..well() };
+    let with = |control, seen: Observation| Observation { control, ..seen };
+    let (ill, silent) = (Reply::Ill(words()), Reply::Silent(words()));
+    let renamed = Observation { renamed: Some("ada/site".to_owned()), ..well() };
+    let table = [
+        (well(), Cause::Well),
+        (renamed.clone(), Cause::Renamed),
+        (Observation { branch: Some(("main".to_owned(), Reply::Empty(words()))), ..renamed }, Cause::Damaged),
+        (repository(ill.clone()), Cause::Ill),
+        (repository(silent.clone()), Cause::Silent),
+        (with_time("\"2026-02-01T00:00:00Z\""), Cause::Stale),
+        (absent(Some(Reply::Fine)), Cause::Gone),
+        (absent(None), Cause::NotProven),
+        (with(Some(ill.clone()), repository(ill.clone())), Cause::HostIll),
+        (with(Some(silent.clone()), repository(ill.clone())), Cause::HostIll),
+        (with(Some(ill.clone()), repository(silent.clone())), Cause::HostIll),
+        (with(Some(silent.clone()), repository(silent)), Cause::NoNetwork),
+        (with(None, repository(ill)), Cause::NoComparison),
+        (repository(Reply::Refused(words())), Cause::TokenRefused),
+        (repository(barred()), Cause::TokenBarred),
+        (repository(Reply::Limited(words())), Cause::Limited),
+        (
+            Observation {
+                fence: MastersFence::Elsewhere("bob/site".to_owned(), 4),
+                ..with_time("\"2026-02-01T00:00:00Z\"")
+            },
+            Cause::Replaced,
+        ),
+    ];
+    for (seen, cause) in table {
+        let judgement = judge(&seen);
+        assert_eq!(judgement.cause, cause, "{}", judgement.detail);
+    }
 }

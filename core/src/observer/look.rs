@@ -51,6 +51,7 @@ impl Look<'_> {
         let mut seen = Observation {
             master: self.slug.to_string(),
             control,
+            renamed: repository.as_ref().ok().and_then(|answer| renamed(answer, self.slug)),
             repository: reply(client.host(), &repository),
             user: None,
             branch: None,
@@ -240,11 +241,18 @@ fn reply(host: &str, answer: &Result<Answer>) -> Reply {
             let words = error.message.split_once(": ").map_or(error.message.as_str(), |(_, words)| words).to_owned();
             match error.code {
                 Code::RateLimited => Reply::Limited(words),
-                Code::HostFailed | Code::Network | Code::TimedOut => Reply::Ill(words),
+                Code::HostFailed => Reply::Ill(words),
+                Code::Network | Code::TimedOut => Reply::Silent(words),
                 _ => Reply::Odd(words),
             }
         }
     }
+}
+
+/// What a repository is called that answered to another name.
+fn renamed(answer: &Answer, asked: &Slug) -> Option<String> {
+    let name = text(answer, "/full_name")?;
+    (answer.status.is_success() && !name.eq_ignore_ascii_case(&asked.path())).then_some(name)
 }
 
 /// The blob of the fence's document in a tree.

@@ -56,9 +56,10 @@ fn other_answers_are_what_they_were() {
     assert!(matches!(said(401, &[], "{}"), Reply::Refused(_)));
     assert!(matches!(said(409, &[], "{}"), Reply::Empty(_)));
     assert!(matches!(said(422, &[], "{}"), Reply::Odd(_)));
-    for code in [Code::HostFailed, Code::Network, Code::TimedOut] {
-        let ill = reply("github.com", &Err(Error::new(code, "looking at a/b: it broke", "")));
-        assert_eq!(ill, Reply::Ill("it broke".to_owned()), "{code:?}");
+    let broke = |code| reply("github.com", &Err(Error::new(code, "looking at a/b: it broke", "")));
+    assert_eq!(broke(Code::HostFailed), Reply::Ill("it broke".to_owned()));
+    for code in [Code::Network, Code::TimedOut] {
+        assert_eq!(broke(code), Reply::Silent("it broke".to_owned()), "{code:?}");
     }
     let limited = reply("github.com", &Err(Error::new(Code::RateLimited, "looking at a/b: wait", "")));
     assert_eq!(limited, Reply::Limited("wait".to_owned()));

@@ -13,7 +13,9 @@ mod look;
 
 use jiff::Timestamp;
 use standin_state::config::{Config, MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{Aspect, Health, MasterHealth, MasterVerdict, MirrorId, RepositoryId, SentinelStatus};
+use standin_state::model::{
+    Aspect, Health, MasterCause, MasterHealth, MasterVerdict, MirrorId, RepositoryId, SentinelStatus,
+};
 use standin_state::store::Store;
 
 use self::judge::Judgement;
@@ -39,10 +41,11 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
     let judgement = match look.observe().await {
         Ok(seen) => judge::judge(&seen),
         Err(error) if error.code == Code::Storage => return Err(error),
-        Err(error) => Judgement { verdict: MasterVerdict::Unknown, detail: told(&error), advice: None },
+        Err(error) => Judgement::new(asking(&error), told(&error)),
     };
     let now = context.outside.clock.now();
     let health = match judgement.verdict {
+        MasterVerdict::Well if judgement.cause == MasterCause::Renamed => Health::Warning,
         MasterVerdict::Well => Health::Ok,
         MasterVerdict::Down | MasterVerdict::Gone => Health::Failed,
         MasterVerdict::Unknown if context.token.is_none() => Health::Unknown,
@@ -56,6 +59,7 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
         repo: slug.to_string(),
         verdict: judgement.verdict,
         health,
+        cause: judgement.cause,
         detail: judgement.detail.clone(),
         hint: hint.clone(),
         since_iso: since.map_or(now, |before| before.since_iso),
@@ -73,6 +77,16 @@ pub async fn observe(source: &SharedSource, direction: &Direction) -> Result<Opt
     let detail = report.findings.first().map(|notice| notice.message.as_str());
     store.set_health(repository, &place, report.health, detail, now)?;
     Ok(Some(report))
+}
+
+/// What kept the master from being asked.
+fn asking(error: &Error) -> MasterCause {
+    match error.code {
+        Code::TokenMissing => MasterCause::TokenMissing,
+        Code::Unauthorized => MasterCause::TokenRefused,
+        Code::RateLimited => MasterCause::Limited,
+        _ => MasterCause::Unclear,
+    }
 }
 
 fn told(error: &Error) -> String {
@@ -131,6 +145,7 @@ fn hint(store: &Store, direction: &Direction, judgement: &Judgement, now: Timest
                 direction.watched_place()
             )
         }),
+        (_, MasterVerdict::Well) => judgement.advice.clone().unwrap_or_default(),
         _ => String::new(),
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
-use standin_state::model::{MirrorId, Site, Verb};
+use standin_state::model::{Action, MirrorId, Site, Verb};
 
 use super::change::{RoleGoal, RoleRequest};
 use super::journal;
@@ -221,9 +221,7 @@ fn promotion(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
             )
             .offering(Verb::Demote, parties.direction.master()))
         }
-        Master::Unclear(error) if !request.gone => {
-            Err(unclear(error, "the master", &format!("`standin promote {mirror} --gone`")))
-        }
+        Master::Unclear(error) if !request.gone => Err(unclear(error, "the master", gone("promote", mirror))),
         Master::Gone(_) | Master::Unclear(_) if is_source => {
             Ok(Change::new(id, Kind::Failover, old, standby, epoch(parties)))
         }
@@ -243,7 +241,7 @@ fn hand_back(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
             Change { is_homeward: true, ..Change::past(id, standby, home, epoch(parties)) }
         }
         Master::Unclear(error) => {
-            return Err(unclear(error, standby.as_str(), &format!("`standin demote {} --gone`", request.mirror)));
+            return Err(unclear(error, standby.as_str(), gone("demote", &request.mirror)));
         }
         // A token that sees the repository no more looks the same, and a hand-back is another thing: so it is asked for.
         Master::Gone(error) => {
@@ -255,6 +253,7 @@ fn hand_back(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
             );
             return Err(Error {
                 hint,
+                action: Some(Box::new(gone("demote", &request.mirror))),
                 ..error.during(format!("{standby} cannot hand back, since it does not answer"))
             });
         }
@@ -262,7 +261,13 @@ fn hand_back(request: &RoleRequest, parties: &Parties, id: String, seen: Seen) -
     Ok(Change { old_is_temporary: parties.direction.is_temporary(), ..change })
 }
 
-fn unclear(error: Error, master: &str, command: &str) -> Error {
-    let hint = format!("{} If you know that {master} is gone, {command} says so.", error.advice());
-    Error { hint, ..error.during(format!("whether {master} is there cannot be told from here")) }
+/// What says that who is left behind is gone.
+fn gone(command: &str, mirror: &MirrorId) -> Action {
+    Action { command: format!("standin {command} {mirror} --gone"), ..Action::new(Verb::SayGone, Some(mirror)) }
+}
+
+fn unclear(error: Error, master: &str, action: Action) -> Error {
+    let hint = format!("{} If you know that {master} is gone, `{}` says so.", error.advice(), action.command);
+    let error = error.during(format!("whether {master} is there cannot be told from here"));
+    Error { hint, action: Some(Box::new(action)), ..error }
 }

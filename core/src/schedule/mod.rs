@@ -129,6 +129,7 @@ mod tests {
             place: MirrorId::source(),
             repo: "o/n".to_owned(),
             verdict,
+            cause: standin_state::model::MasterCause::Unclear,
             health: Health::Ok,
             detail: String::new(),
             hint: String::new(),

@@ -138,9 +138,9 @@ pub(super) async fn look(asked: &Asked<'_>) -> Seen {
                 message: "it does not run".to_owned(),
                 hint: "Run `standin watch` in a terminal to see what keeps it from running.".to_owned(),
             };
-            Seen { runs: Some(runs), notices: (!runs).then(notice).into_iter().collect() }
+            Seen { runs: Some(runs), is_heard: true, notices: (!runs).then(notice).into_iter().collect() }
         }
-        Ok(said) => Seen { runs: Some(false), notices: vec![unloaded(&said.complaint)] },
-        Err(error) => Seen { runs: None, notices: vec![unloaded(&error.message)] },
+        Ok(said) => Seen { runs: Some(false), is_heard: true, notices: vec![unloaded(&said.complaint)] },
+        Err(error) => Seen { runs: None, is_heard: false, notices: vec![unloaded(&error.message)] },
     }
 }

@@ -125,10 +125,12 @@ impl Supervisor {
 }
 
 /// What a supervisor says of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Whether it runs; `None` where that cannot be told.
     runs: Option<bool>,
+    /// Whether it could be asked.
+    is_heard: bool,
     /// What a person should know.
     notices: Vec<Notice>,
 }
@@ -156,6 +158,8 @@ pub struct ServiceReport {
     pub file: PathBuf,
     /// Whether it runs; `None` where that cannot be told.
     pub runs: Option<bool>,
+    /// Whether who keeps it running could be asked, where there was something to ask about.
+    pub is_heard: bool,
     /// Who keeps the schedule of the state folder, if anyone: this service, a window, or somebody by hand.
     pub schedule_kept_by: Option<String>,
     /// What a person should know.
@@ -164,14 +168,19 @@ pub struct ServiceReport {
 
 /// The service of one user.
 pub(crate) struct Unit<'a> {
-    pub supervisor: Supervisor,
-    pub outside: &'a Outside,
-    pub state_dir: &'a Path,
+    supervisor: Supervisor,
+    asked: Asked<'a>,
+    state_dir: &'a Path,
 }
 
-impl Unit<'_> {
-    fn asked(&self) -> Asked<'_> {
-        Asked { outside: self.outside }
+impl<'a> Unit<'a> {
+    /// The one that whoever keeps services on this operating system has, or would have.
+    pub fn new(outside: &'a Outside, state_dir: &'a Path) -> Self {
+        Self { supervisor: Supervisor::here(), asked: Asked::new(outside), state_dir }
+    }
+
+    fn file(&self) -> Result<PathBuf> {
+        self.supervisor.file(self.asked.outside, self.state_dir)
     }
 
     /// Puts the file into its place and has it run, now and at each login. Where the supervisor refuses, all is as before.
@@ -180,7 +189,7 @@ impl Unit<'_> {
     /// [`Code::Usage`] for a file that is not ours, or where no supervisor answers; [`Code::Storage`].
     pub async fn install(&self, watcher: &Watcher) -> Result<ServiceReport> {
         let _alone = lock::exclusive(self.state_dir, "service")?;
-        let (asked, file) = (self.asked(), self.supervisor.file(self.outside, self.state_dir)?);
+        let (asked, file) = (&self.asked, self.file()?);
         let before = match text::look(&file)? {
             Found::Nothing => None,
             Found::Ours(text) => Some(text),
@@ -188,30 +197,30 @@ impl Unit<'_> {
             Found::NoFile => return Err(no_file(&file)),
         };
         let rendered = self.supervisor.rendered(watcher)?;
-        self.supervisor.check(&asked).await?;
+        self.supervisor.check(asked).await?;
         write(&file, &rendered)?;
-        if let Err(error) = self.supervisor.start(&asked, &file).await {
+        if let Err(error) = self.supervisor.start(asked, &file).await {
             self.put_back(&file, before.as_deref()).await;
             return Err(error);
         }
         let mut report = self.status(Some(watcher)).await?;
-        report.notices.extend(watcher.left_behind(&self.outside.environment));
+        report.notices.extend(watcher.left_behind(&self.asked.outside.environment));
         Ok(report)
     }
 
     /// After a start that failed: what ran before runs again, as far as that can be.
     async fn put_back(&self, file: &Path, before: Option<&str>) {
-        let asked = self.asked();
+        let asked = &self.asked;
         let undone = match before {
             Some(text) => match write(file, text) {
-                Ok(()) => self.supervisor.start(&asked, file).await,
+                Ok(()) => self.supervisor.start(asked, file).await,
                 Err(error) => Err(error),
             },
             None => {
                 // It may not have begun at all.
-                let _ = self.supervisor.stop(&asked).await;
+                let _ = self.supervisor.stop(asked).await;
                 let removed = remove(file);
-                self.supervisor.forget(&asked).await;
+                self.supervisor.forget(asked).await;
                 removed
             }
         };
@@ -223,27 +232,33 @@ impl Unit<'_> {
     /// Stops it and takes the file away.
     ///
     /// # Errors
-    /// [`Code::Usage`] for a file that is not ours; [`Code::Storage`].
+    /// [`Code::Usage`] for a file that is not ours; [`Code::Storage`]; where it could not be stopped: all is as before then.
     pub async fn remove(&self) -> Result<ServiceReport> {
         let _alone = lock::exclusive(self.state_dir, "service")?;
-        let (asked, file) = (self.asked(), self.supervisor.file(self.outside, self.state_dir)?);
+        let (asked, file) = (&self.asked, self.file()?);
         match text::look(&file)? {
             Found::Nothing => return self.status(None).await,
             Found::Ours(_) => {}
             Found::Changed | Found::Foreign => return Err(not_ours(&file)),
             Found::NoFile => return Err(no_file(&file)),
         }
-        let stopped = self.supervisor.stop(&asked).await;
+        // Without the file nobody could stop it by it any more.
+        self.supervisor.stop(asked).await.map_err(|error| Error {
+            message: format!(
+                "{} did not say that it has stopped, so that nothing was taken away: {}",
+                self.supervisor.words(),
+                error.message
+            ),
+            hint: format!(
+                "Run `standin service remove` again from a login session of the user. If there is none any more, delete {}: it is \
+                 not started again then.",
+                file.display()
+            ),
+            ..error
+        })?;
         remove(&file)?;
-        self.supervisor.forget(&asked).await;
-        let mut report = self.status(None).await?;
-        if let Err(error) = stopped {
-            report.notices.push(Notice {
-                message: format!("{} did not say that it has stopped: {}", self.supervisor.words(), error.message),
-                hint: "It is not started again at the next login.".to_owned(),
-            });
-        }
-        Ok(report)
+        self.supervisor.forget(asked).await;
+        self.status(None).await
     }
 
     /// Looks how it stands. `watcher` is what it would be installed with now, where that is known.
@@ -251,12 +266,13 @@ impl Unit<'_> {
     /// # Errors
     /// [`Code::Storage`].
     pub async fn status(&self, watcher: Option<&Watcher>) -> Result<ServiceReport> {
-        let file = self.supervisor.file(self.outside, self.state_dir)?;
+        let file = self.file()?;
         let mut report = ServiceReport {
             supervisor: self.supervisor,
             state: ServiceState::Absent,
             file: file.clone(),
             runs: None,
+            is_heard: true,
             schedule_kept_by: None,
             notices: Vec::new(),
         };
@@ -283,8 +299,8 @@ impl Unit<'_> {
                 hint: "`standin service install` writes it anew, with the options that are given then.".to_owned(),
             });
         }
-        let seen = self.supervisor.look(&self.asked()).await;
-        report.runs = seen.runs;
+        let seen = self.supervisor.look(&self.asked).await;
+        (report.runs, report.is_heard) = (seen.runs, seen.is_heard);
         report.notices.extend(seen.notices);
         Ok(report)
     }

@@ -106,8 +106,8 @@ pub(super) async fn look(asked: &Asked<'_>) -> Seen {
     let properties = "--property=ActiveState,SubState,UnitFileState,NeedDaemonReload,ExecMainStatus";
     let said = match asked.run("systemctl", &["--user", "show", NAME, properties]).await {
         Ok(said) if said.is_well => said,
-        Ok(said) => return Seen { runs: None, notices: vec![unheard(&said.complaint)] },
-        Err(error) => return Seen { runs: None, notices: vec![unheard(&error.message)] },
+        Ok(said) => return Seen { runs: None, is_heard: false, notices: vec![unheard(&said.complaint)] },
+        Err(error) => return Seen { runs: None, is_heard: false, notices: vec![unheard(&error.message)] },
     };
     let known: BTreeMap<&str, &str> = said.stdout.lines().filter_map(|line| line.split_once('=')).collect();
     let known = |name: &str| known.get(name).copied().unwrap_or_default();
@@ -136,7 +136,7 @@ pub(super) async fn look(asked: &Asked<'_>) -> Seen {
         note("systemd has not read the file since it changed".to_owned(), "Run `standin service install` again.");
     }
     notices.extend(lingering(asked).await);
-    Seen { runs: Some(runs), notices }
+    Seen { runs: Some(runs), is_heard: true, notices }
 }
 
 /// Where the user's units end with the last session, that is worth a word.

@@ -119,9 +119,10 @@ pub(super) async fn look(asked: &Asked<'_>) -> Seen {
         hint: "Run `standin service install` again.".to_owned(),
     };
     match asked.run("schtasks", &["/Query", "/TN", NAME]).await {
-        Ok(said) if said.is_well => Seen::default(),
-        Ok(said) => Seen { runs: Some(false), notices: vec![notice(&said.complaint)] },
-        Err(error) => Seen { runs: None, notices: vec![notice(&error.message)] },
+        // Whether it runs at this moment is not in its answer.
+        Ok(said) if said.is_well => Seen { runs: None, is_heard: true, notices: Vec::new() },
+        Ok(said) => Seen { runs: Some(false), is_heard: true, notices: vec![notice(&said.complaint)] },
+        Err(error) => Seen { runs: None, is_heard: false, notices: vec![notice(&error.message)] },
     }
 }
 

@@ -84,6 +84,7 @@ fn master(verdict: MasterVerdict) -> MasterHealth {
         place: MirrorId::source(),
         repo: "ada/site".to_owned(),
         verdict,
+        cause: standin_state::model::MasterCause::Unclear,
         health: if verdict == MasterVerdict::Well { Health::Ok } else { Health::Failed },
         detail: "GitHub answers 503".to_owned(),
         hint: String::new(),

@@ -22,6 +22,6 @@ pub use status::{
     AspectReport, MasterHealth, MirrorReport, OpenChangeReport, PulledReport, RepositoryReport, SeenTip, SentinelStatus,
 };
 pub use words::{
-    Aspect, AspectStatus, Health, MasterVerdict, MirrorStatus, MirrorType, NotifyEvent, NotifyKind, Role, RunStatus,
-    StandingWord, Tone, Trigger, Verb,
+    Aspect, AspectStatus, Health, MasterCause, MasterVerdict, MirrorStatus, MirrorType, NotifyEvent, NotifyKind, Role,
+    RunStatus, StandingWord, Tone, Trigger, Verb,
 };

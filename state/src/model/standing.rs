@@ -57,6 +57,7 @@ impl Action {
             Verb::Test => ("Try it, and see the host's key".to_owned(), format!("standin mirror test {id}")),
             Verb::Promote => (format!("Make {id} the master"), format!("standin promote {id}")),
             Verb::Demote => (format!("Hand back from {id}"), format!("standin demote {id}")),
+            Verb::SayGone => ("Say that it is gone".to_owned(), format!("standin promote {id} --gone")),
             Verb::Resume => ("Go on with the change".to_owned(), format!("standin promote {id} --resume")),
             Verb::InstallSentinel => ("Install the sentinel".to_owned(), "standin sentinel install".to_owned()),
         };

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    Action, AspectStatus, ConsentQuestion, Health, MasterVerdict, MirrorId, MirrorStatus, MirrorType, NotifyTrouble,
-    RepositoryId, Role, Standing, Verb, time,
+    Action, AspectStatus, ConsentQuestion, Health, MasterCause, MasterVerdict, MirrorId, MirrorStatus, MirrorType,
+    NotifyTrouble, RepositoryId, Role, Standing, Verb, time,
 };
 use crate::error::{Error, advice};
 
@@ -86,6 +86,9 @@ pub struct MasterHealth {
     pub repo: String,
     /// What the look at it says.
     pub verdict: MasterVerdict,
+    /// Why, in one word; what was kept by an older version has none.
+    #[serde(default)]
+    pub cause: MasterCause,
     /// The verdict as the health of mirrors is told.
     pub health: Health,
     /// What was seen.

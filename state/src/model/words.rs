@@ -210,6 +210,52 @@ words! {
 }
 
 words! {
+    /// Why a look at the master says what it says.
+    MasterCause {
+        /// It answers, and its heartbeat is fresh.
+        Well = "well",
+        /// It answers, under another name.
+        Renamed = "renamed",
+        /// It answers with server errors, while a standby of the same host does not.
+        Ill = "ill",
+        /// It does not answer at all, while a standby of the same host does.
+        Silent = "silent",
+        /// It answers, but its default branch cannot be read, or it is empty.
+        Damaged = "damaged",
+        /// Its heartbeat stands still.
+        Stale = "stale",
+        /// The host says that it is not there, to a token that is proven valid.
+        Gone = "gone",
+        /// The host says that it is not there, to a token of which nobody knows whether it is valid.
+        NotProven = "not_proven",
+        /// No standby could be read to compare with.
+        NoComparison = "no_comparison",
+        /// The standbys are as ill: it is the host.
+        HostIll = "host_ill",
+        /// Nothing answers: the host is ill, or the network of this machine.
+        NoNetwork = "no_network",
+        /// There is no token to ask with.
+        TokenMissing = "token_missing",
+        /// The host does not accept the token.
+        TokenRefused = "token_refused",
+        /// The host keeps the token out.
+        TokenBarred = "token_barred",
+        /// The host limits the token's requests.
+        Limited = "limited",
+        /// It handed over: another is master.
+        Replaced = "replaced",
+        /// Something else.
+        Unclear = "unclear",
+    }
+}
+
+impl Default for MasterCause {
+    fn default() -> Self {
+        Self::Unclear
+    }
+}
+
+words! {
     /// What set a run off.
     Trigger {
         /// A person, on the command line or in the window.
@@ -308,6 +354,8 @@ words! {
         Promote = "promote",
         /// Hand back to the configured source.
         Demote = "demote",
+        /// Say that the master, or the standby that is one, is gone.
+        SayGone = "say_gone",
         /// Go on with a change of master that is open.
         Resume = "resume",
         /// Try a mirror, and see the key of its ssh host.

@@ -146,6 +146,18 @@ impl Store {
             Ok(())
         })
     }
+
+    /// Forgets the answers of lists that were kept about it.
+    pub fn forget_answers(&self, repository: &RepositoryId, mirror: Option<&MirrorId>) -> Result<()> {
+        self.write("forget_answers", |transaction| {
+            transaction
+                .prepare_cached(
+                    "DELETE FROM facts WHERE repository = ?1 AND mirror = ?2 AND substr(key, 1, 5) = 'etag:'",
+                )?
+                .execute(params![repository, mirror_column(mirror)])?;
+            Ok(())
+        })
+    }
 }
 
 fn mirror_column(mirror: Option<&MirrorId>) -> &str {

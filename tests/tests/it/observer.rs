@@ -164,11 +164,15 @@ fn a_standby_whose_token_is_kept_out_is_nothing_to_compare_with() {
 fn when_all_of_github_is_ill_nothing_is_said_about_the_master() {
     let watched = Watched::new(PROGRAM);
     watched.world.sandbox.set_repository_state(OWNER, NAME, RepositoryState::Hidden);
-    for effect in [status(503), Effect::CutBefore] {
+    for (effect, words, cause) in [
+        (status(503), "the host itself is ill", "host_ill"),
+        (Effect::CutBefore, "the host itself is ill, or the network here", "no_network"),
+    ] {
         watched.world.sandbox.add_fault(Fault::always(FaultMatcher::any(), effect));
         let (_, verdict, message, hint) = master(&watched.machine);
         assert_eq!(verdict, "unknown", "{message}");
-        assert!(message.contains("the host itself is ill, or the network here"), "{message}");
+        assert!(message.ends_with(words), "{message}");
+        assert_eq!(watched.machine.json(&["status"])["master_health"]["cause"], cause);
         assert!(!hint.contains("promote"), "{hint}");
         watched.master_back();
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use standin_sandbox::{Effect, Fault, FaultMatcher, RepositorySpec};
 use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, World, refs};
+use standin_tests::local::Local;
 
 fn world() -> World {
     World::new(env!("CARGO_BIN_EXE_standin-under-test"))
@@ -110,6 +111,26 @@ fn the_moment_of_the_last_full_sync_rises_only_with_a_full_sync() {
     world.sandbox.set_down(true);
     assert_eq!(machine.standin(&["sync"]).code(), 1);
     assert_eq!(status(&machine)["last_full_sync_iso"], full, "unreachable mirrors are not in step");
+}
+
+#[test]
+fn a_mirror_that_is_gone_is_not_in_step_beside_one_that_is() {
+    let local = Local::new(env!("CARGO_BIN_EXE_standin-under-test"), &["--bare"]);
+    let far = local.folder().join("far.git");
+    local.mirrors("", &[("near", ""), ("far", "")]);
+    let moment = || local.machine.json(&["status"])["last_full_sync_iso"].clone();
+    assert_eq!(local.machine.standin(&["sync"]).code(), 0);
+    let full = moment();
+    assert!(full.is_string(), "{full}");
+    std::fs::rename(&far, local.folder().join("aside.git")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(local.machine.standin(&["sync"]).code(), 1);
+    assert_eq!(moment(), full, "one of two failed");
+    assert_eq!(local.machine.standin(&["sync", "--mirror", "near"]).code(), 0);
+    assert_eq!(moment(), full, "the other had failed before");
+    std::fs::rename(local.folder().join("aside.git"), &far).unwrap();
+    assert_eq!(local.machine.standin(&["sync", "--mirror", "far"]).code(), 0);
+    assert_ne!(moment(), full, "both are in step");
 }
 
 #[test]

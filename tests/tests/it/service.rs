@@ -1,10 +1,10 @@
 //! `standin service`: with a real systemd of a user, and the files of the others read by what knows their formats.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use standin_core::service::watcher::{Addresses, Watcher};
 use standin_core::service::{launchd, systemd, tasks};
@@ -219,6 +219,47 @@ fn what_lies_in_the_place_and_is_no_file_of_ours_holds_nobody_up_and_stays() {
         assert_eq!(fs::symlink_metadata(&place).unwrap().file_type(), before, "{what} is as it was");
         if before.is_dir() { fs::remove_dir(&place).unwrap() } else { fs::remove_file(&place).unwrap() }
     }
+}
+
+/// A `systemctl` that does this when it is told the word, and else says that all is well.
+fn stub(local: &Local, word: &str, deed: &str) -> Machine {
+    let folder = local.folder().join("stub");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("systemctl");
+    let well = "Version=252\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no";
+    fs::write(&file, format!("#!/bin/sh\ncase \"$*\" in *{word}*) {deed} ;; esac\nprintf '{well}\\n'\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.display(), local.machine.environment["PATH"]);
+    local.machine.with("PATH", path)
+}
+
+#[test]
+fn what_could_not_be_stopped_or_asked_is_not_told_as_well() {
+    let local = Local::new(PROGRAM, &["--bare"]);
+    assert_eq!(stub(&local, "nothing", "").standin(&["service", "install"]).code(), 0);
+    let complaint =
+        "i=0; while [ $i -lt 3000 ]; do echo 'no bus, says the stub, again and again' >&2; i=$((i+1)); done; exit 1";
+    let refused = stub(&local, "disable", complaint).standin(&["service", "remove"]);
+    assert_eq!(refused.code(), 2, "{}", refused.all());
+    assert!(refused.stderr.contains("nothing was taken away") && refused.stderr.len() < 2000, "{}", refused.all());
+    assert!(installed(&local).exists(), "so that it can be stopped later");
+    let unheard = stub(&local, "show", "exit 1").standin(&["service", "status"]);
+    assert_eq!(unheard.code(), 1, "{}", unheard.all());
+    assert!(unheard.stdout.contains("whether it runs is not known"), "{}", unheard.all());
+    assert_eq!(stub(&local, "nothing", "").standin(&["service", "status"]).code(), 0);
+    assert_eq!(stub(&local, "nothing", "").standin(&["service", "remove"]).code(), 0);
+    assert!(!installed(&local).exists());
+}
+
+#[test]
+fn a_systemctl_that_hangs_is_waited_for_once() {
+    let local = Local::new(PROGRAM, &["--bare"]);
+    let begin = Instant::now();
+    let refused = stub(&local, "daemon-reload", "sleep 600").standin(&["service", "install"]);
+    assert_ne!(refused.code(), 0, "{}", refused.all());
+    assert!(refused.stderr.contains("did not end within 50 seconds"), "{}", refused.all());
+    assert!(begin.elapsed() < Duration::from_secs(90), "{:?}", begin.elapsed());
+    assert!(!installed(&local).exists());
 }
 
 #[test]

@@ -3,4 +3,4 @@
 /**
  * What a person can do about a state, with one command or one click.
  */
-export type Verb = "allow" | "sync" | "decide" | "health" | "set_token" | "promote" | "demote" | "resume" | "test" | "install_sentinel";
+export type Verb = "allow" | "sync" | "decide" | "health" | "set_token" | "promote" | "demote" | "say_gone" | "resume" | "test" | "install_sentinel";

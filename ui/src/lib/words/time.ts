@@ -15,6 +15,11 @@ function span(milliseconds: number): string {
   return count(Math.floor(milliseconds / DAY), 'day');
 }
 
+/** A length of time, in its largest unit. */
+export function spanWords(milliseconds: number): string {
+  return span(Math.max(milliseconds, MINUTE));
+}
+
 /** How long ago (or ahead) a moment is; after 30 days the date itself. */
 export function relativeTime(iso: string, now: number): string {
   const moment = Date.parse(iso);

@@ -5,7 +5,6 @@ import type { AspectReport } from '../bindings/AspectReport';
 import type { Change } from '../bindings/Change';
 import { changeActionWords } from '../bindings/changeActionWords';
 import type { Health } from '../bindings/Health';
-import type { MasterVerdict } from '../bindings/MasterVerdict';
 import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorType } from '../bindings/MirrorType';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
@@ -15,7 +14,7 @@ import type { RunStatus } from '../bindings/RunStatus';
 import type { Standing } from '../bindings/Standing';
 import type { Tone } from '../bindings/Tone';
 import type { Trigger } from '../bindings/Trigger';
-import { counted, relativeTime } from './time';
+import { counted } from './time';
 
 export interface StateWord {
   tone: Tone;
@@ -58,31 +57,6 @@ export function aspectState(report: AspectReport): StateWord {
     case 'unknown':
       return { tone: 'unknown', word: 'Never synced' };
   }
-}
-
-const verdictWord: Record<MasterVerdict, string> = {
-  well: 'is well',
-  down: 'is down',
-  gone: 'is gone',
-  unknown: 'cannot be judged',
-};
-
-export interface MasterNews {
-  tone: 'failed' | 'waiting';
-  message: string;
-  hint: string;
-}
-
-/** What the last look at the master calls for; nothing while it is well and nobody waits for it. */
-export function masterNews(report: RepositoryReport, now: number): MasterNews | null {
-  const seen = report.master_health;
-  if (!seen || (seen.verdict === 'well' && !seen.hint)) return null;
-  const [since, looked] = [seen.since_iso, seen.last_health_check_iso].map((iso) => relativeTime(iso, now));
-  return {
-    tone: seen.health === 'failed' ? 'failed' : 'waiting',
-    message: `${seen.repo} ${verdictWord[seen.verdict]}: ${seen.detail}. First seen ${since}, last looked at ${looked}.`,
-    hint: seen.hint,
-  };
 }
 
 /** How a mirror or repository stands, as core says it; the word begins with a capital on screen. */
