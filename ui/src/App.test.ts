@@ -77,7 +77,10 @@ describe('the card', () => {
       detail: 'Actions are switched off around a push.',
     };
     await open(new FakeBackend(overview([repository([mirror()], { open_change })])));
-    expect(screen.getByText(/Open change on mirror-1 by you@desk: Actions are switched off/)).toBeVisible();
+    const told = within(screen.getByRole('region', { name: 'A change of mirror-1 is open' }));
+    expect(told.getByText(/begun by you@desk/)).toBeVisible();
+    expect(told.getByText('Actions are switched off around a push.')).toBeVisible();
+    expect(told.getByRole('button', { name: 'Sync mirror-1 now' })).toBeEnabled();
   });
 
   it('says nothing of Actions that are off around the push of a sync that goes on', async () => {
@@ -89,7 +92,7 @@ describe('the card', () => {
       detail: 'Off.',
     };
     await open(new FakeBackend(overview([repository([mirror({ status: 'syncing' })], { open_change })])));
-    expect(screen.queryByText(/Open change on/)).toBeNull();
+    expect(screen.queryByText(/A change of/)).toBeNull();
   });
 
   it('says of a change of master how to go on with it, and nothing else', async () => {
@@ -101,41 +104,10 @@ describe('the card', () => {
       detail: 'A role change is open. `standin promote mirror-1 --resume` goes on with it.',
     };
     await open(new FakeBackend(overview([repository([mirror()], { open_change })])));
-    expect(screen.getByText(/standin promote mirror-1 --resume/)).toBeVisible();
-    expect(screen.queryByText(/ends it\./)).toBeNull();
-  });
-
-  it('says that the master is down, since when, and what to do', async () => {
-    const master_health = {
-      place: 'source',
-      repo: 'you/orchestrator',
-      verdict: 'down' as const,
-      health: 'failed' as const,
-      detail: 'it answers with HTTP 503',
-      hint: 'If it stays so, a standby takes over with `standin promote mirror-1`.',
-      since_iso: ago(3700),
-      last_health_check_iso: ago(125),
-    };
-    await open(new FakeBackend(overview([repository([mirror()], { master_health })])));
-    expect(screen.getByText(/you\/orchestrator is down: it answers with HTTP 503/)).toHaveTextContent(
-      'First seen 1 hour ago, last looked at 2 minutes ago.',
-    );
-    expect(screen.getByText(/a standby takes over with/)).toBeVisible();
-  });
-
-  it('says nothing of a master that is well', async () => {
-    const master_health = {
-      place: 'source',
-      repo: 'you/orchestrator',
-      verdict: 'well' as const,
-      health: 'ok' as const,
-      detail: 'you/orchestrator answers',
-      hint: '',
-      since_iso: ago(3700),
-      last_health_check_iso: ago(125),
-    };
-    await open(new FakeBackend(overview([repository([mirror()], { master_health })])));
-    expect(screen.queryByText(/is well/)).toBeNull();
+    expect(screen.getByRole('button', { name: 'Go on' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Take back' })).toBeEnabled();
+    expect(screen.queryByText(/standin promote/)).toBeNull();
+    expect(screen.queryByText(/next sync or health check/)).toBeNull();
   });
 
   it('shows a standby that stands in as master, and the source that waits, without offering to sync them', async () => {

@@ -1,12 +1,15 @@
 // A backend without an application: it answers from memory and says what it is told to say.
 
 import type { Backend } from '../lib/backend';
+import type { RoleChoice } from '../lib/bindings/RoleChoice';
 import type { RoleOutcome } from '../lib/bindings/RoleOutcome';
+import type { RolePlan } from '../lib/bindings/RolePlan';
 import type { AspectReport } from '../lib/bindings/AspectReport';
 import type { Ask } from '../lib/bindings/Ask';
 import type { Aspect } from '../lib/bindings/Aspect';
 import type { Error as Failure } from '../lib/bindings/Error';
 import type { Job } from '../lib/bindings/Job';
+import type { MasterHealth } from '../lib/bindings/MasterHealth';
 import type { MirrorReport } from '../lib/bindings/MirrorReport';
 import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
@@ -186,6 +189,52 @@ export function failure(over: Partial<Failure> = {}): Failure {
   };
 }
 
+/** A promotion while the old master is gone. */
+export function rolePlan(over: Partial<RolePlan> = {}): RolePlan {
+  return {
+    repository: 'orchestrator',
+    mirror: 'mirror-1',
+    kind: 'failover',
+    headline: 'make backup-account/orchestrator TEMPORARY_MASTER, since you/orchestrator is gone',
+    old: 'you/orchestrator',
+    new: 'backup-account/orchestrator',
+    epoch: 1,
+    epoch_after: 2,
+    steps: ['name backup-account/orchestrator master in epoch 2', 'give it the workflows of a master'],
+    last_sync_iso: ago(125),
+    missing_refs: [],
+    missing_commits: 0,
+    missing_secrets: [],
+    missing_variables: [],
+    missing_workflows: [],
+    enables: ['.github/workflows/cron.yml'],
+    hand_back: null,
+    never_travels: ['webhooks'],
+    blockers: [],
+    notices: [],
+    ...over,
+  };
+}
+
+/** What a look at the master found. */
+export function masterHealth(cause: MasterHealth['cause'], over: Partial<MasterHealth> = {}): MasterHealth {
+  const down = ['ill', 'silent', 'damaged', 'stale'].includes(cause);
+  const well = cause === 'well' || cause === 'renamed';
+  const verdict = well ? 'well' : down ? 'down' : cause === 'gone' ? 'gone' : 'unknown';
+  return {
+    place: 'source',
+    repo: 'you/orchestrator',
+    verdict,
+    cause,
+    health: cause === 'well' ? 'ok' : verdict === 'down' || verdict === 'gone' ? 'failed' : 'warning',
+    detail: `you/orchestrator: HTTP 503`,
+    hint: '',
+    since_iso: ago(12 * 60),
+    last_health_check_iso: ago(20),
+    ...over,
+  };
+}
+
 export const totals = { changes: 2, api_requests: 9, gh_calls: 1, git_calls: 2, bytes_sent: 1234, bytes_received: 900 };
 
 /** A sync that goes on. */
@@ -346,42 +395,40 @@ export class FakeBackend implements Backend {
     notices: [],
   });
   tokenSet: Backend['tokenSet'] = async (...values) => this.#called('tokenSet', ...values);
+  /** What a change of master would do; a failure where it cannot be told. */
+  rolePlanned: (choice: RoleChoice) => RolePlan | Failure = (choice) =>
+    rolePlan({ repository: choice.repository, mirror: choice.mirror });
   rolePlan: Backend['rolePlan'] = async (choice) => {
     this.#called('rolePlan', choice);
-    return {
-      repository: choice.repository,
-      mirror: choice.mirror,
-      kind: 'switchover',
-      headline: 'make owner/standby master instead of owner/name',
-      old: 'owner/name',
-      new: 'owner/standby',
-      epoch: 1,
-      epoch_after: 2,
-      steps: [],
-      last_sync_iso: ago(125),
-      missing_refs: [],
-      missing_commits: 0,
-      missing_secrets: [],
-      missing_variables: [],
-      missing_workflows: [],
-      enables: [],
-      hand_back: null,
-      never_travels: [],
-      blockers: [],
-      notices: [],
-    };
+    const planned = this.rolePlanned(choice);
+    if ('code' in planned) throw planned;
+    return planned;
   };
+  /** Lets the change of master that goes on end so; the page hears of it before. */
+  endRole: (end: RoleOutcome['end'], error?: Failure) => void = () => {};
   roleChange: Backend['roleChange'] = async (choice) => {
     this.#called('roleChange', choice);
-    return this.#roleOutcome(choice.repository, choice.mirror);
+    return this.#changing(choice.repository, choice.mirror, choice.goal);
   };
-  roleEnd: Backend['roleEnd'] = async (...values) => {
-    this.#called('roleEnd', ...values);
-    return this.#roleOutcome(values[0], values[1]);
+  roleEnd: Backend['roleEnd'] = async (repository, mirror, choice) => {
+    this.#called('roleEnd', repository, mirror, choice);
+    return this.#changing(repository, mirror, choice);
   };
-  #roleOutcome(repository: string, mirror: string): RoleOutcome {
-    const headline = 'make owner/standby master instead of owner/name';
-    return { repository, mirror, headline, end: 'done', error: null, seconds: 5 };
+  #changing(repository: string, mirror: string, what: Job['what']): Promise<RoleOutcome> {
+    this.#jobs += 1;
+    const of = job({ id: `job-${this.#jobs}`, what, repository, mirrors: [mirror] });
+    this.say(started(of));
+    return new Promise((resolve) => {
+      this.endRole = (end, error) => {
+        this.say({
+          at_iso: ago(-9),
+          event: 'job_ended',
+          job: of,
+          end: { kind: 'role_change', end, error: error ?? null },
+        });
+        resolve({ repository, mirror, headline: '', end, error: error ?? null, seconds: 5 });
+      };
+    });
   }
   secrets: Backend['secrets'] = async (...values) => {
     this.#called('secrets', ...values);

@@ -10,10 +10,14 @@ import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { Overview } from '../bindings/Overview';
 import type { Plan } from '../bindings/Plan';
+import type { OpenChangeChoice } from '../bindings/OpenChangeChoice';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
+import type { RoleChoice } from '../bindings/RoleChoice';
+import type { RoleOutcome } from '../bindings/RoleOutcome';
 import type { Stamped } from '../bindings/Stamped';
 import { roleEndWord } from '../words/words';
 import { LiveRun } from './live.svelte';
+import { RoleRun } from './roles.svelte';
 
 /** How long a success is shown before the new time. */
 export const FLASH = 3000;
@@ -38,7 +42,13 @@ export class WindowState {
   refusals = new SvelteMap<string, Failure>();
   live = new SvelteMap<string, LiveRun>();
   flashes = new SvelteSet<string>();
+  /** Repositories whose master came back after it was waited for, until that is dismissed. */
+  back = new SvelteSet<string>();
   jobs = new SvelteMap<string, Job>();
+  /** The last change of master of each repository that was begun here. */
+  roles = new SvelteMap<string, RoleRun>();
+  /** Repositories whose master is waited for, with since when it was not well. */
+  #waits = new SvelteMap<string, string>();
   now = $state(Date.now());
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
@@ -105,6 +115,7 @@ export class WindowState {
       this.overview = overview;
       this.failure = null;
       for (const job of overview.running) this.#note(job);
+      this.#tellWhoIsBack();
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
@@ -140,7 +151,71 @@ export class WindowState {
 
   /** A short job may have ended before its start is heard of. */
   #note(job: Job): void {
-    if (!this.#ended.has(job.id)) this.jobs.set(job.id, job);
+    if (this.#ended.has(job.id)) return;
+    this.jobs.set(job.id, job);
+    const known = this.roles.get(job.repository);
+    if (job.what !== 'sync' && known?.job.id !== job.id) this.roles.set(job.repository, new RoleRun(job));
+  }
+
+  /** The change of master that goes on in this program, or was ended and not dismissed. */
+  roleOf(repository: string): RoleRun | undefined {
+    return this.roles.get(repository);
+  }
+
+  /** The change of master that goes on in this program. */
+  roleAtWork(repository: string): RoleRun | undefined {
+    const run = this.roles.get(repository);
+    return run?.ending === null ? run : undefined;
+  }
+
+  dismissRole(repository: string): void {
+    this.roles.delete(repository);
+  }
+
+  /** Promotes or demotes; what happens is told by events. */
+  async changeRole(choice: RoleChoice): Promise<void> {
+    await this.#ofRole(choice.repository, () => this.backend.roleChange(choice));
+  }
+
+  /** Goes on with the change of master that is open, or takes it back. */
+  async endRole(repository: string, mirror: string, choice: OpenChangeChoice): Promise<void> {
+    await this.#ofRole(repository, () => this.backend.roleEnd(repository, mirror, choice));
+  }
+
+  async #ofRole(repository: string, change: () => Promise<RoleOutcome>): Promise<void> {
+    this.refusals.delete(repository);
+    // What is told of an earlier one is over.
+    if (this.roles.get(repository)?.ending !== null) this.roles.delete(repository);
+    try {
+      await change();
+    } catch (thrown) {
+      const run = this.roles.get(repository);
+      // It may have been refused before it was a job.
+      if (!run) this.refusals.set(repository, asFailure(thrown));
+    }
+    await this.refresh();
+  }
+
+  /** Whether the user waits for the master of a repository to come back. */
+  isWaitedFor(report: RepositoryReport): boolean {
+    return this.#waits.get(report.repository) === report.master_health?.since_iso;
+  }
+
+  waitFor(report: RepositoryReport): void {
+    if (report.master_health) this.#waits.set(report.repository, report.master_health.since_iso);
+  }
+
+  waitNoMore(report: RepositoryReport): void {
+    this.#waits.delete(report.repository);
+  }
+
+  /** Who was waited for and is well again is told, once. */
+  #tellWhoIsBack(): void {
+    for (const report of this.repositories) {
+      if (report.master_health?.verdict !== 'well' || !this.#waits.delete(report.repository)) continue;
+      this.back.add(report.repository);
+      this.announcement = `${report.master_health.repo} is back`;
+    }
   }
 
   /** Starts a sync of one mirror, or of all with `null`. */
@@ -237,6 +312,7 @@ export class WindowState {
           // Another job may be at it still.
           if (job.mirrors.includes(live.mirror) && !this.jobOf(job.repository, live.mirror)) live.hear(event);
         }
+        if (this.roles.get(job.repository)?.job.id === job.id) this.roles.get(job.repository)?.hear(event);
         if (end.kind === 'role_change') this.announcement = roleEndWord[end.end];
         void this.refresh();
         break;
@@ -284,9 +360,11 @@ export class WindowState {
         break;
       }
       case 'role_change_started':
+        this.roles.get(event.repository)?.hear(event);
         this.announcement = event.headline;
         break;
       case 'role_step':
+        this.roles.get(event.repository)?.hear(event);
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
         break;
       case 'schedule':

@@ -118,39 +118,54 @@ function told(report: RepositoryReport, seen: MasterHealth, now: number): Told {
       };
     case 'host_ill':
       return {
-        ...notTold('All of the host seems to be ill', [`${repo} and its standbys fail in the same way, for ${since}.`], [
-          'look',
-        ]),
+        ...notTold(
+          'All of the host seems to be ill',
+          [`${repo} and its standbys fail in the same way, for ${since}.`],
+          ['look'],
+        ),
         noStandby: 'Nothing to switch to: the standbys on this host are as ill. It will be back.',
       };
     case 'no_network':
       return {
-        ...notTold('Nothing answers from here', [
-          `Neither ${repo} nor a standby can be reached, for ${since}.`,
-          'Look whether this machine is connected.',
-        ], ['look']),
+        ...notTold(
+          'Nothing answers from here',
+          [`Neither ${repo} nor a standby can be reached, for ${since}.`, 'Look whether this machine is connected.'],
+          ['look'],
+        ),
         noStandby: '',
       };
     case 'token_missing':
       return notTold(`There is no token to look at ${repo} with`, [], ['token', 'look']);
     case 'token_refused':
-      return notTold(`The token for ${repo} was refused`, ['It has ended, or was taken back.'], ['token', 'look'], [
-        'promote',
-      ]);
+      return notTold(
+        `The token for ${repo} was refused`,
+        ['It has ended, or was taken back.'],
+        ['token', 'look'],
+        ['promote'],
+      );
     case 'token_barred':
-      return notTold(`The host keeps the token for ${repo} out`, [withoutCommands(seen.hint)], ['token', 'look'], [
-        'promote',
-      ]);
+      return notTold(
+        `The host keeps the token for ${repo} out`,
+        [withoutCommands(seen.hint)],
+        ['token', 'look'],
+        ['promote'],
+      );
     case 'limited':
       return notTold(`The host limits the requests of the token for ${repo}`, ['It passes by itself.'], ['look']);
     case 'not_proven':
-      return notTold(`Whether ${repo} is gone cannot be told`, [
-        'Its host says that it is not there, but the token is not proven valid: it may have lost its rights.',
-      ], ['token', 'look'], ['promote']);
+      return notTold(
+        `Whether ${repo} is gone cannot be told`,
+        ['Its host says that it is not there, but the token is not proven valid: it may have lost its rights.'],
+        ['token', 'look'],
+        ['promote'],
+      );
     case 'no_comparison':
-      return notTold(`${repo} does not answer, and nothing is there to compare with`, [
-        'No standby on the same host could be read at the same time.',
-      ], ['look'], ['promote']);
+      return notTold(
+        `${repo} does not answer, and nothing is there to compare with`,
+        ['No standby on the same host could be read at the same time.'],
+        ['look'],
+        ['promote'],
+      );
     case 'replaced':
       return notTold(`${repo} is no longer the master`, [seen.detail], ['look']);
     case 'renamed':
@@ -182,7 +197,9 @@ const ORDER = ['in_step', 'left_apart', 'behind', 'syncing', 'attention', 'stale
 
 /** The standby that is the nearest to the master. */
 export function bestStandby(report: RepositoryReport, seen: MasterHealth, now: number): BestStandby | null {
-  const standbys = report.mirrors.filter((mirror) => mirror.role === 'SLAVE' && mirror.enabled && mirror.id !== 'source');
+  const standbys = report.mirrors.filter(
+    (mirror) => mirror.role === 'SLAVE' && mirror.enabled && mirror.id !== 'source',
+  );
   const rank = (mirror: MirrorReport) => {
     const place = ORDER.indexOf(mirror.standing.word);
     return UNFIT.includes(mirror.standing.word) ? 100 : place < 0 ? 50 : place;
@@ -190,7 +207,12 @@ export function bestStandby(report: RepositoryReport, seen: MasterHealth, now: n
   const age = (mirror: MirrorReport) => Date.parse(mirror.code.last_sync_iso ?? '1970-01-01T00:00:00Z');
   const [best] = [...standbys].sort((one, other) => rank(one) - rank(other) || age(other) - age(one));
   if (!best) return null;
-  return { mirror: best, fit: rank(best) < 100, word: stateOf(best.standing).word, lost: lost(report, best, seen, now) };
+  return {
+    mirror: best,
+    fit: rank(best) < 100,
+    word: stateOf(best.standing).word,
+    lost: lost(report, best, seen, now),
+  };
 }
 
 function lost(report: RepositoryReport, mirror: MirrorReport, seen: MasterHealth, now: number): string {

@@ -64,7 +64,9 @@ export function parts(plan: RolePlan): Part[] {
         title: 'To look at by hand',
         none: 'No secret or variable differs',
         items: [
-          ...home.secrets.map((secret) => `secret ${secret.name} was written on ${home.from}; its value cannot be read`),
+          ...home.secrets.map(
+            (secret) => `secret ${secret.name} was written on ${home.from}; its value cannot be read`,
+          ),
           ...home.variables.map((variable) => `variable ${variable.name} differs`),
         ],
       },
