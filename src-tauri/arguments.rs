@@ -18,9 +18,17 @@ pub struct Arguments {
     /// Where Standin keeps its memory; default: `$STANDIN_STATE_DIR`, else the data folder
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
+    /// Start without a window, where the tray shows Standin's icon
+    #[arg(long)]
+    hidden: bool,
 }
 
 impl Arguments {
+    /// Whether it begins without a window.
+    pub fn hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// As core wants them.
     pub fn start(self) -> StartOptions {
         StartOptions { repo: self.repo, config: self.config, state_dir: self.state_dir, repository: None }

@@ -18,6 +18,7 @@ use tauri::ipc::Channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::desktop::{Desktop, request};
+use crate::resident::Resident;
 use crate::wire::{Keep, Overview, RoleChoice, SyncChoice};
 
 /// How many lines the lists of the window hold.
@@ -26,8 +27,9 @@ const LISTED: usize = 200;
 type Here<'a> = State<'a, Arc<Desktop>>;
 
 #[tauri::command]
-pub async fn overview(desktop: Here<'_>) -> Result<Overview> {
-    desktop.overview()
+pub async fn overview(desktop: Here<'_>, resident: State<'_, Arc<Resident>>) -> Result<Overview> {
+    let overview = desktop.overview()?;
+    Ok(Overview { wanted: resident.wanted(), ..overview })
 }
 
 #[tauri::command]

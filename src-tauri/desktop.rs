@@ -157,7 +157,15 @@ impl Desktop {
         }
         let running = engine.as_ref().map(Engine::jobs).unwrap_or_default();
         let places = self.places(engine.as_ref());
-        Ok(Overview { version: env!("CARGO_PKG_VERSION").to_owned(), repositories, mistakes, notices, running, places })
+        Ok(Overview {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            repositories,
+            mistakes,
+            notices,
+            running,
+            places,
+            wanted: None,
+        })
     }
 
     fn places(&self, engine: Option<&Engine>) -> Places {

@@ -3,12 +3,13 @@
 //! Core's progress must return at once, and a sync may report thousands of things a second; so events go into a
 //! queue, and a task of its own sends them in bunches in which only the last progress of each bar is kept.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use standin_core::event::{Event, Stamped};
 use standin_core::outside::{Clock as _, Progress, SystemClock};
 use tauri::ipc::Channel;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long events are gathered. Shorter than anyone can see.
@@ -17,6 +18,8 @@ const GATHER: Duration = Duration::from_millis(40);
 /// The near end: hears what happens.
 pub struct Feed {
     queue: UnboundedSender<Stamped>,
+    /// Told whenever something happened.
+    pub changed: Arc<Notify>,
     page: Mutex<Option<Channel<Vec<Stamped>>>>,
 }
 
@@ -27,7 +30,7 @@ impl Feed {
     /// A feed to which no page listens yet.
     pub fn new() -> (Self, Queue) {
         let (sender, receiver) = unbounded_channel();
-        (Self { queue: sender, page: Mutex::default() }, Queue(receiver))
+        (Self { queue: sender, changed: Arc::default(), page: Mutex::default() }, Queue(receiver))
     }
 
     /// From now on this page hears what happens; one that listened before does not.
@@ -57,6 +60,7 @@ impl Progress for Feed {
     fn event(&self, event: &Event) {
         // The receiver lives as long as the program.
         let _ = self.queue.send(Stamped { at_iso: SystemClock.now(), event: event.clone() });
+        self.changed.notify_one();
     }
 }
 

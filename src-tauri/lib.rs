@@ -2,7 +2,9 @@
 //!
 //! [`commands`] are what the page may ask, a few lines each; [`feed`] brings what happens to the page; [`gh`] runs the gh
 //! program through Tauri; [`desktop`] holds the engine, or why there is none; [`wire`] are the types that only the
-//! window needs; [`window`] is the window itself. Nothing here decides anything: that is core's part.
+//! window needs; [`window`] is the window itself, and [`geometry`] where it was. [`resident`] is the program beside its window:
+//! with the icon in the tray ([`tray`], [`tray_view`], [`tray_picture`], [`tray_host`]), and alone for its state folder
+//! ([`single`]). Nothing here decides anything: that is core's part.
 
 mod arguments;
 #[cfg(test)]
@@ -10,15 +12,28 @@ mod bindings;
 mod commands;
 mod desktop;
 mod feed;
+mod geometry;
 mod gh;
+mod resident;
+mod single;
+mod tray;
+mod tray_host;
+mod tray_picture;
+mod tray_view;
 mod window;
 pub mod wire;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use standin_core::outside::{self, Clock as _, SystemClock};
+use standin_core::start::{self, StartOptions};
+use standin_core::state::lock;
 
 use arguments::Arguments;
+use single::{First, Started};
+use window::Start;
 
 /// Runs the program with the arguments and the environment of this process.
 ///
@@ -41,11 +56,51 @@ pub fn main() -> ExitCode {
         eprintln!("The window needs a graphical session. In a terminal, use `standin`.");
         return ExitCode::FAILURE;
     }
-    match window::run(arguments.start()) {
+    let hidden = arguments.hidden();
+    let options = arguments.start();
+    let (state_dir, first) = match alone(&options) {
+        Ok(Place::Ours(state_dir, first)) => (state_dir, first),
+        Ok(Place::Taken) => return ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("standin-desktop: {reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match window::run(Start { options, hidden, state_dir, first }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("standin-desktop: the window could not be opened: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Whether this is the only window for its state folder.
+enum Place {
+    Ours(PathBuf, Option<First>),
+    /// Another one is shown.
+    Taken,
+}
+
+/// Sees to it that there is one window for a state folder.
+///
+/// # Errors
+/// Why there is none, for a person.
+fn alone(options: &StartOptions) -> Result<Place, String> {
+    let environment = start::environment();
+    // What is wrong with it, the window says.
+    let Ok((state_dir, _)) = start::prepare(options, &environment) else {
+        return Ok(Place::Ours(std::env::temp_dir(), None));
+    };
+    let holder = lock::holder(&format!("{} (desktop)", outside::person(&environment)), SystemClock.now());
+    match tauri::async_runtime::block_on(single::start(&state_dir, &holder)) {
+        Ok(Started::First(first)) => Ok(Place::Ours(state_dir, Some(first))),
+        Ok(Started::Shown) => Ok(Place::Taken),
+        Ok(Started::Silent(who)) => Err(format!(
+            "another window for {} is open and does not answer ({who})\nEnd it, then start this one again.",
+            state_dir.display()
+        )),
+        // A folder that cannot be used is told in the window.
+        Err(_) => Ok(Place::Ours(state_dir, None)),
     }
 }

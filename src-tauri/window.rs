@@ -1,17 +1,20 @@
-//! The one window: opened once, shows the application's own page and nothing else, and waits for its syncs to stop
-//! before it closes.
+//! The one window, which shows the application's own page and nothing else, and the running of the program around it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use standin_core::start::{self, StartOptions};
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent};
+use tauri::{AppHandle, Manager as _, RunEvent, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent};
 
 use crate::commands;
 use crate::desktop::Desktop;
 use crate::feed::Feed;
+use crate::geometry::{Geometry, SMALLEST};
 use crate::gh::ShellGh;
+use crate::resident::Resident;
+use crate::single::First;
+use crate::{tray, tray_host};
 
 /// What answers the commands in the list.
 macro_rules! for_each_command {
@@ -19,9 +22,7 @@ macro_rules! for_each_command {
 }
 
 /// The label of the window, as the capability file names it.
-const LABEL: &str = "main";
-/// How long a closing window waits for its syncs to come to a safe point.
-const CLOSING_LIMIT: Duration = Duration::from_secs(20);
+pub const LABEL: &str = "main";
 
 /// Whether a window can be opened at all.
 ///
@@ -45,24 +46,92 @@ pub fn display() -> Result<(), String> {
     Ok(())
 }
 
-/// Opens the window and stays until it is closed.
+/// How the program is started.
+pub struct Start {
+    /// What stands in its arguments.
+    pub options: StartOptions,
+    /// Whether it begins without a window, where a tray shows its icon.
+    pub hidden: bool,
+    /// Where Standin's memory is.
+    pub state_dir: PathBuf,
+    /// What keeps others from being started beside it.
+    pub first: Option<First>,
+}
+
+/// Runs until it is told to end.
 ///
 /// # Errors
 /// What keeps the window from opening.
-pub fn run(options: StartOptions) -> tauri::Result<()> {
+pub fn run(start: Start) -> tauri::Result<()> {
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_shell::init())
         .invoke_handler(include!("command_names.rs"))
         .setup(move |app| {
-            let desktop = open(app.handle(), options)?;
-            app.manage(Arc::new(desktop));
-            show(app.handle())?;
+            let Start { options, hidden, state_dir, first } = start;
+            let desktop = Arc::new(open(app.handle(), options)?);
+            let resident = Arc::new(Resident::new(app.handle().clone(), desktop.clone(), &state_dir));
+            app.manage(desktop.clone());
+            app.manage(resident.clone());
+            app.manage(StateDir(state_dir));
+            live(app.handle().clone(), desktop, &resident, first, hidden);
+            if !hidden {
+                show(app.handle())?;
+            }
             Ok(())
         })
-        .on_window_event(close_when_done)
+        .on_window_event(on_close)
         .build(tauri::generate_context!())?;
-    app.run(|_, _| {});
+    app.run(|app, event| {
+        if let RunEvent::ExitRequested { code: None, api, .. } = event {
+            let resident = app.state::<Arc<Resident>>();
+            if resident.stays() && !resident.ends() {
+                api.prevent_exit();
+            }
+        }
+    });
     Ok(())
+}
+
+/// Where Standin's memory is.
+struct StateDir(PathBuf);
+
+/// What goes on beside the window, for the life of the program.
+fn live(app: AppHandle, desktop: Arc<Desktop>, resident: &Arc<Resident>, first: Option<First>, hidden: bool) {
+    let host = resident.clone();
+    let mut waits = hidden;
+    tauri::async_runtime::spawn(tray_host::follow(move |is_there| {
+        host.has_host(is_there);
+        // The first answer says whether it may begin without a window.
+        if std::mem::take(&mut waits) && !is_there {
+            host.open(None);
+        }
+    }));
+    tauri::async_runtime::spawn(tray::keep(app, desktop));
+    if let Some(first) = first {
+        let asked = resident.clone();
+        tauri::async_runtime::spawn(async move { first.listen(move || asked.open(None)).await });
+    }
+    let told = resident.clone();
+    tauri::async_runtime::spawn(async move {
+        if stop_asked().await.is_ok() {
+            told.quit();
+        }
+    });
+}
+
+/// Waits until somebody asks this program to stop, as systems do at their end.
+async fn stop_asked() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 fn open(app: &AppHandle, options: StartOptions) -> tauri::Result<Desktop> {
@@ -75,16 +144,27 @@ fn open(app: &AppHandle, options: StartOptions) -> tauri::Result<Desktop> {
     Ok(Desktop::open(options, environment, std::env::current_exe()?, gh, feed))
 }
 
-fn show(app: &AppHandle) -> tauri::Result<()> {
-    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+/// Shows the window: the one that is there, or a new one.
+///
+/// # Errors
+/// What keeps it from opening.
+pub fn show(app: &AppHandle) -> tauri::Result<()> {
+    if let Some(window) = app.get_webview_window(LABEL) {
+        window.unminimize()?;
+        window.show()?;
+        return window.set_focus();
+    }
+    let geometry = Geometry::read(&app.state::<StateDir>().0);
+    let (width, height) = geometry.size();
+    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Standin")
-        .inner_size(1100.0, 760.0)
-        .min_inner_size(760.0, 520.0)
+        .inner_size(width, height)
+        .min_inner_size(SMALLEST.0, SMALLEST.1)
         .devtools(cfg!(debug_assertions))
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .build()?;
-    Ok(())
+    geometry.put(&window)
 }
 
 /// Whether an address is a page of the application. Every other is refused.
@@ -96,26 +176,16 @@ fn is_own_page(url: &Url) -> bool {
     }
 }
 
-/// Closing the window stops the syncs that it started, and waits until each is at a safe point.
-fn close_when_done(window: &Window, event: &WindowEvent) {
+/// A window that is closed is gone. Where nothing else shows that the program is there, it ends with it, once what goes on is at
+/// a safe point.
+fn on_close(window: &Window, event: &WindowEvent) {
     let WindowEvent::CloseRequested { api, .. } = event else { return };
-    let desktop = window.state::<Arc<Desktop>>().inner().clone();
-    if !desktop.cancel_all() {
-        return;
+    Geometry::keep(&window.state::<StateDir>().0, window);
+    let resident = window.state::<Arc<Resident>>();
+    if !resident.stays() {
+        api.prevent_close();
+        resident.quit();
     }
-    api.prevent_close();
-    let window = window.clone();
-    tauri::async_runtime::spawn(async move {
-        let done = async {
-            while desktop.is_busy() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        // What is not done by then is found and mended by the next start, as after a crash.
-        let _ = tokio::time::timeout(CLOSING_LIMIT, done).await;
-        // A window that cannot be destroyed is gone already.
-        let _ = window.destroy();
-    });
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Overview {
     pub running: Vec<Job>,
     /// Where things are.
     pub places: Places,
+    /// The repository that the user asked to see, outside of the window.
+    pub wanted: Option<RepositoryId>,
 }
 
 /// Where things are on this machine.

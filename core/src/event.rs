@@ -81,6 +81,8 @@ pub enum ScheduleNews {
     ConfigurationBroken,
     /// Something that a person should know of what is watched.
     Told,
+    /// This program ends as soon as what goes on is at a safe point.
+    Ending,
 }
 
 /// How a job ended.

@@ -223,3 +223,20 @@ describe('a standby that stands in', () => {
     expect(screen.queryByText(/has been down/)).toBeNull();
   });
 });
+
+describe('the program', () => {
+  it('says that it ends, over everything', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    backend.say({ at_iso: ago(0), event: 'schedule', news: 'ending', detail: '' });
+    expect(await screen.findByRole('dialog', { name: 'Stopping at a safe point…' })).toBeVisible();
+  });
+
+  it('shows the repository that was asked for in the tray', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()]), repository([mirror()], { repository: 'blog' })]));
+    await open(backend);
+    backend.answer = { ...backend.answer, wanted: 'blog' };
+    window.dispatchEvent(new Event('focus'));
+    expect(await screen.findByRole('heading', { level: 1, name: 'blog' })).toBeVisible();
+  });
+});

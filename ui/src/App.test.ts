@@ -40,12 +40,12 @@ describe('the card', () => {
       label: 'Store the token',
       command: 'standin token set mirror-1',
     };
-    const promote = { verb: 'resume' as const, mirror: 'two', label: 'Go on', command: 'standin promote two --resume' };
+    const test = { verb: 'test' as const, mirror: 'two', label: 'Try it', command: 'standin mirror test two' };
     const one = mirror({ status: 'failed', error: error({ action: token }) });
-    const two = mirror({ id: 'two', status: 'failed', error: error({ action: promote }) });
+    const two = mirror({ id: 'two', status: 'failed', error: error({ action: test }) });
     await open(new FakeBackend(overview([repository([one, two])])));
-    expect(card('two').getByText('standin promote two --resume')).toBeVisible();
-    expect(card('two').queryByRole('button', { name: 'Go on' })).toBeNull();
+    expect(card('two').getByText('standin mirror test two')).toBeVisible();
+    expect(card('two').queryByRole('button', { name: 'Try it' })).toBeNull();
     expect(card('mirror-1').queryByText('standin token set mirror-1')).toBeNull();
     await user.click(card('mirror-1').getByRole('button', { name: 'Store the token' }));
     expect(screen.getByRole('tab', { name: 'Tokens' })).toHaveAttribute('aria-selected', 'true');

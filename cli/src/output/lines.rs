@@ -112,6 +112,7 @@ fn schedule_line(news: ScheduleNews, detail: &str) -> String {
         ScheduleNews::Resumed => "goes on",
         ScheduleNews::ConfigurationRead => "read the configuration again",
         ScheduleNews::Told => "",
+        ScheduleNews::Ending => "ends at a safe point",
         ScheduleNews::ConfigurationBroken => {
             "goes on with the configuration as it was before, since it has mistakes now:"
         }

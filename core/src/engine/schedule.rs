@@ -28,7 +28,7 @@ impl Engine {
     /// # Errors
     /// [`Code::Storage`].
     pub fn schedule(&self) -> Result<ScheduleReport> {
-        let (config, now) = (self.config(), self.shared.outside.clock.now());
+        let config = self.config();
         let reports = self.status(None)?;
         let known = |repository: &RepositoryId, mirror: &MirrorId| {
             let report = reports.iter().find(|report| report.repository == *repository)?;
@@ -50,9 +50,18 @@ impl Engine {
         });
         Ok(ScheduleReport {
             kept_by: schedule::kept_by(&self.shared.state_dir)?,
-            pause: self.shared.store.schedule_pause()?.filter(|pause| pause.holds(now)),
+            pause: self.schedule_pause_now()?,
             mirrors: mirrors.collect(),
         })
+    }
+
+    /// The pause that holds now, if any.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn schedule_pause_now(&self) -> Result<Option<SchedulePause>> {
+        let now = self.shared.outside.clock.now();
+        Ok(self.shared.store.schedule_pause()?.filter(|pause| pause.holds(now)))
     }
 
     /// Lets nothing be synced by itself for so long, or until it is resumed. What goes on is ended well; syncs by hand work.

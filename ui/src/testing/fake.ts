@@ -135,6 +135,7 @@ export function overview(repositories: RepositoryReport[], over: Partial<Overvie
       env_file: '/home/you/orchestrator/.env',
       config_file: '/home/you/.config/standin/standin.toml',
     },
+    wanted: null,
     ...over,
   };
 }

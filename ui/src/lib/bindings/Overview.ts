@@ -3,6 +3,7 @@ import type { Error } from "./Error";
 import type { Job } from "./Job";
 import type { Notice } from "./Notice";
 import type { Places } from "./Places";
+import type { RepositoryId } from "./RepositoryId";
 import type { RepositoryReport } from "./RepositoryReport";
 
 /**
@@ -32,4 +33,8 @@ running: Array<Job>,
 /**
  * Where things are.
  */
-places: Places, };
+places: Places, 
+/**
+ * The repository that the user asked to see, outside of the window.
+ */
+wanted: RepositoryId | null, };

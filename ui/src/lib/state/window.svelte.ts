@@ -53,6 +53,8 @@ export class WindowState {
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
   reloading = $state(false);
+  /** The program ends as soon as what goes on is at a safe point. */
+  ending = $state(false);
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
@@ -115,6 +117,7 @@ export class WindowState {
       this.overview = overview;
       this.failure = null;
       for (const job of overview.running) this.#note(job);
+      if (overview.wanted) this.select(overview.wanted);
       this.#tellWhoIsBack();
     } catch (thrown) {
       this.failure = asFailure(thrown);
@@ -368,6 +371,7 @@ export class WindowState {
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
         break;
       case 'schedule':
+        if (event.news === 'ending') this.ending = true;
         void this.refresh();
         break;
       case 'aspect_started':
