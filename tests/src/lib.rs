@@ -15,6 +15,7 @@ pub mod rooms;
 pub mod scrape;
 pub mod stage;
 pub mod standby;
+pub mod tray;
 pub mod turns;
 pub mod upstream;
 pub mod user_systemd;

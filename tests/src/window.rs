@@ -66,7 +66,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn first_line(running: &Running, what: &str) -> String {
+pub(crate) fn first_line(running: &Running, what: &str) -> String {
     finish(what, PATIENCE, || running.stdout().contains('\n'));
     running.stdout().lines().next().unwrap_or_default().to_owned()
 }
@@ -243,7 +243,7 @@ impl Drop for Window {
 }
 
 /// A message bus on which nobody is.
-fn start_bus(folder: &Path, said: &Path) -> Running {
+pub(crate) fn start_bus(folder: &Path, said: &Path) -> Running {
     let configuration = folder.join("bus.conf");
     let text = format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

@@ -76,6 +76,7 @@ mod state_folder;
 mod stranger;
 mod sync_retried;
 mod tokens_find;
+mod tray;
 mod triggers;
 mod triggers_upstream;
 mod triggers_watch;
