@@ -208,7 +208,7 @@ describe('the configuration', () => {
     const backend = new FakeBackend(overview([], { mistakes }));
     await open(backend);
     expect(screen.getByRole('heading', { name: 'The configuration has 2 mistakes' })).toBeVisible();
-    expect(screen.getByText('MIRROR_1_TYPE is `githup`')).toBeVisible();
+    expect(screen.getByText('githup', { selector: 'code' })).toBeVisible();
     expect(screen.getByText(/Use github or git\./)).toBeVisible();
     expect(screen.getByText('MIRROR_2_REPO is missing')).toBeVisible();
     expect(screen.getByRole('button', { name: 'Reload' })).toBeEnabled();

@@ -12,8 +12,11 @@ import type { Overview } from '../bindings/Overview';
 import type { Plan } from '../bindings/Plan';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { Stamped } from '../bindings/Stamped';
+import type { SyncChoice } from '../bindings/SyncChoice';
 import { roleEndWord } from '../words/words';
 import { LiveRun } from './live.svelte';
+import { Merge } from './merge';
+import { Shown } from './shown.svelte';
 
 /** How long a success is shown before the new time. */
 export const FLASH = 3000;
@@ -21,6 +24,15 @@ export const FLASH = 3000;
 const TICK = 5000;
 /** How often status is read again when nothing seems to happen. */
 const IDLE_REFRESH = 5000;
+
+/** The shortest time between two readings of status that events ask for, in milliseconds. */
+const REST = 250;
+
+/** How a sync differs from the usual one. */
+export interface Emphasis {
+  /** Now, even while the schedule is paused, and with everything read anew. It confirms nothing. */
+  force?: boolean;
+}
 
 const key = (repository: string, mirror: string) => `${repository}/${mirror}`;
 
@@ -43,9 +55,24 @@ export class WindowState {
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
   reloading = $state(false);
+  readonly shown = new Shown();
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
+  #merge = new Merge();
+  #soon: ReturnType<typeof setTimeout> | undefined;
+  /** The sync of each mirror; rather one of it alone than one of all. */
+  #jobAt = $derived.by(() => {
+    const found = new Map<string, Job>();
+    for (const job of this.jobs.values()) {
+      if (job.what !== 'sync') continue;
+      for (const mirror of job.mirrors) {
+        const place = key(job.repository, mirror);
+        if (!found.has(place) || found.get(place)?.of_all) found.set(place, job);
+      }
+    }
+    return found;
+  });
   #ended = new Set<string>();
   #read = 0;
   #asked = 0;
@@ -67,6 +94,7 @@ export class WindowState {
     void this.refresh();
     const timer = setInterval(() => {
       this.now = Date.now();
+      for (const [place, live] of this.live) if (live.isForgotten(this.now)) this.live.delete(place);
       const elsewhere = this.repositories.some((report) =>
         report.mirrors.some((mirror) => mirror.status === 'syncing' && !this.jobOf(report.repository, mirror.id)),
       );
@@ -75,6 +103,7 @@ export class WindowState {
     window.addEventListener('focus', onFocus);
     return () => {
       clearInterval(timer);
+      clearTimeout(this.#soon);
       window.removeEventListener('focus', onFocus);
     };
   }
@@ -85,6 +114,14 @@ export class WindowState {
 
   async refresh(): Promise<void> {
     await this.#take(() => this.backend.overview());
+  }
+
+  /** Reads status after an event: at once where it was not read just now, and once for many events. */
+  #refreshSoon(): void {
+    clearTimeout(this.#soon);
+    const wait = this.#read + REST - Date.now();
+    if (wait <= 0) void this.refresh();
+    else this.#soon = setTimeout(() => void this.refresh(), wait);
   }
 
   /** Reads the configuration again. */
@@ -102,7 +139,7 @@ export class WindowState {
       // An older answer that arrives late must not replace a newer one.
       if (asked < this.#shown) return;
       this.#shown = asked;
-      this.overview = overview;
+      this.overview = this.#merge.into(this.overview, overview);
       this.failure = null;
       for (const job of overview.running) this.#note(job);
     } catch (thrown) {
@@ -123,19 +160,14 @@ export class WindowState {
     return this.refusals.get(key(repository, mirror));
   }
 
-  /** The sync that goes on in this program and works on a mirror; rather one of it alone than one of all. */
+  /** The sync that goes on in this program and works on a mirror. */
   jobOf(repository: string, mirror: string): Job | undefined {
-    const mine = this.#syncs(repository).filter((job) => job.mirrors.includes(mirror));
-    return mine.find((job) => !job.of_all) ?? mine[0];
+    return this.#jobAt.get(key(repository, mirror));
   }
 
   /** The sync of all mirrors of a repository that goes on in this program. */
   jobOfAll(repository: string): Job | undefined {
-    return this.#syncs(repository).find((job) => job.of_all);
-  }
-
-  #syncs(repository: string): Job[] {
-    return [...this.jobs.values()].filter((job) => job.what === 'sync' && job.repository === repository);
+    return [...this.jobs.values()].find((job) => job.what === 'sync' && job.of_all && job.repository === repository);
   }
 
   /** A short job may have ended before its start is heard of. */
@@ -143,20 +175,26 @@ export class WindowState {
     if (!this.#ended.has(job.id)) this.jobs.set(job.id, job);
   }
 
-  /** Starts a sync of one mirror, or of all with `null`. */
-  /** `plan` is what the user saw: what it says is done, or nothing. */
-  async sync(repository: string, mirror: string | null, yes = false, plan?: Plan): Promise<void> {
+  /** Starts a sync of one mirror, or of all with `null`. `plan` is what the user saw: what it says is done, or nothing. */
+  async sync(
+    repository: string,
+    mirror: string | null,
+    yes = false,
+    plan?: Plan,
+    emphasis: Emphasis = {},
+  ): Promise<void> {
     const mirrors = mirror === null ? [] : [mirror];
     const place = mirror === null ? repository : key(repository, mirror);
     this.refusals.delete(place);
     try {
-      const job = await this.backend.sync({
+      const choice: SyncChoice & Emphasis = {
         repository,
         mirrors,
         yes,
         ...(plan && { seals: { [plan.mirror]: plan.seal } }),
-      });
-      this.#note(job);
+        ...emphasis,
+      };
+      this.#note(await this.backend.sync(choice));
     } catch (thrown) {
       this.refusals.set(place, asFailure(thrown));
     }
@@ -238,7 +276,7 @@ export class WindowState {
           if (job.mirrors.includes(live.mirror) && !this.jobOf(job.repository, live.mirror)) live.hear(event);
         }
         if (end.kind === 'role_change') this.announcement = roleEndWord[end.end];
-        void this.refresh();
+        this.#refreshSoon();
         break;
       }
       case 'run_started': {
@@ -257,8 +295,11 @@ export class WindowState {
         break;
       case 'progress':
       case 'notice':
-        for (const live of this.#active(event.repository)) {
-          if (event.mirror === null || event.mirror === live.mirror) live.hear(event);
+        if (event.mirror === null) {
+          for (const live of this.#active(event.repository)) live.hear(event);
+        } else {
+          const live = this.liveOf(event.repository, event.mirror);
+          if (live?.active) live.hear(event);
         }
         break;
       case 'aspect_finished': {
@@ -280,17 +321,21 @@ export class WindowState {
         });
         this.announcement = announce(event.mirror, event.status);
         if (event.status === 'success') this.#flash(place);
-        void this.refresh();
+        this.#refreshSoon();
         break;
       }
       case 'role_change_started':
+        // What was said under another master is no news under the next.
+        for (const [place, live] of this.live) {
+          if (live.repository === event.repository && !live.active) this.live.delete(place);
+        }
         this.announcement = event.headline;
         break;
       case 'role_step':
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
         break;
       case 'schedule':
-        void this.refresh();
+        this.#refreshSoon();
         break;
       case 'aspect_started':
       case 'change':
@@ -303,16 +348,18 @@ export class WindowState {
     return [...this.live.values()].filter((live) => live.active && live.repository === repository);
   }
 
+  /** What an event tells of a mirror, until status is read anew. */
   #change(place: string, change: (mirror: MirrorReport) => void): void {
-    for (const report of this.repositories) {
-      for (const mirror of report.mirrors) {
-        if (key(report.repository, mirror.id) === place) change(mirror);
-      }
-    }
+    const mirror = this.#merge.find(this.overview, place);
+    if (mirror) change(mirror);
   }
 
   #flash(place: string): void {
     this.flashes.add(place);
-    setTimeout(() => this.flashes.delete(place), FLASH);
+    const live = this.live.get(place);
+    setTimeout(() => {
+      this.flashes.delete(place);
+      live?.fold();
+    }, FLASH);
   }
 }
