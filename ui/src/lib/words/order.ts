@@ -47,13 +47,16 @@ export function tally(all: readonly { standing: Standing }[]): string {
     .join(', ');
 }
 
+/** What goes on only once a person did something. */
+const NEEDS_SOMEONE: readonly StandingWord[] = ['consent_needed', 'change_open', 'waits', 'stands_in', 'attention'];
+
 /** Who is asked for in a list of many. */
 export type Asked = 'someone' | 'failed' | 'all';
 
 export function isAsked(asked: Asked, { standing }: { standing: Standing }): boolean {
   switch (asked) {
     case 'someone':
-      return standing.tone === 'waiting';
+      return NEEDS_SOMEONE.includes(standing.word);
     case 'failed':
       return standing.tone === 'failed';
     case 'all':

@@ -79,7 +79,7 @@ export function aspectState(report: AspectReport): StateWord {
   }
 }
 
-const verdictWord: Record<MasterVerdict, string> = {
+export const verdictWord: Record<MasterVerdict, string> = {
   well: 'is well',
   down: 'is down',
   gone: 'is gone',
