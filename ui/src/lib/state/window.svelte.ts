@@ -14,6 +14,7 @@ import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { Stamped } from '../bindings/Stamped';
 import type { SyncChoice } from '../bindings/SyncChoice';
 import { roleEndWord } from '../words/words';
+import { Jobs } from './jobs.svelte';
 import { LiveRun } from './live.svelte';
 import { Merge } from './merge';
 import { Shown } from './shown.svelte';
@@ -50,7 +51,7 @@ export class WindowState {
   refusals = new SvelteMap<string, Failure>();
   live = new SvelteMap<string, LiveRun>();
   flashes = new SvelteSet<string>();
-  jobs = new SvelteMap<string, Job>();
+  readonly jobs = new Jobs();
   now = $state(Date.now());
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
@@ -61,19 +62,6 @@ export class WindowState {
   #begun = new Set<string>();
   #merge = new Merge();
   #soon: ReturnType<typeof setTimeout> | undefined;
-  /** The sync of each mirror; rather one of it alone than one of all. */
-  #jobAt = $derived.by(() => {
-    const found = new Map<string, Job>();
-    for (const job of this.jobs.values()) {
-      if (job.what !== 'sync') continue;
-      for (const mirror of job.mirrors) {
-        const place = key(job.repository, mirror);
-        if (!found.has(place) || found.get(place)?.of_all) found.set(place, job);
-      }
-    }
-    return found;
-  });
-  #ended = new Set<string>();
   #read = 0;
   #asked = 0;
   #shown = 0;
@@ -141,7 +129,7 @@ export class WindowState {
       this.#shown = asked;
       this.overview = this.#merge.into(this.overview, overview);
       this.failure = null;
-      for (const job of overview.running) this.#note(job);
+      for (const job of overview.running) this.jobs.note(job);
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
@@ -162,17 +150,12 @@ export class WindowState {
 
   /** The sync that goes on in this program and works on a mirror. */
   jobOf(repository: string, mirror: string): Job | undefined {
-    return this.#jobAt.get(key(repository, mirror));
+    return this.jobs.at(repository, mirror);
   }
 
   /** The sync of all mirrors of a repository that goes on in this program. */
   jobOfAll(repository: string): Job | undefined {
-    return [...this.jobs.values()].find((job) => job.what === 'sync' && job.of_all && job.repository === repository);
-  }
-
-  /** A short job may have ended before its start is heard of. */
-  #note(job: Job): void {
-    if (!this.#ended.has(job.id)) this.jobs.set(job.id, job);
+    return this.jobs.ofAll(repository);
   }
 
   /** Starts a sync of one mirror, or of all with `null`. `plan` is what the user saw: what it says is done, or nothing. */
@@ -194,7 +177,7 @@ export class WindowState {
         ...(plan && { seals: { [plan.mirror]: plan.seal } }),
         ...emphasis,
       };
-      this.#note(await this.backend.sync(choice));
+      this.jobs.note(await this.backend.sync(choice));
     } catch (thrown) {
       this.refusals.set(place, asFailure(thrown));
     }
@@ -256,7 +239,7 @@ export class WindowState {
     switch (event.event) {
       case 'job_started': {
         const { job } = event;
-        this.#note(job);
+        this.jobs.note(job);
         this.refusals.delete(job.repository);
         if (job.what !== 'sync') break;
         for (const mirror of job.mirrors) {
@@ -269,8 +252,7 @@ export class WindowState {
       }
       case 'job_ended': {
         const { job, end } = event;
-        this.#ended.add(job.id);
-        this.jobs.delete(job.id);
+        this.jobs.end(job);
         for (const live of this.#active(job.repository)) {
           // Another job may be at it still.
           if (job.mirrors.includes(live.mirror) && !this.jobOf(job.repository, live.mirror)) live.hear(event);

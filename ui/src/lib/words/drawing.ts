@@ -5,7 +5,7 @@ import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { Role } from '../bindings/Role';
 import { byWorst, tally } from './order';
 import { relativeTime } from './time';
-import { isMaster, stateOf, verdictWord, waitsForHandBack, type StateWord } from './words';
+import { healthWord, isMaster, stateOf, verdictWord, waitsForHandBack, type StateWord } from './words';
 
 /** How many of many are drawn, and from how many on the rest is counted. */
 const DRAWN = 4;
@@ -31,6 +31,12 @@ export interface Drawing {
 }
 
 function ofMaster(report: RepositoryReport, now: number): StateWord {
+  const standIn = report.mirrors.find((mirror) => isMaster(report, mirror));
+  if (standIn) {
+    const { tone, word } = healthWord[standIn.health];
+    const iso = standIn.last_health_check_iso;
+    return { tone, word: iso ? `${word}, looked at ${relativeTime(iso, now)}` : word };
+  }
   const seen = report.master_health;
   if (!seen || seen.repo !== report.master) return { tone: 'unknown', word: 'Not looked at yet' };
   const looked = relativeTime(seen.last_health_check_iso, now);

@@ -112,7 +112,7 @@ export function stateOf(standing: Standing): StateWord {
 
 /** Whether the reason of a standing says what no aspect and no error says. */
 export function saysMore({ word, reason }: Standing): boolean {
-  return reason !== '' && ['behind', 'stale', 'left_apart', 'change_open', 'never_synced'].includes(word);
+  return reason !== '' && ['behind', 'left_apart', 'never_synced'].includes(word);
 }
 
 /** How the sentinel of a standby is, as it was at the last look. */
