@@ -15,7 +15,7 @@ import {
   UPSTREAM,
   waits,
 } from './testing/fake';
-import { atOneMoment, open, card, user } from './testing/page';
+import { atOneMoment, open, card, lines, user } from './testing/page';
 
 atOneMoment();
 
@@ -44,7 +44,7 @@ describe('the copy of an upstream', () => {
     await open(page());
     expect(shown()).toBe('success');
     expect(card('copy').getByText(/Last sync/)).toHaveTextContent('2 minutes ago');
-    expect(screen.getByRole('button', { name: 'Sync copy now' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Sync now, copy' })).toBeEnabled();
   });
 
   it('that was never synced says so', async () => {
@@ -57,10 +57,10 @@ describe('the copy of an upstream', () => {
   it('turns its icon while it is synced, says "Synced" for three seconds, then the new time', async () => {
     const backend = page();
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync copy now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, copy' }));
     expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['copy'], yes: false }]);
-    const button = await screen.findByRole('button', { name: 'Syncing copy' });
-    expect(button).toBeDisabled();
+    const button = await screen.findByRole('button', { name: 'Syncing…, copy' });
+    expect(button).toHaveAttribute('aria-disabled', 'true');
     expect(button.querySelector('.turning')).not.toBeNull();
     expect(shown()).toBe('syncing');
 
@@ -71,7 +71,7 @@ describe('the copy of an upstream', () => {
       { at_iso: ago(0), event: 'run_started', repo: UPSTREAM, type: 'pull', ...place },
       { at_iso: ago(-1), event: 'aspect_started', aspect: 'code', ...place },
     );
-    expect(await screen.findByRole('log', { name: 'Lines of copy' })).toHaveTextContent('Code pull…');
+    expect(await lines('copy')).toHaveTextContent('Code pull…');
     backend.say({ at_iso: ago(-4), event: 'run_finished', status: 'success', error: null, totals, ...place });
     backend.endJob('job-1', ['copy']);
     await vi.waitFor(() => expect(shown()).toBe('synced'));
@@ -86,7 +86,7 @@ describe('the copy of an upstream', () => {
     expect(shown()).toBe('failed');
     expect(card('copy').getByText('Failed: the upstream is gone')).toBeVisible();
     expect(card('copy').getByText(/Last sync that worked/)).toHaveTextContent('2 minutes ago');
-    expect(screen.getByRole('button', { name: 'Sync copy now' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Sync now, copy' })).toBeEnabled();
   });
 
   it('that waits shows its question, and leads to what it is about', async () => {
@@ -105,13 +105,13 @@ describe('the copy of an upstream', () => {
 
   it('that another program syncs is busy here too', async () => {
     await open(page({ status: 'syncing', sync_status: 'syncing' }));
-    expect(screen.getByRole('button', { name: 'Syncing copy' })).toBeDisabled();
+    expect(screen.getByRole('button', { name: 'Syncing…, copy' })).toHaveAttribute('aria-disabled', 'true');
   });
 
   it("beside a standby is in nobody's drawing of who is master", async () => {
     const own = copy({ repo: 'you/orchestrator', mirror_url: 'you/orchestrator' });
     await open(new FakeBackend(overview([repository([mirror(), own])])));
     expect(card('copy').queryByText(/kept in step with it/)).toBeNull();
-    expect(screen.getByRole('button', { name: 'Sync copy now' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Sync now, copy' })).toBeEnabled();
   });
 });

@@ -11,7 +11,9 @@ atOneMoment();
 describe('the card', () => {
   it('shows who is master, the role, and each aspect with its state in words, time and figures', async () => {
     await open(new FakeBackend(overview([repository([mirror(), archive()])])));
-    expect(screen.getByRole('img', { name: /^you\/orchestrator is MASTER\. Data flows from it to / })).toBeVisible();
+    expect(
+      screen.getByRole('img', { name: /^you\/orchestrator is MASTER, Not looked at yet\. Data flows from it to / }),
+    ).toBeVisible();
     expect(row('mirror-1', 'Code')).toHaveTextContent('In step');
     expect(row('mirror-1', 'Code')).toHaveTextContent('commit 093f7683e987');
     expect(row('mirror-1', 'Code')).toHaveTextContent('0 commits behind');
@@ -119,7 +121,9 @@ describe('the card', () => {
     await open(new FakeBackend(overview([report])));
     const drawing = screen.getByRole('img', { name: /is TEMPORARY_MASTER/ });
     expect(within(drawing).getAllByText('you/orchestrator')).toHaveLength(1);
-    expect(drawing).toHaveAccessibleName(/to you\/orchestrator \(waits for the hand-back\)\.$/);
+    expect(drawing).toHaveAccessibleName(
+      /Data flows from it to nowhere\. Nothing flows to you\/orchestrator \(waits for the hand-back\)\.$/,
+    );
     expect(card('mirror-1').getByText('Stands in')).toBeVisible();
     expect(card('source').getByText(/brings home what was done meanwhile/)).toHaveTextContent(
       'standin demote mirror-1',
@@ -180,7 +184,7 @@ describe('the configuration', () => {
     const backend = new FakeBackend(overview([], { mistakes }));
     await open(backend);
     expect(screen.getByRole('heading', { name: 'The configuration has 2 mistakes' })).toBeVisible();
-    expect(screen.getByText('MIRROR_1_TYPE is `githup`')).toBeVisible();
+    expect(screen.getByText('githup', { selector: 'code' })).toBeVisible();
     expect(screen.getByText(/Use github or git\./)).toBeVisible();
     expect(screen.getByText('MIRROR_2_REPO is missing')).toBeVisible();
     expect(screen.getByRole('button', { name: 'Reload' })).toBeEnabled();

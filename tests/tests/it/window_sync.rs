@@ -69,9 +69,11 @@ fn the_window_shows_real_status_and_syncs_with_live_output_and_without_a_secret(
     window.until(&card(ARCHIVE), "Never synced");
     window.run(RECORD);
 
-    window.click("[aria-label='Sync mirror-1 now']");
+    window.click("[aria-label='Sync now, mirror-1']");
+    window.until("[aria-label='Output of mirror-1']", "Show output");
+    window.click("[aria-label='Show output of mirror-1']");
     window.until("[aria-label='Lines of mirror-1']", "Created branch main");
-    window.until("[aria-label='Lines of mirror-1']", "Done in");
+    window.until("[aria-label='Output of mirror-1']", "Done in");
     let tip = refs(&world.primary())["refs/heads/main"].to_string();
     window.until(&card(STANDBY), &tip[..12]);
     window.until(&card(STANDBY), "0 commits behind");
@@ -83,7 +85,7 @@ fn the_window_shows_real_status_and_syncs_with_live_output_and_without_a_secret(
     window.run(
         "[...document.querySelectorAll('button')].find((button) => button.innerText.includes('Sync All Now')).click()",
     );
-    window.until("[aria-label='Lines of mirror-2']", "Done in");
+    window.until("[aria-label='Output of mirror-2']", "Done in");
     window.until(&card(ARCHIVE), "In step");
     assert_eq!(refs(&world.archive()), refs(&world.primary()));
 
@@ -123,12 +125,12 @@ fn a_sync_that_is_cancelled_in_the_window_says_so_and_restores_actions() {
     slow_pushes(&world, Duration::from_secs(6));
     let window = Window::open(&world.machine(), &[], Theme::Light);
     window.until(&card(STANDBY), "Never synced");
-    window.click("[aria-label='Sync mirror-1 now']");
+    window.click("[aria-label='Sync now, mirror-1']");
     wait_for_the_push(&world);
     window.until(&format!("{} .chip", card(STANDBY)), "Syncing");
     window.click("[aria-label='Cancel the sync of mirror-1']");
 
-    window.until("[aria-label='Lines of mirror-1']", "the run was stopped");
+    window.until("[aria-label='Output of mirror-1']", "the run was stopped");
     window.until(&format!("{} .chip", card(STANDBY)), "Failed");
     window.until(&card(STANDBY), "Start it again when you want it");
     assert!(world.sandbox.actions_permissions(BACKUP, NAME).unwrap() == settings, "Actions are as they were");
@@ -137,8 +139,8 @@ fn a_sync_that_is_cancelled_in_the_window_says_so_and_restores_actions() {
     finish("the push that was given up", Duration::from_secs(30), || !is_pushing(&world));
     assert_eq!(world.sandbox.run_count(BACKUP, NAME), 0, "no workflow ran on the standby");
 
-    window.click("[aria-label='Sync mirror-1 now']");
-    window.until("[aria-label='Lines of mirror-1']", "Done in");
+    window.click("[aria-label='Sync now, mirror-1']");
+    window.until("[aria-label='Output of mirror-1']", "Done in");
     window.until(&card(STANDBY), "In step");
     assert_eq!(refs(&world.standby()), refs(&world.primary()));
 }
@@ -154,22 +156,22 @@ fn the_window_says_whom_it_waits_for_and_the_wait_can_be_cancelled() {
     let mut other = cli.start(&["sync", "--code-only", "--mirror", STANDBY]);
     wait_for_the_push(&world);
 
-    window.click("[aria-label='Sync mirror-1 now']");
-    window.until("[aria-label='Lines of mirror-1']", "Waiting for ");
-    window.until("[aria-label='Lines of mirror-1']", &format!("pid {}", other.id()));
+    window.click("[aria-label='Sync now, mirror-1']");
+    window.until("[aria-label='Output of mirror-1']", "Waiting for ");
+    window.until("[aria-label='Output of mirror-1']", &format!("pid {}", other.id()));
     window.until(&format!("{} .chip", card(STANDBY)), "Waiting");
     keep("waiting", &window.picture());
     window.click("[aria-label='Cancel the sync of mirror-1']");
-    window.until("[aria-label='Lines of mirror-1']", "the run was stopped before it began");
+    window.until("[aria-label='Output of mirror-1']", "the run was stopped before it began");
     window.until(&format!("{} .chip", card(STANDBY)), "Syncing elsewhere");
     assert!(!other.has_ended(), "the other process still holds the mirror");
 
     window.run(
         "[...document.querySelectorAll('button')].find((button) => button.innerText.includes('Sync All Now')).click()",
     );
-    window.until("[aria-label='Lines of mirror-2']", "Done in");
-    window.until("[aria-label='Lines of mirror-1']", "Waiting for ");
-    window.until("[aria-label='Lines of mirror-1']", "Done in");
+    window.until("[aria-label='Output of mirror-2']", "Done in");
+    window.until("[aria-label='Output of mirror-1']", "Waiting for ");
+    window.until("[aria-label='Output of mirror-1']", "Done in");
     assert_eq!(other.wait().code(), 0, "the first was not disturbed");
     assert_eq!(refs(&world.standby()), refs(&world.primary()));
 }
@@ -274,8 +276,8 @@ fn screenshots_fit_every_size_and_theme() {
         let dark = window.run("return matchMedia('(prefers-color-scheme: dark)').matches");
         assert_eq!(dark, json!(theme == Theme::Dark));
         window.run("[...document.querySelectorAll('button')].find((button) => button.innerText.includes('Sync All Now')).click()");
-        window.until("[aria-label='Lines of mirror-1']", "Done in");
-        window.until("[aria-label='Lines of mirror-2']", "Done in");
+        window.until("[aria-label='Output of mirror-1']", "Done in");
+        window.until("[aria-label='Output of mirror-2']", "Done in");
         window.until("h1", "orchestrator");
         let mut pictures = BTreeMap::new();
         for (width, height) in [(900, 640), (1600, 1000)] {

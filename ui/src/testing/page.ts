@@ -18,6 +18,7 @@ export function atOneMoment(): void {
 
   afterEach(() => {
     vi.useRealTimers();
+    window.localStorage.clear();
   });
 }
 
@@ -38,6 +39,13 @@ export function row(id: string, aspect: string): HTMLElement {
   const found = within(rows).getByText(aspect).closest('li');
   if (!found) throw new Error(`no row ${aspect}`);
   return found;
+}
+
+/** The lines of a sync of a mirror, unfolded if they are not. */
+export async function lines(id: string): Promise<HTMLElement> {
+  const toggle = await card(id).findByRole('button', { name: /^(Show|Hide) output/ });
+  if (toggle.getAttribute('aria-expanded') === 'false') await user.click(toggle);
+  return card(id).findByRole('log', { name: `Lines of ${id}` });
 }
 
 /** A first sync of `mirror-1`, up to where it ends. */

@@ -4,20 +4,22 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 
 import { asFailure, type Backend } from '../backend';
+import type { Aspect } from '../bindings/Aspect';
 import type { Error as Failure } from '../bindings/Error';
 import type { Job } from '../bindings/Job';
 import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorStatus } from '../bindings/MirrorStatus';
 import type { Overview } from '../bindings/Overview';
 import type { Plan } from '../bindings/Plan';
-import type { OpenChangeChoice } from '../bindings/OpenChangeChoice';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
-import type { RoleChoice } from '../bindings/RoleChoice';
-import type { RoleOutcome } from '../bindings/RoleOutcome';
 import type { Stamped } from '../bindings/Stamped';
+import type { SyncChoice } from '../bindings/SyncChoice';
 import { roleEndWord } from '../words/words';
+import { Jobs } from './jobs.svelte';
 import { LiveRun } from './live.svelte';
-import { RoleRun } from './roles.svelte';
+import { Merge } from './merge';
+import { Roles, Waited } from './roles.svelte';
+import { Shown } from './shown.svelte';
 
 /** How long a success is shown before the new time. */
 export const FLASH = 3000;
@@ -25,6 +27,17 @@ export const FLASH = 3000;
 const TICK = 5000;
 /** How often status is read again when nothing seems to happen. */
 const IDLE_REFRESH = 5000;
+
+/** The shortest time between two readings of status that events ask for, in milliseconds. */
+const REST = 250;
+
+/** How a sync differs from the usual one. */
+export interface Emphasis {
+  /** Now, even while the schedule is paused, and with everything read anew. It confirms nothing. */
+  force?: boolean;
+  /** These aspects alone. */
+  only?: Aspect[];
+}
 
 const key = (repository: string, mirror: string) => `${repository}/${mirror}`;
 
@@ -42,23 +55,21 @@ export class WindowState {
   refusals = new SvelteMap<string, Failure>();
   live = new SvelteMap<string, LiveRun>();
   flashes = new SvelteSet<string>();
-  /** Repositories whose master came back after it was waited for, until that is dismissed. */
-  back = new SvelteSet<string>();
-  jobs = new SvelteMap<string, Job>();
-  /** The last change of master of each repository that was begun here. */
-  roles = new SvelteMap<string, RoleRun>();
-  /** Repositories whose master is waited for, with since when it was not well. */
-  #waits = new SvelteMap<string, string>();
+  readonly jobs = new Jobs();
+  readonly roles: Roles;
+  readonly waited = new Waited();
   now = $state(Date.now());
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
   reloading = $state(false);
   /** The program ends as soon as what goes on is at a safe point. */
   ending = $state(false);
+  readonly shown = new Shown();
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
-  #ended = new Set<string>();
+  #merge = new Merge();
+  #soon: ReturnType<typeof setTimeout> | undefined;
   #read = 0;
   #asked = 0;
   #shown = 0;
@@ -68,7 +79,16 @@ export class WindowState {
     this.repositories.find((report) => report.repository === this.#chosen) ?? this.repositories[0] ?? null,
   );
 
-  constructor(readonly backend: Backend) {}
+  constructor(readonly backend: Backend) {
+    this.roles = new Roles({
+      backend,
+      refused: (repository, failure) => {
+        if (failure) this.refusals.set(repository, failure);
+        else this.refusals.delete(repository);
+      },
+      refresh: () => this.refresh(),
+    });
+  }
 
   /** Begins to listen and reads everything once. Answers how to stop. */
   start(): () => void {
@@ -79,6 +99,7 @@ export class WindowState {
     void this.refresh();
     const timer = setInterval(() => {
       this.now = Date.now();
+      for (const [place, live] of this.live) if (live.isForgotten(this.now)) this.live.delete(place);
       const elsewhere = this.repositories.some((report) =>
         report.mirrors.some((mirror) => mirror.status === 'syncing' && !this.jobOf(report.repository, mirror.id)),
       );
@@ -87,6 +108,7 @@ export class WindowState {
     window.addEventListener('focus', onFocus);
     return () => {
       clearInterval(timer);
+      clearTimeout(this.#soon);
       window.removeEventListener('focus', onFocus);
     };
   }
@@ -97,6 +119,14 @@ export class WindowState {
 
   async refresh(): Promise<void> {
     await this.#take(() => this.backend.overview());
+  }
+
+  /** Reads status after an event: at once where it was not read just now, and once for many events. */
+  #refreshSoon(): void {
+    clearTimeout(this.#soon);
+    const wait = this.#read + REST - Date.now();
+    if (wait <= 0) void this.refresh();
+    else this.#soon = setTimeout(() => void this.refresh(), wait);
   }
 
   /** Reads the configuration again. */
@@ -114,11 +144,11 @@ export class WindowState {
       // An older answer that arrives late must not replace a newer one.
       if (asked < this.#shown) return;
       this.#shown = asked;
-      this.overview = overview;
+      this.overview = this.#merge.into(this.overview, overview);
       this.failure = null;
       for (const job of overview.running) this.#note(job);
       if (overview.wanted) this.select(overview.wanted);
-      this.#tellWhoIsBack();
+      for (const name of this.waited.whoIsBack(this.repositories)) this.announcement = `${name} is back`;
     } catch (thrown) {
       this.failure = asFailure(thrown);
     }
@@ -137,104 +167,41 @@ export class WindowState {
     return this.refusals.get(key(repository, mirror));
   }
 
-  /** The sync that goes on in this program and works on a mirror; rather one of it alone than one of all. */
+  /** The sync that goes on in this program and works on a mirror. */
   jobOf(repository: string, mirror: string): Job | undefined {
-    const mine = this.#syncs(repository).filter((job) => job.mirrors.includes(mirror));
-    return mine.find((job) => !job.of_all) ?? mine[0];
+    return this.jobs.at(repository, mirror);
   }
 
   /** The sync of all mirrors of a repository that goes on in this program. */
   jobOfAll(repository: string): Job | undefined {
-    return this.#syncs(repository).find((job) => job.of_all);
+    return this.jobs.ofAll(repository);
   }
 
-  #syncs(repository: string): Job[] {
-    return [...this.jobs.values()].filter((job) => job.what === 'sync' && job.repository === repository);
-  }
-
-  /** A short job may have ended before its start is heard of. */
   #note(job: Job): void {
-    if (this.#ended.has(job.id)) return;
-    this.jobs.set(job.id, job);
-    const known = this.roles.get(job.repository);
-    if (job.what !== 'sync' && known?.job.id !== job.id) this.roles.set(job.repository, new RoleRun(job));
+    this.jobs.note(job);
+    if (this.jobs.has(job)) this.roles.note(job);
   }
 
-  /** The change of master that goes on in this program, or was ended and not dismissed. */
-  roleOf(repository: string): RoleRun | undefined {
-    return this.roles.get(repository);
-  }
-
-  /** The change of master that goes on in this program. */
-  roleAtWork(repository: string): RoleRun | undefined {
-    const run = this.roles.get(repository);
-    return run?.ending === null ? run : undefined;
-  }
-
-  dismissRole(repository: string): void {
-    this.roles.delete(repository);
-  }
-
-  /** Promotes or demotes; what happens is told by events. */
-  async changeRole(choice: RoleChoice): Promise<void> {
-    await this.#ofRole(choice.repository, () => this.backend.roleChange(choice));
-  }
-
-  /** Goes on with the change of master that is open, or takes it back. */
-  async endRole(repository: string, mirror: string, choice: OpenChangeChoice): Promise<void> {
-    await this.#ofRole(repository, () => this.backend.roleEnd(repository, mirror, choice));
-  }
-
-  async #ofRole(repository: string, change: () => Promise<RoleOutcome>): Promise<void> {
-    this.refusals.delete(repository);
-    // What is told of an earlier one is over.
-    if (this.roles.get(repository)?.ending !== null) this.roles.delete(repository);
-    try {
-      await change();
-    } catch (thrown) {
-      const run = this.roles.get(repository);
-      // It may have been refused before it was a job.
-      if (!run) this.refusals.set(repository, asFailure(thrown));
-    }
-    await this.refresh();
-  }
-
-  /** Whether the user waits for the master of a repository to come back. */
-  isWaitedFor(report: RepositoryReport): boolean {
-    return this.#waits.get(report.repository) === report.master_health?.since_iso;
-  }
-
-  waitFor(report: RepositoryReport): void {
-    if (report.master_health) this.#waits.set(report.repository, report.master_health.since_iso);
-  }
-
-  waitNoMore(report: RepositoryReport): void {
-    this.#waits.delete(report.repository);
-  }
-
-  /** Who was waited for and is well again is told, once. */
-  #tellWhoIsBack(): void {
-    for (const report of this.repositories) {
-      if (report.master_health?.verdict !== 'well' || !this.#waits.delete(report.repository)) continue;
-      this.back.add(report.repository);
-      this.announcement = `${report.master_health.repo} is back`;
-    }
-  }
-
-  /** Starts a sync of one mirror, or of all with `null`. */
-  /** `plan` is what the user saw: what it says is done, or nothing. */
-  async sync(repository: string, mirror: string | null, yes = false, plan?: Plan): Promise<void> {
+  /** Starts a sync of one mirror, or of all with `null`. `plan` is what the user saw: what it says is done, or nothing. */
+  async sync(
+    repository: string,
+    mirror: string | null,
+    yes = false,
+    plan?: Plan,
+    emphasis: Emphasis = {},
+  ): Promise<void> {
     const mirrors = mirror === null ? [] : [mirror];
     const place = mirror === null ? repository : key(repository, mirror);
     this.refusals.delete(place);
     try {
-      const job = await this.backend.sync({
+      const choice: SyncChoice & Emphasis = {
         repository,
         mirrors,
         yes,
         ...(plan && { seals: { [plan.mirror]: plan.seal } }),
-      });
-      this.#note(job);
+        ...emphasis,
+      };
+      this.jobs.note(await this.backend.sync(choice));
     } catch (thrown) {
       this.refusals.set(place, asFailure(thrown));
     }
@@ -309,15 +276,14 @@ export class WindowState {
       }
       case 'job_ended': {
         const { job, end } = event;
-        this.#ended.add(job.id);
-        this.jobs.delete(job.id);
+        this.jobs.end(job);
         for (const live of this.#active(job.repository)) {
           // Another job may be at it still.
           if (job.mirrors.includes(live.mirror) && !this.jobOf(job.repository, live.mirror)) live.hear(event);
         }
-        if (this.roles.get(job.repository)?.job.id === job.id) this.roles.get(job.repository)?.hear(event);
+        this.roles.hear(job.repository, event);
         if (end.kind === 'role_change') this.announcement = roleEndWord[end.end];
-        void this.refresh();
+        this.#refreshSoon();
         break;
       }
       case 'run_started': {
@@ -336,8 +302,11 @@ export class WindowState {
         break;
       case 'progress':
       case 'notice':
-        for (const live of this.#active(event.repository)) {
-          if (event.mirror === null || event.mirror === live.mirror) live.hear(event);
+        if (event.mirror === null) {
+          for (const live of this.#active(event.repository)) live.hear(event);
+        } else {
+          const live = this.liveOf(event.repository, event.mirror);
+          if (live?.active) live.hear(event);
         }
         break;
       case 'aspect_finished': {
@@ -359,20 +328,24 @@ export class WindowState {
         });
         this.announcement = announce(event.mirror, event.status);
         if (event.status === 'success') this.#flash(place);
-        void this.refresh();
+        this.#refreshSoon();
         break;
       }
       case 'role_change_started':
-        this.roles.get(event.repository)?.hear(event);
+        // What was said under another master is no news under the next.
+        for (const [place, live] of this.live) {
+          if (live.repository === event.repository && !live.active) this.live.delete(place);
+        }
+        this.roles.hear(event.repository, event);
         this.announcement = event.headline;
         break;
       case 'role_step':
-        this.roles.get(event.repository)?.hear(event);
+        this.roles.hear(event.repository, event);
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
         break;
       case 'schedule':
         if (event.news === 'ending') this.ending = true;
-        void this.refresh();
+        this.#refreshSoon();
         break;
       case 'aspect_started':
       case 'change':
@@ -385,16 +358,18 @@ export class WindowState {
     return [...this.live.values()].filter((live) => live.active && live.repository === repository);
   }
 
+  /** What an event tells of a mirror, until status is read anew. */
   #change(place: string, change: (mirror: MirrorReport) => void): void {
-    for (const report of this.repositories) {
-      for (const mirror of report.mirrors) {
-        if (key(report.repository, mirror.id) === place) change(mirror);
-      }
-    }
+    const mirror = this.#merge.find(this.overview, place);
+    if (mirror) change(mirror);
   }
 
   #flash(place: string): void {
     this.flashes.add(place);
-    setTimeout(() => this.flashes.delete(place), FLASH);
+    const live = this.live.get(place);
+    setTimeout(() => {
+      this.flashes.delete(place);
+      live?.fold();
+    }, FLASH);
   }
 }

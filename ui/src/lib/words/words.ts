@@ -4,17 +4,21 @@ import type { Aspect } from '../bindings/Aspect';
 import type { AspectReport } from '../bindings/AspectReport';
 import type { Change } from '../bindings/Change';
 import { changeActionWords } from '../bindings/changeActionWords';
+import type { DecisionChoice } from '../bindings/DecisionChoice';
 import type { Health } from '../bindings/Health';
+import type { MasterVerdict } from '../bindings/MasterVerdict';
 import type { MirrorReport } from '../bindings/MirrorReport';
 import type { MirrorType } from '../bindings/MirrorType';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { RescueReason } from '../bindings/RescueReason';
 import type { RoleChangeEnd } from '../bindings/RoleChangeEnd';
 import type { RunStatus } from '../bindings/RunStatus';
+import type { SentinelStatus } from '../bindings/SentinelStatus';
 import type { Standing } from '../bindings/Standing';
 import type { Tone } from '../bindings/Tone';
 import type { Trigger } from '../bindings/Trigger';
-import { counted } from './time';
+import { behindWords } from './freshness';
+import { relativeTime } from './time';
 
 export interface StateWord {
   tone: Tone;
@@ -43,6 +47,22 @@ export function deedOf(type: MirrorType | undefined, aspect: Aspect): string {
   return type === 'pull' && aspect === 'code' ? 'Code pull' : aspectDeed[aspect];
 }
 
+/** How an aspect ended, in the one line of a sync. */
+export const summaryWord: Record<Tone, string> = {
+  ok: 'done',
+  failed: 'failed',
+  waiting: 'needs a decision',
+  unknown: 'left out',
+  running: 'goes on',
+};
+
+/** What the answers to a question are called, the recommended one first. */
+export const decisionWord: Record<DecisionChoice, string> = {
+  take: 'Bring home',
+  overwrite: 'Put the master’s there',
+  leave: 'Leave',
+};
+
 export function aspectState(report: AspectReport): StateWord {
   switch (report.status) {
     case 'ok':
@@ -59,10 +79,28 @@ export function aspectState(report: AspectReport): StateWord {
   }
 }
 
+export const verdictWord: Record<MasterVerdict, string> = {
+  well: 'is well',
+  down: 'is down',
+  gone: 'is gone',
+  unknown: 'cannot be judged',
+};
+
 /** How a mirror or repository stands, as core says it; the word begins with a capital on screen. */
 export function stateOf(standing: Standing): StateWord {
   const [first = '', ...rest] = standing.label;
   return { tone: standing.tone, word: first.toUpperCase() + rest.join('') };
+}
+
+/** Whether the reason of a standing says what no aspect and no error says. */
+export function saysMore({ word, reason }: Standing): boolean {
+  return reason !== '' && ['behind', 'left_apart', 'never_synced'].includes(word);
+}
+
+/** How the sentinel of a standby is, as it was at the last look. */
+export function sentinelWords(sentinel: SentinelStatus, now: number): string {
+  if (sentinel.health !== 'ok') return `Sentinel: ${sentinel.detail ?? 'it does not watch'}`;
+  return sentinel.last_check_iso ? `Sentinel awake ${relativeTime(sentinel.last_check_iso, now)}` : 'Sentinel set up';
 }
 
 export function isMaster(report: RepositoryReport, mirror: MirrorReport): boolean {
@@ -171,14 +209,15 @@ export interface Figure {
 }
 
 /** The figures of an aspect: `093f7683e987 · 0 commits behind`, `5/5`. */
-export function figures(aspect: Aspect, report: AspectReport): Figure[] {
+export function figures(aspect: Aspect, report: AspectReport, now: number): Figure[] {
   const found: Figure[] = [];
   const say = (text: string) => found.push({ text, commit: false });
   if (aspect === 'code') {
     const commit = report.last_commit ?? report.detail;
     if (commit && /^[0-9a-f]{12,64}$/.test(commit)) found.push({ text: commit.slice(0, 12), commit: true });
     else if (commit) say(commit);
-    if (report.behind !== undefined) say(`${counted(report.behind, 'commit')} behind`);
+    const behind = behindWords(report, now);
+    if (behind) say(behind);
   } else if (report.synced_count !== undefined && report.total !== undefined) {
     say(`${report.synced_count}/${report.total}`);
   } else if (report.detail) {
