@@ -12,8 +12,11 @@ import type { Overview } from '../bindings/Overview';
 import type { Plan } from '../bindings/Plan';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { Stamped } from '../bindings/Stamped';
+import type { Verb } from '../bindings/Verb';
+import { shownNames, worstFirst } from '../words/repositories';
 import { roleEndWord } from '../words/words';
 import { LiveRun } from './live.svelte';
+import { Zoom } from './zoom.svelte';
 
 /** How long a success is shown before the new time. */
 export const FLASH = 3000;
@@ -30,6 +33,13 @@ function announce(mirror: string, status: MirrorStatus): string {
   return `${mirror}: the sync did not succeed`;
 }
 
+/** What a page is to do as soon as it is shown. */
+export interface Wish {
+  repository: string;
+  verb: Verb;
+  mirror?: string | undefined;
+}
+
 export class WindowState {
   overview = $state<Overview | null>(null);
   /** Why the overview could not be read. */
@@ -43,6 +53,9 @@ export class WindowState {
   /** The last thing worth saying aloud to who does not see the page. */
   announcement = $state('');
   reloading = $state(false);
+  readonly zoom = new Zoom();
+  /** What was asked for elsewhere, until the page of its repository takes it. */
+  wish = $state<Wish | null>(null);
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
@@ -51,9 +64,13 @@ export class WindowState {
   #asked = 0;
   #shown = 0;
 
-  repositories = $derived(this.overview?.repositories ?? []);
+  /** The worst first. */
+  repositories = $derived(worstFirst(this.overview?.repositories ?? []));
+  names = $derived(shownNames(this.repositories));
+  /** The repository that is shown; none is where all of them are. */
   selected: RepositoryReport | null = $derived(
-    this.repositories.find((report) => report.repository === this.#chosen) ?? this.repositories[0] ?? null,
+    this.repositories.find((report) => report.repository === this.#chosen) ??
+      (this.repositories.length === 1 ? (this.repositories[0] ?? null) : null),
   );
 
   constructor(readonly backend: Backend) {}
@@ -79,8 +96,15 @@ export class WindowState {
     };
   }
 
-  select(repository: string): void {
+  /** Shows a repository, or all of them with `null`. */
+  select(repository: string | null): void {
     this.#chosen = repository;
+  }
+
+  /** Shows a repository and does there what was asked for. */
+  ask(wish: Wish): void {
+    this.wish = wish;
+    this.select(wish.repository);
   }
 
   async refresh(): Promise<void> {
