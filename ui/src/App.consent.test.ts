@@ -38,7 +38,7 @@ describe('what a .env asks for', () => {
     ]);
     expect(screen.getByRole('button', { name: 'Sync All Now' })).toBeDisabled();
     expect(screen.getByRole('button', { name: 'Check health' })).toBeDisabled();
-    expect(card('mirror-1').getByRole('button', { name: 'Sync mirror-1 now' })).toBeDisabled();
+    expect(card('mirror-1').getByRole('button', { name: 'Sync now, mirror-1' })).toBeDisabled();
     expect(card('mirror-1').getByRole('button', { name: 'Preview a sync of mirror-1' })).toBeDisabled();
     const found = await axe.run(container, { rules: { 'color-contrast': { enabled: false } } });
     expect(found.violations.map((violation) => violation.id)).toEqual([]);

@@ -44,7 +44,7 @@ describe('the copy of an upstream', () => {
     await open(page());
     expect(shown()).toBe('success');
     expect(card('copy').getByText(/Last sync/)).toHaveTextContent('2 minutes ago');
-    expect(screen.getByRole('button', { name: 'Sync copy now' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Sync now, copy' })).toBeEnabled();
   });
 
   it('that was never synced says so', async () => {
@@ -57,7 +57,7 @@ describe('the copy of an upstream', () => {
   it('turns its icon while it is synced, says "Synced" for three seconds, then the new time', async () => {
     const backend = page();
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync copy now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, copy' }));
     expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['copy'], yes: false }]);
     const button = await screen.findByRole('button', { name: 'Syncing copy' });
     expect(button).toBeDisabled();
@@ -86,7 +86,7 @@ describe('the copy of an upstream', () => {
     expect(shown()).toBe('failed');
     expect(card('copy').getByText('Failed: the upstream is gone')).toBeVisible();
     expect(card('copy').getByText(/Last sync that worked/)).toHaveTextContent('2 minutes ago');
-    expect(screen.getByRole('button', { name: 'Sync copy now' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Sync now, copy' })).toBeEnabled();
   });
 
   it('that waits shows its question, and leads to what it is about', async () => {
@@ -112,6 +112,6 @@ describe('the copy of an upstream', () => {
     const own = copy({ repo: 'you/orchestrator', mirror_url: 'you/orchestrator' });
     await open(new FakeBackend(overview([repository([mirror(), own])])));
     expect(card('copy').queryByText(/kept in step with it/)).toBeNull();
-    expect(screen.getByRole('button', { name: 'Sync copy now' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Sync now, copy' })).toBeEnabled();
   });
 });

@@ -23,7 +23,7 @@ describe('a sync', () => {
   it('shows its output live, then "Synced" for three seconds, then the new time', async () => {
     const backend = new FakeBackend(overview([repository([neverSynced()])]));
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false }]);
     backend.say(...beginning());
     const log = await screen.findByRole('log', { name: 'Lines of mirror-1' });
@@ -50,11 +50,11 @@ describe('a sync', () => {
   it('can be cancelled', async () => {
     const backend = new FakeBackend(overview([repository([mirror()])]));
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     await user.click(await screen.findByRole('button', { name: 'Cancel the sync of mirror-1' }));
     expect(backend.calls).toContainEqual(['cancel', 'job-1']);
     backend.endJob('job-1', ['mirror-1']);
-    expect(await screen.findByRole('button', { name: 'Sync mirror-1 now' })).toBeEnabled();
+    expect(await screen.findByRole('button', { name: 'Sync now, mirror-1' })).toBeEnabled();
   });
 
   it('of all mirrors is one job', async () => {
@@ -71,7 +71,7 @@ describe('a sync', () => {
     backend.sync = () =>
       Promise.reject(failure({ code: 'busy', message: 'mirror-1 is held by you@other', hint: 'Wait.' }));
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     const alert = await screen.findByRole('alert');
     expect(alert).toHaveTextContent('mirror-1 is held by you@other');
     expect(alert).toHaveTextContent('What to do: Wait.');
@@ -82,7 +82,7 @@ describe('a sync', () => {
   it('that could not begin shows its error in the output', async () => {
     const backend = new FakeBackend(overview([repository([mirror()])]));
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     backend.say(beginning()[0]!, {
       at_iso: ago(0),
       event: 'run_finished',
@@ -101,7 +101,7 @@ describe('a sync', () => {
   it('says whom it waits for while another process holds the mirror, and can be cancelled meanwhile', async () => {
     const backend = new FakeBackend(overview([repository([mirror()])]));
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     const [started, begun] = beginning();
     backend.say(started!, {
       at_iso: ago(0),
@@ -124,7 +124,7 @@ describe('a sync', () => {
   it('waits until its own run goes on, whatever is read of the source meanwhile', async () => {
     const backend = new FakeBackend(overview([repository([mirror()])]));
     await open(backend);
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     const [started, begun] = beginning();
     const at_iso = ago(0);
     const of = { repository: 'orchestrator', mirror: 'mirror-1' };
@@ -201,7 +201,7 @@ describe('a sync', () => {
     await open(backend);
     expect(card('mirror-1').getByText('Syncing elsewhere')).toBeVisible();
     expect(card('mirror-1').queryByRole('button', { name: /^Cancel/ })).toBeNull();
-    await user.click(screen.getByRole('button', { name: 'Sync mirror-1 now' }));
+    await user.click(screen.getByRole('button', { name: 'Sync now, mirror-1' }));
     expect(backend.calls).toContainEqual(['sync', { repository: 'orchestrator', mirrors: ['mirror-1'], yes: false }]);
   });
 

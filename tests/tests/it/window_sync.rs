@@ -69,7 +69,7 @@ fn the_window_shows_real_status_and_syncs_with_live_output_and_without_a_secret(
     window.until(&card(ARCHIVE), "Never synced");
     window.run(RECORD);
 
-    window.click("[aria-label='Sync mirror-1 now']");
+    window.click("[aria-label='Sync now, mirror-1']");
     window.until("[aria-label='Lines of mirror-1']", "Created branch main");
     window.until("[aria-label='Lines of mirror-1']", "Done in");
     let tip = refs(&world.primary())["refs/heads/main"].to_string();
@@ -123,7 +123,7 @@ fn a_sync_that_is_cancelled_in_the_window_says_so_and_restores_actions() {
     slow_pushes(&world, Duration::from_secs(6));
     let window = Window::open(&world.machine(), &[], Theme::Light);
     window.until(&card(STANDBY), "Never synced");
-    window.click("[aria-label='Sync mirror-1 now']");
+    window.click("[aria-label='Sync now, mirror-1']");
     wait_for_the_push(&world);
     window.until(&format!("{} .chip", card(STANDBY)), "Syncing");
     window.click("[aria-label='Cancel the sync of mirror-1']");
@@ -137,7 +137,7 @@ fn a_sync_that_is_cancelled_in_the_window_says_so_and_restores_actions() {
     finish("the push that was given up", Duration::from_secs(30), || !is_pushing(&world));
     assert_eq!(world.sandbox.run_count(BACKUP, NAME), 0, "no workflow ran on the standby");
 
-    window.click("[aria-label='Sync mirror-1 now']");
+    window.click("[aria-label='Sync now, mirror-1']");
     window.until("[aria-label='Lines of mirror-1']", "Done in");
     window.until(&card(STANDBY), "In step");
     assert_eq!(refs(&world.standby()), refs(&world.primary()));
@@ -154,7 +154,7 @@ fn the_window_says_whom_it_waits_for_and_the_wait_can_be_cancelled() {
     let mut other = cli.start(&["sync", "--code-only", "--mirror", STANDBY]);
     wait_for_the_push(&world);
 
-    window.click("[aria-label='Sync mirror-1 now']");
+    window.click("[aria-label='Sync now, mirror-1']");
     window.until("[aria-label='Lines of mirror-1']", "Waiting for ");
     window.until("[aria-label='Lines of mirror-1']", &format!("pid {}", other.id()));
     window.until(&format!("{} .chip", card(STANDBY)), "Waiting");
