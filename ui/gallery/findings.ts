@@ -4,6 +4,9 @@ import type { AxeResults, RunOptions } from 'axe-core';
 
 /** What is wider than its box, cut off, or out of sight; where the title takes too much; where the content has too little. */
 export function misfits(): string[] {
+  // What turns is wider for a moment.
+  for (const animation of document.getAnimations()) animation.cancel();
+
   const found: string[] = [];
   const edge = window.innerWidth + 1;
 

@@ -73,14 +73,14 @@ describe.concurrent('the window', () => {
   it.concurrent.each(all)('$state, $theme, text at $size %', async ({ state, theme, size }) => {
     const [page, told] = await shown(state, theme, size);
     /** What was found, and at which widths. */
-    const found = new Map<string, number[]>();
+    const found = new Map<string, Set<number>>();
     for (const [width, height] of WINDOWS) {
       if (FEWER[state] && !FEWER[state].includes(width)) continue;
       await page.setViewportSize({ width, height });
       // A theme has its own colours, and nothing else.
       const colours = theme === 'dark';
       const words = [...(colours ? [] : await page.evaluate(misfits)), ...(await page.evaluate(barriers, colours))];
-      for (const word of words) found.set(word, [...(found.get(word) ?? []), width]);
+      for (const word of words) found.set(word, (found.get(word) ?? new Set()).add(width));
       if (folder && PICTURED.includes(width)) {
         await page.screenshot({ path: join(folder, `${state}-${width}-${size}-${theme}.png`) });
       }
@@ -89,7 +89,7 @@ describe.concurrent('the window', () => {
     const place = `${state}, ${theme}, ${size} %`;
     const lines = [
       ...told.map((words) => `${place}: ${words}`),
-      ...[...found].map(([words, widths]) => `${place}, ${widths.join('/')} px: ${words}`),
+      ...[...found].map(([words, widths]) => `${place}, ${[...widths].join('/')} px: ${words}`),
     ];
     const rest = lines.length > SHOWN ? [`and ${lines.length - SHOWN} more`] : [];
     if (lines.length > 0) expect.fail(['', ...lines.slice(0, SHOWN), ...rest].join('\n'));
