@@ -5,7 +5,7 @@ import { getContext, setContext } from 'svelte';
 import type { Action } from '../bindings/Action';
 
 /** Does what an action says, or is nothing where the window cannot. */
-export type Acting = (action: Action) => (() => void) | null;
+export type Acting = (action: Pick<Action, 'verb' | 'mirror'>) => (() => void) | null;
 
 const KEY = Symbol('acting');
 

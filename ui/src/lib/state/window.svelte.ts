@@ -14,12 +14,15 @@ import type { Plan } from '../bindings/Plan';
 import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { Stamped } from '../bindings/Stamped';
 import type { SyncChoice } from '../bindings/SyncChoice';
+import type { Verb } from '../bindings/Verb';
+import { shownNames, worstFirst } from '../words/repositories';
 import { roleEndWord } from '../words/words';
 import { Jobs } from './jobs.svelte';
 import { LiveRun } from './live.svelte';
 import { Merge } from './merge';
 import { Roles, Waited } from './roles.svelte';
 import { Shown } from './shown.svelte';
+import { Zoom } from './zoom.svelte';
 
 /** How long a success is shown before the new time. */
 export const FLASH = 3000;
@@ -47,6 +50,13 @@ function announce(mirror: string, status: MirrorStatus): string {
   return `${mirror}: the sync did not succeed`;
 }
 
+/** What a page is to do as soon as it is shown. */
+export interface Wish {
+  repository: string;
+  verb: Verb;
+  mirror?: string | undefined;
+}
+
 export class WindowState {
   overview = $state<Overview | null>(null);
   /** Why the overview could not be read. */
@@ -65,6 +75,9 @@ export class WindowState {
   /** The program ends as soon as what goes on is at a safe point. */
   ending = $state(false);
   readonly shown = new Shown();
+  readonly zoom = new Zoom();
+  /** What was asked for elsewhere, until the page of its repository takes it. */
+  wish = $state<Wish | null>(null);
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
@@ -74,9 +87,13 @@ export class WindowState {
   #asked = 0;
   #shown = 0;
 
-  repositories = $derived(this.overview?.repositories ?? []);
+  /** The worst first. */
+  repositories = $derived(worstFirst(this.overview?.repositories ?? []));
+  names = $derived(shownNames(this.repositories));
+  /** The repository that is shown; none is where all of them are. */
   selected: RepositoryReport | null = $derived(
-    this.repositories.find((report) => report.repository === this.#chosen) ?? this.repositories[0] ?? null,
+    this.repositories.find((report) => report.repository === this.#chosen) ??
+      (this.repositories.length === 1 ? (this.repositories[0] ?? null) : null),
   );
 
   constructor(readonly backend: Backend) {
@@ -113,8 +130,15 @@ export class WindowState {
     };
   }
 
-  select(repository: string): void {
+  /** Shows a repository, or all of them with `null`. */
+  select(repository: string | null): void {
     this.#chosen = repository;
+  }
+
+  /** Shows a repository and does there what was asked for. */
+  ask(wish: Wish): void {
+    this.wish = wish;
+    this.select(wish.repository);
   }
 
   async refresh(): Promise<void> {
