@@ -149,6 +149,7 @@ describe('a sync', () => {
     const other = repository([mirror({ repo: 'backup-account/website' })], { repository: 'website' });
     const backend = new FakeBackend(overview([repository([mirror()]), other]));
     await open(backend);
+    await user.click(within(screen.getByRole('navigation')).getByRole('button', { name: /^orchestrator/ }));
     backend.say(
       started(job()),
       started(job({ id: 'job-2', repository: 'website' })),

@@ -279,7 +279,9 @@ describe('tokens', () => {
 });
 
 describe('accessibility', () => {
-  const rules = { rules: { 'color-contrast': { enabled: false } } };
+  const rules = {
+    rules: { 'color-contrast': { enabled: false }, 'label-content-name-mismatch': { enabled: true } },
+  };
 
   it.each([
     ['the card', async () => {}],
