@@ -56,6 +56,15 @@ pub fn main() -> ExitCode {
         eprintln!("The window needs a graphical session. In a terminal, use `standin`.");
         return ExitCode::FAILURE;
     }
+    // What Tauri would make has too little stack.
+    let runtime = match start::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("standin-desktop: no threads can be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    tauri::async_runtime::set(runtime.handle().clone());
     let hidden = arguments.hidden();
     let options = arguments.start();
     let (state_dir, first) = match alone(&options) {

@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         }
     };
     start::log();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match standin_core::start::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             output::lines::complain(&format!("standin: the operating system gave no threads: {error}"));

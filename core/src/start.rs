@@ -30,6 +30,18 @@ pub struct StartOptions {
     pub repository: Option<RepositoryId>,
 }
 
+/// What a thread of the program may put on its stack. A change of master waits for much inside of much, and each wait has its
+/// place there: with what threads have by themselves the last of it did not fit in a build without optimisation.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// What everything of the program runs on.
+///
+/// # Errors
+/// What the operating system says when it gives no threads.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()
+}
+
 /// Opens an engine as the options, the environment and the operating system say. `face` names the program in the
 /// audit trail: `cli`, `desktop`.
 ///

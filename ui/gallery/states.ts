@@ -282,13 +282,13 @@ export const states: Record<string, State> = {
   },
   'needs-decision': { backend: decide },
   'worst-day': {
-    backend: one([waiting({ standing: master_down }), archive()], {
+    backend: one([waiting(), archive()], {
       standing: master_down,
       master_health: ill('down'),
     }),
   },
   'master-gone': {
-    backend: one([waiting({ standing: master_gone })], { standing: master_gone, master_health: ill('gone') }),
+    backend: one([waiting()], { standing: master_gone, master_health: ill('gone') }),
   },
   stale: {
     backend: one(

@@ -83,6 +83,7 @@ mod triggers_watch;
 mod triggers_webhook;
 mod variables_sync;
 mod window_consent;
+mod window_roles;
 mod window_sync;
 mod workflows_mended;
 mod workflows_sync;
