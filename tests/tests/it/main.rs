@@ -51,6 +51,8 @@ mod metrics_documents;
 mod mirror_test;
 mod notify;
 mod observer;
+#[cfg(target_os = "linux")]
+mod packages;
 mod path_mirrors;
 mod plan_again;
 mod pull;
