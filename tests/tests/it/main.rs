@@ -58,6 +58,7 @@ mod plan_again;
 mod pull;
 mod pull_strangers;
 mod quiesce;
+mod release;
 mod roles_crash;
 mod roles_failover;
 mod roles_gone;

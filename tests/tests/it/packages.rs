@@ -126,7 +126,19 @@ impl Root {
     /// Runs a script in it: whether it ended well, and all that it said.
     fn try_run(&self, script: &str) -> (bool, String) {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-c", ENTER, "sh"]);
+        command.args([
+            "--mount",
+            "--pid",
+            "--net",
+            "--ipc",
+            "--uts",
+            "--fork",
+            "--kill-child",
+            "sh",
+            "-c",
+            ENTER,
+            "sh",
+        ]);
         let output = command.arg(self.folder.path()).arg(format!("exec 2>&1\n{script}")).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), text(&output.stdout) + &text(&output.stderr))
@@ -260,10 +272,16 @@ fn a_server_gets_the_command_line_and_leaves_it_without_a_trace() {
     assert_eq!(root.run("standin --version").trim(), format!("standin {short}"));
     let libraries = root.run("ldd /usr/bin/standin");
     assert!(libraries.contains("libc.so.6") && !libraries.contains("not found"), "{libraries}");
-    root.run("cd /tmp && git init --quiet work && cd work && standin status --json --state-dir /tmp/state || test $? -eq 2");
+    root.run(
+        "cd /tmp && git init --quiet work && cd work && standin status --json --state-dir /tmp/state || test $? -eq 2",
+    );
     let man = root.run("gzip --decompress --stdout /usr/share/man/man1/standin-promote.1.gz");
     assert!(man.contains("Make a standby the master"), "{man}");
-    for shell in ["bash-completion/completions/standin", "zsh/vendor-completions/_standin", "fish/vendor_completions.d/standin.fish"] {
+    for shell in [
+        "bash-completion/completions/standin",
+        "zsh/vendor-completions/_standin",
+        "fish/vendor_completions.d/standin.fish",
+    ] {
         assert!(root.path("usr/share").join(shell).is_file(), "{shell}");
     }
     let completed = root.run(
@@ -306,7 +324,8 @@ fn a_desktop_gets_a_window_that_opens_and_leaves_it_without_a_trace() {
         assert!(root.path("usr/share").join(path).is_file(), "{path}");
     }
     // Every option that the program has is in its page, which is written by hand.
-    let (help, page) = (root.run("standin-desktop --help"), root.run("gzip -dc /usr/share/man/man1/standin-desktop.1.gz"));
+    let (help, page) =
+        (root.run("standin-desktop --help"), root.run("gzip -dc /usr/share/man/man1/standin-desktop.1.gz"));
     let options: Vec<_> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
     assert!(options.len() >= 5, "{help}");
     for option in options {
@@ -339,7 +358,8 @@ fn the_window_takes_over_from_the_package_that_had_both_programs() {
     for program in ["standin", "standin-desktop"] {
         fs::write(tree.join("usr/bin").join(program), "old").unwrap();
     }
-    let control = "Package: standin\nVersion: 0.0.9\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: both\n";
+    let control =
+        "Package: standin\nVersion: 0.0.9\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: both\n";
     fs::write(tree.join("DEBIAN/control"), control).unwrap();
     let both = old.path().join("both.deb");
     said(Command::new("dpkg-deb").args(["--root-owner-group", "-Znone", "--build"]).args([&tree, &both]));
