@@ -155,7 +155,8 @@ impl Root {
         for (number, package) in packages.iter().enumerate() {
             fs::copy(package, self.path(&format!("tmp/{number}.deb"))).unwrap();
         }
-        let said = self.run("dpkg --install /tmp/*.deb");
+        // As apt does, where one package takes over from another.
+        let said = self.run("dpkg --auto-deconfigure --install /tmp/*.deb");
         for number in 0..packages.len() {
             fs::remove_file(self.path(&format!("tmp/{number}.deb"))).unwrap();
         }
