@@ -21,6 +21,7 @@ pub mod upstream;
 pub mod user_systemd;
 pub mod watch;
 pub mod window;
+pub mod zizmor;
 
 /// What the calling test program calls a test of this module, which is its caller's `module_path!()`: programs are told by
 /// that name which of their tests to run again in a process of its own.

@@ -1,4 +1,4 @@
-//! The desktop application: building, opening, packaging, and its screenshots.
+//! The desktop application: building, opening, and its screenshots.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -54,41 +54,6 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the packages in release, the command line inside them, and prints their sizes.
-pub fn package(place: &Place) -> Result<ExitCode, Failure> {
-    let mut report = Report::start();
-    report.must("Setup", || setup::prepare(place, For::Window))?;
-    report.must("Frontend", || build_frontend(place))?;
-    report.must("Command line", || {
-        Program::cargo(place).args(["build", "--locked", "--release", "-p", "standin-cli"]).run()
-    })?;
-    let command_line = place.built("release/standin");
-    let files = format!("{{\"files\":{{\"/usr/bin/standin\":{:?}}}}}", command_line.display().to_string());
-    let with_command_line = format!("{{\"bundle\":{{\"linux\":{{\"deb\":{files},\"rpm\":{files}}}}}}}");
-    let bundles = place.scratch("release/bundle");
-    report.must("Packages", || {
-        remove_old(&bundles)?;
-        Program::named(place, place.path("ui/node_modules/.bin/tauri"))
-            .args(["build", "--ci", "--bundles", "deb,rpm", "--config", &with_command_line, "--", "--locked"])
-            .run()
-    })?;
-    say(&format!("\n{}\n", report.table()));
-    let mut packages = Vec::new();
-    for folder in ["deb", "rpm"] {
-        let extension = Some(std::ffi::OsStr::new(folder));
-        let found = files_of(&bundles.join(folder)).into_iter().filter(|file| file.extension() == extension);
-        packages.extend(found);
-    }
-    if packages.len() < 2 {
-        return Err(Failure::new(format!("No .deb and .rpm in {}.", bundles.display()), ""));
-    }
-    for package in packages {
-        let size = std::fs::metadata(&package).map_err(|error| Failure::io("read a package's size", error))?.len();
-        println!("{}  {:.1} MB", package.display(), size as f64 / 1_000_000.0);
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 /// Has the real-window test photograph the window in every size and theme.
 pub fn screenshots(place: &Place) -> Result<ExitCode, Failure> {
     let folder = place.path(SCREENSHOTS);
@@ -113,15 +78,6 @@ pub fn screenshots(place: &Place) -> Result<ExitCode, Failure> {
         println!("{}", picture.display());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn remove_old(folder: &Path) -> Result<(), Failure> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io(&format!("remove {}", folder.display()), error))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn files_of(folder: &Path) -> Vec<std::path::PathBuf> {

@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod desktop;
+mod package;
 mod place;
 mod process;
 mod report;
@@ -34,7 +35,8 @@ Usage: cargo xtask COMMAND
                                   --repeat N          measure N times, keep the medians
                                   --json              one line of JSON instead of the table
   screenshots                   write docs/screenshots/*.png from the real window
-  package                       build the .deb and the .rpm
+  package [--check]             build the .deb and the .rpm of the command line and of the window;
+                                --check has them judged, installed, started, upgraded and purged
   setup                         only install what is missing
 ";
 
@@ -61,7 +63,7 @@ fn dispatch(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
         "test" => test::run(place, rest),
         "bench" => bench::run(place, rest),
         "screenshots" => without_arguments(rest).and_then(|()| desktop::screenshots(place)),
-        "package" => without_arguments(rest).and_then(|()| desktop::package(place)),
+        "package" => package::run(place, rest),
         "setup" => without_arguments(rest).and_then(|()| {
             setup::prepare(place, setup::For::Test)?;
             Ok(ExitCode::SUCCESS)

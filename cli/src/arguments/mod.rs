@@ -141,6 +141,9 @@ pub enum Command {
     Sandbox(SandboxArguments),
     /// Show the main job and a fail-over in the sandbox, step by step, and check them
     Demo(DemoArguments),
+    /// Write the manual pages, or the completions of a shell, into a folder: for those who make packages
+    #[command(hide = true)]
+    Generate(GenerateArguments),
 }
 
 #[derive(Debug, Args)]
@@ -461,4 +464,21 @@ pub struct DemoArguments {
     /// The latency of the sandbox, in milliseconds a request
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub latency: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArguments {
+    /// What to write
+    pub what: Generated,
+    /// The folder; it is made where there is none
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Generated {
+    /// A manual page of each command
+    Man,
+    /// What the shells complete: bash, zsh and fish, each under the name that it looks for
+    Completions,
 }

@@ -3,6 +3,7 @@
 mod background;
 mod consent;
 mod decisions;
+mod generate;
 mod hook;
 mod import;
 mod look;
@@ -64,6 +65,7 @@ pub async fn run(arguments: Arguments) -> Exit {
         Command::Hook { command } => unless_stopped(hook::hook(&global, &command)).await,
         Command::Webhook { command } => unless_stopped(webhook::webhook(&global, &command)).await,
         Command::Service { command } => unless_stopped(service::service(&global, &command)).await,
+        Command::Generate(arguments) => generate::generate(&arguments),
         Command::Drill(arguments) => unless_stopped(drill::drill(&global, &arguments)).await,
         #[cfg(unix)]
         Command::Sandbox(arguments) => sandbox::sandbox(&global, &arguments).await,

@@ -30,6 +30,12 @@ fn tools_and_documents_ask_for_the_versions_that_core_checks() {
     let (major, minor, patch) = standin_core::gh::MINIMUM_VERSION;
     assert!(read("xtask/src/setup/gh.rs").contains(&format!("MINIMUM: [u64; 3] = [{major}, {minor}, {patch}];")));
     let git = standin_core::git::MINIMUM_VERSION;
+    let packages = read("xtask/src/package/words.rs");
+    assert!(
+        packages.contains(&format!("GH: &str = \"{major}.{minor}.{patch}\";")),
+        "the packages recommend another gh"
+    );
+    assert!(packages.contains(&format!("GIT: &str = \"{git}\";")), "the packages need another git");
     let sentence = format!("git {git} or later and gh {major}.{minor} or later");
     assert!(read("README.md").contains(&sentence), "README.md does not say: {sentence}");
 }

@@ -51,11 +51,14 @@ mod metrics_documents;
 mod mirror_test;
 mod notify;
 mod observer;
+#[cfg(target_os = "linux")]
+mod packages;
 mod path_mirrors;
 mod plan_again;
 mod pull;
 mod pull_strangers;
 mod quiesce;
+mod release;
 mod roles_crash;
 mod roles_failover;
 mod roles_gone;

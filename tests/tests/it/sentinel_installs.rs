@@ -1,7 +1,6 @@
 //! The file: rendered, safe by zizmor, brought to the master; its tokens; what a check says of it all.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -12,27 +11,12 @@ use standin_sandbox::{Conclusion, Level, Protection, TokenSpec, WorkflowState};
 use standin_tests::canary::Watch;
 use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, World, refs, settings};
 use standin_tests::watch::Watched;
+use standin_tests::zizmor;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_standin-under-test");
 
-/// The real zizmor, as `cargo xtask setup` brings it.
-fn zizmor() -> PathBuf {
-    let named = std::env::var_os("STANDIN_ZIZMOR").map(PathBuf::from);
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/tools/zizmor/bin/zizmor");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("zizmor"));
-    let all = named.into_iter().chain([own]).chain(found);
-    all.into_iter().find(|program| program.is_file()).expect("zizmor is not here: run `cargo xtask setup`")
-}
-
 fn judged_by_zizmor(text: &str) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(PATH);
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, text).unwrap();
-    let mut command = Command::new(zizmor());
-    command.args(["--offline", "--no-config", "--persona", "auditor", "--no-progress"]).arg(&file);
-    command.env_remove("GH_TOKEN").env_remove("GITHUB_TOKEN").current_dir(folder.path()).output().unwrap()
+    zizmor::judge(text, PATH)
 }
 
 fn rendered(machine: &Machine) -> String {

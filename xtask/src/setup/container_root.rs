@@ -6,15 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::system;
+use super::{debian, system};
 use crate::place::Place;
 use crate::process::{Program, find};
 use crate::report::{Failure, say};
 
 /// The Debian of the image; the `Containerfile` names the same.
 const SUITE: &str = "trixie";
-/// What its packages are signed with, where they are Debian's own.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Makes the root folder; runs what is in it.
 const NEEDED: [(&str, &[&str]); 2] = [("mmdebstrap", &["mmdebstrap"]), ("podman", &["podman", "runc"])];
 const BY_HAND: &str = "See what mmdebstrap says above. Without the root folder, all tests but those of the container run by \
@@ -35,7 +33,7 @@ pub fn provide(place: &Place) -> Result<Option<PathBuf>, Failure> {
     if Program::named(place, "id").arg("-u").answer().as_deref() != Some("0") {
         return without("only root may make a root folder and run something in it");
     }
-    let Some(mirror) = debian_mirror(place) else { return without("there is no apt of Debian's here") };
+    let Some(mirror) = debian::mirror(place) else { return without("there is no apt of Debian's here") };
     let missing = NEEDED.iter().filter(|(program, _)| find(program).is_none());
     let packages: Vec<&str> = missing.flat_map(|(_, packages)| packages.iter().copied()).collect();
     if !packages.is_empty() {
@@ -57,30 +55,16 @@ fn made_of(place: &Place) -> Result<String, Failure> {
     Ok(format!("{SUITE}\n{}{}", read("container/packages")?, read("container/trim.sh")?))
 }
 
-/// Where this machine has Debian's own packages from.
-fn debian_mirror(place: &Place) -> Option<String> {
-    let targets = Program::named(place, "apt-get")
-        .args(["indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages"])
-        .answer()?;
-    targets.lines().find_map(|line| line.strip_prefix("Debian Debian ")).map(str::to_owned)
-}
-
 fn make(place: &Place, mirror: &str, to: &Path) -> Result<(), Failure> {
-    let unfinished = to.with_extension("unfinished.tar");
     let packages = fs::read_to_string(place.path("container/packages"))
         .map_err(|error| Failure::io("read container/packages", error))?;
     let script = place.path("container/trim.sh");
-    let made = Program::named(place, "mmdebstrap")
-        .args(["--quiet", "--mode=root", "--variant=apt", "--format=tar"])
-        .arg(format!("--include={}", packages.lines().collect::<Vec<_>>().join(",")))
-        .arg(format!("--customize-hook=copy-in '{}' /", script.display()))
-        .arg("--customize-hook=chroot \"$1\" sh /trim.sh && rm \"$1/trim.sh\"")
+    let more = [
+        format!("--customize-hook=copy-in '{}' /", script.display()),
+        "--customize-hook=chroot \"$1\" sh /trim.sh && rm \"$1/trim.sh\"".to_owned(),
         // What comes after the hooks would look for apt, which is gone then.
-        .arg("--skip=cleanup/apt,cleanup/reproducible")
-        .args([SUITE])
-        .arg(&unfinished)
-        .arg(format!("deb [signed-by={KEYRING}] {mirror} {SUITE} main"))
-        .run();
-    made.map_err(|failure| Failure::new(failure.to_string(), BY_HAND))?;
-    fs::rename(&unfinished, to).map_err(|error| Failure::io("keep the root folder", error))
+        "--skip=cleanup/apt,cleanup/reproducible".to_owned(),
+    ];
+    let made = debian::root(place, mirror, SUITE, &packages.lines().collect::<Vec<_>>(), &more, to);
+    made.map_err(|failure| Failure::new(failure.to_string(), BY_HAND))
 }

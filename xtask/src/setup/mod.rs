@@ -3,9 +3,10 @@
 //! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
 //! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
 //! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git ([`newest_git`]), the root folder of the container
-//! ([`container_root`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+//! ([`container_root`], by way of [`debian`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
 
 mod container_root;
+pub mod debian;
 mod gh;
 mod newest_git;
 mod node;
@@ -16,6 +17,8 @@ mod zizmor;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+pub use system::install_debian;
 
 use crate::place::Place;
 use crate::report::{Failure, Report, say, seconds};
