@@ -211,6 +211,7 @@ words! {
 
 words! {
     /// Why a look at the master says what it says.
+    #[derive(Default)]
     MasterCause {
         /// It answers, and its heartbeat is fresh.
         Well = "well",
@@ -245,13 +246,8 @@ words! {
         /// It handed over: another is master.
         Replaced = "replaced",
         /// Something else.
+        #[default]
         Unclear = "unclear",
-    }
-}
-
-impl Default for MasterCause {
-    fn default() -> Self {
-        Self::Unclear
     }
 }
 
