@@ -39,7 +39,7 @@ standin-desktop >/tmp/window 2>&1 &
 window=$!
 seen=no
 for _ in $(seq 300); do
-  xwininfo -root -tree 2>/dev/null | grep '"Standin' && { seen=yes; break; }
+  xwininfo -root -tree 2>/dev/null | grep '"Standin": ' && { seen=yes; break; }
   kill -0 $window 2>/dev/null || break
   sleep 0.2
 done
@@ -334,7 +334,8 @@ fn a_desktop_gets_a_window_that_opens_and_leaves_it_without_a_trace() {
     }
 
     let opened = root.run(OPEN);
-    assert!(opened.contains("seen=yes") && opened.contains("alive"), "{opened}");
+    // It ends at a safe point when it is asked to.
+    assert!(opened.contains("alive\n") && opened.contains("seen=yes code=0"), "{opened}");
 
     let next = tempfile::tempdir().unwrap();
     root.install(&[packages.next("standin-cli", next.path()), packages.next("standin", next.path())]);
