@@ -33,6 +33,7 @@
 //! | [`workflows`] | which workflows run on a standby, and Actions switched off around a push |
 //! | [`code`] | branches and tags: plan, guard, push, rescue, resolve |
 //! | [`schedule`] | when a mirror is synced by itself |
+//! | [`setup`] | a mirror that is added, changed or taken out: the edits, and what they would mean |
 //! | [`source`] | the source of one sync, read once for all its mirrors |
 //! | [`standing`] | how a mirror or repository stands, in one word |
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
@@ -89,6 +90,7 @@ pub mod workflows;
 pub mod code;
 
 pub mod schedule;
+pub mod setup;
 pub mod source;
 pub mod standing;
 

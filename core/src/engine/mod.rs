@@ -6,12 +6,14 @@
 
 mod by_hand;
 mod consent;
+mod create_repository;
 mod decisions;
 mod drill;
 mod health;
 mod in_step;
 mod jobs;
 mod metrics;
+mod mirror_edit;
 mod mirror_test;
 mod notify;
 mod roles;
@@ -43,6 +45,7 @@ use crate::standing::{self, Terms};
 use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
+pub use create_repository::Created;
 pub use jobs::new_job_id;
 pub use mirror_test::MirrorTest;
 pub use notify::{After, NotifyPlace, NotifyPlaces, QuietReport, Telling};

@@ -58,6 +58,12 @@ pub fn has_mirror(text: &str, mirror: &MirrorId) -> bool {
     number_of(mirror).is_ok_and(|number| env::placed(text).iter().any(|line| is_of(&line.key, number)))
 }
 
+/// Whether a text of a `.env` has anything in it that is meant for Standin, or could be.
+pub fn speaks_of_standin(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    ["MIRROR_", "STANDIN_", "GIT_SYNC_"].iter().any(|word| text.contains(word))
+}
+
 struct File<'a> {
     text: &'a str,
     lines: Vec<Placed>,
