@@ -47,6 +47,7 @@
 //! | [`service`] | `standin watch` kept running by systemd, launchd or the task scheduler |
 //! | [`triggers`] | what sets a sync off by itself: watched folders, the git hook, the webhook |
 //! | [`health`] | what is found by looking at a mirror |
+//! | [`leaving`] | what of Standin stays when a mirror goes, and the cleaning of it |
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
 //! | [`drill`] | what a rehearsal needs and what is kept of it; whether the real thing is ready |
 //! | [`engine`] | the door |
@@ -110,6 +111,7 @@ pub mod service;
 pub mod triggers;
 
 pub mod health;
+pub mod leaving;
 
 pub mod observer;
 

@@ -68,8 +68,16 @@ impl Engine {
     fn drafted(&self, config: &Config, request: &MirrorRequest) -> Result<(Draft, Edited)> {
         let load = &self.shared.load;
         let toml = edit::config_file(load);
-        let files = Files { outline: edit::outline(&toml)?, toml, env_at_hand: edit::env_file_at_hand(load) };
+        let files = Files {
+            outline: edit::outline(&toml)?,
+            toml,
+            env_at_hand: edit::env_file_at_hand(load),
+            current_dir: load.current_dir.clone(),
+        };
         let Resolved { repository, mirror, form, file, edits } = setup::resolve(config, &files, request)?;
+        if let Some(known) = config.repositories.iter().find(|known| known.id == repository) {
+            self.refuse_unseating(known, &request.change)?;
+        }
         let edited = edit::draft(load, &self.shared.store.consents()?, form, &file, &edits)?;
         let after = &edited.loaded.config;
         // A repository that a `.env` speaks of has the id that its source gives it.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use standin_state::config::edit::{self, Edit, Form, Given, Outline, RepositoryKey, Setting};
+use standin_state::config::edit::{self, Change, Edit, Form, Given, MirrorKey, Outline, RepositoryKey, Setting};
 use standin_state::config::{Config, RepositoryConfig};
 use standin_state::model::{MirrorId, MirrorType, RepositoryId};
 
@@ -17,6 +17,8 @@ pub(crate) struct Files {
     pub outline: Vec<Outline>,
     /// The `.env` of the clone at hand.
     pub env_at_hand: Option<PathBuf>,
+    /// What paths that somebody typed are relative to. In a file they would be relative to another folder.
+    pub current_dir: PathBuf,
 }
 
 /// What is to be done to which file.
@@ -36,6 +38,7 @@ pub(crate) struct Resolved {
 pub(crate) fn resolve(config: &Config, files: &Files, request: &MirrorRequest) -> Result<Resolved> {
     match &request.change {
         MirrorChange::Add { source, mirror, kind, settings } => {
+            let source = source.as_ref().map(|source| place(source, &files.current_dir));
             let meant = meant(config, files, request, source.as_deref())?;
             let mut resolved = match request.form {
                 Some(Form::Env) => in_env(config, files, &meant, mirror.as_ref())?,
@@ -46,16 +49,34 @@ pub(crate) fn resolve(config: &Config, files: &Files, request: &MirrorRequest) -
                     repository: resolved.repository.clone(),
                     mirror: id.clone(),
                     kind: *kind,
-                    settings: settings.clone(),
+                    settings: settings
+                        .iter()
+                        .map(|Setting { key, value }| Setting { key: *key, value: whole(*key, value, files) })
+                        .collect(),
                 });
             }
             Ok(resolved)
         }
         MirrorChange::Edit { mirror, changes } => {
+            let change = |Change { key, value }: &Change<MirrorKey>| Change {
+                key: *key,
+                value: value.as_ref().map(|value| whole(*key, value, files)),
+            };
+            let changes: Vec<_> = changes.iter().map(change).collect();
             let edit = |repository| Edit::ChangeMirror { repository, mirror: mirror.clone(), changes: changes.clone() };
             standing(config, files, request, Some(mirror), edit)
         }
         MirrorChange::EditRepository { changes } => {
+            let change = |Change { key, value }: &Change<RepositoryKey>| Change {
+                key: *key,
+                value: match (key, value) {
+                    (RepositoryKey::Source, Some(Given::Text(text))) => {
+                        Some(Given::Text(place(text, &files.current_dir)))
+                    }
+                    (_, value) => value.clone(),
+                },
+            };
+            let changes: Vec<_> = changes.iter().map(change).collect();
             let edit = |repository| Edit::ChangeRepository { repository, changes: changes.clone() };
             standing(config, files, request, None, edit)
         }
@@ -63,6 +84,25 @@ pub(crate) fn resolve(config: &Config, files: &Files, request: &MirrorRequest) -
             let edit = |repository| Edit::RemoveMirror { repository, mirror: mirror.clone() };
             standing(config, files, request, Some(mirror), edit)
         }
+    }
+}
+
+/// A place as it is written, whole where it is a path that begins here.
+fn place(text: &str, base: &Path) -> String {
+    let text = text.trim();
+    let is_relative =
+        matches!(text, "." | "..") || ["./", "../", ".\\", "..\\"].iter().any(|begin| text.starts_with(begin));
+    if is_relative { edit::whole_path(base, text).display().to_string() } else { text.to_owned() }
+}
+
+/// A value as it is written, with paths that are whole.
+fn whole(key: MirrorKey, value: &Given, files: &Files) -> Given {
+    match (key, value) {
+        (MirrorKey::Url, Given::Text(text)) => Given::Text(place(text, &files.current_dir)),
+        (MirrorKey::Path | MirrorKey::SshKeyPath, Given::Text(text)) if !text.starts_with('~') => {
+            Given::Text(edit::whole_path(&files.current_dir, text).display().to_string())
+        }
+        _ => value.clone(),
     }
 }
 
@@ -222,7 +262,7 @@ fn in_env(config: &Config, files: &Files, meant: &Meant<'_>, mirror: Option<&Mir
     let source = meant.source.filter(|source| !meant.known.is_some_and(|known| is_source(known, source)));
     let source = source.map(|source| Edit::ChangeRepository {
         repository: meant.id.clone(),
-        changes: vec![edit::Change { key: RepositoryKey::Source, value: Some(Given::from(source)) }],
+        changes: vec![Change { key: RepositoryKey::Source, value: Some(Given::from(source)) }],
     });
     Ok(Resolved {
         repository: meant.id.clone(),

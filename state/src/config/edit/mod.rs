@@ -21,7 +21,7 @@ pub use draft::{Edited, draft, outline, read};
 pub use in_env::{has_mirror as has_mirror_in_env, next_id as next_id_in_env, speaks_of_standin};
 pub use in_toml::{Outline, OutlinedMirror};
 pub(super) use place::is_named;
-pub use place::{config_file, env_file_at_hand};
+pub use place::{config_file, env_file_at_hand, whole_path};
 
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId};
 

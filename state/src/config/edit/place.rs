@@ -1,6 +1,6 @@
 //! Which file is meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::origin::Clone as LocalClone;
 use crate::config::{CONFIG_FILE, LoadRequest, values};
@@ -25,6 +25,11 @@ pub fn env_file_at_hand(request: &LoadRequest) -> Option<PathBuf> {
         Some(path) => LocalClone::around(&values::lexical(&request.current_dir.join(path))),
     };
     clone.map(|clone| clone.root.join(".env"))
+}
+
+/// A path from `base` on, without `.` and `..`.
+pub fn whole_path(base: &Path, text: &str) -> PathBuf {
+    values::lexical(&base.join(text))
 }
 
 fn named(request: &LoadRequest) -> Option<PathBuf> {
