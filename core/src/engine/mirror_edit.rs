@@ -88,8 +88,10 @@ impl Engine {
             }
             Form::Env | Form::Toml => repository,
         };
-        if let (MirrorChange::Remove { .. }, Some(mirror)) = (&request.change, &mirror) {
-            refuse_what_stays(config, after, &repository, mirror)?;
+        match (&request.change, &mirror) {
+            (MirrorChange::Remove { .. }, Some(mirror)) => refuse_what_stays(config, after, &repository, mirror)?,
+            (MirrorChange::Add { .. }, Some(mirror)) => refuse_twice(config, after, &repository, mirror)?,
+            (MirrorChange::Edit { .. } | MirrorChange::EditRepository { .. }, _) | (_, None) => {}
         }
         let notices = setup::meaning(config, after, &request.change, (&repository, mirror.as_ref()));
         let draft = Draft {
@@ -117,6 +119,8 @@ impl Engine {
             let consent = ConsentRecord { allowed: Some(wish.wish.clone()), denied: None };
             self.shared.store.set_consent(&wish.file, &consent, self.shared.outside.clock.now())?;
             self.reload()?;
+            let detail = format!("{}: written by Standin at its owner's wish", wish.file);
+            self.audited("allow", Some(&known.id), None, detail, Ok(()))?;
         }
         Ok(())
     }
@@ -134,6 +138,24 @@ fn may_say_yes(config: &Config, draft: &Draft) -> Result<bool> {
     // What stood there already may be somebody else's.
     let text = edit::read(&draft.file)?.unwrap_or_default();
     Ok(its.is_none_or(|known| known.consent.wish().is_none()) && !edit::speaks_of_standin(&text))
+}
+
+/// A place that another layer names already would be one mirror with it, under another name, with another's token and memory.
+fn refuse_twice(before: &Config, after: &Config, repository: &RepositoryId, mirror: &MirrorId) -> Result<()> {
+    let of = |config: &Config| config.repositories.iter().find(|known| known.id == *repository).cloned();
+    let (Some(old), Some(new)) = (of(before), of(after)) else { return Ok(()) };
+    let gone = old.mirrors.iter().find(|known| new.mirror(&known.id).is_none()).map(|known| known.id.clone());
+    let known = match (gone, new.mirror(mirror)) {
+        (Some(gone), _) => gone,
+        (None, Some(_)) => return Ok(()),
+        (None, None) => MirrorId::source(),
+    };
+    let shown = if known.is_source() { "another mirror".to_owned() } else { format!("the mirror `{known}`") };
+    Err(Error::new(
+        Code::Usage,
+        format!("{} has that place already, as {shown}", new.id),
+        "`standin mirror list` shows them; change that one with `standin mirror edit`, or name another place.",
+    ))
 }
 
 /// A mirror that another layer names too does not go by taking out one of them.
