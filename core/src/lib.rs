@@ -33,6 +33,7 @@
 //! | [`workflows`] | which workflows run on a standby, and Actions switched off around a push |
 //! | [`code`] | branches and tags: plan, guard, push, rescue, resolve |
 //! | [`schedule`] | when a mirror is synced by itself |
+//! | [`setup`] | a mirror that is added, changed or taken out: the edits, and what they would mean |
 //! | [`source`] | the source of one sync, read once for all its mirrors |
 //! | [`standing`] | how a mirror or repository stands, in one word |
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
@@ -46,6 +47,7 @@
 //! | [`service`] | `standin watch` kept running by systemd, launchd or the task scheduler |
 //! | [`triggers`] | what sets a sync off by itself: watched folders, the git hook, the webhook |
 //! | [`health`] | what is found by looking at a mirror |
+//! | [`leaving`] | what of Standin stays when a mirror goes, and the cleaning of it |
 //! | [`observer`] | the master judged from here, and the sentinel looked after |
 //! | [`drill`] | what a rehearsal needs and what is kept of it; whether the real thing is ready |
 //! | [`engine`] | the door |
@@ -89,6 +91,7 @@ pub mod workflows;
 pub mod code;
 
 pub mod schedule;
+pub mod setup;
 pub mod source;
 pub mod standing;
 
@@ -108,6 +111,7 @@ pub mod service;
 pub mod triggers;
 
 pub mod health;
+pub mod leaving;
 
 pub mod observer;
 

@@ -88,6 +88,7 @@ pub fn prepare(options: &StartOptions, environment: &BTreeMap<String, String>) -
         current_dir: current_dir.clone(),
         default_config_dir: default_config_dir.ok_or_else(|| no_folder("configuration", "--config"))?,
         repository: options.repository.clone(),
+        instead: None,
     };
     Ok((current_dir.join(state_dir), load))
 }

@@ -27,6 +27,42 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// As [`write_atomically`], with these rights where there are any, and only if `still` says so right before it.
+///
+/// # Errors
+/// As [`write_atomically`]; what `still` says.
+pub(crate) fn write_if(
+    path: &Path,
+    bytes: &[u8],
+    rights: Option<fs::Permissions>,
+    still: &dyn Fn() -> Result<()>,
+) -> Result<()> {
+    let folder = parent(path);
+    let unwritten = |error: io::Error| {
+        Error::new(
+            Code::Storage,
+            format!("{} could not be written: {error}", path.display()),
+            "Check that the folder exists, that you may write there, and that the disk is not full.",
+        )
+    };
+    let ready = || {
+        crash_hook::point("files", "write", "before");
+        let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+        file.write_all(bytes)?;
+        if let Some(rights) = &rights {
+            file.as_file().set_permissions(rights.clone())?;
+        }
+        file.as_file().sync_all()?;
+        io::Result::Ok(file)
+    };
+    let file = ready().map_err(unwritten)?;
+    still()?;
+    crash_hook::point("files", "rename", "before");
+    file.persist(path).map_err(|error| unwritten(error.error))?;
+    crash_hook::point("files", "rename", "after");
+    sync_folder(&folder).map_err(unwritten)
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = parent(path);
     crash_hook::point("files", "write", "before");

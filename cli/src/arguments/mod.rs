@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `mod` | the commands, and the options of those that a person gives |
 //! | [`by_itself`] | what belongs to working by itself |
+//! | [`mirrors`] | mirrors: listed, tried, added, changed, removed |
 
 mod by_itself;
+mod mirrors;
 
 use std::path::PathBuf;
 
@@ -16,6 +18,7 @@ use standin_core::state::store::DecisionChoice;
 pub use self::by_itself::{
     HookCommand, NotifyCommand, PauseLength, ScheduleCommand, ServiceCommand, WatchArguments, WebhookCommand,
 };
+pub use self::mirrors::{MirrorAddArguments, MirrorCommand, MirrorEditArguments, MirrorRemoveArguments, Said, Writing};
 
 /// Keeps standbys of a GitHub repository ready to take over.
 #[derive(Debug, Parser)]
@@ -89,7 +92,7 @@ pub enum Command {
         #[command(subcommand)]
         command: RescueCommand,
     },
-    /// List the mirrors, or test one without changing anything
+    /// List the mirrors, test one without changing anything; add, change or remove one
     Mirror {
         #[command(subcommand)]
         command: MirrorCommand,
@@ -355,20 +358,6 @@ pub enum RescueCommand {
         /// Also when it is the only copy
         #[arg(long)]
         yes: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum MirrorCommand {
-    /// List the configured mirrors
-    List,
-    /// Try a mirror's address, token and rights, and change nothing
-    Test {
-        /// The mirror
-        mirror: MirrorId,
-        /// Accept the ssh host key that is shown, and remember it
-        #[arg(long)]
-        accept_host_key: bool,
     },
 }
 

@@ -5,18 +5,18 @@ use standin_core::Result;
 use standin_core::engine::MirrorTest;
 use standin_core::git::ssh::HostKey;
 
-use super::{looking_engine, quiet_engine};
+use super::{looking_engine, mirror_add, mirror_edit, mirror_remove, quiet_engine};
 use crate::arguments::{Global, MirrorCommand};
 use crate::output::{self, Exit, lines, tables};
 
 /// `standin mirror`
 pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
-    let engine = match command {
-        MirrorCommand::List => looking_engine(global)?,
-        MirrorCommand::Test { .. } => quiet_engine(global)?,
-    };
     match command {
+        MirrorCommand::Add(arguments) => mirror_add::add(global, arguments).await,
+        MirrorCommand::Edit(arguments) => mirror_edit::edit(global, arguments),
+        MirrorCommand::Remove(arguments) => mirror_remove::remove(global, arguments).await,
         MirrorCommand::List => {
+            let engine = looking_engine(global)?;
             let repository = engine.configured(None)?;
             let reports = engine.status(Some(&repository.id))?;
             let waiting = reports.iter().find_map(|report| report.consent.clone());
@@ -44,6 +44,7 @@ pub async fn mirror(global: &Global, command: &MirrorCommand) -> Result<Exit> {
             Ok(if waiting.is_some() { Exit::Decision } else { Exit::Well })
         }
         MirrorCommand::Test { mirror, accept_host_key } => {
+            let engine = quiet_engine(global)?;
             let mut test = engine.mirror_test(None, mirror).await?;
             let accepted = test.host_key.clone().filter(|_| *accept_host_key);
             if let Some(key) = &accepted {

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod lines;
 pub mod live;
+pub mod mirrors;
 pub mod notify;
 pub mod plan;
 pub mod roles;

@@ -6,12 +6,15 @@
 
 mod by_hand;
 mod consent;
+mod create_repository;
 mod decisions;
 mod drill;
 mod health;
 mod in_step;
 mod jobs;
 mod metrics;
+mod mirror_edit;
+mod mirror_remove;
 mod mirror_test;
 mod notify;
 mod roles;
@@ -43,7 +46,9 @@ use crate::standing::{self, Terms};
 use crate::{Code, Error, Result, status};
 
 pub use crate::roles::change::{OpenChangeChoice, RoleGoal, RoleOutcome, RoleRequest};
+pub use create_repository::Created;
 pub use jobs::new_job_id;
+pub use mirror_remove::Removed;
 pub use mirror_test::MirrorTest;
 pub use notify::{After, NotifyPlace, NotifyPlaces, QuietReport, Telling};
 pub(crate) use schedule::ConfigurationStamp;

@@ -7,7 +7,7 @@ use super::MirrorView;
 use super::fence_hidden;
 use super::fence_read::kept_at;
 use super::host_limits::HostLimit;
-use super::places::mirror_remote;
+use super::places::{cache, mirror_remote};
 use super::refusal::explain;
 use crate::context::{MirrorContext, SourceContext};
 use crate::fence::{Document, FILE, Fence};
@@ -79,9 +79,21 @@ pub(crate) async fn offer_again(ctx: &MirrorContext, view: &mut MirrorView) -> R
 
 /// Moves the fence alone from `old` to `fence`.
 pub(crate) async fn push(ctx: &MirrorContext, cache: &Cache, fence: &Fence, old: Option<&Oid>) -> Result<()> {
+    update(ctx, cache, Update { name: RefName::fence(), old: old.cloned(), new: Some(fence.oid.clone()) }).await
+}
+
+/// Takes the fence away from a mirror that is one no more. What is remembered of it stays the caller's business.
+///
+/// # Errors
+/// [`Code::Raced`] when it is not at `old`; [`Code::RefRefused`]; what git reports.
+pub(crate) async fn remove(ctx: &MirrorContext, old: &Oid) -> Result<()> {
+    let cache = cache(&ctx.source)?;
+    update(ctx, &cache, Update { name: RefName::fence(), old: Some(old.clone()), new: None }).await
+}
+
+async fn update(ctx: &MirrorContext, cache: &Cache, update: Update) -> Result<()> {
     let remote = mirror_remote(ctx, "git.fence")?;
     let name = RefName::fence();
-    let update = Update { name: name.clone(), old: old.cloned(), new: Some(fence.oid.clone()) };
     let mut tries = 0;
     loop {
         let pushed =

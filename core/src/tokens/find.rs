@@ -146,6 +146,11 @@ async fn of_gh(
     }
 }
 
+/// The token that gh is signed in with at a host, for what its account does with what is its own. Whose it is, the caller finds out.
+pub(crate) async fn of_gh_login(outside: &Outside, slug: &Slug) -> Option<SecretString> {
+    ask_gh(outside, slug.host.as_deref().unwrap_or(GITHUB_COM)).await
+}
+
 /// What `gh auth token` prints; nothing where gh is missing or not signed in.
 async fn ask_gh(outside: &Outside, host: &str) -> Option<SecretString> {
     let value_of = |name: &str| outside.environment.get(name).filter(|value| !value.is_empty());

@@ -22,6 +22,7 @@ pub use bound::{Kept, account_of_value, of_target, places_of_values, what_is_kep
 pub use check::{RightReport, RightState, TokenKind, TokenReport, check};
 pub(crate) use check::{days_left, ends_soon};
 pub use find::find;
+pub(crate) use find::of_gh_login;
 pub(crate) use keep::checked;
 pub use keep::{keep, remove, set};
 

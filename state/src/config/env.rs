@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::mistakes::{Complaint, Mistakes};
@@ -37,9 +38,9 @@ pub(super) struct Entry {
 }
 
 impl EnvFile {
-    /// Reads a file; `None` where there is none.
-    pub fn read(path: &Path) -> Result<Option<Self>, Complaint> {
-        let bytes = match reading::read(path, SIZE_LIMIT) {
+    /// Reads a file; `None` where there is none. `instead` is what it would say, where that is asked.
+    pub fn read(path: &Path, instead: Option<&str>) -> Result<Option<Self>, Complaint> {
+        let bytes = match instead.map_or_else(|| reading::read(path, SIZE_LIMIT), |text| Ok(text.as_bytes().to_vec())) {
             Ok(bytes) if bytes.len() > SIZE_LIMIT => {
                 return Err(Complaint::new(
                     format!("{} is larger than {} KB", path.display(), SIZE_LIMIT / 1024),
@@ -127,7 +128,7 @@ fn parse(path: &Path, text: &str) -> EnvFile {
             Ok((length, statement)) => {
                 line += rest[..length].matches('\n').count();
                 rest = &rest[length..];
-                let Some(Statement { key, value, literal }) = statement else { continue };
+                let Some(Statement { key, value, literal, .. }) = statement else { continue };
                 if !literal && value.contains("${") {
                     expandable.push((first, value.clone()));
                 }
@@ -166,6 +167,52 @@ struct Statement {
     value: String,
     /// In single quotes.
     literal: bool,
+    /// Where the value stands, quotes and all.
+    written: Range<usize>,
+}
+
+/// A `KEY=value` where it stands in a text.
+pub(super) struct Placed {
+    pub key: String,
+    pub value: String,
+    /// Its lines, with the last line end.
+    pub lines: Range<usize>,
+    /// The value, quotes and all.
+    pub written: Range<usize>,
+}
+
+/// Every statement of a text as the reader of the file takes them, with its place.
+pub(super) fn placed(text: &str) -> Vec<Placed> {
+    let mut at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut all = Vec::new();
+    while at < text.len() {
+        match statement(&text[at..]) {
+            Ok((length, found)) => {
+                all.extend(found.map(|Statement { key, value, written, .. }| Placed {
+                    key,
+                    value,
+                    lines: at..at + length,
+                    written: at + written.start..at + written.end,
+                }));
+                at += length;
+            }
+            Err(_) => at += text[at..].find('\n').map_or(text.len() - at, |end| end + 1),
+        }
+    }
+    all
+}
+
+/// A value as the reader takes it for the same: bare where every reader agrees on that, else between quotes.
+pub(super) fn written(value: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@,+*^=%".contains(letter);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    if !value.contains(['\'', '\n', '\r']) {
+        return format!("'{value}'");
+    }
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\"{}\"", escaped.replace('$', "\\$"))
 }
 
 /// Reads one line, or more where a quoted value goes over several; gives back how many bytes it took.
@@ -194,12 +241,15 @@ fn statement(text: &str) -> Result<(usize, Option<Statement>), Complaint> {
     let start = text.find('=').map_or(end, |at| at + 1);
     let value = text[start..].trim_start_matches([' ', '\t']);
     let offset = text.len() - value.len();
-    let statement = |value: String, literal: bool| Some(Statement { key: key.to_owned(), value, literal });
+    let statement = |value: String, literal: bool, written: Range<usize>| {
+        Some(Statement { key: key.to_owned(), value, literal, written })
+    };
     let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) else {
         let line = &text[offset.min(end)..end];
         let comment = line.find(" #").or_else(|| line.find("\t#")).unwrap_or(line.len());
         let bare = if line.starts_with('#') { "" } else { line[..comment].trim() };
-        return Ok((end, statement(bare.to_owned(), false)));
+        let begin = if bare.is_empty() { offset.min(end) } else { offset + line.find(bare).unwrap_or(0) };
+        return Ok((end, statement(bare.to_owned(), false, begin..begin + bare.len())));
     };
     let (inside, length) = quoted(&value[1..], quote).ok_or_else(|| {
         Complaint::new(
@@ -216,7 +266,7 @@ fn statement(text: &str) -> Result<(usize, Option<Statement>), Complaint> {
             "Put the whole value between the quotes, with quotes inside it escaped as `\\\"`.",
         ));
     }
-    Ok((end, statement(inside.replace("\r\n", "\n"), quote == '\'')))
+    Ok((end, statement(inside.replace("\r\n", "\n"), quote == '\'', offset..after)))
 }
 
 /// What stands up to the closing quote, and how many bytes that took with it.

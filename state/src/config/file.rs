@@ -23,10 +23,11 @@ pub(super) struct FileDraft {
     pub repositories: Vec<RepositoryDraft>,
 }
 
-/// Reads the file. Relative paths in it are relative to its folder.
-pub(super) fn read(path: &Path, home: Option<&Path>, mistakes: &mut Mistakes) -> FileDraft {
+/// Reads the file. Relative paths in it are relative to its folder. `instead` is what it would say, where that is asked.
+pub(super) fn read(path: &Path, instead: Option<&str>, home: Option<&Path>, mistakes: &mut Mistakes) -> FileDraft {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let bytes = reading::read(path, SIZE_LIMIT).and_then(|bytes| match bytes.len() > SIZE_LIMIT {
+    let bytes = instead.map_or_else(|| reading::read(path, SIZE_LIMIT), |text| Ok(text.as_bytes().to_vec()));
+    let bytes = bytes.and_then(|bytes| match bytes.len() > SIZE_LIMIT {
         true => Err(std::io::Error::other(format!("it is larger than {} MB", SIZE_LIMIT / 1024 / 1024))),
         false => Ok(bytes),
     });

@@ -1,15 +1,13 @@
-//! Writing an upstream into `standin.toml`, with the user's own comments and order kept.
+//! Writing an upstream into `standin.toml`: what [`edit`] does, with a name for what has none.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
-
+use super::edit::{self, Edit, Form, Given, MirrorKey, Outline, RepositoryKey, Setting};
 use super::location::{Location, Surroundings};
-use super::mistakes::{Complaint, ConfigError};
-use super::{Consents, LoadRequest, load};
+use super::mistakes::Complaint;
+use super::{Consents, LoadRequest};
 use crate::error::{Code, Error, Result};
-use crate::files;
-use crate::model::{MirrorId, RepositoryId};
+use crate::model::{MirrorId, MirrorType, RepositoryId};
 
 /// What the mirror is called where nothing else is said.
 const MIRROR: &str = "copy";
@@ -51,79 +49,41 @@ pub struct Imported {
 /// [`Code::Usage`] for an id that something else has; [`Code::Configuration`] for what cannot be used: the file is as it was
 /// then; [`Code::Storage`] when it cannot be written.
 pub fn import(request: &LoadRequest, consents: &Consents, import: &Import) -> Result<Imported> {
-    let file = match &request.config_file {
-        Some(file) => request.current_dir.join(file),
-        None => request.default_config_dir.join(super::CONFIG_FILE),
-    };
-    let before = match std::fs::read_to_string(&file) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            let message = format!("{} could not be read: {error}", file.display());
-            return Err(Error::new(Code::Configuration, message, "Make it readable as UTF-8 text."));
-        }
-    };
+    let file = edit::config_file(request);
     let source = source(request, &import.url)?;
-    let mut document: DocumentMut = before.as_deref().unwrap_or_default().parse().map_err(|error| {
-        let error: toml_edit::TomlError = error;
-        let message = format!("{} is not TOML: {}", file.display(), error.message().lines().next().unwrap_or_default());
-        Error::new(Code::Configuration, message, "Mend that line, and import again.")
-    })?;
-    let repositories = document.entry("repository").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-    let Some(repositories) = repositories.as_array_of_tables_mut() else {
-        let message = format!("`repository` in {} is not written as `[[repository]]`", file.display());
-        return Err(Error::new(
-            Code::Configuration,
-            message,
-            "Write each repository as a table that begins with `[[repository]]`.",
-        ));
-    };
     let id = match &import.id {
         Some(id) => id.clone(),
         None => derived_id(&source)?,
     };
-    let found = repositories.iter_mut().find(|table| text(table, "id") == Some(id.as_str()));
+    let outline = edit::outline(&file)?;
+    let known = outline.iter().find(|known| known.id == id.as_str());
     let imported = |mirror: MirrorId, is_new| Imported { repository: id.clone(), mirror, file: file.clone(), is_new };
-    let mirror: MirrorId = match found {
-        Some(known) if text(known, "source") != Some(source.as_str()) => {
+    if let Some(known) = known {
+        if known.source.as_ref() != Some(&source) {
             return Err(Error::new(
                 Code::Usage,
                 format!("{} has a repository `{id}` already, which is another", file.display()),
                 "Give this one another name with `--id NAME`.",
             ));
         }
-        Some(known) => {
-            if let Some(mirror) = pulling(known) {
-                return Ok(imported(mirror, false));
-            }
-            let mirror = free_name(known)?;
-            add_mirror(known, &mirror, import, &file)?;
-            mirror
+        if let Some(mirror) = pulling(known) {
+            return Ok(imported(mirror, false));
         }
-        None => {
-            let mirror = named(MIRROR)?;
-            let mut table = Table::new();
-            table["id"] = value(id.as_str());
-            table["source"] = value(source);
-            add_mirror(&mut table, &mirror, import, &file)?;
-            repositories.push(table);
-            mirror
-        }
-    };
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            let message = format!("the folder {} could not be made: {error}", folder.display());
-            Error::new(Code::Storage, message, "Make it by hand, or name another file with `--config`.")
-        })?;
     }
-    files::write_atomically(&file, document.to_string().as_bytes())?;
-    check(request, consents, &file, &id).inspect_err(|_| {
-        // What cannot be taken back is told by the very next start.
-        let _ = match &before {
-            Some(text) => files::write_atomically(&file, text.as_bytes()),
-            None => std::fs::remove_file(&file).map_err(|_| Error::new(Code::Storage, "", "")),
-        };
-    })?;
+    let mirror = free_name(known)?;
+    let settings = vec![Setting { key: RepositoryKey::Source, value: Given::Text(source) }];
+    let repository = Edit::AddRepository { repository: id.clone(), settings };
+    let copy = Edit::AddMirror {
+        repository: id.clone(),
+        mirror: mirror.clone(),
+        kind: MirrorType::Pull,
+        settings: settings_of(import),
+    };
+    let edits = if known.is_some() { vec![copy] } else { vec![repository, copy] };
+    // Only what stands in the file: what the environment says comes later.
+    let environment = request.environment.iter().filter(|(key, _)| !key.starts_with("MIRROR_")).map(copied).collect();
+    let of_file = LoadRequest { config_file: Some(file.clone()), environment, ..request.clone() };
+    edit::draft(&of_file, consents, Form::Toml, &file, &edits)?.write()?;
     Ok(imported(mirror, true))
 }
 
@@ -156,76 +116,30 @@ fn named(text: &str) -> Result<MirrorId> {
     text.parse().map_err(|error| Error::new(Code::Internal, format!("{error}"), "This is a bug in Standin."))
 }
 
-fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
-    table.get(key)?.as_str()
-}
-
-fn mirrors(repository: &Table) -> impl Iterator<Item = &Table> {
-    repository.get("mirror").and_then(Item::as_array_of_tables).into_iter().flat_map(ArrayOfTables::iter)
-}
-
 /// The mirror of a repository that pulls its source.
-fn pulling(repository: &Table) -> Option<MirrorId> {
-    let mut pulls = mirrors(repository).filter(|mirror| text(mirror, "type") == Some("pull"));
-    pulls.find(|mirror| mirror.get("url").is_none())?.get("id")?.as_str()?.parse().ok()
+fn pulling(repository: &Outline) -> Option<MirrorId> {
+    let mut pulls = repository.mirrors.iter().filter(|mirror| mirror.kind.as_deref() == Some("pull"));
+    pulls.find(|mirror| !mirror.has_place)?.id.parse().ok()
 }
 
-fn free_name(repository: &Table) -> Result<MirrorId> {
-    let taken: Vec<&str> = mirrors(repository).filter_map(|mirror| text(mirror, "id")).collect();
+fn free_name(repository: Option<&Outline>) -> Result<MirrorId> {
+    let taken: Vec<&str> = repository.iter().flat_map(|known| &known.mirrors).map(|mirror| &*mirror.id).collect();
     let names = std::iter::once(MIRROR.to_owned()).chain((2..).map(|number| format!("{MIRROR}-{number}")));
     let mut free = names.filter(|name| !taken.iter().any(|taken| taken.eq_ignore_ascii_case(name)));
     named(&free.next().unwrap_or_default())
 }
 
-fn add_mirror(repository: &mut Table, id: &MirrorId, import: &Import, file: &Path) -> Result<()> {
-    let mut mirror = Table::new();
-    mirror["id"] = value(id.as_str());
-    mirror["type"] = value("pull");
-    if let Some(path) = &import.path {
-        mirror["path"] = value(path.display().to_string());
-    }
-    if !import.refs.is_empty() {
-        mirror["refs"] = value(import.refs.iter().collect::<Array>());
-    }
-    for (key, given) in [("interval", &import.interval), ("timeout", &import.timeout)] {
-        if let Some(given) = given {
-            mirror[key] = value(given);
-        }
-    }
-    let all = repository.entry("mirror").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-    match all.as_array_of_tables_mut() {
-        Some(all) => {
-            all.push(mirror);
-            Ok(())
-        }
-        None => Err(Error::new(
-            Code::Configuration,
-            format!("`mirror` in {} is not written as `[[repository.mirror]]`", file.display()),
-            "Write each mirror as a table that begins with `[[repository.mirror]]`.",
-        )),
-    }
-}
-
-/// Whether the file as it is now can be used. What was wrong elsewhere before is none of this.
-fn check(request: &LoadRequest, consents: &Consents, file: &Path, id: &RepositoryId) -> Result<()> {
-    let of_file = LoadRequest {
-        config_file: Some(file.to_owned()),
-        // Only what stands in the file: what the environment says comes later.
-        environment: request.environment.iter().filter(|(key, _)| !key.starts_with("MIRROR_")).map(copied).collect(),
-        ..request.clone()
-    };
-    match load(&of_file, consents) {
-        Ok(loaded) => match loaded.config.repositories.iter().find(|known| known.id == *id) {
-            Some(known) if !known.mistakes.is_empty() => Err(Error::from(known.mistakes.clone())),
-            _ => Ok(()),
-        },
-        Err(mistakes) => {
-            let of_it = format!("[[repository]] {id}");
-            let own: Vec<ConfigError> =
-                mistakes.iter().filter(|mistake| mistake.place.contains(&of_it)).cloned().collect();
-            Err(Error::from(if own.is_empty() { mistakes } else { own }))
-        }
-    }
+fn settings_of(import: &Import) -> Vec<Setting<MirrorKey>> {
+    let path = import.path.as_ref().map(|path| Given::Text(path.display().to_string()));
+    let refs = (!import.refs.is_empty()).then(|| Given::Words(import.refs.clone()));
+    let text = |given: &Option<String>| given.clone().map(Given::Text);
+    let all = [
+        (MirrorKey::Path, path),
+        (MirrorKey::Refs, refs),
+        (MirrorKey::Interval, text(&import.interval)),
+        (MirrorKey::Timeout, text(&import.timeout)),
+    ];
+    all.into_iter().filter_map(|(key, value)| Some(Setting { key, value: value? })).collect()
 }
 
 fn copied((key, value): (&String, &String)) -> (String, String) {
@@ -235,8 +149,10 @@ fn copied((key, value): (&String, &String)) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
+    use crate::config::load;
 
     fn request(folder: &Path) -> LoadRequest {
         LoadRequest {

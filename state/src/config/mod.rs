@@ -15,6 +15,7 @@
 
 mod consent;
 mod draft;
+pub mod edit;
 mod env;
 mod file;
 mod git_folder;
@@ -38,6 +39,7 @@ mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
@@ -95,6 +97,29 @@ pub struct LoadRequest {
     pub default_config_dir: PathBuf,
     /// `--repository`: the one that is meant, in place of the one at hand.
     pub repository: Option<RepositoryId>,
+    /// What one of the files would say ([`edit`]): this is read in its place, whether the file is there or not.
+    pub instead: Option<Instead>,
+}
+
+/// What a file would say. It may hold what a `.env` holds, so it is not shown.
+#[derive(Clone)]
+pub struct Instead {
+    /// The file.
+    pub file: PathBuf,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+impl std::fmt::Debug for Instead {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Instead").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl LoadRequest {
+    fn instead(&self, path: &Path) -> Option<&str> {
+        self.instead.as_ref().filter(|instead| instead.file == path).map(|instead| &*instead.text)
+    }
 }
 
 /// A configuration without mistakes, but for those that stop one repository alone.
@@ -170,7 +195,7 @@ impl<'a> Loader<'a> {
 
     fn load(self, mistakes: &mut Mistakes) -> Config {
         let file = match self.config_file() {
-            Some(path) => file::read(&path, self.home.as_deref(), mistakes),
+            Some(path) => file::read(&path, self.request.instead(&path), self.home.as_deref(), mistakes),
             None => file::FileDraft::default(),
         };
         // Hosts must be known before targets and sources can be compared; they never come from a `.env`.
@@ -228,20 +253,16 @@ impl<'a> Loader<'a> {
     }
 
     fn config_file(&self) -> Option<PathBuf> {
-        let named = self.request.config_file.clone().or_else(|| {
-            self.request.environment.get("STANDIN_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
-        });
-        match named {
-            Some(path) => Some(self.request.current_dir.join(path)),
-            None => Some(self.request.default_config_dir.join(CONFIG_FILE)).filter(|path| path.exists()),
-        }
+        let file = edit::config_file(self.request);
+        let is_read = edit::is_named(self.request) || self.request.instead(&file).is_some() || file.exists();
+        is_read.then_some(file)
     }
 
     /// The `.env` at hand before it is known whether it is meant for us: what is wrong in it is not reported, and a
     /// file that cannot be read at all is left out with a notice.
     fn env_at_hand(&self, mistakes: &mut Mistakes) -> Option<EnvFile> {
         let path = self.at_hand.as_ref()?.root.join(".env");
-        EnvFile::read(&path).unwrap_or_else(|complaint| {
+        EnvFile::read(&path, self.request.instead(&path)).unwrap_or_else(|complaint| {
             mistakes.notice(format!("{} is left out: {}", path.display(), complaint.message), complaint.hint);
             None
         })
@@ -249,7 +270,7 @@ impl<'a> Loader<'a> {
 
     fn env_file(&self, path: &Path, mistakes: &mut Mistakes) -> Option<EnvFile> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        mistakes.take(&format!("`{name}`"), EnvFile::read(path)).flatten()
+        mistakes.take(&format!("`{name}`"), EnvFile::read(path, self.request.instead(path))).flatten()
     }
 
     fn variables(&self, file: Option<&EnvFile>, clone: Option<&LocalClone>, with_environment: bool) -> Variables {
@@ -393,7 +414,7 @@ impl<'a> Loader<'a> {
             (None, Some(clone)) if is_read(&clone.root.join(".env")) => read,
             (Some(path), _) => {
                 let file = self.env_file(&path.value, mistakes);
-                if !path.value.exists() {
+                if !path.value.exists() && self.request.instead(&path.value).is_none() {
                     let message = format!("there is no file {}", path.value.display());
                     let complaint =
                         Complaint::new(message, "Name the `.env` file; a relative path starts at the TOML file.");

@@ -373,7 +373,7 @@ pub(super) fn is_setting(name: &str) -> bool {
 }
 
 /// The number and field of `MIRROR_<n>_<field>`; the digits themselves where they are no proper number.
-fn numbered(key: &str) -> Option<(Result<u32, &str>, &str)> {
+pub(super) fn numbered(key: &str) -> Option<(Result<u32, &str>, &str)> {
     let rest = key.strip_prefix("MIRROR_")?;
     let digits = &rest[..rest.find(|character: char| !character.is_ascii_digit())?];
     let field = rest[digits.len()..].strip_prefix('_')?;

@@ -51,6 +51,21 @@ impl Store {
             Ok(())
         })
     }
+
+    /// Forgets what is remembered of a mirror, and of every place that its id named before: facts, fences, what was sent and
+    /// approved, held workflows, decisions, results and health. The history, the audit trail, rescues and open journals stay.
+    pub fn forget_mirror(&self, repository: &RepositoryId, mirror: &MirrorId) -> Result<()> {
+        self.write("forget_mirror", |transaction| {
+            for table in TABLES {
+                transaction
+                    .prepare_cached(&format!(
+                        "DELETE FROM {table} WHERE repository = ?1 AND (mirror = ?2 OR substr(mirror, 1, length(?2) + 1) = ?2 || ' ')"
+                    ))?
+                    .execute(params![repository, mirror])?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// The key under which the memory of `target` stands: the mirror's own while its memory is about that place.

@@ -126,6 +126,7 @@ impl Ground {
             current_dir: self.current_dir.clone(),
             default_config_dir: self.path("config"),
             repository: None,
+            instead: None,
         };
         let loaded = config::load(&request, &self.consents)?;
         if !self.says_yes {

@@ -1,6 +1,7 @@
 //! What `standin-state` promises, through its public face: configuration, memory, locks, files.
 
 mod config_consent;
+mod config_edit;
 #[cfg(unix)]
 mod config_elsewhere;
 mod config_inside;

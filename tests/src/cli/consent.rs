@@ -24,6 +24,7 @@ pub fn yes(
         current_dir: folder.to_owned(),
         default_config_dir: home.join("standin"),
         repository: None,
+        instead: None,
     };
     let loaded = config::load(&request, &Consents::new()).ok()?;
     let wishes = loaded.config.repositories.iter().filter_map(|repository| repository.consent.wish());

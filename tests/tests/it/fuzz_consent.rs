@@ -113,6 +113,7 @@ impl Scene {
                 current_dir: self.clone_folder(),
                 default_config_dir: self.at("config"),
                 repository: None,
+                instead: None,
             },
             outside: Outside {
                 gh: self.asked.clone(),

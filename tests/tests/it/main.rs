@@ -49,6 +49,7 @@ mod many_refs;
 mod metrics;
 mod metrics_documents;
 mod mirror_test;
+mod mirrors_edit;
 mod notify;
 mod observer;
 #[cfg(target_os = "linux")]

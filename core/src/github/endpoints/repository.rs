@@ -121,6 +121,19 @@ impl Client {
         Ok((answer.json(&what)?, TokenFacts::of(&answer)))
     }
 
+    /// Makes a private repository with nothing in it: of the token's own account, or of an organisation.
+    ///
+    /// # Errors
+    /// The host's refusal; an unknown outcome was read back.
+    pub async fn create_repository(&self, slug: &Slug, of_own: bool) -> Result<()> {
+        let what = format!("making the repository {slug}");
+        let body = json!({ "name": slug.name, "private": true, "auto_init": false });
+        let path = if of_own { "user/repos".to_owned() } else { format!("orgs/{}/repos", slug.owner) };
+        let call = Call::write("post_repository", what, Method::POST, path, Some(body));
+        let is_there = || async { Ok(found(self.repository(slug).await)?.is_some()) };
+        self.write(&call, || Box::pin(is_there())).await.map(drop)
+    }
+
     /// Makes `branch` the default branch, where it is not yet: the first branch of an empty repository may be it by
     /// itself, and changing it takes rights that a token may lack.
     ///

@@ -91,6 +91,30 @@ impl Client {
         self.write(&call, || Box::pin(self.variable_is(slug, name, value))).await.map(drop)
     }
 
+    /// Takes a variable away; `false` where there is none.
+    ///
+    /// # Errors
+    /// The host's refusal; an unknown outcome was read back.
+    pub async fn delete_variable(&self, slug: &Slug, name: &str) -> Result<bool> {
+        let what = format!("deleting the variable {name} of {slug}");
+        let path = repo(slug, &format!("/actions/variables/{name}"));
+        let call = Call::write("delete_variable", what, Method::DELETE, path, None);
+        let is_gone = || async { Ok(self.variable(slug, name).await?.is_none()) };
+        Ok(found(self.write(&call, || Box::pin(is_gone())).await)?.is_some())
+    }
+
+    /// Takes an Actions secret away; `false` where there is none.
+    ///
+    /// # Errors
+    /// The host's refusal; an unknown outcome was read back.
+    pub async fn delete_secret(&self, slug: &Slug, name: &str) -> Result<bool> {
+        let what = format!("deleting the secret {name} of {slug}");
+        let path = repo(slug, &format!("/actions/secrets/{name}"));
+        let call = Call::write("delete_secret", what, Method::DELETE, path, None);
+        let is_gone = || async { Ok(self.secrets(slug).await?.iter().all(|secret| secret.name != name)) };
+        Ok(found(self.write(&call, || Box::pin(is_gone())).await)?.is_some())
+    }
+
     async fn variable_is(&self, slug: &Slug, name: &str, value: &str) -> Result<bool> {
         Ok(self.variable(slug, name).await?.is_some_and(|variable| variable.value == value))
     }
