@@ -154,7 +154,7 @@ fn refuse_twice(before: &Config, after: &Config, repository: &RepositoryId, mirr
     Err(Error::new(
         Code::Usage,
         format!("{} has that place already, as {shown}", new.id),
-        "`standin mirror list` shows them; change that one with `standin mirror edit`, or name another place.",
+        "`standin mirror list` shows them; change that one with `standin mirror edit MIRROR`, or name another place.",
     ))
 }
 
