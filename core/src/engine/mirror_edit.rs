@@ -154,7 +154,9 @@ fn refuse_twice(before: &Config, after: &Config, repository: &RepositoryId, mirr
     Err(Error::new(
         Code::Usage,
         format!("{} has that place already, as {shown}", new.id),
-        format!("`standin mirror list` shows them; change that one with `standin mirror edit {known}`, or name another place."),
+        format!(
+            "`standin mirror list` shows them; change that one with `standin mirror edit {known}`, or name another place."
+        ),
     ))
 }
 

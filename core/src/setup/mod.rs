@@ -5,6 +5,8 @@
 
 mod meaning;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

@@ -54,3 +54,30 @@ fn a_run_of_an_older_database_counts_for_the_place_that_is_remembered() {
     assert!(store.mirror_memory(site, backup, SITE).unwrap().last_run.is_some());
     assert_eq!(store.mirror_memory(site, backup, "other/site").unwrap().last_run, None);
 }
+
+#[test]
+fn what_is_remembered_of_a_mirror_is_forgotten_whole_and_of_others_not() {
+    let memory = Memory::new();
+    let (store, site, backup) = (&memory.store, &memory.site, &memory.backup);
+    let alike: standin_state::model::MirrorId = format!("{backup}-2").parse().unwrap();
+    for mirror in [backup, &alike] {
+        store.set_target(site, mirror, SITE).unwrap();
+        store.approve_secrets(site, mirror, ["KEY"]).unwrap();
+        store.set_target(site, mirror, "other/site").unwrap();
+        store.approve_secrets(site, mirror, ["KEY"]).unwrap();
+        store.set_fact(site, Some(mirror), Fact::Atomic, Some("true")).unwrap();
+    }
+    store.begin_run(&memory.run("r1", backup, "2026-01-01T00:00:00Z"), SITE).unwrap();
+
+    store.forget_mirror(site, backup).unwrap();
+
+    assert_eq!(store.target(site, backup).unwrap(), None);
+    assert!(store.approved_secrets(site, backup).unwrap().is_empty());
+    store.set_target(site, backup, "other/site").unwrap();
+    store.set_target(site, backup, SITE).unwrap();
+    assert!(store.approved_secrets(site, backup).unwrap().is_empty(), "nor of a place that it named before");
+    assert!(store.run(&"r1".parse().unwrap()).unwrap().is_some(), "the history stays");
+    assert_eq!(store.fact(site, Some(&alike), Fact::Atomic).unwrap().as_deref(), Some("true"));
+    store.set_target(site, &alike, SITE).unwrap();
+    assert_eq!(store.approved_secrets(site, &alike).unwrap().len(), 1);
+}

@@ -1,7 +1,9 @@
 //! `standin mirror add`, `edit` and `remove` from the command line: what is written, what is asked first, what is cleaned away.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use standin_sandbox::{RepositorySpec, TokenSpec};
@@ -289,4 +291,29 @@ fn a_master_is_neither_removed_nor_moved_nor_switched_off() {
         );
     }
     run(&machine, &["mirror", "edit", "mirror-1", "--sync", "code", "--dry-run"], 0);
+}
+
+#[test]
+fn on_a_terminal_it_is_asked_what_is_wanted_and_whether_to_write_it() {
+    let local = Local::new(program(), &[]);
+    local.configure("");
+    let place = local.mirror.display().to_string();
+    let asked = |answers: &str| {
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("'{}' mirror add", local.machine.program.display()), "/dev/null"]);
+        command.env_clear().envs(&local.machine.environment).current_dir(&local.source).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+        String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+    };
+    let file = local.folder().join("home/.config/standin/standin.toml");
+    let no = asked(&format!("2\n{place}\nn\n"));
+    assert!(no.contains("What shall it be?") && no.contains("+[[repository.mirror]]"), "{no}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "", "a no writes nothing: {no}");
+    let odd = asked("7\n");
+    assert!(odd.contains("`7` is none of the three"), "{odd}");
+    let yes = asked(&format!("2\n{place}\ny\n"));
+    assert!(yes.contains("wrote archive in"), "{yes}");
+    assert!(fs::read_to_string(&file).unwrap().contains(&format!("url = \"{place}\"")));
 }
