@@ -112,7 +112,7 @@ fn edited(repository: &RepositoryConfig, was: &MirrorConfig, is: &MirrorConfig) 
     if moved(was, is) {
         notices.push(notice(
             format!("{} is another place than {}: what is remembered of that one is put aside", is.target.display(), was.target.display()),
-            &format!(
+            format!(
                 "A token that is kept for the old place is not sent to the new one before you said so; `standin token set {}` gives it \
                  one of its own.",
                 is.id
