@@ -114,7 +114,7 @@ describe('a promotion', () => {
     await user.click(page.getByRole('button', { name: 'Promote' }));
     expect(backend.calls).toContainEqual([
       'roleChange',
-      { repository: 'orchestrator', mirror: 'mirror-1', goal: 'promote', gone: false, yes: true },
+      { repository: 'orchestrator', mirror: 'mirror-1', goal: 'promote', gone: false, yes: false },
     ]);
     backend.say({
       at_iso: ago(0),
@@ -193,6 +193,32 @@ describe('a promotion', () => {
     expect(backend.calls).toContainEqual(['roleEnd', 'orchestrator', 'mirror-1', 'rollback']);
     backend.endRole('rolled_back');
     expect(await page.findByText('It was taken back: everything is as before.')).toBeVisible();
+  });
+
+  it('answers no guard: what waits is shown, and can be seen and decided', async () => {
+    const backend = new FakeBackend(overview([down()]));
+    const page = await sheet(backend);
+    await user.click(await page.findByRole('button', { name: 'Promote' }));
+    expect(backend.calls).not.toContainEqual(['roleChange', expect.objectContaining({ yes: true })]);
+    const action = { verb: 'decide' as const, mirror: 'mirror-1', label: 'Decide', command: 'standin plan' };
+    backend.endRole('rolled_back', failure({ code: 'guard_held', message: 'the sync before it waits', action }));
+    expect(await page.findByText('the sync before it waits')).toBeVisible();
+    await user.click(page.getByRole('button', { name: 'Decide' }));
+    expect(await screen.findByRole('dialog', { name: 'What a sync of mirror-1 would do' })).toBeVisible();
+  });
+
+  it('names the host of a repository that is elsewhere than on github.com', async () => {
+    const away = mirror({ repo: 'github.example.com/backup/orchestrator' });
+    const report = { ...down(), mirrors: [away] };
+    const backend = new FakeBackend(overview([report]));
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: 'Make mirror-1 the master…' }));
+    const page = within(await screen.findByRole('dialog'));
+    await user.click(await page.findByRole('button', { name: 'Promote' }));
+    backend.endRole('done');
+    expect(
+      await page.findByText('git remote set-url origin https://github.example.com/backup/orchestrator.git'),
+    ).toBeVisible();
   });
 
   it('goes on when its sheet is closed, and can be looked at again', async () => {

@@ -15,7 +15,8 @@ import type { RepositoryReport } from '../bindings/RepositoryReport';
 import type { Stamped } from '../bindings/Stamped';
 import type { SyncChoice } from '../bindings/SyncChoice';
 import type { Verb } from '../bindings/Verb';
-import { shownNames, worstFirst } from '../words/repositories';
+import { byWorst } from '../words/order';
+import { shownNames } from '../words/repositories';
 import { roleEndWord } from '../words/words';
 import { Jobs } from './jobs.svelte';
 import { LiveRun } from './live.svelte';
@@ -88,7 +89,7 @@ export class WindowState {
   #shown = 0;
 
   /** The worst first. */
-  repositories = $derived(worstFirst(this.overview?.repositories ?? []));
+  repositories = $derived(byWorst(this.overview?.repositories ?? []));
   names = $derived(shownNames(this.repositories));
   /** The repository that is shown; none is where all of them are. */
   selected: RepositoryReport | null = $derived(

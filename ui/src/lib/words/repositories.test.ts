@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { failed, inStep, mirror, repository, stands, waits } from '../../testing/fake';
-import { shownNames, worstFirst } from './repositories';
+import { byWorst } from './order';
+import { shownNames } from './repositories';
 
 function named(id: string, master: string) {
   return repository([mirror()], { repository: id, master });
@@ -48,7 +49,7 @@ describe('the order of the repositories', () => {
       ['syncing', stands('syncing', 'running', 'syncing')],
       ['also-fine', inStep],
     ] as const;
-    const sorted = worstFirst(all.map(([id, standing]) => repository([], { repository: id, standing })));
+    const sorted = byWorst(all.map(([id, standing]) => repository([], { repository: id, standing })));
     expect(sorted.map((report) => report.repository)).toEqual([
       'down',
       'failed',

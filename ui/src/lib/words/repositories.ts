@@ -1,8 +1,6 @@
 // The repositories as a list: what each is called, and which comes first.
 
 import type { RepositoryReport } from '../bindings/RepositoryReport';
-import type { StandingWord } from '../bindings/StandingWord';
-import type { Tone } from '../bindings/Tone';
 
 export interface ShownName {
   name: string;
@@ -31,40 +29,6 @@ export function shownNames(reports: readonly RepositoryReport[]): Map<string, Sh
   }
   return new Map(
     found.map(([id, shown]) => [id, shown && times.get(shown.name) === 1 ? shown : { name: id, owner: '' }]),
-  );
-}
-
-const BY_TONE: Record<Tone, number> = { failed: 0, waiting: 1, unknown: 2, running: 2, ok: 3 };
-
-/** The order of the wire, which begins with the worst. */
-const BY_WORD: Record<StandingWord, number> = {
-  consent_needed: 0,
-  change_open: 1,
-  master_gone: 2,
-  master_down: 3,
-  master_unknown: 4,
-  cannot_take_over: 5,
-  waits: 6,
-  failed: 7,
-  stands_in: 8,
-  waits_for_hand_back: 9,
-  attention: 10,
-  stale: 11,
-  behind: 12,
-  left_apart: 13,
-  never_synced: 14,
-  syncing: 15,
-  no_mirrors: 16,
-  switched_off: 17,
-  is_master: 18,
-  in_step: 19,
-};
-
-/** The worst first; what is as bad as another stays in the order of the configuration. */
-export function worstFirst(reports: readonly RepositoryReport[]): RepositoryReport[] {
-  return [...reports].sort(
-    ({ standing: one }, { standing: other }) =>
-      BY_TONE[one.tone] - BY_TONE[other.tone] || BY_WORD[one.word] - BY_WORD[other.word],
   );
 }
 
