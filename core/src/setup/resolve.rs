@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use standin_state::config::edit::{self, Change, Edit, Form, Given, MirrorKey, Outline, RepositoryKey, Setting};
-use standin_state::config::{Config, RepositoryConfig};
+use standin_state::config::{Config, RepositoryConfig, name_in};
 use standin_state::model::{MirrorId, MirrorType, RepositoryId};
 
 use super::{MirrorChange, MirrorRequest};
@@ -171,17 +171,9 @@ fn is_source(known: &RepositoryConfig, source: &str) -> bool {
 
 /// A name for a repository: the last part of where it is.
 fn id_of(source: &str, config: &Config) -> Result<RepositoryId> {
-    let last = source.trim_end_matches(['/', '\\']).rsplit(['/', ':', '\\']).next().unwrap_or_default();
-    let name: String = last
-        .strip_suffix(".git")
-        .unwrap_or(last)
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' })
-        .take(60)
-        .collect();
-    let name = name.trim_matches(['-', '.']);
+    let name = name_in(source);
     let is_taken = |name: &str| config.repositories.iter().any(|known| known.id.as_str().eq_ignore_ascii_case(name));
-    free(name, is_taken).parse().map_err(|_| {
+    free(&name, is_taken).parse().map_err(|_| {
         Error::new(
             Code::Usage,
             format!("`{source}` gives no name for the repository"),

@@ -99,17 +99,17 @@ fn source(request: &LoadRequest, url: &str) -> Result<String> {
 }
 
 fn derived_id(source: &str) -> Result<RepositoryId> {
-    let last = source.trim_end_matches('/').rsplit(['/', ':', '\\']).next().unwrap_or_default();
-    let name: String = last
-        .strip_suffix(".git")
-        .unwrap_or(last)
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' })
-        .take(60)
-        .collect();
-    name.trim_matches(['-', '.']).parse().map_err(|_| {
+    name_in(source).parse().map_err(|_| {
         Error::new(Code::Usage, format!("`{source}` gives no name for the repository"), "Give it one with `--id NAME`.")
     })
+}
+
+/// What a place could be called: its last part, in letters that an id may have. It may be empty.
+pub fn name_in(place: &str) -> String {
+    let last = place.trim_end_matches(['/', '\\']).rsplit(['/', ':', '\\']).next().unwrap_or_default();
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '-' };
+    let name: String = last.strip_suffix(".git").unwrap_or(last).chars().map(plain).take(60).collect();
+    name.trim_matches(['-', '.']).to_owned()
 }
 
 fn named(text: &str) -> Result<MirrorId> {

@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
-pub use import::{Import, Imported, import};
+pub use import::{Import, Imported, import, name_in};
 pub use mistakes::ConfigError;
 pub use notify::{Notify, NotifyCommand, NotifyMeans, NotifyTarget, PING, QuietHours};
 pub use origin::own_setting;
