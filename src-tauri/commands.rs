@@ -1,15 +1,13 @@
 //! What the page may ask. Each command is a few lines around one call of the engine; none returns a secret.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::SecretString;
-use standin_core::drill::{DrillReport, Readiness};
 use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
 use standin_core::event::{Job, Stamped};
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
-use standin_core::state::model::{AskId, JobId, MirrorId, RepositoryId, RunId, SchedulePause, ScheduleReport};
+use standin_core::state::model::{AskId, JobId, MirrorId, RepositoryId, RunId};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
 use standin_core::{Code, Result};
@@ -159,31 +157,6 @@ pub async fn role_end(
     choice: OpenChangeChoice,
 ) -> Result<RoleOutcome> {
     desktop.engine()?.end_change(Some(&repository), &mirror, choice, CancellationToken::new()).await
-}
-
-#[tauri::command]
-pub async fn schedule(desktop: Here<'_>) -> Result<ScheduleReport> {
-    desktop.engine()?.schedule()
-}
-
-#[tauri::command]
-pub async fn schedule_pause(desktop: Here<'_>, minutes: Option<u32>) -> Result<SchedulePause> {
-    desktop.engine()?.schedule_pause(minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)))
-}
-
-#[tauri::command]
-pub async fn schedule_resume(desktop: Here<'_>) -> Result<bool> {
-    desktop.engine()?.schedule_resume()
-}
-
-#[tauri::command]
-pub async fn drills(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<DrillReport>> {
-    desktop.engine()?.drills(Some(&repository))
-}
-
-#[tauri::command]
-pub async fn drill_check(desktop: Here<'_>, repository: RepositoryId) -> Result<Readiness> {
-    desktop.engine()?.drill_check(Some(&repository)).await
 }
 
 #[tauri::command]

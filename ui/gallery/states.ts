@@ -2,8 +2,10 @@
 
 import type { Action } from '../src/lib/bindings/Action';
 import type { AspectReport } from '../src/lib/bindings/AspectReport';
+import type { HandBack } from '../src/lib/bindings/HandBack';
 import type { MasterHealth } from '../src/lib/bindings/MasterHealth';
 import type { MirrorReport } from '../src/lib/bindings/MirrorReport';
+import type { RolePlan } from '../src/lib/bindings/RolePlan';
 import type { Verb } from '../src/lib/bindings/Verb';
 import {
   ago,
@@ -15,12 +17,14 @@ import {
   FakeBackend,
   inStep,
   job,
+  masterHealth,
   mirror,
   neverSynced,
   OID,
   overview,
   plan,
   repository,
+  rolePlan,
   section,
   stands,
   started,
@@ -240,6 +244,59 @@ const role_change = {
   action: todo('resume', 'Go on'),
 };
 
+/** A standby that could take over, and what that would do. */
+function changing(over: Partial<RolePlan> = {}): () => FakeBackend {
+  return () => {
+    const backend = one([mirror(), archive()], { standing: master_down, master_health: masterHealth('gone') })();
+    backend.rolePlanned = () => rolePlan(over);
+    return backend;
+  };
+}
+
+/** A change of master that is at its second step, after the first failed to be told once. */
+function halfWay(backend: FakeBackend): void {
+  const step = { event: 'role_step' as const, repository: 'orchestrator', of: 3, error: null, at_iso: ago(2) };
+  backend.say(
+    { event: 'role_change_started', at_iso: ago(3), repository: 'orchestrator', headline: 'make it master', steps: 3 },
+    {
+      ...step,
+      number: 1,
+      what: 'put the change into the fence of backup-account/orchestrator',
+      state: 'done',
+      detail: 'epoch 2',
+    },
+    {
+      ...step,
+      number: 2,
+      what: 'give backup-account/orchestrator the workflows of a master',
+      state: 'started',
+      detail: '',
+    },
+  );
+}
+
+const home: HandBack = {
+  from: 'backup-account/orchestrator',
+  to: 'you/orchestrator',
+  epoch: 2,
+  in_step: 3,
+  refs: [
+    {
+      name: 'refs/heads/main',
+      tip: OID,
+      source_tip: OID,
+      fate: 'fast_forward',
+      at: 'refs/heads/main',
+      is_there: false,
+      commits: 3,
+    },
+  ],
+  only_at_source: [],
+  variables: [{ name: 'DEPLOY_MODE', state: 'differs' }],
+  secrets: [{ name: 'API_KEY', updated_iso: ago(600), is_new: false }],
+  notices: [],
+};
+
 export const states: Record<string, State> = {
   loading: {
     backend() {
@@ -289,6 +346,41 @@ export const states: Record<string, State> = {
   },
   'master-gone': {
     backend: one([waiting()], { standing: master_gone, master_health: ill('gone') }),
+  },
+  'host-ill': {
+    backend: one([waiting(), archive()], {
+      standing: stands('master_unknown', 'waiting', 'master unknown'),
+      master_health: masterHealth('host_ill'),
+    }),
+  },
+  'token-refused': {
+    backend: one([waiting()], {
+      standing: stands('master_unknown', 'waiting', 'master unknown'),
+      master_health: masterHealth('token_refused'),
+    }),
+  },
+  promote: { backend: changing(), then: [press('Make mirror-1 the master')] },
+  'promote-costs': {
+    backend: changing({ missing_commits: 4, missing_refs: ['refs/heads/topic'], missing_secrets: ['API_KEY'] }),
+    then: [press('Make mirror-1 the master'), press('Go on')],
+  },
+  'promote-unclear': {
+    backend: () => {
+      const backend = changing()();
+      const action = todo('say_gone', 'Say that it is gone');
+      backend.rolePlanned = () => failure({ message: 'whether the master is there cannot be told from here', action });
+      return backend;
+    },
+    then: [press('Make mirror-1 the master')],
+  },
+  promoting: { backend: changing(), then: [press('Make mirror-1 the master'), press('Promote'), halfWay] },
+  'hand-back': {
+    backend: () => {
+      const backend = promoted({ master_health: masterHealth('well') });
+      backend.rolePlanned = () => rolePlan({ kind: 'demote', headline: 'hand back', hand_back: home });
+      return backend;
+    },
+    then: [press('Hand back…')],
   },
   stale: {
     backend: one(
