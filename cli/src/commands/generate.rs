@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use standin_core::{Code, Error, Result};
 
@@ -32,9 +32,23 @@ pub fn generate(arguments: &GenerateArguments) -> Result<Exit> {
 }
 
 fn completions(folder: &Path) -> io::Result<()> {
-    let mut command = Arguments::command();
+    // What is hidden in the help is offered by its completions, so it is left out before (findings/, of clap_complete 4.6).
+    let mut command = shown(&Arguments::command());
     let name = command.get_name().to_owned();
     SHELLS.iter().try_for_each(|shell| clap_complete::generate_to(*shell, &mut command, &name, folder).map(drop))
+}
+
+/// The same command without what is hidden in it.
+fn shown(command: &Command) -> Command {
+    // Names live as long as the program, which ends when they are written.
+    let name: &'static str = command.get_name().to_owned().leak();
+    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
+    let commands = command.get_subcommands().filter(|command| !command.is_hide_set()).map(shown);
+    let made = Command::new(name).args(arguments).subcommands(commands);
+    match command.get_about() {
+        Some(about) => made.about(about.clone()),
+        None => made,
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +87,9 @@ mod tests {
         assert_eq!(names, ["_standin", "standin.bash", "standin.fish"]);
         for (name, text) in &files {
             assert!(text.contains("promote") && text.contains("code-only"), "{name}");
+            let says_what = name == "standin.bash" || text.contains("Bring the mirrors in step");
+            assert!(text.contains("state-dir") && says_what, "{name}");
+            assert!(!text.contains("generate") && !text.contains("--job"), "{name} offers what is hidden");
         }
     }
 
