@@ -69,7 +69,13 @@ pub fn main() -> ExitCode {
     let options = arguments.start();
     let (state_dir, first) = match alone(&options) {
         Ok(Place::Ours(state_dir, first)) => (state_dir, first),
-        Ok(Place::Taken) => return ExitCode::SUCCESS,
+        Ok(Place::Taken(state_dir)) => {
+            eprintln!(
+                "standin-desktop: the window for {} is open already, and is shown as it was started",
+                state_dir.display()
+            );
+            return ExitCode::SUCCESS;
+        }
         Err(reason) => {
             eprintln!("standin-desktop: {reason}");
             return ExitCode::FAILURE;
@@ -88,7 +94,7 @@ pub fn main() -> ExitCode {
 enum Place {
     Ours(PathBuf, Option<First>),
     /// Another one is shown.
-    Taken,
+    Taken(PathBuf),
 }
 
 /// Sees to it that there is one window for a state folder.
@@ -104,7 +110,7 @@ fn alone(options: &StartOptions) -> Result<Place, String> {
     let holder = lock::holder(&format!("{} (desktop)", outside::person(&environment)), SystemClock.now());
     match tauri::async_runtime::block_on(single::start(&state_dir, &holder)) {
         Ok(Started::First(first)) => Ok(Place::Ours(state_dir, Some(first))),
-        Ok(Started::Shown) => Ok(Place::Taken),
+        Ok(Started::Shown) => Ok(Place::Taken(state_dir)),
         Ok(Started::Silent(who)) => Err(format!(
             "another window for {} is open and does not answer ({who})\nEnd it, then start this one again.",
             state_dir.display()

@@ -85,6 +85,7 @@ fn whoever_is_started_second_shows_the_first_and_never_waits_for_one_that_hangs(
     assert!(!has_window(&first));
     let second = desk.start(&[]).wait();
     assert_eq!(second.code(), 0, "{}", second.all());
+    assert!(second.stderr.contains("is open already, and is shown as it was started"), "{}", second.all());
     finish("the window of the first", PATIENCE, || has_window(&first));
     // One for another state folder is another program.
     let folder = local.folder().join("other-state").display().to_string();
