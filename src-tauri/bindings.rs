@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
+use standin_core::activity::Activity;
+use standin_core::engine::{MirrorTest, OpenChangeChoice, Removed, RoleOutcome, SecretPlace, SetUp, Settings};
 use standin_core::event::Stamped;
+use standin_core::leaving::Leaving;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::{NEVER_TRAVELS, RolePlan};
+use standin_core::sentinel::check::SentinelReport;
+use standin_core::setup::{Draft, FoundSource, MirrorLook, SourceLook};
+use standin_core::state::config::edit::{Change, SettingKey};
 use standin_core::state::store::{AuditEntry, ChangeAction, DecisionChoice, Rescue, RunRecord};
 use standin_core::tokens::TokenReport;
 use ts_rs::{Config, ExportError, TS};
 
-use crate::wire::{Keep, Overview, RoleChoice, SyncChoice};
+use crate::autostart::{Autostart, AutostartWish};
+use crate::wire::{ExportFormat, HistoryChoice, Keep, Overview, RoleChoice, SyncChoice, TypedPlace};
 
 /// Writes every type that a command takes or gives, and what it is made of.
 fn export(folder: &Path) -> Result<(), ExportError> {
@@ -28,6 +34,23 @@ fn export(folder: &Path) -> Result<(), ExportError> {
     DecisionChoice::export_all(&config)?;
     SecretPlace::export_all(&config)?;
     RoleChoice::export_all(&config)?;
+    HistoryChoice::export_all(&config)?;
+    ExportFormat::export_all(&config)?;
+    TypedPlace::export_all(&config)?;
+    Activity::export_all(&config)?;
+    Settings::export_all(&config)?;
+    Change::<SettingKey>::export_all(&config)?;
+    Autostart::export_all(&config)?;
+    AutostartWish::export_all(&config)?;
+    FoundSource::export_all(&config)?;
+    SourceLook::export_all(&config)?;
+    MirrorLook::export_all(&config)?;
+    Draft::export_all(&config)?;
+    SetUp::export_all(&config)?;
+    MirrorTest::export_all(&config)?;
+    Leaving::export_all(&config)?;
+    Removed::export_all(&config)?;
+    SentinelReport::export_all(&config)?;
     RolePlan::export_all(&config)?;
     RoleOutcome::export_all(&config)?;
     OpenChangeChoice::export_all(&config)?;

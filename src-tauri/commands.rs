@@ -1,26 +1,40 @@
 //! What the page may ask. Each command is a few lines around one call of the engine; none returns a secret.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
-use standin_core::engine::{OpenChangeChoice, RoleOutcome, SecretPlace};
+use standin_core::activity::Activity;
+use standin_core::engine::{
+    MirrorTest, OpenChangeChoice, Removed, RoleOutcome, SecretPlace, SetUp, SetUpRequest, Settings,
+};
 use standin_core::event::{Job, Stamped};
+use standin_core::git::ssh::HostKey;
+use standin_core::leaving::{Leaving, LeftKind};
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
-use standin_core::state::model::{AskId, JobId, MirrorId, RepositoryId, RunId};
+use standin_core::sentinel::check::SentinelReport;
+use standin_core::setup::{Draft, FoundSource, MirrorLook, MirrorRequest, SourceLook};
+use standin_core::state::config::edit::{Change, SettingKey};
+use standin_core::state::model::{AskId, JobId, MirrorId, RepositoryId, RunId, SchedulePause};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
-use standin_core::{Code, Result};
-use tauri::State;
+use standin_core::{Code, Error, Result};
 use tauri::ipc::Channel;
+use tauri::{AppHandle, State};
 use tokio_util::sync::CancellationToken;
 
+use crate::autostart::{self, Autostart, AutostartWish};
 use crate::desktop::{Desktop, request};
+use crate::dialogs;
 use crate::resident::Resident;
-use crate::wire::{Keep, Overview, RoleChoice, SyncChoice};
+use crate::wire::{ExportFormat, HistoryChoice, Keep, Overview, RoleChoice, SyncChoice, TypedPlace};
 
 /// How many lines the lists of the window hold.
 const LISTED: usize = 200;
+/// So many changes of each run are named in a list.
+const NAMED: usize = 20;
 
 type Here<'a> = State<'a, Arc<Desktop>>;
 
@@ -81,8 +95,181 @@ pub async fn resolve(
 }
 
 #[tauri::command]
-pub async fn history(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<RunRecord>> {
-    desktop.engine()?.history(&RunFilter { repository: Some(repository), limit: LISTED, ..RunFilter::default() })
+pub async fn history(desktop: Here<'_>, choice: HistoryChoice) -> Result<Vec<RunRecord>> {
+    desktop.engine()?.history(&RunFilter { changes: NAMED, limit: LISTED, ..choice.into() })
+}
+
+#[tauri::command]
+pub async fn history_export(
+    app: AppHandle,
+    desktop: Here<'_>,
+    choice: HistoryChoice,
+    format: ExportFormat,
+) -> Result<Option<String>> {
+    let runs = desktop.engine()?.history(&RunFilter { changes: usize::MAX, ..choice.into() })?;
+    let text = match format {
+        ExportFormat::Csv => standin_core::activity::csv(&runs),
+        ExportFormat::Json => {
+            serde_json::to_string_pretty(&runs).map_err(|error| Error::new(Code::Internal, error.to_string(), ""))?
+        }
+    };
+    let name = match format {
+        ExportFormat::Csv => "standin-history.csv",
+        ExportFormat::Json => "standin-history.json",
+    };
+    let Some(file) = dialogs::save_as(&app, "Save the history", name).await else { return Ok(None) };
+    dialogs::write(&file, &text).map(|()| Some(file.display().to_string()))
+}
+
+#[tauri::command]
+pub async fn activity(desktop: Here<'_>, repository: RepositoryId, days: u32) -> Result<Activity> {
+    desktop.engine()?.activity(Some(&repository), days.clamp(1, 366))
+}
+
+#[tauri::command]
+pub async fn settings(desktop: Here<'_>) -> Result<Settings> {
+    desktop.engine()?.settings()
+}
+
+#[tauri::command]
+pub async fn settings_set(desktop: Here<'_>, changes: Vec<Change<SettingKey>>) -> Result<Settings> {
+    let engine = desktop.engine()?;
+    let set = engine.set_settings(&changes);
+    desktop.reload();
+    set
+}
+
+#[tauri::command]
+pub async fn autostart(desktop: Here<'_>) -> Result<Autostart> {
+    autostart::look(desktop.environment())
+}
+
+#[tauri::command]
+pub async fn autostart_set(desktop: Here<'_>, wish: AutostartWish) -> Result<Autostart> {
+    autostart::set(desktop.environment(), wish)?;
+    autostart::look(desktop.environment())
+}
+
+#[tauri::command]
+pub async fn schedule_pause(desktop: Here<'_>, minutes: Option<u32>) -> Result<SchedulePause> {
+    let length = minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    desktop.engine()?.schedule_pause(length)
+}
+
+#[tauri::command]
+pub async fn schedule_resume(desktop: Here<'_>) -> Result<bool> {
+    desktop.engine()?.schedule_resume()
+}
+
+#[tauri::command]
+pub async fn found_sources(desktop: Here<'_>) -> Result<Vec<FoundSource>> {
+    Ok(desktop.engine()?.found_sources())
+}
+
+#[tauri::command]
+pub async fn choose_source(app: AppHandle, desktop: Here<'_>) -> Result<Option<FoundSource>> {
+    let engine = desktop.engine()?;
+    let Some(folder) = dialogs::choose_folder(&app, "Choose a clone").await else { return Ok(None) };
+    engine.found_source(&folder).map(Some).ok_or_else(|| {
+        let message = format!("{} is no git repository, and in none", folder.display());
+        Error::new(Code::Usage, message, "Choose the folder of a clone, or name the source as `owner/name`.")
+    })
+}
+
+#[tauri::command]
+pub async fn setup_token(desktop: Here<'_>, place: TypedPlace, token: Option<String>) -> Result<()> {
+    desktop.typed.set_token(place, token.map(SecretString::from));
+    Ok(())
+}
+
+#[tauri::command]
+pub async fn setup_value(desktop: Here<'_>, name: String, value: Option<String>) -> Result<Vec<String>> {
+    Ok(desktop.typed.set_value(name, value.map(SecretString::from)))
+}
+
+#[tauri::command]
+pub async fn setup_forget(desktop: Here<'_>) -> Result<()> {
+    desktop.typed.forget();
+    Ok(())
+}
+
+#[tauri::command]
+pub async fn setup_source(desktop: Here<'_>, request: MirrorRequest) -> Result<SourceLook> {
+    desktop.engine()?.setup_source(&request, &desktop.typed.tokens()).await
+}
+
+#[tauri::command]
+pub async fn setup_mirror(desktop: Here<'_>, request: MirrorRequest) -> Result<MirrorLook> {
+    desktop.engine()?.setup_mirror(&request, &desktop.typed.tokens()).await
+}
+
+#[tauri::command]
+pub async fn set_up(desktop: Here<'_>, draft: Draft, create: bool, keep: Keep) -> Result<SetUp> {
+    let (tokens, values) = (desktop.typed.tokens(), desktop.typed.values());
+    let request =
+        SetUpRequest { draft: &draft, create, tokens: &tokens, values: &values, keep: keep.place(&desktop.session) };
+    let done = desktop.engine()?.set_up(request).await;
+    desktop.reload();
+    if done.as_ref().is_ok_and(|done| done.troubles.is_empty()) {
+        desktop.typed.forget();
+    }
+    done
+}
+
+#[tauri::command]
+pub async fn setup_keep(desktop: Here<'_>, draft: Draft, keep: Keep) -> Result<Vec<Error>> {
+    let (tokens, values) = (desktop.typed.tokens(), desktop.typed.values());
+    let request = SetUpRequest {
+        draft: &draft,
+        create: false,
+        tokens: &tokens,
+        values: &values,
+        keep: keep.place(&desktop.session),
+    };
+    let troubles = desktop.engine()?.keep_typed(&request).await;
+    if troubles.is_empty() {
+        desktop.typed.forget();
+    }
+    Ok(troubles)
+}
+
+#[tauri::command]
+pub async fn mirror_draft(desktop: Here<'_>, request: MirrorRequest) -> Result<Draft> {
+    desktop.engine()?.mirror_draft(&request)
+}
+
+#[tauri::command]
+pub async fn mirror_write(desktop: Here<'_>, draft: Draft) -> Result<()> {
+    let written = desktop.engine()?.mirror_write(&draft);
+    desktop.reload();
+    written
+}
+
+#[tauri::command]
+pub async fn mirror_test(desktop: Here<'_>, repository: RepositoryId, mirror: MirrorId) -> Result<MirrorTest> {
+    desktop.engine()?.mirror_test(Some(&repository), &mirror).await
+}
+
+#[tauri::command]
+pub async fn host_key_accept(desktop: Here<'_>, key: HostKey) -> Result<()> {
+    desktop.engine()?.trust_host_key(&key)
+}
+
+#[tauri::command]
+pub async fn mirror_leaving(desktop: Here<'_>, repository: RepositoryId, mirror: MirrorId) -> Result<Leaving> {
+    desktop.engine()?.mirror_leaving(Some(&repository), &mirror).await
+}
+
+#[tauri::command]
+pub async fn mirror_remove(desktop: Here<'_>, draft: Draft, clean: BTreeSet<LeftKind>) -> Result<Removed> {
+    let removed = desktop.engine()?.mirror_remove(&draft, &clean).await;
+    desktop.reload();
+    removed
+}
+
+#[tauri::command]
+pub async fn sentinel_check(desktop: Here<'_>, repository: RepositoryId) -> Result<SentinelReport> {
+    desktop.engine()?.sentinel_check(Some(&repository)).await
 }
 
 #[tauri::command]

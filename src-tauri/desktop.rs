@@ -15,6 +15,7 @@ use standin_core::{Code, Error, Result};
 use tauri::async_runtime::JoinHandle;
 
 use crate::feed::Feed;
+use crate::typed::Typed;
 use crate::wire::{Overview, Places, SyncChoice};
 
 /// What stands behind the window. One for the life of the program.
@@ -23,6 +24,8 @@ pub struct Desktop {
     pub feed: Arc<Feed>,
     /// Tokens of this session, in front of the keychain.
     pub session: SessionKeychain,
+    /// What was typed for a mirror that is being set up.
+    pub typed: Typed,
     options: StartOptions,
     outside: Outside,
     opened: Mutex<Opened>,
@@ -58,7 +61,8 @@ impl Desktop {
             environment,
         };
         let (keeper, calls) = (Mutex::default(), Calls::default());
-        let desktop = Self { feed, session, options, outside, opened: Mutex::default(), keeper, calls };
+        let desktop =
+            Self { feed, session, typed: Typed::default(), options, outside, opened: Mutex::default(), keeper, calls };
         desktop.reload();
         desktop
     }
@@ -156,6 +160,7 @@ impl Desktop {
             repositories.clear();
         }
         let running = engine.as_ref().map(Engine::jobs).unwrap_or_default();
+        let pause = engine.as_ref().map(Engine::schedule_pause_now).transpose()?.flatten();
         let places = self.places(engine.as_ref());
         Ok(Overview {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -163,9 +168,15 @@ impl Desktop {
             mistakes,
             notices,
             running,
+            pause,
             places,
             wanted: None,
         })
+    }
+
+    /// The environment that the program was started with.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.outside.environment
     }
 
     fn places(&self, engine: Option<&Engine>) -> Places {

@@ -7,10 +7,12 @@
 //! ([`single`]). Nothing here decides anything: that is core's part.
 
 mod arguments;
+mod autostart;
 #[cfg(test)]
 mod bindings;
 mod commands;
 mod desktop;
+mod dialogs;
 mod feed;
 mod geometry;
 mod gh;
@@ -20,6 +22,7 @@ mod tray;
 mod tray_host;
 mod tray_picture;
 mod tray_view;
+mod typed;
 mod window;
 pub mod wire;
 

@@ -142,6 +142,7 @@ mod tests {
             mistakes: Vec::new(),
             notices: Vec::new(),
             running: Vec::new(),
+            pause: None,
             places: Places::default(),
             wanted: None,
         }

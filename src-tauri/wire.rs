@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use standin_core::Error;
-use standin_core::engine::{RoleGoal, RoleRequest};
+use standin_core::engine::{RoleGoal, RoleRequest, Where};
 use standin_core::event::{Job, Notice};
-use standin_core::state::model::{Aspect, MirrorId, RepositoryId, RepositoryReport};
+use standin_core::keychain::SessionKeychain;
+use standin_core::state::model::{Aspect, MirrorId, RepositoryId, RepositoryReport, RunStatus, SchedulePause, Trigger};
+use standin_core::state::store::RunFilter;
 use ts_rs::TS;
 
 /// Everything that the window shows at first sight.
@@ -23,6 +26,8 @@ pub struct Overview {
     pub notices: Vec<Notice>,
     /// The jobs of this program that go on.
     pub running: Vec<Job>,
+    /// That nothing is synced by itself for a while.
+    pub pause: Option<SchedulePause>,
     /// Where things are.
     pub places: Places,
     /// The repository that the user asked to see, outside of the window.
@@ -86,6 +91,52 @@ pub struct SyncChoice {
     pub force: bool,
 }
 
+/// Which runs are listed or written into a file; what is not named is all of them.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub struct HistoryChoice {
+    /// Only of this repository.
+    pub repository: Option<RepositoryId>,
+    /// Only of this mirror.
+    pub mirror: Option<MirrorId>,
+    /// Only in this state.
+    pub status: Option<RunStatus>,
+    /// Only those that this set off.
+    pub trigger: Option<Trigger>,
+    /// Only those that began before this time: for the page behind the last one.
+    #[ts(type = "string | null")]
+    pub until_iso: Option<Timestamp>,
+}
+
+impl From<HistoryChoice> for RunFilter {
+    fn from(choice: HistoryChoice) -> Self {
+        let HistoryChoice { repository, mirror, status, trigger, until_iso } = choice;
+        Self { repository, mirror, status, trigger, until: until_iso, ..Self::default() }
+    }
+}
+
+/// How a file is written for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ExportFormat {
+    /// Comma-separated values, a line for each run.
+    Csv,
+    /// As `standin history --json`, with all changes.
+    Json,
+}
+
+/// Whose token was typed while something is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum TypedPlace {
+    /// The source's.
+    Source,
+    /// The mirror's.
+    Mirror,
+}
+
 /// Where a token that was typed is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -95,4 +146,14 @@ pub enum Keep {
     Keychain,
     /// In the memory of this program, until it quits.
     Session,
+}
+
+impl Keep {
+    /// The place that is meant.
+    pub fn place(self, session: &SessionKeychain) -> Where<'_> {
+        match self {
+            Self::Keychain => Where::Keychain,
+            Self::Session => Where::Session(session),
+        }
+    }
 }

@@ -39,6 +39,7 @@
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
 //! | [`status`] | what is known without asking anyone |
 //! | [`metrics`] | what is known, as a page of OpenMetrics |
+//! | [`activity`] | what happened, as a chart and as a table for other programs |
 //! | [`notify`] | word of what changed: when it is told, to whom, and how it gets there |
 //! | [`run`] | one run of one mirror: look, plan, apply, record |
 //! | [`jobs`] | many runs side by side |
@@ -99,6 +100,7 @@ pub mod kinds;
 
 pub mod status;
 
+pub mod activity;
 pub mod metrics;
 pub mod notify;
 

@@ -335,6 +335,7 @@ impl Machine {
         let mirror = self.repository.mirrors[0].clone();
         let record = RunRecord {
             id: format!("run-{:016x}", rand::random::<u64>()).parse().unwrap(),
+            job: None,
             repository: self.repository.id.clone(),
             mirror: mirror.id.clone(),
             trigger: Trigger::Manual,

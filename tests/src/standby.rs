@@ -312,6 +312,7 @@ impl Place {
 fn new_run(store: &Store, repository: &RepositoryConfig, mirror: &MirrorConfig) -> RunRecord {
     let record = RunRecord {
         id: format!("run-{:016x}", rand::random::<u64>()).parse().expect("a good id"),
+        job: None,
         repository: repository.id.clone(),
         mirror: mirror.id.clone(),
         trigger: Trigger::Manual,

@@ -149,7 +149,9 @@ describe('a sync', () => {
     const other = repository([mirror({ repo: 'backup-account/website' })], { repository: 'website' });
     const backend = new FakeBackend(overview([repository([mirror()]), other]));
     await open(backend);
-    await user.click(within(screen.getByRole('navigation')).getByRole('button', { name: /^orchestrator/ }));
+    await user.click(
+      within(screen.getByRole('navigation', { name: 'Repositories' })).getByRole('button', { name: /^orchestrator/ }),
+    );
     backend.say(
       started(job()),
       started(job({ id: 'job-2', repository: 'website' })),

@@ -153,7 +153,7 @@ describe('the card', () => {
     expect(row('mirror-1', 'Code')).toHaveTextContent('2 minutes ago');
     expect(card('mirror-1').getAllByText('In step').length).toBeGreaterThan(0);
     expect(card('mirror-1').queryByText('Failed')).toBeNull();
-    expect(within(screen.getByRole('navigation')).getByText('Master down')).toBeVisible();
+    expect(within(screen.getByRole('navigation', { name: 'Repositories' })).getByText('Master down')).toBeVisible();
   });
 
   it('lets times grow as they pass', async () => {

@@ -84,6 +84,9 @@ pub struct MirrorAddArguments {
     /// The source of a repository that is not configured yet: `owner/name`, a URL or a path
     #[arg(long, value_name = "SOURCE")]
     pub source: Option<String>,
+    /// A clone of that source on this machine: values in its `.env` may travel then
+    #[arg(long, value_name = "FOLDER", requires = "source")]
+    pub clone: Option<PathBuf>,
     #[command(flatten)]
     pub said: Said,
     /// Make the repository at GitHub, private and empty, where it is not there yet

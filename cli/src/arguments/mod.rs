@@ -330,6 +330,9 @@ pub struct HistoryArguments {
     /// The audit trail instead of the runs: who did what, when, with which outcome
     #[arg(long, conflicts_with_all = ["run", "status", "trigger"])]
     pub audit: bool,
+    /// As comma-separated values for a spreadsheet, a line for each run
+    #[arg(long, conflicts_with_all = ["run", "audit", "json"])]
+    pub csv: bool,
 }
 
 #[derive(Debug, Subcommand)]

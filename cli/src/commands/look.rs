@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use standin_core::Result;
+use standin_core::activity;
 use standin_core::state::model::{Health, RepositoryReport, RunId};
 use standin_core::state::store::{AuditFilter, RunFilter};
 
@@ -104,8 +105,14 @@ pub fn history(global: &Global, arguments: &HistoryArguments) -> Result<Exit> {
         status: arguments.status,
         trigger: arguments.trigger,
         limit: arguments.limit,
+        changes: if arguments.csv { usize::MAX } else { 0 },
+        ..RunFilter::default()
     };
     let runs = engine.history(&filter)?;
+    if arguments.csv {
+        lines::print(activity::csv(&runs).trim_end());
+        return Ok(Exit::Well);
+    }
     if global.json {
         return Ok(output::json(&runs));
     }

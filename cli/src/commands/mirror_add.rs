@@ -23,6 +23,7 @@ pub async fn add(global: &Global, arguments: &MirrorAddArguments) -> Result<Exit
     }
     let change = MirrorChange::Add {
         source: arguments.source.clone(),
+        clone: arguments.clone.clone(),
         mirror: arguments.id.clone(),
         kind: wanted.kind(),
         settings: said,

@@ -34,7 +34,7 @@ pub use plan::plan;
 pub(crate) use plan::{guard, in_the_way};
 pub use resolve::{Resolved, resolve};
 pub use restore::{Restored, restore};
-pub use snapshot::{Snapshot, has_moved, snapshot};
+pub use snapshot::{Snapshot, has_moved, listed, snapshot};
 
 /// The ref that an ask is about; `None` where it is about something else.
 pub(crate) fn ref_of(ask: &AskId) -> Option<RefName> {

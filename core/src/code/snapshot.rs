@@ -90,6 +90,21 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
     Ok(Arc::new(Snapshot { cache, refs, default_branch, fence, id, private, notices, lfs: Mutex::default() }))
 }
 
+/// The branches and tags of the source as they are now, those that travel. Fetches nothing.
+///
+/// # Errors
+/// [`Code::Configuration`] for a shallow source; what listing it fails with.
+pub async fn listed(source: &SourceContext) -> Result<Refs> {
+    refuse_shallow(source)?;
+    let mut refs = source_remote(source, "git.source")?
+        .list(&listed_prefixes(&source.repository))
+        .await
+        .map_err(|error| error.during(format!("Reading the source `{}`", source.repository.source.display())))?
+        .refs;
+    refs.remove(&RefName::fence());
+    Ok(refs)
+}
+
 /// Whether branches or tags of the source have moved since it was last fetched; `None` where it never was. Fetches nothing.
 ///
 /// # Errors

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use standin_state::model::{RepositoryId, Slug};
+use ts_rs::TS;
 
 use super::Engine;
-use crate::github::{Client, GITHUB_COM, LookedAt, RepositoryInfo, in_url};
+use crate::github::{Client, GITHUB_COM, LookedAt, RepositoryInfo, User, in_url};
 use crate::memory::Memory;
 use crate::totals::Totals;
 use crate::{Code, Error, Result, crash, tokens};
 
 /// A repository that was made, or found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
 pub struct Created {
     /// `owner/name`, with its host where that is another than github.com.
     pub repo: Slug,
@@ -48,7 +50,36 @@ impl Engine {
         self.audited("create_repository", Some(repository), None, detail, created)
     }
 
+    /// The repository as it is there; `None` in the first place where there is none. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::create_repository`].
+    pub(super) async fn repository_there(
+        &self,
+        repository: &RepositoryId,
+        slug: &Slug,
+        given: Option<&SecretString>,
+    ) -> Result<(Option<Created>, String)> {
+        let there = self.at_host(repository, slug, given).await?;
+        let login = there.user.login.clone();
+        there.look().await.map(|found| (found, login))
+    }
+
     async fn made(&self, repository: &RepositoryId, slug: &Slug, given: Option<&SecretString>) -> Result<Created> {
+        let there = self.at_host(repository, slug, given).await?;
+        match there.look().await? {
+            Some(found) => Ok(found),
+            None => there.make().await,
+        }
+    }
+
+    /// With the token that would make it.
+    async fn at_host<'a>(
+        &self,
+        repository: &RepositoryId,
+        slug: &'a Slug,
+        given: Option<&SecretString>,
+    ) -> Result<AtHost<'a>> {
         let outside = &self.shared.outside;
         let token = match given {
             Some(token) => tokens::checked(token)?,
@@ -63,24 +94,44 @@ impl Engine {
         if given.is_none() && !of_own {
             return Err(no_token(slug));
         }
-        let seen = |info: RepositoryInfo, is_new, is_empty| Created {
-            repo: slug.clone(),
+        Ok(AtHost { client, slug, user, of_own })
+    }
+}
+
+/// A name at its host, and who asks about it.
+struct AtHost<'a> {
+    client: Client,
+    slug: &'a Slug,
+    user: User,
+    of_own: bool,
+}
+
+impl AtHost<'_> {
+    async fn look(&self) -> Result<Option<Created>> {
+        match self.client.repository(self.slug).await {
+            Ok(info) => {
+                refuse_renamed(self.slug, &info)?;
+                self.seen(&info, false).await.map(Some)
+            }
+            Err(error) if error.code == Code::RepositoryNotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn seen(&self, info: &RepositoryInfo, is_new: bool) -> Result<Created> {
+        Ok(Created {
+            repo: self.slug.clone(),
             is_new,
             is_private: info.private,
-            is_empty,
-            login: user.login.clone(),
-        };
-        match client.repository(slug).await {
-            Ok(info) => {
-                refuse_renamed(slug, &info)?;
-                let is_empty = is_empty(&client, slug).await?;
-                return Ok(seen(info, false, is_empty));
-            }
-            Err(error) if error.code == Code::RepositoryNotFound => {}
-            Err(error) => return Err(error),
-        }
+            is_empty: is_empty(&self.client, self.slug).await?,
+            login: self.user.login.clone(),
+        })
+    }
+
+    async fn make(&self) -> Result<Created> {
+        let Self { client, slug, user, of_own } = self;
         crash::point("repository.create.before");
-        client.create_repository(slug, of_own).await.map_err(|error| unmade(error, slug, &user.login, of_own))?;
+        client.create_repository(slug, *of_own).await.map_err(|error| unmade(error, slug, &user.login, *of_own))?;
         crash::point("repository.create.after");
         let info = client.repository(slug).await?;
         refuse_renamed(slug, &info)?;
@@ -91,8 +142,7 @@ impl Engine {
                 "Make it private in its settings at GitHub before anything is brought there: a rule of its owner may be in the way.",
             ));
         }
-        let is_empty = is_empty(&client, slug).await?;
-        Ok(seen(info, true, is_empty))
+        self.seen(&info, true).await
     }
 }
 

@@ -65,7 +65,7 @@ impl Engine {
         ))
     }
 
-    fn drafted(&self, config: &Config, request: &MirrorRequest) -> Result<(Draft, Edited)> {
+    pub(super) fn drafted(&self, config: &Config, request: &MirrorRequest) -> Result<(Draft, Edited)> {
         let load = &self.shared.load;
         let toml = edit::config_file(load);
         let files = Files {
@@ -110,7 +110,7 @@ impl Engine {
     }
 
     /// What an owner wrote by Standin's own hand is what they want.
-    fn say_yes(&self, draft: &Draft) -> Result<()> {
+    pub(super) fn say_yes(&self, draft: &Draft) -> Result<()> {
         let config = self.config();
         let Some(known) = config.repositories.iter().find(|known| known.env_file.as_ref() == Some(&draft.file)) else {
             return Ok(());
@@ -127,7 +127,7 @@ impl Engine {
 }
 
 /// Whether the file asked for nothing before, or had its owner's yes.
-fn may_say_yes(config: &Config, draft: &Draft) -> Result<bool> {
+pub(super) fn may_say_yes(config: &Config, draft: &Draft) -> Result<bool> {
     if draft.form != Form::Env {
         return Ok(false);
     }

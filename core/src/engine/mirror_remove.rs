@@ -11,6 +11,7 @@ use standin_state::config::edit::{Given, MirrorKey};
 use standin_state::config::{MirrorConfig, RepositoryConfig};
 use standin_state::model::{MirrorId, RepositoryId};
 use standin_state::store::JournalKind;
+use ts_rs::TS;
 
 use super::Engine;
 use crate::context::MirrorContext;
@@ -22,7 +23,8 @@ use crate::tokens::{self, Place};
 use crate::{Code, Error, Result, crash};
 
 /// A mirror that was taken out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
 pub struct Removed {
     /// The repository.
     pub repository: RepositoryId,

@@ -64,8 +64,19 @@ impl Engine {
     /// [`Code::Storage`] when it cannot be written.
     pub fn accept_host_key(&self, repository: Option<&RepositoryId>, key: &HostKey) -> Result<()> {
         let known = self.repository(repository)?;
-        self.make_folder(&known.id)?;
+        self.remember_host_key(Some(&known.id), key)
+    }
+
+    /// The same for a host of which no repository is configured yet.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when it cannot be written.
+    pub fn trust_host_key(&self, key: &HostKey) -> Result<()> {
+        self.remember_host_key(None, key)
+    }
+
+    fn remember_host_key(&self, repository: Option<&RepositoryId>, key: &HostKey) -> Result<()> {
         let accepted = ssh::accept(&self.shared.state_dir.join("known_hosts"), key);
-        self.audited("accept_host_key", Some(&known.id), None, format!("{} {}", key.host, key.fingerprint), accepted)
+        self.audited("accept_host_key", repository, None, format!("{} {}", key.host, key.fingerprint), accepted)
     }
 }

@@ -4,6 +4,7 @@
 //! `mirror_test` are what a person does beside them, held and written down by `by_hand`; `health` judges the master and looks at
 //! the mirrors; `schedule` and `triggers` are what sets syncs off. Nothing here prints, and nothing here knows who calls.
 
+mod activity;
 mod by_hand;
 mod consent;
 mod create_repository;
@@ -22,6 +23,9 @@ mod schedule;
 mod secrets;
 mod sentinel;
 mod service;
+mod set_up;
+mod settings;
+mod setup_look;
 mod sync;
 mod tidy;
 mod tokens;
@@ -53,6 +57,9 @@ pub use mirror_test::MirrorTest;
 pub use notify::{After, NotifyPlace, NotifyPlaces, QuietReport, Telling};
 pub(crate) use schedule::ConfigurationStamp;
 pub use secrets::SecretPlace;
+pub use set_up::{SetUp, SetUpRequest, Where};
+pub use settings::Settings;
+pub use setup_look::TypedTokens;
 pub use sync::{SyncJob, SyncOutcome, SyncRequest};
 pub use upstream::UpstreamLook;
 

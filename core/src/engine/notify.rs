@@ -16,6 +16,7 @@ use standin_state::model::{
     MirrorId, NotifyEvent, NotifyKind, NotifyName, NotifyTrouble, RepositoryId, RepositoryReport, StandingWord,
 };
 use standin_state::store::Fact;
+use ts_rs::TS;
 
 use super::Engine;
 use crate::mastership::direction::Direction;
@@ -48,7 +49,8 @@ pub struct Telling {
 }
 
 /// The places that word is sent to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
 pub struct NotifyPlaces {
     /// In the order of the configuration.
     pub places: Vec<NotifyPlace>,
@@ -61,7 +63,8 @@ pub struct NotifyPlaces {
 }
 
 /// One of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
 pub struct NotifyPlace {
     /// Its name.
     pub name: NotifyName,
@@ -79,7 +82,8 @@ pub struct NotifyPlace {
 }
 
 /// The hours in which only a master that is down is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
 pub struct QuietReport {
     /// When they begin, as `22:00`.
     pub from: String,

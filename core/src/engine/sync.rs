@@ -148,7 +148,7 @@ impl Engine {
                 let runs = mirrors.into_iter().map(|mirror| {
                     let (run, source) = (run.clone(), &source);
                     async move {
-                        let outcome = self.start_run(source, mirror, request, run).await;
+                        let outcome = self.start_run(source, mirror, request, (&begun.job.id, run)).await;
                         let outcome = self.noted(&source.context.repository.id, request, outcome);
                         self.shared.going.through(&begun.job.id, &outcome.mirror);
                         outcome
@@ -192,9 +192,10 @@ impl Engine {
         source: &Arc<SharedSource>,
         mirror: Arc<MirrorConfig>,
         request: &SyncRequest,
-        run: Option<RunId>,
+        (job, run): (&JobId, Option<RunId>),
     ) -> MirrorOutcome {
-        let run = RunRequest { run, seal: request.seals.get(&mirror.id).cloned(), ..self.run_request(request) };
+        let job = Some(job.clone());
+        let run = RunRequest { job, run, seal: request.seals.get(&mirror.id).cloned(), ..self.run_request(request) };
         let key = JobKey {
             repository: source.context.repository.id.clone(),
             mirror: mirror.id.clone(),
@@ -248,6 +249,7 @@ impl Engine {
             wait: request.wait,
             seal: None,
             actor: self.shared.actor.clone(),
+            job: None,
             run: None,
         }
     }

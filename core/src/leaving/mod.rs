@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use standin_state::model::{MirrorId, RepositoryId};
+use ts_rs::TS;
 
 use crate::Error;
 
@@ -21,7 +22,8 @@ pub(crate) use here::{Here, here};
 pub(crate) use there::there;
 
 /// All that stays of Standin when a mirror goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
 pub struct Leaving {
     /// The repository.
     pub repository: RepositoryId,
@@ -36,7 +38,8 @@ pub struct Leaving {
 }
 
 /// Something that stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
 pub struct Left {
     /// What it is.
     pub what: LeftKind,
@@ -49,8 +52,9 @@ pub struct Left {
 }
 
 /// Who may clean something away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export)]
 pub enum Cleaning {
     /// Standin, with all that can be cleaned.
     Offered,
@@ -61,8 +65,9 @@ pub enum Cleaning {
 }
 
 /// What may stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export)]
 pub enum LeftKind {
     /// Workflows that Standin switched off there.
     Workflows,

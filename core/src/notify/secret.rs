@@ -10,14 +10,16 @@ use serde::Serialize;
 use standin_state::config::{NotifyMeans, NotifyTarget};
 use standin_state::model::NotifyName;
 use standin_state::store::Store;
+use ts_rs::TS;
 
 use crate::outside::Outside;
 use crate::tokens::checked;
 use crate::{Code, Error, Result, crash};
 
 /// Where a place has its token from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case", tag = "from")]
+#[ts(export)]
 pub enum SecretFrom {
     /// It has none, and needs none as far as anybody said.
     Nowhere,

@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use standin_state::config::MirrorConfig;
 use standin_state::lock::{self, MirrorLock, Refusal};
-use standin_state::model::{Aspect, MirrorId, MirrorStatus, RunId, Trigger};
+use standin_state::model::{Aspect, JobId, MirrorId, MirrorStatus, RunId, Trigger};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
@@ -50,6 +50,8 @@ pub struct RunRequest {
     pub seal: Option<String>,
     /// Who asks: `user@host`, for the lock and the audit trail.
     pub actor: String,
+    /// The job that it is part of.
+    pub job: Option<JobId>,
     /// The id of the run, where it was given out before.
     pub run: Option<RunId>,
 }
@@ -65,6 +67,7 @@ impl RunRequest {
             wait: true,
             seal: None,
             actor: actor.into(),
+            job: None,
             run: None,
         }
     }

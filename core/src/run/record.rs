@@ -22,6 +22,7 @@ pub(super) fn begin(source: &SourceContext, mirror: &MirrorConfig, request: &Run
     let run = request.run.clone().unwrap_or_else(new_run_id);
     let record = RunRecord {
         id: run.clone(),
+        job: request.job.clone(),
         repository: source.repository.id.clone(),
         mirror: mirror.id.clone(),
         trigger: request.trigger,

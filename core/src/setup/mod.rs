@@ -3,6 +3,7 @@
 //! Pure: it is given the configuration before and after, and texts that were read. The files are `standin_state`'s business, and
 //! what stays at a mirror that goes is that of [`crate::leaving`].
 
+mod look;
 mod meaning;
 mod resolve;
 #[cfg(test)]
@@ -13,14 +14,17 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use standin_state::config::edit::{Change, Edit, Form, MirrorKey, RepositoryKey, Setting};
 use standin_state::model::{MirrorId, MirrorType, RepositoryId};
+use ts_rs::TS;
 
 use crate::event::Notice;
 
+pub use look::{FoundSource, MirrorLook, PlaceState, SourceLook, SourcePart};
 pub(crate) use meaning::meaning;
 pub(crate) use resolve::{Files, Resolved, resolve};
 
 /// What is to be changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
 pub struct MirrorRequest {
     /// The repository: `None` is the one at hand, or the one that `source` makes.
     #[serde(default)]
@@ -33,14 +37,18 @@ pub struct MirrorRequest {
 }
 
 /// What becomes of a mirror.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "change", rename_all = "snake_case")]
+#[ts(export)]
 pub enum MirrorChange {
     /// One more.
     Add {
         /// The repository's source, where the repository is new or that is to be sure: `owner/name`, a URL or a path.
         #[serde(default)]
         source: Option<String>,
+        /// A clone of it on this machine, for a repository that is new: values in its `.env` may travel then.
+        #[serde(default)]
+        clone: Option<PathBuf>,
         /// What it is called: `None` is a free name.
         #[serde(default)]
         mirror: Option<MirrorId>,
@@ -69,7 +77,8 @@ pub enum MirrorChange {
 }
 
 /// A change that is not written yet. It may be shown and sent: there is no token and no secret in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
 pub struct Draft {
     /// What was asked for.
     pub request: MirrorRequest,

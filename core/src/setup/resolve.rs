@@ -37,9 +37,12 @@ pub(crate) struct Resolved {
 /// [`Code::NotFound`], [`Code::Usage`] where nothing or several things are meant; what reading a `.env` says.
 pub(crate) fn resolve(config: &Config, files: &Files, request: &MirrorRequest) -> Result<Resolved> {
     match &request.change {
-        MirrorChange::Add { source, mirror, kind, settings } => {
+        MirrorChange::Add { source, clone, mirror, kind, settings } => {
             let source = source.as_ref().map(|source| place(source, &files.current_dir));
-            let meant = meant(config, files, request, source.as_deref())?;
+            let mut meant = meant(config, files, request, source.as_deref())?;
+            if let Some(clone) = clone.as_ref().filter(|_| meant.known.is_none()) {
+                meant.clone = Some(edit::whole_path(&files.current_dir, &clone.display().to_string()));
+            }
             let mut resolved = match request.form {
                 Some(Form::Env) => in_env(config, files, &meant, mirror.as_ref())?,
                 Some(Form::Toml) | None => in_toml(files, &meant, mirror.as_ref(), *kind)?,
@@ -195,7 +198,12 @@ fn in_toml(files: &Files, meant: &Meant<'_>, mirror: Option<&MirrorId>, kind: Mi
         let mut settings = Vec::new();
         let mut say = |key, text: String| settings.push(Setting { key, value: Given::Text(text) });
         match (meant.source, &meant.clone) {
-            (Some(source), _) => say(RepositoryKey::Source, source.to_owned()),
+            (Some(source), clone) => {
+                say(RepositoryKey::Source, source.to_owned());
+                if let Some(clone) = clone {
+                    say(RepositoryKey::Path, clone.display().to_string());
+                }
+            }
             (None, Some(clone)) => say(RepositoryKey::Path, clone.display().to_string()),
             (None, None) => {
                 if let Some(known) = meant.known {

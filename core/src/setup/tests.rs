@@ -64,7 +64,7 @@ fn request(repository: Option<&str>, change: MirrorChange) -> MirrorRequest {
 
 fn add(kind: MirrorType, key: MirrorKey, place: &str, source: Option<&str>) -> MirrorChange {
     let settings = vec![Setting { key, value: Given::from(place) }];
-    MirrorChange::Add { source: source.map(str::to_owned), mirror: None, kind, settings }
+    MirrorChange::Add { source: source.map(str::to_owned), clone: None, mirror: None, kind, settings }
 }
 
 fn edited(mirror: &str, key: MirrorKey, value: Given) -> MirrorChange {

@@ -18,6 +18,7 @@ mod draft;
 pub mod edit;
 mod env;
 mod file;
+mod found;
 mod git_folder;
 mod import;
 mod inside;
@@ -43,6 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use consent::{ALLOW, Consent, Consents, FileWish};
+pub use found::{FoundClone, found_clone, found_clones};
 pub use import::{Import, Imported, import, name_in};
 pub use mistakes::ConfigError;
 pub use notify::{Notify, NotifyCommand, NotifyMeans, NotifyTarget, PING, QuietHours};
@@ -55,7 +57,7 @@ pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, History, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
     SentinelSettings, Source, Target, VariableValues,
 };
-pub use values::length_of_time;
+pub use values::{length_of_time, written as length_as_written};
 pub use web::WebAddress;
 
 use draft::{Named, RepositoryDraft};

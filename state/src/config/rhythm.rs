@@ -54,23 +54,11 @@ impl Rhythm {
 impl fmt::Display for Rhythm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Every(interval) => write!(formatter, "every {}", words(*interval)),
+            Self::Every(interval) => write!(formatter, "every {}", values::written(*interval)),
             Self::At(cron) => write!(formatter, "at `{}`", cron.text),
             Self::Off => formatter.write_str("off"),
         }
     }
-}
-
-fn words(interval: Duration) -> String {
-    let mut rest = interval.as_secs();
-    let mut text = String::new();
-    for (unit, seconds) in [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)] {
-        if rest >= seconds {
-            text.push_str(&format!("{}{unit}", rest / seconds));
-            rest %= seconds;
-        }
-    }
-    text
 }
 
 impl Cron {

@@ -61,6 +61,19 @@ pub fn length_of_time(text: &str) -> Result<Duration, String> {
     duration(text).map_err(|Complaint { message, hint }| format!("{message}. {hint}"))
 }
 
+/// A length of time as it is written: `1d12h`.
+pub fn written(length: Duration) -> String {
+    let mut rest = length.as_secs();
+    let mut text = String::new();
+    for (unit, seconds) in [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)] {
+        if rest >= seconds {
+            text.push_str(&format!("{}{unit}", rest / seconds));
+            rest %= seconds;
+        }
+    }
+    text
+}
+
 /// How many mirrors may be synced at once.
 pub(super) fn parallel(text: &str) -> Result<usize, Complaint> {
     text.parse().ok().filter(|count| (1..=256).contains(count)).ok_or_else(|| {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    AskId, Aspect, AspectStatus, Health, MirrorId, NotifyName, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger,
+    AskId, Aspect, AspectStatus, Health, JobId, MirrorId, NotifyName, Oid, RefName, RepositoryId, RunId, RunStatus,
+    Trigger,
 };
 
 macro_rules! text_columns {
@@ -32,6 +33,7 @@ text_columns!(
     Aspect,
     AspectStatus,
     Health,
+    JobId,
     MirrorId,
     NotifyName,
     Oid,

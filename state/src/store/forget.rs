@@ -83,6 +83,7 @@ mod tests {
     fn begin(store: &Store, id: &str, mirror: &str, days: u32) {
         let run = RunRecord {
             id: id.parse::<RunId>().unwrap(),
+            job: None,
             repository: "site".parse().unwrap(),
             mirror: mirror.parse().unwrap(),
             trigger: Trigger::Schedule,

@@ -97,6 +97,17 @@ impl Store {
         self.inner.folder.join(DATABASE)
     }
 
+    /// Writes all that is remembered into a new database in another folder, as it is at this moment.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] where that cannot be written.
+    pub fn copy_to(&self, folder: &Path) -> Result<()> {
+        let folder = private::state_folder(folder)?;
+        let connection = self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let copied = connection.execute("VACUUM INTO ?1", [folder.join(DATABASE).to_string_lossy()]);
+        copied.map(drop).map_err(|error| Failure::from(error).into_error(&folder))
+    }
+
     /// Does `work` in one transaction that is on the disk when this returns. `step` names its crash points.
     fn write<T>(&self, step: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T> {
         crash_hook::point("store", step, "before");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::error::Error;
-use crate::model::{AskId, Aspect, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger, time};
+use crate::model::{AskId, Aspect, JobId, MirrorId, Oid, RefName, RepositoryId, RunId, RunStatus, Trigger, time};
 
 /// One change of one aspect, planned or made. Never holds the value of a secret or variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -155,6 +155,10 @@ pub struct RunCount {
 pub struct RunRecord {
     /// Its id.
     pub id: RunId,
+    /// The job that it was part of, with the runs of other mirrors; `None` for one from before that was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub job: Option<JobId>,
     /// The repository.
     pub repository: RepositoryId,
     /// The mirror.
@@ -175,7 +179,7 @@ pub struct RunRecord {
     pub error: Option<Error>,
     /// What it cost.
     pub totals: RunTotals,
-    /// Its changes with their outcomes and times, in order; empty in listings.
+    /// Its changes with their outcomes and times, in order; empty in listings that do not ask for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RecordedChange>,
 }
@@ -207,6 +211,12 @@ pub struct RunFilter {
     pub status: Option<RunStatus>,
     /// Only those that this set off.
     pub trigger: Option<Trigger>,
+    /// Only those that began at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those that began before this time.
+    pub until: Option<Timestamp>,
+    /// So many of the changes of each, the first of them.
+    pub changes: usize,
     /// At most so many; 0 is no limit.
     pub limit: usize,
 }

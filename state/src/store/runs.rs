@@ -9,7 +9,7 @@ use super::{Change, ChangeOutcome, RecordedChange, RunFilter, RunRecord, RunTota
 use crate::error::{Code, Error, Result};
 use crate::model::{MirrorId, RepositoryId, RunId, RunStatus};
 
-const RUN_COLUMNS: &str = "id, repository, mirror, set_off_by, status, started_ns, finished_ns, error, \
+const RUN_COLUMNS: &str = "id, job, repository, mirror, set_off_by, status, started_ns, finished_ns, error, \
                            changes, api_requests, gh_calls, git_calls, bytes_sent, bytes_received";
 
 impl Store {
@@ -19,10 +19,12 @@ impl Store {
             transaction
                 .prepare_cached(&format!(
                     "INSERT INTO runs ({RUN_COLUMNS}, target)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                         ?16)"
                 ))?
                 .execute(params![
                     run.id,
+                    run.job,
                     run.repository,
                     run.mirror,
                     run.trigger,
@@ -124,32 +126,41 @@ impl Store {
                 .query_row([id], run_from)
                 .optional()?;
             let Some(mut run) = run else { return Ok(None) };
-            run.changes = transaction
-                .prepare_cached(
-                    "SELECT aspect, action, name, tip_before, tip_after, error, at_ns
-                     FROM run_changes WHERE run = ?1 ORDER BY position",
-                )?
-                .query_map([id], change_from)?
-                .collect::<rusqlite::Result<_>>()?;
+            run.changes = changes_of(transaction, id, 0)?;
             Ok(Some(run))
         })
     }
 
-    /// Runs without their changes, newest first.
+    /// Runs, newest first, with so many of their changes as are asked for.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRecord>> {
         self.read(|transaction| {
-            Ok(transaction
+            let mut runs = transaction
                 .prepare_cached(&format!(
                     "SELECT {RUN_COLUMNS} FROM runs
                      WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR mirror = ?2)
                          AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR set_off_by = ?4)
-                     ORDER BY rowid DESC LIMIT ?5"
+                         AND (?5 IS NULL OR started_ns >= ?5) AND (?6 IS NULL OR started_ns < ?6)
+                     ORDER BY rowid DESC LIMIT ?7"
                 ))?
                 .query_map(
-                    params![filter.repository, filter.mirror, filter.status, filter.trigger, limit(filter.limit)],
+                    params![
+                        filter.repository,
+                        filter.mirror,
+                        filter.status,
+                        filter.trigger,
+                        filter.since.map(At),
+                        filter.until.map(At),
+                        limit(filter.limit)
+                    ],
                     run_from,
                 )?
-                .collect::<rusqlite::Result<_>>()?)
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            if filter.changes > 0 {
+                for run in &mut runs {
+                    run.changes = changes_of(transaction, &run.id, filter.changes)?;
+                }
+            }
+            Ok(runs)
         })
     }
 
@@ -236,9 +247,21 @@ fn insert_changes(transaction: &Transaction<'_>, run: &RunId, changes: &[Recorde
     Ok(())
 }
 
+/// The changes of a run in order; 0 is all of them.
+fn changes_of(transaction: &Transaction<'_>, run: &RunId, count: usize) -> Result<Vec<RecordedChange>, Failure> {
+    Ok(transaction
+        .prepare_cached(
+            "SELECT aspect, action, name, tip_before, tip_after, error, at_ns
+             FROM run_changes WHERE run = ?1 ORDER BY position LIMIT ?2",
+        )?
+        .query_map(params![run, limit(count)], change_from)?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
 fn run_from(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
     Ok(RunRecord {
         id: row.get("id")?,
+        job: row.get("job")?,
         repository: row.get("repository")?,
         mirror: row.get("mirror")?,
         trigger: row.get("set_off_by")?,

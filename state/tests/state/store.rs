@@ -44,6 +44,7 @@ impl Memory {
     pub fn run(&self, id: &str, mirror: &MirrorId, started: &str) -> RunRecord {
         RunRecord {
             id: id.parse().unwrap(),
+            job: None,
             repository: self.site.clone(),
             mirror: mirror.clone(),
             trigger: Trigger::Schedule,

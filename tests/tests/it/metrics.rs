@@ -381,6 +381,7 @@ fn filled(local: &Local, repositories: usize, mirrors: usize, runs: usize) {
         let target = format!("/nonexistent/{repository}/{mirror}.git");
         let run = RunRecord {
             id: format!("r{repository}-{mirror}").parse().unwrap(),
+            job: None,
             repository: format!("site-{repository}").parse().unwrap(),
             mirror: format!("m{mirror}").parse().unwrap(),
             trigger: Trigger::Schedule,

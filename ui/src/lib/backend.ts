@@ -1,26 +1,48 @@
 // The one door between the page and the application: every command with its types. Nothing else imports Tauri.
-// Tokens go in through `tokenSet` and values of secrets through `secretSet`; neither ever comes back, and no other command
-// carries a secret.
+// Tokens go in through `tokenSet` and `setupToken`, values of secrets through `secretSet` and `setupValue`; none of them ever
+// comes back, and no other command carries a secret.
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 
+import type { Activity } from './bindings/Activity';
 import type { AuditEntry } from './bindings/AuditEntry';
+import type { Autostart } from './bindings/Autostart';
+import type { AutostartWish } from './bindings/AutostartWish';
+import type { ConfigChange } from './bindings/ConfigChange';
 import type { DecisionChoice } from './bindings/DecisionChoice';
+import type { Draft } from './bindings/Draft';
 import type { Error as Failure } from './bindings/Error';
+import type { ExportFormat } from './bindings/ExportFormat';
+import type { FoundSource } from './bindings/FoundSource';
+import type { HistoryChoice } from './bindings/HistoryChoice';
+import type { HostKey } from './bindings/HostKey';
 import type { Job } from './bindings/Job';
 import type { Keep } from './bindings/Keep';
+import type { Leaving } from './bindings/Leaving';
+import type { LeftKind } from './bindings/LeftKind';
+import type { MirrorLook } from './bindings/MirrorLook';
+import type { MirrorRequest } from './bindings/MirrorRequest';
+import type { MirrorTest } from './bindings/MirrorTest';
 import type { OpenChangeChoice } from './bindings/OpenChangeChoice';
 import type { Overview } from './bindings/Overview';
 import type { Plan } from './bindings/Plan';
+import type { Removed } from './bindings/Removed';
 import type { Rescue } from './bindings/Rescue';
 import type { RoleChoice } from './bindings/RoleChoice';
 import type { RoleOutcome } from './bindings/RoleOutcome';
 import type { RolePlan } from './bindings/RolePlan';
 import type { RunRecord } from './bindings/RunRecord';
+import type { SchedulePause } from './bindings/SchedulePause';
 import type { SecretPlace } from './bindings/SecretPlace';
+import type { SentinelReport } from './bindings/SentinelReport';
+import type { SetUp } from './bindings/SetUp';
+import type { SettingKey } from './bindings/SettingKey';
+import type { Settings } from './bindings/Settings';
+import type { SourceLook } from './bindings/SourceLook';
 import type { Stamped } from './bindings/Stamped';
 import type { SyncChoice } from './bindings/SyncChoice';
 import type { TokenReport } from './bindings/TokenReport';
+import type { TypedPlace } from './bindings/TypedPlace';
 
 export interface Backend {
   /** Everything that the card shows: quick, without the network. */
@@ -41,8 +63,12 @@ export interface Backend {
   health(repository: string): Promise<void>;
   /** Decides about a diverged ref; answers what was done. */
   resolve(repository: string, mirror: string, ask: string, choice: DecisionChoice): Promise<string>;
-  /** The latest runs, newest first, without their changes. */
-  history(repository: string): Promise<RunRecord[]>;
+  /** At most 200 runs, newest first, with the first 20 changes of each. Runs of one sync have one `job`. */
+  history(choice: HistoryChoice): Promise<RunRecord[]>;
+  /** Asks where and writes the runs there; answers the file, or null where the person changed their mind. */
+  historyExport(choice: HistoryChoice, format: ExportFormat): Promise<string | null>;
+  /** The runs of the last days as a chart shows them, a track for each mirror. */
+  activity(repository: string, days: number): Promise<Activity>;
   /** One run with its changes. */
   run(id: string): Promise<RunRecord | null>;
   /** The latest lines of the audit trail, newest first. */
@@ -69,6 +95,49 @@ export interface Backend {
   secretSet(repository: string, name: string, value: string): Promise<SecretPlace>;
   /** Removes a secret from the vault; false where it was not there. */
   secretRemove(repository: string, name: string): Promise<boolean>;
+  /** The settings as they hold now. */
+  settings(): Promise<Settings>;
+  /** Writes settings into `standin.toml`, at once; refused with the mistake where a value cannot be used. */
+  settingsSet(changes: ConfigChange<SettingKey>[]): Promise<Settings>;
+  /** Whether the program is started at login. */
+  autostart(): Promise<Autostart>;
+  autostartSet(wish: AutostartWish): Promise<Autostart>;
+  /** Syncs nothing by itself for so many minutes, or until it is resumed. */
+  schedulePause(minutes: number | null): Promise<SchedulePause>;
+  /** Ends a pause; false where there was none. */
+  scheduleResume(): Promise<boolean>;
+  /** Clones on this machine that could be looked after, those used last first. */
+  foundSources(): Promise<FoundSource[]>;
+  /** Opens the system's dialog for a folder; null where the person changed their mind. */
+  chooseSource(): Promise<FoundSource | null>;
+  /** Keeps a typed token in the program's memory while something is set up; null forgets it. */
+  setupToken(place: TypedPlace, token: string | null): Promise<void>;
+  /** The same for the value of a secret; answers the names of all that were typed. */
+  setupValue(name: string, value: string | null): Promise<string[]>;
+  /** Forgets every token and value that was typed. */
+  setupForget(): Promise<void>;
+  /** Looks at the source of what would be set up; writes nothing. The settings of the mirror may be empty still. */
+  setupSource(request: MirrorRequest): Promise<SourceLook>;
+  /** Looks at the place where the mirror would be; writes nothing. */
+  setupMirror(request: MirrorRequest): Promise<MirrorLook>;
+  /** Makes the repository where that is wished, writes the file, keeps tokens and values. */
+  setUp(draft: Draft, create: boolean, keep: Keep): Promise<SetUp>;
+  /** Keeps what was typed, once more; answers what could still not be kept. */
+  setupKeep(draft: Draft, keep: Keep): Promise<Failure[]>;
+  /** What a change of the configuration would be: the difference, and what it would mean. Writes nothing. */
+  mirrorDraft(request: MirrorRequest): Promise<Draft>;
+  /** Writes a change as it was shown. */
+  mirrorWrite(draft: Draft): Promise<void>;
+  /** Tries a mirror's address, token and rights; changes nothing. */
+  mirrorTest(repository: string, mirror: string): Promise<MirrorTest>;
+  /** Trusts an ssh host key that the person has looked at. */
+  hostKeyAccept(key: HostKey): Promise<void>;
+  /** What of Standin stays where a mirror goes. */
+  mirrorLeaving(repository: string, mirror: string): Promise<Leaving>;
+  /** Cleans away what is named, then takes the mirror out as it was drafted. */
+  mirrorRemove(draft: Draft, clean: LeftKind[]): Promise<Removed>;
+  /** Looks at the sentinel on the master and on each standby. */
+  sentinelCheck(repository: string): Promise<SentinelReport>;
   /** Hears what happens from now on. */
   subscribe(hear: (events: Stamped[]) => void): Promise<void>;
 }
@@ -96,7 +165,9 @@ export const tauri: Backend = {
   cancel: (job) => invoke('cancel', { job }),
   health: (repository) => invoke('health', { repository }),
   resolve: (repository, mirror, ask, choice) => invoke('resolve', { repository, mirror, ask, choice }),
-  history: (repository) => invoke('history', { repository }),
+  history: (choice) => invoke('history', { choice }),
+  historyExport: (choice, format) => invoke('history_export', { choice, format }),
+  activity: (repository, days) => invoke('activity', { repository, days }),
   run: (id) => invoke('run', { id }),
   audit: (repository) => invoke('audit', { repository }),
   rescues: (repository) => invoke('rescues', { repository }),
@@ -110,6 +181,28 @@ export const tauri: Backend = {
   secrets: (repository) => invoke('secrets', { repository }),
   secretSet: (repository, name, value) => invoke('secret_set', { repository, name, value }),
   secretRemove: (repository, name) => invoke('secret_remove', { repository, name }),
+  settings: () => invoke('settings'),
+  settingsSet: (changes) => invoke('settings_set', { changes }),
+  autostart: () => invoke('autostart'),
+  autostartSet: (wish) => invoke('autostart_set', { wish }),
+  schedulePause: (minutes) => invoke('schedule_pause', { minutes }),
+  scheduleResume: () => invoke('schedule_resume'),
+  foundSources: () => invoke('found_sources'),
+  chooseSource: () => invoke('choose_source'),
+  setupToken: (place, token) => invoke('setup_token', { place, token }),
+  setupValue: (name, value) => invoke('setup_value', { name, value }),
+  setupForget: () => invoke('setup_forget'),
+  setupSource: (request) => invoke('setup_source', { request }),
+  setupMirror: (request) => invoke('setup_mirror', { request }),
+  setUp: (draft, create, keep) => invoke('set_up', { draft, create, keep }),
+  setupKeep: (draft, keep) => invoke('setup_keep', { draft, keep }),
+  mirrorDraft: (request) => invoke('mirror_draft', { request }),
+  mirrorWrite: (draft) => invoke('mirror_write', { draft }),
+  mirrorTest: (repository, mirror) => invoke('mirror_test', { repository, mirror }),
+  hostKeyAccept: (key) => invoke('host_key_accept', { key }),
+  mirrorLeaving: (repository, mirror) => invoke('mirror_leaving', { repository, mirror }),
+  mirrorRemove: (draft, clean) => invoke('mirror_remove', { draft, clean }),
+  sentinelCheck: (repository) => invoke('sentinel_check', { repository }),
   subscribe: (hear) => {
     const channel = new Channel<Stamped[]>();
     channel.onmessage = hear;

@@ -169,7 +169,8 @@ fn is_same(known: &ConfigError, mistake: &ConfigError, edits: &[Edit]) -> bool {
         Edit::AddRepository { .. }
         | Edit::AddMirror { .. }
         | Edit::ChangeMirror { .. }
-        | Edit::ChangeRepository { .. } => false,
+        | Edit::ChangeRepository { .. }
+        | Edit::ChangeSettings { .. } => false,
     });
     known == mistake || (moves && (&known.message, &known.hint) == (&mistake.message, &mistake.hint))
 }

@@ -30,6 +30,9 @@ pub(super) fn edited(text: &str, edit: &Edit) -> Result<String> {
                 "a `.env` speaks of the clone that it is in, which is one already",
             ));
         }
+        Edit::ChangeSettings { .. } => {
+            return Err(unsayable("a setting of the whole program", "a `.env` speaks of its own clone"));
+        }
         Edit::ChangeRepository { changes, .. } => file.change_repository(changes)?,
         Edit::RemoveRepository { .. } => file.remove("", |key| key.starts_with("MIRROR_"))?,
         Edit::AddMirror { mirror, kind, settings, .. } => file.add(mirror, *kind, settings)?,
@@ -111,7 +114,7 @@ impl File<'_> {
         let listed: Option<BTreeSet<&str>> = match value {
             None => None,
             Some(Given::Words(words)) => Some(words.iter().map(String::as_str).collect()),
-            Some(Given::Flag(_) | Given::Text(_)) => {
+            Some(Given::Flag(_) | Given::Text(_) | Given::Number(_)) => {
                 return Err(Error::new(
                     Code::Usage,
                     "what is kept in step is a list",
@@ -185,6 +188,7 @@ impl File<'_> {
             Some(Given::Flag(flag)) => self.set(key, &flag.to_string()),
             Some(Given::Text(text)) => self.set(key, text),
             Some(Given::Words(words)) => self.set(key, &words.join(",")),
+            Some(Given::Number(number)) => self.set(key, &number.to_string()),
             None => {
                 // What is not there is taken out already.
                 let _ = self.remove(&key.clone(), |known| known == key);

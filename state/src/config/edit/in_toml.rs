@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml_edit::{Array, Document, InlineTable, Item, Table, TableLike, Value};
 
 use super::pieces::{Pieces, line_start, newline};
-use super::{Change, Edit, Given, Setting, Written};
+use super::{Change, Edit, Given, Setting, SettingKey, Written};
 use crate::error::{Code, Error, Result};
 use crate::model::{MirrorId, RepositoryId};
 
@@ -98,6 +98,7 @@ impl<'a> Element<'a> {
 impl<'a> File<'a> {
     fn apply(&mut self, edit: &Edit) -> Result<()> {
         match edit {
+            Edit::ChangeSettings { changes } => self.set(changes),
             Edit::AddRepository { repository, settings } => {
                 if self.repository(repository).is_ok() {
                     return Err(is_there(&format!("a repository `{repository}`")));
@@ -182,6 +183,38 @@ impl<'a> File<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Changes what stands in the tables of settings; one that is not there comes to the end.
+    fn set(&mut self, changes: &[Change<SettingKey>]) -> Result<()> {
+        let mut tables: Vec<&'static str> = changes.iter().map(|change| change.key.table()).collect();
+        tables.dedup();
+        for table in tables {
+            let of_table: Vec<_> = changes.iter().filter(|change| change.key.table() == table).cloned().collect();
+            match self.document.get(table) {
+                Some(Item::Table(found)) if !found.is_implicit() && !found.is_dotted() => {
+                    self.change(Element::Block(found), &of_table)?;
+                }
+                Some(Item::Value(Value::InlineTable(found))) => self.change(Element::Inline(found), &of_table)?,
+                Some(Item::Value(_) | Item::Table(_) | Item::ArrayOfTables(_)) => {
+                    return Err(odd_table(table));
+                }
+                None | Some(Item::None) => {
+                    let said = of_table
+                        .iter()
+                        .filter_map(|Change { key, value }| Some(Setting { key: *key, value: value.clone()? }));
+                    let lines = lines([], &said.collect::<Vec<_>>());
+                    if !lines.is_empty() {
+                        let nl = newline(self.text);
+                        let mut block = if self.text.is_empty() { String::new() } else { nl.to_owned() };
+                        block.push_str(&format!("[{table}]{nl}"));
+                        lines.iter().for_each(|line| block.push_str(&format!("{} = {}{nl}", line.key, line.value)));
+                        self.pieces.insert_lines(self.text.len(), &block);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn change<K: Written>(&mut self, found: Element<'a>, changes: &[Change<K>]) -> Result<()> {
@@ -371,6 +404,7 @@ fn end_of_all(table: &Table) -> Option<usize> {
 fn is_same(item: &Item, given: &Given) -> bool {
     match given {
         Given::Flag(flag) => item.as_bool() == Some(*flag),
+        Given::Number(number) => item.as_integer() == Some(i64::from(*number)),
         Given::Text(text) => item.as_str() == Some(text),
         Given::Words(words) => item.as_array().is_some_and(|array| {
             array.len() == words.len() && array.iter().zip(words).all(|(one, other)| one.as_str() == Some(other))
@@ -381,6 +415,7 @@ fn is_same(item: &Item, given: &Given) -> bool {
 fn written(given: &Given, as_it_stands: bool) -> String {
     match given {
         Given::Flag(flag) => flag.to_string(),
+        Given::Number(number) => number.to_string(),
         Given::Text(text) if as_it_stands && !text.contains('\'') && !text.contains(char::is_control) => {
             format!("'{text}'")
         }
@@ -412,6 +447,14 @@ fn quoted(text: &str) -> String {
 
 fn is_there(what: &str) -> Error {
     Error::new(Code::Usage, format!("the file has {what} already"), "Give this one another name with `--id NAME`.")
+}
+
+fn odd_table(name: &str) -> Error {
+    Error::new(
+        Code::Configuration,
+        format!("`{name}` is written in a way that this cannot change"),
+        format!("Write it as a table that begins with `[{name}]`, or change it by hand."),
+    )
 }
 
 fn odd(what: &str) -> Error {

@@ -16,6 +16,7 @@ mod place;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 pub use draft::{Edited, draft, outline, read};
 pub use in_env::{has_mirror as has_mirror_in_env, next_id as next_id_in_env, speaks_of_standin};
@@ -26,8 +27,9 @@ pub use place::{config_file, env_file_at_hand, whole_path};
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId};
 
 /// How a file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export, rename = "ConfigForm")]
 pub enum Form {
     /// As `standin.toml`.
     Toml,
@@ -36,8 +38,9 @@ pub enum Form {
 }
 
 /// One change of what is configured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "edit", rename_all = "snake_case")]
+#[ts(export, rename = "ConfigEdit")]
 pub enum Edit {
     /// A repository that is not there yet. A `.env` speaks of its own clone, so there is none to add in one.
     AddRepository {
@@ -85,10 +88,16 @@ pub enum Edit {
         /// The mirror.
         mirror: MirrorId,
     },
+    /// What is said of the whole program, in `standin.toml` alone.
+    ChangeSettings {
+        /// What is said now.
+        changes: Vec<Change<SettingKey>>,
+    },
 }
 
 /// What is said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, rename = "ConfigSetting")]
 pub struct Setting<K> {
     /// Of what.
     pub key: K,
@@ -97,7 +106,8 @@ pub struct Setting<K> {
 }
 
 /// What is said from now on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, rename = "ConfigChange")]
 pub struct Change<K> {
     /// Of what.
     pub key: K,
@@ -106,8 +116,9 @@ pub struct Change<K> {
 }
 
 /// A value that is not read yet: the loader says whether it can be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(untagged)]
+#[ts(export)]
 pub enum Given {
     /// Yes or no.
     Flag(bool),
@@ -115,6 +126,8 @@ pub enum Given {
     Text(String),
     /// Several texts.
     Words(Vec<String>),
+    /// A number.
+    Number(u32),
 }
 
 impl From<&str> for Given {
@@ -131,8 +144,9 @@ impl Given {
 }
 
 /// What can be said of a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export)]
 pub enum MirrorKey {
     /// What it is.
     Type,
@@ -161,8 +175,9 @@ pub enum MirrorKey {
 }
 
 /// What can be said of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export)]
 pub enum RepositoryKey {
     /// Where its code comes from.
     Source,
@@ -178,6 +193,66 @@ pub enum RepositoryKey {
     Secrets,
     /// The variables that travel.
     Variables,
+}
+
+/// What can be said of the whole program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum SettingKey {
+    /// `[schedule] enabled`: yes or no.
+    ScheduleEnabled,
+    /// `[schedule] interval`: a length of time.
+    ScheduleInterval,
+    /// `[schedule] look_at_source`: a length of time.
+    LookAtSource,
+    /// `[limits] parallel`: a number.
+    Parallel,
+    /// `[limits] run`: a length of time.
+    RunLimit,
+    /// `[limits] request`: a length of time.
+    RequestLimit,
+    /// `[history] keep`: a length of time.
+    KeepRuns,
+    /// `[history] keep_unchanged`: a length of time.
+    KeepUnchangedRuns,
+    /// `[quiet_hours] from`: a time of the day.
+    QuietFrom,
+    /// `[quiet_hours] to`: a time of the day.
+    QuietTo,
+}
+
+impl SettingKey {
+    /// The table that it stands in.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Self::ScheduleEnabled | Self::ScheduleInterval | Self::LookAtSource => "schedule",
+            Self::Parallel | Self::RunLimit | Self::RequestLimit => "limits",
+            Self::KeepRuns | Self::KeepUnchangedRuns => "history",
+            Self::QuietFrom | Self::QuietTo => "quiet_hours",
+        }
+    }
+}
+
+impl Written for SettingKey {
+    fn in_toml(self) -> &'static str {
+        match self {
+            Self::ScheduleEnabled => "enabled",
+            Self::ScheduleInterval => "interval",
+            Self::LookAtSource => "look_at_source",
+            Self::Parallel => "parallel",
+            Self::RunLimit => "run",
+            Self::RequestLimit => "request",
+            Self::KeepRuns => "keep",
+            Self::KeepUnchangedRuns => "keep_unchanged",
+            Self::QuietFrom => "from",
+            Self::QuietTo => "to",
+        }
+    }
+
+    fn in_env(self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A key as `standin.toml` and a `.env` write it.

@@ -5,6 +5,7 @@ import type { Notice } from "./Notice";
 import type { Places } from "./Places";
 import type { RepositoryId } from "./RepositoryId";
 import type { RepositoryReport } from "./RepositoryReport";
+import type { SchedulePause } from "./SchedulePause";
 
 /**
  * Everything that the window shows at first sight.
@@ -30,6 +31,10 @@ notices: Array<Notice>,
  * The jobs of this program that go on.
  */
 running: Array<Job>, 
+/**
+ * That nothing is synced by itself for a while.
+ */
+pause: SchedulePause | null, 
 /**
  * Where things are.
  */

@@ -51,6 +51,9 @@ function announce(mirror: string, status: MirrorStatus): string {
   return `${mirror}: the sync did not succeed`;
 }
 
+/** What is shown beside the list: repositories, the settings, or the setting up of a mirror. */
+export type Page = 'repositories' | 'settings' | 'setup';
+
 /** What a page is to do as soon as it is shown. */
 export interface Wish {
   repository: string;
@@ -79,6 +82,10 @@ export class WindowState {
   readonly zoom = new Zoom();
   /** What was asked for elsewhere, until the page of its repository takes it. */
   wish = $state<Wish | null>(null);
+  /** What is shown. */
+  page = $state<Page>('repositories');
+  /** The repository that a mirror is set up for; null where its source is still to be found. */
+  setupFor = $state<string | null>(null);
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
@@ -134,6 +141,18 @@ export class WindowState {
   /** Shows a repository, or all of them with `null`. */
   select(repository: string | null): void {
     this.#chosen = repository;
+    this.page = 'repositories';
+  }
+
+  /** Shows the settings. */
+  showSettings(): void {
+    this.page = 'settings';
+  }
+
+  /** Begins to set a mirror up: of a repository, or of one that is still to be found. */
+  showSetup(repository: string | null): void {
+    this.setupFor = repository;
+    this.page = 'setup';
   }
 
   /** Shows a repository and does there what was asked for. */
