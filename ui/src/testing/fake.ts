@@ -10,7 +10,7 @@ import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
 import type { Stamped } from '../lib/bindings/Stamped';
 import { FakeSetup } from './fake_setup';
-import { OID, OTHER_OID, ago, ended, failure, job, plan, rolePlan, started } from './fake_values';
+import { OID, OTHER_OID, ago, ended, job, plan, rolePlan, started } from './fake_values';
 
 export * from './fake_values';
 
