@@ -38,8 +38,8 @@
 //! | [`standing`] | how a mirror or repository stands, in one word |
 //! | [`kinds`] | what a mirror can be, and what a sync of each kind does: the only list of them |
 //! | [`status`] | what is known without asking anyone |
-//! | [`metrics`] | what is known, as a page of OpenMetrics |
 //! | [`activity`] | what happened, as a chart and as a table for other programs |
+//! | [`metrics`] | what is known, as a page of OpenMetrics |
 //! | [`notify`] | word of what changed: when it is told, to whom, and how it gets there |
 //! | [`run`] | one run of one mirror: look, plan, apply, record |
 //! | [`jobs`] | many runs side by side |
