@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use standin_core::activity::Activity;
+use standin_core::drill::{DrillReport, Readiness};
 use standin_core::engine::{MirrorTest, OpenChangeChoice, Removed, RoleOutcome, SecretPlace, SetUp, Settings};
 use standin_core::event::Stamped;
+use standin_core::git::CommitList;
 use standin_core::leaving::Leaving;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::{NEVER_TRAVELS, RolePlan};
@@ -15,6 +17,7 @@ use standin_core::setup::{Draft, FoundSource, MirrorLook, SourceLook};
 use standin_core::state::config::edit::{Change, SettingKey};
 use standin_core::state::store::{AuditEntry, ChangeAction, DecisionChoice, Rescue, RunRecord};
 use standin_core::tokens::TokenReport;
+use standin_core::update::{Offer, Updates};
 use ts_rs::{Config, ExportError, TS};
 
 use crate::autostart::{Autostart, AutostartWish};
@@ -54,6 +57,11 @@ fn export(folder: &Path) -> Result<(), ExportError> {
     RolePlan::export_all(&config)?;
     RoleOutcome::export_all(&config)?;
     OpenChangeChoice::export_all(&config)?;
+    CommitList::export_all(&config)?;
+    Updates::export_all(&config)?;
+    Offer::export_all(&config)?;
+    DrillReport::export_all(&config)?;
+    Readiness::export_all(&config)?;
     TokenReport::export_all(&config)
 }
 

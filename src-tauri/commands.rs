@@ -6,20 +6,24 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use standin_core::activity::Activity;
+use standin_core::drill::{DrillReport, Readiness};
 use standin_core::engine::{
     MirrorTest, OpenChangeChoice, Removed, RoleOutcome, SecretPlace, SetUp, SetUpRequest, Settings,
 };
 use standin_core::event::{Job, Stamped};
+use standin_core::git::CommitList;
 use standin_core::git::ssh::HostKey;
 use standin_core::leaving::{Leaving, LeftKind};
+use standin_core::notify::Word;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
 use standin_core::sentinel::check::SentinelReport;
 use standin_core::setup::{Draft, FoundSource, MirrorLook, MirrorRequest, SourceLook};
 use standin_core::state::config::edit::{Change, SettingKey};
-use standin_core::state::model::{AskId, JobId, MirrorId, RepositoryId, RunId, SchedulePause};
+use standin_core::state::model::{AskId, JobId, MirrorId, NotifyName, Oid, RepositoryId, RunId, SchedulePause};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
+use standin_core::update::{Offer, Updates};
 use standin_core::{Code, Error, Result};
 use tauri::ipc::Channel;
 use tauri::{AppHandle, State};
@@ -28,7 +32,9 @@ use tokio_util::sync::CancellationToken;
 use crate::autostart::{self, Autostart, AutostartWish};
 use crate::desktop::{Desktop, request};
 use crate::dialogs;
+use crate::notifications::Shower;
 use crate::resident::Resident;
+use crate::updates::Newer;
 use crate::wire::{ExportFormat, HistoryChoice, Keep, Overview, RoleChoice, SyncChoice, TypedPlace};
 
 /// How many lines the lists of the window hold.
@@ -39,9 +45,13 @@ const NAMED: usize = 20;
 type Here<'a> = State<'a, Arc<Desktop>>;
 
 #[tauri::command]
-pub async fn overview(desktop: Here<'_>, resident: State<'_, Arc<Resident>>) -> Result<Overview> {
+pub async fn overview(
+    desktop: Here<'_>,
+    resident: State<'_, Arc<Resident>>,
+    newer: State<'_, Arc<Newer>>,
+) -> Result<Overview> {
     let overview = desktop.overview()?;
-    Ok(Overview { wanted: resident.wanted(), ..overview })
+    Ok(Overview { wanted: resident.wanted(), newer: newer.found(), ..overview })
 }
 
 #[tauri::command]
@@ -94,6 +104,18 @@ pub async fn resolve(
     Ok(resolved.detail)
 }
 
+/// As far as they are on this machine, or on the mirror that is named.
+#[tauri::command]
+pub async fn commits(
+    desktop: Here<'_>,
+    repository: RepositoryId,
+    mirror: Option<MirrorId>,
+    tip: Oid,
+    without: Option<Oid>,
+) -> Result<CommitList> {
+    desktop.engine()?.commits(Some(&repository), mirror.as_ref(), &tip, without.as_ref()).await
+}
+
 #[tauri::command]
 pub async fn history(desktop: Here<'_>, choice: HistoryChoice) -> Result<Vec<RunRecord>> {
     desktop.engine()?.history(&RunFilter { changes: NAMED, limit: LISTED, ..choice.into() })
@@ -137,6 +159,32 @@ pub async fn settings_set(desktop: Here<'_>, changes: Vec<Change<SettingKey>>) -
     let set = engine.set_settings(&changes);
     desktop.reload();
     set
+}
+
+#[tauri::command]
+pub async fn updates(newer: State<'_, Arc<Newer>>) -> Result<Updates> {
+    newer.told().await
+}
+
+#[tauri::command]
+pub async fn update_look(newer: State<'_, Arc<Newer>>) -> Result<Option<Offer>> {
+    newer.look().await
+}
+
+#[tauri::command]
+pub async fn update_take(newer: State<'_, Arc<Newer>>, version: String) -> Result<String> {
+    newer.take(&version).await
+}
+
+/// Sends a test to a place of `[[notify]]`, or shows one on this desktop.
+#[tauri::command]
+pub async fn notify_test(desktop: Here<'_>, shower: State<'_, Arc<Shower>>, name: Option<NotifyName>) -> Result<()> {
+    let engine = desktop.engine()?;
+    let Some(name) = name else {
+        return shower.try_show(&Word::test("this desktop", engine.now())).await;
+    };
+    let sent = engine.notify_test(Some(&name)).await?;
+    sent.into_iter().find_map(|delivery| delivery.error).map_or(Ok(()), Err)
 }
 
 #[tauri::command]
@@ -267,6 +315,27 @@ pub async fn mirror_remove(desktop: Here<'_>, draft: Draft, clean: BTreeSet<Left
     removed
 }
 
+/// The drills that were played, newest first.
+#[tauri::command]
+pub async fn drills(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<DrillReport>> {
+    desktop.engine()?.drills(Some(&repository))
+}
+
+#[tauri::command]
+pub async fn drill_check(desktop: Here<'_>, repository: RepositoryId) -> Result<Readiness> {
+    desktop.engine()?.drill_check(Some(&repository)).await
+}
+
+#[tauri::command]
+pub async fn drill(desktop: Here<'_>, repository: RepositoryId, mirror: Option<MirrorId>) -> Result<DrillReport> {
+    desktop.rehearsal.play(&desktop, &repository, mirror.as_ref()).await
+}
+
+#[tauri::command]
+pub async fn drill_stop(desktop: Here<'_>) -> Result<bool> {
+    Ok(desktop.rehearsal.stop())
+}
+
 #[tauri::command]
 pub async fn sentinel_check(desktop: Here<'_>, repository: RepositoryId) -> Result<SentinelReport> {
     desktop.engine()?.sentinel_check(Some(&repository)).await
@@ -288,6 +357,12 @@ pub async fn audit(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<Au
 #[tauri::command]
 pub async fn rescues(desktop: Here<'_>, repository: RepositoryId) -> Result<Vec<Rescue>> {
     desktop.engine()?.rescues(Some(&repository), None)
+}
+
+#[tauri::command]
+pub async fn rescue_drop(desktop: Here<'_>, id: String) -> Result<Rescue> {
+    // The page has asked, and says what it would mean.
+    desktop.engine()?.rescue_drop(&id, true).await
 }
 
 #[tauri::command]

@@ -1,6 +1,7 @@
 //! The engine that the window works on, or the reasons why there is none.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,7 @@ use standin_core::{Code, Error, Result};
 use tauri::async_runtime::JoinHandle;
 
 use crate::feed::Feed;
+use crate::rehearsal::Rehearsal;
 use crate::typed::Typed;
 use crate::wire::{Overview, Places, SyncChoice};
 
@@ -26,6 +28,8 @@ pub struct Desktop {
     pub session: SessionKeychain,
     /// What was typed for a mirror that is being set up.
     pub typed: Typed,
+    /// The drill that is being played.
+    pub rehearsal: Rehearsal,
     options: StartOptions,
     outside: Outside,
     opened: Mutex<Opened>,
@@ -61,8 +65,9 @@ impl Desktop {
             environment,
         };
         let (keeper, calls) = (Mutex::default(), Calls::default());
+        let (typed, rehearsal) = (Typed::default(), Rehearsal::default());
         let desktop =
-            Self { feed, session, typed: Typed::default(), options, outside, opened: Mutex::default(), keeper, calls };
+            Self { feed, session, typed, rehearsal, options, outside, opened: Mutex::default(), keeper, calls };
         desktop.reload();
         desktop
     }
@@ -171,7 +176,16 @@ impl Desktop {
             pause,
             places,
             wanted: None,
+            newer: None,
         })
+    }
+
+    /// What the command line is started with, so that it sees the same configuration and memory.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let StartOptions { repo, config, state_dir, .. } = &self.options;
+        let named = [("--repo", repo), ("--config", config), ("--state-dir", state_dir)];
+        let given = named.into_iter().filter_map(|(name, value)| Some([name.into(), value.clone()?.into_os_string()]));
+        given.flatten().collect()
     }
 
     /// The environment that the program was started with.
@@ -195,6 +209,7 @@ impl Desktop {
     /// Asks everything that goes on to stop at its next safe point; `false` where nothing does.
     pub fn cancel_all(&self) -> bool {
         self.calls.stop.cancel();
+        self.rehearsal.stop();
         if let Some(engine) = self.opened().engine.clone() {
             for job in engine.jobs() {
                 engine.cancel(&job.id);

@@ -3,8 +3,8 @@
 //! [`commands`] are what the page may ask, a few lines each; [`feed`] brings what happens to the page; [`gh`] runs the gh
 //! program through Tauri; [`desktop`] holds the engine, or why there is none; [`wire`] are the types that only the
 //! window needs; [`window`] is the window itself, and [`geometry`] where it was. [`resident`] is the program beside its window:
-//! with the icon in the tray ([`tray`], [`tray_view`], [`tray_picture`], [`tray_host`]), and alone for its state folder
-//! ([`single`]). Nothing here decides anything: that is core's part.
+//! with the icon in the tray ([`tray`], [`tray_view`], [`tray_picture`], [`tray_host`]), [`notifications`] of what changed, and
+//! alone for its state folder ([`single`]); [`updates`] brings newer versions where nobody else does. Nothing here decides anything: that is core's part.
 
 mod arguments;
 mod autostart;
@@ -16,6 +16,8 @@ mod dialogs;
 mod feed;
 mod geometry;
 mod gh;
+mod notifications;
+mod rehearsal;
 mod resident;
 mod single;
 mod tray;
@@ -23,6 +25,7 @@ mod tray_host;
 mod tray_picture;
 mod tray_view;
 mod typed;
+mod updates;
 mod window;
 pub mod wire;
 

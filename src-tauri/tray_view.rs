@@ -145,6 +145,7 @@ mod tests {
             pause: None,
             places: Places::default(),
             wanted: None,
+            newer: None,
         }
     }
 

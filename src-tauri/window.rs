@@ -12,9 +12,11 @@ use crate::desktop::Desktop;
 use crate::feed::Feed;
 use crate::geometry::{Geometry, SMALLEST};
 use crate::gh::ShellGh;
+use crate::notifications::Shower;
 use crate::resident::Resident;
 use crate::single::First;
-use crate::{tray, tray_host};
+use crate::updates::Newer;
+use crate::{notifications, tray, tray_host};
 
 /// What answers the commands in the list.
 macro_rules! for_each_command {
@@ -71,7 +73,11 @@ pub fn run(start: Start) -> tauri::Result<()> {
             let desktop = Arc::new(open(app.handle(), options)?);
             let resident = Arc::new(Resident::new(app.handle().clone(), desktop.clone(), &state_dir));
             app.manage(desktop.clone());
+            let newer = Arc::new(Newer::new(desktop.clone()));
+            app.manage(newer.clone());
+            tauri::async_runtime::spawn(newer.keep());
             app.manage(resident.clone());
+            app.manage(Arc::new(Shower::new(resident.clone())));
             app.manage(StateDir(state_dir));
             live(app.handle().clone(), desktop, &resident, first, hidden);
             if !hidden {
@@ -106,6 +112,7 @@ fn live(app: AppHandle, desktop: Arc<Desktop>, resident: &Arc<Resident>, first: 
             host.open(None);
         }
     }));
+    tauri::async_runtime::spawn(notifications::keep(app.clone(), desktop.clone()));
     tauri::async_runtime::spawn(tray::keep(app, desktop));
     if let Some(first) = first {
         let asked = resident.clone();

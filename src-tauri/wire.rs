@@ -10,6 +10,7 @@ use standin_core::event::{Job, Notice};
 use standin_core::keychain::SessionKeychain;
 use standin_core::state::model::{Aspect, MirrorId, RepositoryId, RepositoryReport, RunStatus, SchedulePause, Trigger};
 use standin_core::state::store::RunFilter;
+use standin_core::update::Offer;
 use ts_rs::TS;
 
 /// Everything that the window shows at first sight.
@@ -32,6 +33,8 @@ pub struct Overview {
     pub places: Places,
     /// The repository that the user asked to see, outside of the window.
     pub wanted: Option<RepositoryId>,
+    /// A newer version of this program that was found.
+    pub newer: Option<Offer>,
 }
 
 /// Where things are on this machine.
@@ -106,12 +109,15 @@ pub struct HistoryChoice {
     /// Only those that began before this time: for the page behind the last one.
     #[ts(type = "string | null")]
     pub until_iso: Option<Timestamp>,
+    /// Only those whose error, or the name of a change, has this in it.
+    pub text: Option<String>,
 }
 
 impl From<HistoryChoice> for RunFilter {
     fn from(choice: HistoryChoice) -> Self {
-        let HistoryChoice { repository, mirror, status, trigger, until_iso } = choice;
-        Self { repository, mirror, status, trigger, until: until_iso, ..Self::default() }
+        let HistoryChoice { repository, mirror, status, trigger, until_iso, text } = choice;
+        let text = text.filter(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned());
+        Self { repository, mirror, status, trigger, until: until_iso, text, ..Self::default() }
     }
 }
 

@@ -148,6 +148,24 @@ pub enum Event {
         #[serde(rename = "type")]
         kind: MirrorType,
     },
+    /// A try met with a fault that may pass; the run waits, and tries again.
+    RunRetrying {
+        /// The run.
+        run: RunId,
+        /// The repository.
+        repository: RepositoryId,
+        /// The mirror.
+        mirror: MirrorId,
+        /// Which try comes next, from 2.
+        attempt: usize,
+        /// Of how many at most.
+        of: usize,
+        /// How long it waits before that, in seconds.
+        #[ts(type = "number")]
+        wait_seconds: u64,
+        /// What the last one met with.
+        error: Error,
+    },
     /// An aspect is being applied.
     AspectStarted {
         /// The run.

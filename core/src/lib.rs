@@ -41,6 +41,7 @@
 //! | [`activity`] | what happened, as a chart and as a table for other programs |
 //! | [`metrics`] | what is known, as a page of OpenMetrics |
 //! | [`notify`] | word of what changed: when it is told, to whom, and how it gets there |
+//! | [`update`] | newer versions of the program itself |
 //! | [`run`] | one run of one mirror: look, plan, apply, record |
 //! | [`jobs`] | many runs side by side |
 //! | [`roles`] | how the master changes |
@@ -103,6 +104,7 @@ pub mod status;
 pub mod activity;
 pub mod metrics;
 pub mod notify;
+pub mod update;
 
 pub mod run;
 

@@ -49,7 +49,7 @@ impl Group {
     }
 
     /// Asks all of it to end, where the system has a way to ask; the group stays this one's concern.
-    pub(crate) fn ask_to_end(&self) {
+    pub fn ask_to_end(&self) {
         if let Some(id) = self.0 {
             platform::ask_to_end(id);
         }

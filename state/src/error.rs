@@ -96,6 +96,8 @@ pub enum Code {
     Storage,
     /// The host answered something that does not fit its documentation.
     UnexpectedAnswer,
+    /// What offered itself as a newer version of Standin was not taken.
+    UpdateRefused,
     /// A bug in Standin.
     Internal,
 }
@@ -145,6 +147,7 @@ impl Code {
             | Self::ActionsLeftOff
             | Self::Storage
             | Self::UnexpectedAnswer
+            | Self::UpdateRefused
             | Self::Internal => false,
         }
     }
@@ -190,6 +193,7 @@ impl Code {
             | Self::TwoMasters
             | Self::Storage
             | Self::UnexpectedAnswer
+            | Self::UpdateRefused
             | Self::Internal => None,
         }
     }

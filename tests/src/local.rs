@@ -1,6 +1,5 @@
 //! A repository on this machine that is a source, a mirror of it in a folder, and Standin beside them: for what sets syncs off.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -8,10 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
-use standin_core::engine::{Engine, EngineOptions};
-use standin_core::gh::TokioGh;
-use standin_core::outside::{Clock, Outside, Silent, SystemClock};
-use standin_core::state::config::LoadRequest;
+use standin_core::engine::Engine;
+use standin_core::outside::{Clock, SystemClock};
 
 use crate::cli::Machine;
 use crate::standby::NoKeychain;
@@ -169,24 +166,8 @@ impl Local {
 
     /// The same by another clock.
     pub fn engine_at(&self, clock: Arc<dyn Clock>, more: &[(&str, &str)]) -> Engine {
-        let mut environment: BTreeMap<String, String> = self.machine.environment.clone();
-        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let outside = Outside {
-            gh: Arc::new(TokioGh::new(Arc::new(environment.clone()))),
-            keychain: Arc::new(NoKeychain),
-            progress: Arc::new(Silent),
-            clock,
-            credential_helper: "/nonexistent".into(),
-            environment: Arc::new(environment.clone()),
-        };
-        let load = LoadRequest {
-            environment,
-            current_dir: self.folder().join("home"),
-            default_config_dir: self.folder().join("home/.config/standin"),
-            ..LoadRequest::default()
-        };
-        let options =
-            EngineOptions { state_dir: self.machine.state.clone(), load, outside, actor: "ada@test".to_owned() };
-        Engine::open(options).unwrap().0
+        let mut machine = self.machine.clone();
+        machine.environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        machine.engine(Arc::new(NoKeychain), clock)
     }
 }

@@ -220,6 +220,39 @@ describe('the output of a sync', () => {
     expect(screen.getByRole('log')).toHaveTextContent('could not be reached');
   });
 
+  it('says when it tries again, in one line, without telling the fault twice', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    await open(backend);
+    const again = (attempt: number, wait_seconds: number, message: string) =>
+      ({
+        at_iso: ago(0),
+        event: 'run_retrying',
+        ...of,
+        attempt,
+        of: 3,
+        wait_seconds,
+        error: failure({ message }),
+      }) as const;
+    backend.say(...beginning().slice(0, 2), again(2, 2, 'GitHub answered 503'));
+    const log = await lines('mirror-1');
+    expect(log).toHaveTextContent('Try 2 of 3 in 2 s: GitHub answered 503');
+    backend.say(again(3, 6, 'GitHub answered 502'));
+    await tick();
+    expect(log).toHaveTextContent('Try 3 of 3 in 6 s: GitHub answered 502');
+    expect(log).not.toHaveTextContent('Try 2 of 3');
+    // What an aspect says is not said again, and is gone once that begins anew.
+    const begun = { at_iso: ago(0), event: 'aspect_started', ...of, aspect: 'code' } as const;
+    const report = { status: 'failed', last_sync_iso: null, error: 'GitHub answered 500', hint: '' } as const;
+    backend.say(begun, { at_iso: ago(0), event: 'aspect_finished', ...of, aspect: 'code', report });
+    backend.say(again(3, 6, 'GitHub answered 500'));
+    await tick();
+    expect(log.textContent?.match(/GitHub answered 500/g)).toHaveLength(1);
+    expect(log).toHaveTextContent('Try 3 of 3 in 6 s');
+    backend.say(begun);
+    await tick();
+    expect(log).not.toHaveTextContent('in 6 s');
+  });
+
   it('tells tries of an aspect in its one line, and no notice twice', async () => {
     const backend = new FakeBackend(overview([repository([mirror()])]));
     await open(backend);

@@ -59,6 +59,9 @@ impl Lines {
             }
             Event::JobStarted { .. } => Vec::new(),
             Event::RunWaiting { mirror, holder, .. } => vec![format!("[{mirror}] waiting for {holder}")],
+            Event::RunRetrying { mirror, attempt, of, wait_seconds, error, .. } => {
+                vec![format!("[{mirror}] try {attempt} of {of} in {wait_seconds} s: {}", error.message)]
+            }
             Event::RunStarted { repository, mirror, repo, kind, .. } => {
                 let block = Block { repo: repo.clone(), kind: Some(*kind), ..Block::default() };
                 self.mirrors.insert((repository.clone(), mirror.clone()), block);

@@ -6,6 +6,7 @@
 
 mod activity;
 mod by_hand;
+mod commits;
 mod consent;
 mod create_repository;
 mod decisions;

@@ -38,7 +38,7 @@ pub enum After {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Telling {
     /// What was decided to be told now, one for each repository at most. It goes out by `[[notify]]`; a face that has
-    /// notifications of its own shows it too.
+    /// notifications of its own finds it with [`Engine::words_after`].
     pub words: Vec<Word>,
     /// What was sent now, older messages that waited too, and what came of each.
     pub deliveries: Vec<Delivery>,
@@ -106,6 +106,25 @@ impl Engine {
         let (telling, pinged) = tokio::join!(self.tell_alone(reports.clone()), ping);
         pinged?;
         telling
+    }
+
+    /// The number of the last word that a face may show: what comes after it is new.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn last_word(&self) -> Result<i64> {
+        self.shared.store.last_word()
+    }
+
+    /// The words that were decided after the one with this number, by whichever process, as `[desktop] notify` wants them; each
+    /// with its number, the oldest first. For a face that has notifications of its own.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn words_after(&self, number: i64) -> Result<Vec<(i64, Word)>> {
+        let words = self.shared.store.words_after(number)?;
+        // One that a newer version wrote in another shape is none that could be shown.
+        Ok(words.into_iter().filter_map(|(number, word)| Some((number, serde_json::from_str(&word).ok()?))).collect())
     }
 
     /// Sends a test to one place, or to all, at once. Quiet hours and pauses do not hold it, and it is not tried again.
@@ -255,11 +274,8 @@ impl Engine {
         let Some(known) = config.repositories.iter().find(|known| known.id == id) else { return Ok((None, None)) };
         let notify = &config.notify;
         let told = Told::read(store.told(&id)?.as_deref());
-        let wanted: BTreeSet<NotifyEvent> = match notify.targets.is_empty() {
-            // What is shown by a face alone is all.
-            true => NotifyEvent::ALL.iter().copied().collect(),
-            false => notify.targets.iter().flat_map(|target| target.on.iter().copied()).collect(),
-        };
+        let sent = notify.targets.iter().flat_map(|target| target.on.iter());
+        let wanted: BTreeSet<NotifyEvent> = sent.chain(&notify.desktop).copied().collect();
         let rules = Rules { wanted, quiet_hours: notify.quiet_hours.as_ref(), interval: config.schedule.interval };
         let decision = decide(&told, &Seen::gather(store, known, report)?, &rules, now);
         let notes: Vec<Note> = decision.notes.into_iter().map(|note| note.cleaned(redactor)).collect();
@@ -271,7 +287,8 @@ impl Engine {
             }
         }
         let messages = messages.iter().map(|(name, text)| (*name, text.as_str()));
-        store.tell(&id, &written(&decision.told)?, messages, now)?;
+        let shown = word.as_ref().and_then(|word| word.only(&notify.desktop)).map(|word| written(&word)).transpose()?;
+        store.tell(&id, &written(&decision.told)?, shown.as_deref(), messages, now)?;
         Ok((word, decision.held_until))
     }
 

@@ -214,7 +214,7 @@ impl Engine {
     }
 
     /// The present moment, as everything here is dated.
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.shared.outside.clock.now()
     }
 

@@ -1,10 +1,12 @@
 //! Settings of the whole program: what holds now, and what is said from now on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
 use standin_state::config::edit::{self, Change, Edit, Form, SettingKey};
 use standin_state::config::{self, Config, length_as_written};
+use standin_state::model::NotifyEvent;
 use ts_rs::TS;
 
 use super::{Engine, NotifyPlaces};
@@ -32,6 +34,8 @@ pub struct Settings {
     pub keep_runs: String,
     /// How long a run is kept that found nothing to do.
     pub keep_unchanged_runs: String,
+    /// What is shown as notifications on this desktop.
+    pub desktop_notify: Vec<NotifyEvent>,
     /// Who is told of what changed, and when nobody is woken.
     pub notify: NotifyPlaces,
     /// Where all that is remembered lies.
@@ -59,6 +63,7 @@ impl Engine {
             request_limit: length_as_written(limits.request),
             keep_runs: length_as_written(history.keep),
             keep_unchanged_runs: length_as_written(history.keep_unchanged),
+            desktop_notify: config.notify.desktop.iter().copied().collect(),
             notify: self.notify_places()?,
             state_dir: state_dir.display().to_string(),
             state_bytes: bytes_below(state_dir, 0),
@@ -99,10 +104,14 @@ impl Engine {
     }
 }
 
+fn words(events: &BTreeSet<NotifyEvent>) -> Vec<String> {
+    events.iter().map(|event| event.as_str().to_owned()).collect()
+}
+
 /// Everything that a setting can change.
 fn said(config: &Config) -> String {
-    let Config { schedule, limits, history, notify, .. } = config;
-    format!("{schedule:?} {limits:?} {history:?} {:?}", notify.quiet_hours)
+    let Config { schedule, limits, history, notify, updates, .. } = config;
+    format!("{schedule:?} {limits:?} {history:?} {updates:?} {:?} {:?}", notify.quiet_hours, notify.desktop)
 }
 
 /// Whether the change is only that the default is written down, or no more.
@@ -120,6 +129,9 @@ fn says_the_default(changes: &[Change<SettingKey>]) -> bool {
             SettingKey::RequestLimit => Some(written(limits.request)),
             SettingKey::KeepRuns => Some(written(history.keep)),
             SettingKey::KeepUnchangedRuns => Some(written(history.keep_unchanged)),
+            SettingKey::DesktopNotify => Some(edit::Given::Words(words(&config::Notify::default().desktop))),
+            SettingKey::UpdateCheck => Some(edit::Given::Flag(config::Updates::default().check)),
+            SettingKey::UpdateChannel => Some(edit::Given::Text(config::Updates::default().channel.to_string())),
             SettingKey::QuietFrom | SettingKey::QuietTo => None,
         }
     };

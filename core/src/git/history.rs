@@ -25,11 +25,11 @@ pub struct TreeFile {
     pub size: u64,
 }
 
-fn to_git2(oid: &Oid) -> Result<git2::Oid, git2::Error> {
+pub(super) fn to_git2(oid: &Oid) -> Result<git2::Oid, git2::Error> {
     git2::Oid::from_str(oid.as_str())
 }
 
-fn from_git2(oid: git2::Oid) -> Result<Oid, git2::Error> {
+pub(super) fn from_git2(oid: git2::Oid) -> Result<Oid, git2::Error> {
     oid.to_string().parse().map_err(|error: standin_state::model::NameError| git2::Error::from_str(&error.to_string()))
 }
 

@@ -187,7 +187,7 @@ mod tests {
             let word = Word::of(&"site".parse().unwrap(), vec![note], now);
             let json = serde_json::to_string(&word).unwrap();
             let messages = notify.targets.iter().map(|target| (&target.name, json.as_str()));
-            machine.store.tell(&"site".parse().unwrap(), "{}", messages, now).unwrap();
+            machine.store.tell(&"site".parse().unwrap(), "{}", None, messages, now).unwrap();
             word.id
         }
 

@@ -100,7 +100,7 @@ impl Word {
     }
 
     /// A message that says nothing but that it arrived.
-    pub(crate) fn test(name: &str, now: Timestamp) -> Self {
+    pub fn test(name: &str, now: Timestamp) -> Self {
         Self {
             schema: SCHEMA,
             id: new_id(),

@@ -70,6 +70,15 @@ pub(super) async fn with_retries(
             return tried;
         }
         attempt += 1;
+        source.context.outside.progress.event(&Event::RunRetrying {
+            run: run.clone(),
+            repository: source.context.repository.id.clone(),
+            mirror: mirror.id.clone(),
+            attempt: attempt + 1,
+            of: ATTEMPTS,
+            wait_seconds: wait.as_secs(),
+            error: passing,
+        });
         tokio::select! {
             () = cancel.cancelled() => return tried,
             () = tokio::time::sleep(wait) => {}

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::draft::{MirrorDraft, Named, PullDraft, RepositoryDraft, SettingsDraft};
 use super::mistakes::{Complaint, Given, Mistakes, did_you_mean, list, looks_secret, shown};
 use super::notify::{self, Notify};
+use super::updates::{self, Updates};
 use super::{GitHubHost, Heartbeat, Rhythm, SentinelSettings, settings, values, variables};
 use crate::model::Aspect;
 use crate::reading;
@@ -20,6 +21,7 @@ const SIZE_LIMIT: usize = 16 * 1024 * 1024;
 pub(super) struct FileDraft {
     pub settings: SettingsDraft,
     pub notify: Notify,
+    pub updates: Updates,
     pub repositories: Vec<RepositoryDraft>,
 }
 
@@ -222,6 +224,9 @@ impl Reader<'_> {
             history.finish(self.mistakes);
         }
         self.notify(&mut fields, &mut draft.notify);
+        if let Some(updates) = fields.table("updates", format!("{name}, [updates]"), self.mistakes) {
+            draft.updates = updates::read(updates, self.mistakes);
+        }
         for (position, table) in fields.tables("host", "[[host]]", self.mistakes).into_iter().enumerate() {
             let host = self.host(Fields::new(table, format!("{name}, [[host]] {}", position + 1)));
             draft.settings.hosts.extend(host);
@@ -239,6 +244,9 @@ impl Reader<'_> {
         let name = fields.place.clone();
         if let Some(hours) = fields.table("quiet_hours", format!("{name}, [quiet_hours]"), self.mistakes) {
             notify.quiet_hours = notify::quiet_hours(hours, self.mistakes);
+        }
+        if let Some(desktop) = fields.table("desktop", format!("{name}, [desktop]"), self.mistakes) {
+            notify.desktop = notify::desktop(desktop, self.mistakes).unwrap_or(std::mem::take(&mut notify.desktop));
         }
         let places = notify::Places { folder: self.folder, home: self.home };
         for (position, table) in fields.tables("notify", "[[notify]]", self.mistakes).into_iter().enumerate() {

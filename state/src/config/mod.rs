@@ -33,6 +33,7 @@ mod rhythm;
 mod settings;
 mod travel;
 mod types;
+mod updates;
 mod validate;
 mod values;
 mod variables;
@@ -57,6 +58,7 @@ pub use types::{
     Config, GitHubHost, GitTarget, Heartbeat, History, Limits, MirrorConfig, RepositoryConfig, Schedule, SecretValues,
     SentinelSettings, Source, Target, VariableValues,
 };
+pub use updates::{Channel, Updates};
 pub use values::{length_of_time, written as length_as_written};
 pub use web::WebAddress;
 
@@ -251,7 +253,7 @@ impl<'a> Loader<'a> {
             if may_set { with_file } else { self.variables(None, None, true).settings(&mut Mistakes::default()) };
         let Settings { schedule, limits, history, hosts } = settings::settle(settings, file.settings);
         let at_hand = self.request.repository.clone().or(at_hand);
-        Config { schedule, limits, history, notify: file.notify, hosts, repositories, at_hand }
+        Config { schedule, limits, history, notify: file.notify, updates: file.updates, hosts, repositories, at_hand }
     }
 
     fn config_file(&self) -> Option<PathBuf> {

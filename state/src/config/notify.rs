@@ -32,14 +32,24 @@ const OF_GITHUB: [&str; 6] =
     ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "MASTER_TOKEN", "STANDIN_TOKEN"];
 
 /// Who is told of what changed, and when not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Notify {
     /// Where word is sent, in the order of the file.
     pub targets: Vec<NotifyTarget>,
+    /// What the window's program shows as notifications (`[desktop] notify`): all but that something is well again, where
+    /// nothing is said.
+    pub desktop: BTreeSet<NotifyEvent>,
     /// When only a master that is down is told.
     pub quiet_hours: Option<QuietHours>,
     /// Asked after each round in which all is in step, so that somebody else notices when Standin itself has stopped.
     pub ping: Option<WebAddress>,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        let desktop = NotifyEvent::ALL.iter().copied().filter(|event| *event != NotifyEvent::Mended).collect();
+        Self { targets: Vec::new(), desktop, quiet_hours: None, ping: None }
+    }
 }
 
 /// A place that word is sent to.
@@ -195,6 +205,16 @@ pub(super) fn refuse_same_names(file: &str, targets: &[NotifyTarget], mistakes: 
             );
         }
     }
+}
+
+/// `[desktop]`: what is shown as notifications; `None` where nothing is said of it.
+pub(super) fn desktop(mut fields: Fields, mistakes: &mut Mistakes) -> Option<BTreeSet<NotifyEvent>> {
+    let notify = fields.words("notify", mistakes).map(|given| match given.value.is_empty() {
+        true => BTreeSet::new(),
+        false => events(&given.value, &given.place, mistakes),
+    });
+    fields.finish(mistakes);
+    notify
 }
 
 /// `[quiet_hours]`; `None` once what is wrong with it was noted.

@@ -12,6 +12,7 @@ use super::mistakes::ConfigError;
 use super::notify::Notify;
 use super::pulled::PullTarget;
 use super::rhythm::Rhythm;
+use super::updates::Updates;
 use crate::error::Error;
 use crate::model::{Aspect, MirrorId, MirrorType, RepositoryId, Site, Slug};
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub history: History,
     /// Who is told of what changed (`[[notify]]`, `[quiet_hours]`, `[schedule] ping_url`; in `standin.toml` alone).
     pub notify: Notify,
+    /// How the window's program comes by newer versions of itself (`[updates]`; in `standin.toml` alone).
+    pub updates: Updates,
     /// Hosts with addresses of their own; the empty list means github.com as it is.
     pub hosts: Vec<GitHubHost>,
     /// What is looked after. The repository at hand, if there is one, comes first.

@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_outbox.sql"),
     include_str!("../../migrations/0011_run_totals.sql"),
     include_str!("../../migrations/0012_job.sql"),
+    include_str!("../../migrations/0013_words.sql"),
 ];
 
 /// Refuses a database that a newer Standin wrote, before anything in it is touched; otherwise its version.

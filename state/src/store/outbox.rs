@@ -26,17 +26,22 @@ pub struct Outgoing {
     pub next: Timestamp,
 }
 
+/// So many words are kept for faces that show them.
+const KEPT_WORDS: i64 = 100;
+
 impl Store {
     /// What was told of a repository, as it was last written.
     pub fn told(&self, repository: &RepositoryId) -> Result<Option<String>> {
         self.fact(repository, None, Fact::Told)
     }
 
-    /// Remembers what is told of a repository from now on, and puts the messages that say it into the outbox: all or none.
+    /// Remembers what is told of a repository from now on, keeps the word for faces that show it, and puts the messages that say
+    /// it into the outbox: all or none.
     pub fn tell<'a>(
         &self,
         repository: &RepositoryId,
         told: &str,
+        word: Option<&str>,
         messages: impl IntoIterator<Item = (&'a NotifyName, &'a str)>,
         now: Timestamp,
     ) -> Result<()> {
@@ -46,6 +51,14 @@ impl Store {
                     "INSERT OR REPLACE INTO facts (repository, mirror, key, value) VALUES (?1, '', ?2, ?3)",
                 )?
                 .execute(params![repository, Fact::Told, told])?;
+            if let Some(word) = word {
+                transaction
+                    .prepare_cached("INSERT INTO words (at_ns, word) VALUES (?1, ?2)")?
+                    .execute(params![At(now), word])?;
+                transaction
+                    .prepare_cached("DELETE FROM words WHERE id <= (SELECT max(id) FROM words) - ?1")?
+                    .execute([KEPT_WORDS])?;
+            }
             for (target, message) in messages {
                 transaction
                     .prepare_cached(
@@ -54,6 +67,25 @@ impl Store {
                     .execute(params![target, repository, message, At(now)])?;
             }
             Ok(())
+        })
+    }
+
+    /// The words that were kept after the one with this number, each with its own, the oldest first.
+    pub fn words_after(&self, number: i64) -> Result<Vec<(i64, String)>> {
+        self.read(|transaction| {
+            Ok(transaction
+                .prepare_cached("SELECT id, word FROM words WHERE id > ?1 ORDER BY id")?
+                .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// The number of the last word that was kept; 0 before the first.
+    pub fn last_word(&self) -> Result<i64> {
+        self.read(|transaction| {
+            Ok(transaction
+                .prepare_cached("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'words'")?
+                .query_row([], |row| row.get(0))?)
         })
     }
 

@@ -215,6 +215,8 @@ pub struct RunFilter {
     pub since: Option<Timestamp>,
     /// Only those that began before this time.
     pub until: Option<Timestamp>,
+    /// Only those whose error, or the name of a change, has this in it; `a` to `z` in either case.
+    pub text: Option<String>,
     /// So many of the changes of each, the first of them.
     pub changes: usize,
     /// At most so many; 0 is no limit.

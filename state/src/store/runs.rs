@@ -140,6 +140,8 @@ impl Store {
                      WHERE (?1 IS NULL OR repository = ?1) AND (?2 IS NULL OR mirror = ?2)
                          AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR set_off_by = ?4)
                          AND (?5 IS NULL OR started_ns >= ?5) AND (?6 IS NULL OR started_ns < ?6)
+                         AND (?8 IS NULL OR instr(lower(json_extract(error, '$.message')), ?8) > 0 OR EXISTS (
+                             SELECT 1 FROM run_changes WHERE run = runs.id AND instr(lower(name), ?8) > 0))
                      ORDER BY rowid DESC LIMIT ?7"
                 ))?
                 .query_map(
@@ -150,7 +152,8 @@ impl Store {
                         filter.trigger,
                         filter.since.map(At),
                         filter.until.map(At),
-                        limit(filter.limit)
+                        limit(filter.limit),
+                        filter.text.as_ref().map(|text| text.to_ascii_lowercase())
                     ],
                     run_from,
                 )?

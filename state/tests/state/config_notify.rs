@@ -42,6 +42,16 @@ fn places_are_read_with_their_usual_names_and_all_events() {
 }
 
 #[test]
+fn what_a_desktop_shows_is_all_but_that_something_is_well_again_unless_the_file_says_otherwise() {
+    let usual = notify("").desktop;
+    assert!(usual.len() == NotifyEvent::ALL.len() - 1 && !usual.contains(&NotifyEvent::Mended), "{usual:?}");
+    assert_eq!(notify("[desktop]\n").desktop, usual);
+    let some = notify("[desktop]\nnotify = [\"master_down\", \"mended\"]\n").desktop;
+    assert_eq!(some.into_iter().collect::<Vec<_>>(), [NotifyEvent::MasterDown, NotifyEvent::Mended]);
+    assert!(notify("[desktop]\nnotify = []\n").desktop.is_empty());
+}
+
+#[test]
 fn nothing_but_the_file_says_who_is_told() {
     let lines = "MIRROR_1_REPO=acme/backup\nSTANDIN_NOTIFY=x\nNOTIFY_URL=https://evil.example/x\nSTANDIN_PING_URL=https://evil.example/x\n";
     let config = Ground::with_clone()

@@ -57,7 +57,7 @@ fn the_database_is_wal_strict_and_of_the_newest_version() {
     let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(text("PRAGMA journal_mode"), "wal");
-    assert_eq!(number("PRAGMA user_version"), 12);
+    assert_eq!(number("PRAGMA user_version"), 13);
     let loose =
         "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'";
     assert_eq!(number(loose), 0);

@@ -139,6 +139,25 @@ fn runs_are_listed_newest_first_whatever_the_clock_said_and_filtered() {
     memory.store.begin_run(&hooked, SITE).unwrap();
     assert_eq!(ids(RunFilter { trigger: Some(Trigger::Hook), ..RunFilter::default() }), ["r5"]);
     assert_eq!(ids(RunFilter { trigger: Some(Trigger::Webhook), ..RunFilter::default() }), Vec::<String>::new());
+    memory
+        .store
+        .record_change(
+            &"r2".parse().unwrap(),
+            &change("refs/heads/Feature%_1"),
+            &ChangeOutcome::Done,
+            at("2026-01-02T00:00:01Z"),
+        )
+        .unwrap();
+    let refused = Error::new(Code::RefRefused, "GitHub refused it", "a hint with feature in it");
+    memory
+        .store
+        .finish_run(&"r4".parse().unwrap(), RunStatus::Failed, Some(&refused), &TOTALS, at("2026-01-02T00:01:00Z"))
+        .unwrap();
+    let with = |text: &str| ids(RunFilter { text: Some(text.to_owned()), ..RunFilter::default() });
+    assert_eq!(with("feature"), ["r2"], "what is to do about an error is not searched");
+    assert_eq!(with("e%_1"), ["r2"], "as it stands, no pattern");
+    assert_eq!(with("GITHUB REFUSED"), ["r4"]);
+    assert_eq!(with("nothing of this"), Vec::<String>::new());
     assert_eq!(
         ids(RunFilter { repository: Some("other".parse().unwrap()), ..RunFilter::default() }),
         Vec::<String>::new()

@@ -6,6 +6,7 @@
 
 mod beginning;
 mod consent;
+mod engine;
 mod program;
 mod words;
 mod world;

@@ -31,6 +31,8 @@ pub fn in_a_session(module: &str, test: &str, steps: &[&str]) {
         .env("HOME", home.path())
         .env("XDG_RUNTIME_DIR", home.path())
         .env("XDG_DATA_HOME", home.path())
+        // Of its own, so that what is left behind there can be seen.
+        .env("TMPDIR", home.path())
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
         .env_remove("DISPLAY")
         .output()

@@ -405,7 +405,7 @@ fn filled(local: &Local, repositories: usize, mirrors: usize, runs: usize) {
     let database = rusqlite::Connection::open(local.machine.state.join("standin.db")).unwrap();
     let numbers: Vec<usize> = (1..runs).collect();
     let copy = "INSERT INTO runs SELECT runs.id || '-' || value, repository, mirror, set_off_by, status, started_ns, finished_ns,
-                    error, changes, api_requests, gh_calls, git_calls, bytes_sent, bytes_received, target
+                    error, changes, api_requests, gh_calls, git_calls, bytes_sent, bytes_received, target, job
                 FROM runs, json_each(?1)";
     database.execute(copy, [serde_json::to_string(&numbers).unwrap()]).unwrap();
 }

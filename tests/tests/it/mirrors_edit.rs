@@ -317,3 +317,25 @@ fn on_a_terminal_it_is_asked_what_is_wanted_and_whether_to_write_it() {
     assert!(yes.contains("wrote archive in"), "{yes}");
     assert!(fs::read_to_string(&file).unwrap().contains(&format!("url = \"{place}\"")));
 }
+
+#[test]
+fn a_repository_that_is_added_with_its_clone_asks_about_its_env_before_anything_of_it_counts() {
+    let world = World::new(program());
+    let home = world.folder().join("home");
+    let machine = Machine { folder: home, ..world.machine().unasked() };
+    let (place, clone) = (world.folder().join("second.git"), world.clone_path());
+    bare(&place);
+    let source = format!("{OWNER}/{NAME}");
+    let mut add = vec!["mirror", "add", "--source", &source, "--git", place.to_str().unwrap(), "--yes", "--clone"];
+    let nowhere = run(&machine, &[&add[..], &["/nowhere/at/all"]].concat(), 2);
+    assert!(nowhere.stderr.contains("/nowhere/at/all"), "{}", nowhere.all());
+    assert!(!toml(&world).exists());
+    add.push(clone.to_str().unwrap());
+    let added = run(&machine, &add, 0);
+    let written = fs::read_to_string(toml(&world)).unwrap();
+    assert!(written.contains(&format!("path = {:?}", clone.display().to_string())), "{written}");
+    let waits = machine.standin(&["sync"]);
+    assert_eq!(waits.code(), 3, "{} {}", added.all(), waits.all());
+    assert!(waits.stderr.contains("standin allow"), "{}", waits.all());
+    assert!(refs(&place).is_empty() && refs(&world.archive()).is_empty(), "nothing was brought anywhere");
+}

@@ -99,7 +99,10 @@ fn the_window_shows_real_status_and_syncs_with_live_output_and_without_a_secret(
     let choice = json!({ "repository": repository, "mirrors": [], "yes": false });
     for (command, arguments) in [
         ("plan", json!({ "choice": choice })),
-        ("history", json!({ "repository": repository })),
+        (
+            "history",
+            json!({ "choice": { "repository": repository, "mirror": null, "status": null, "trigger": null, "until_iso": null } }),
+        ),
         ("audit", json!({ "repository": repository })),
         ("rescues", json!({ "repository": repository })),
         ("token_check", json!({ "repository": repository, "mirror": STANDBY })),

@@ -8,9 +8,11 @@ import type { Activity } from './bindings/Activity';
 import type { AuditEntry } from './bindings/AuditEntry';
 import type { Autostart } from './bindings/Autostart';
 import type { AutostartWish } from './bindings/AutostartWish';
+import type { CommitList } from './bindings/CommitList';
 import type { ConfigChange } from './bindings/ConfigChange';
 import type { DecisionChoice } from './bindings/DecisionChoice';
 import type { Draft } from './bindings/Draft';
+import type { DrillReport } from './bindings/DrillReport';
 import type { Error as Failure } from './bindings/Error';
 import type { ExportFormat } from './bindings/ExportFormat';
 import type { FoundSource } from './bindings/FoundSource';
@@ -23,9 +25,11 @@ import type { LeftKind } from './bindings/LeftKind';
 import type { MirrorLook } from './bindings/MirrorLook';
 import type { MirrorRequest } from './bindings/MirrorRequest';
 import type { MirrorTest } from './bindings/MirrorTest';
+import type { Offer } from './bindings/Offer';
 import type { OpenChangeChoice } from './bindings/OpenChangeChoice';
 import type { Overview } from './bindings/Overview';
 import type { Plan } from './bindings/Plan';
+import type { Readiness } from './bindings/Readiness';
 import type { Removed } from './bindings/Removed';
 import type { Rescue } from './bindings/Rescue';
 import type { RoleChoice } from './bindings/RoleChoice';
@@ -43,6 +47,7 @@ import type { Stamped } from './bindings/Stamped';
 import type { SyncChoice } from './bindings/SyncChoice';
 import type { TokenReport } from './bindings/TokenReport';
 import type { TypedPlace } from './bindings/TypedPlace';
+import type { Updates } from './bindings/Updates';
 
 export interface Backend {
   /** Everything that the card shows: quick, without the network. */
@@ -63,6 +68,8 @@ export interface Backend {
   health(repository: string): Promise<void>;
   /** Decides about a diverged ref; answers what was done. */
   resolve(repository: string, mirror: string, ask: string, choice: DecisionChoice): Promise<string>;
+  /** The commits that one tip has and another lacks; fetched from the mirror where they are not here yet. */
+  commits(repository: string, mirror: string | null, tip: string, without: string | null): Promise<CommitList>;
   /** At most 200 runs, newest first, with the first 20 changes of each. Runs of one sync have one `job`. */
   history(choice: HistoryChoice): Promise<RunRecord[]>;
   /** Asks where and writes the runs there; answers the file, or null where the person changed their mind. */
@@ -77,6 +84,8 @@ export interface Backend {
   rescues(repository: string): Promise<Rescue[]>;
   /** Puts a rescued tip back where it was; answers what was done. */
   rescueRestore(id: string): Promise<string>;
+  /** Removes a rescued tip for good; answers what it was. */
+  rescueDrop(id: string): Promise<Rescue>;
   /** Where the token of the source (`null`) or a mirror comes from and what it can do. Asks the host. */
   tokenCheck(repository: string, mirror: string | null): Promise<TokenReport | null>;
   /** Keeps a token for the source (`null`) or a mirror. */
@@ -106,6 +115,14 @@ export interface Backend {
   schedulePause(minutes: number | null): Promise<SchedulePause>;
   /** Ends a pause; false where there was none. */
   scheduleResume(): Promise<boolean>;
+  /** How this program comes by newer versions of itself. */
+  updates(): Promise<Updates>;
+  /** Looks for a newer version; null where this one is the newest. */
+  updateLook(): Promise<Offer | null>;
+  /** Brings the version that was shown and puts it in place; answers what is to do then. */
+  updateTake(version: string): Promise<string>;
+  /** Sends a test to a place that word is sent to, or (`null`) shows one on this desktop; rejected with why it did not arrive. */
+  notifyTest(name: string | null): Promise<void>;
   /** Clones on this machine that could be looked after, those used last first. */
   foundSources(): Promise<FoundSource[]>;
   /** Opens the system's dialog for a folder; null where the person changed their mind. */
@@ -138,6 +155,14 @@ export interface Backend {
   mirrorRemove(draft: Draft, clean: LeftKind[]): Promise<Removed>;
   /** Looks at the sentinel on the master and on each standby. */
   sentinelCheck(repository: string): Promise<SentinelReport>;
+  /** The drills that were played, newest first. */
+  drills(repository: string): Promise<DrillReport[]>;
+  /** Whether each standby could take over now; changes nothing. Asks the hosts. */
+  drillCheck(repository: string): Promise<Readiness>;
+  /** Rehearses a fail-over away from everything real, and answers what came of it; takes a minute or two. */
+  drill(repository: string, mirror: string | null): Promise<DrillReport>;
+  /** Asks the drill that is being played to end; false where there is none. */
+  drillStop(): Promise<boolean>;
   /** Hears what happens from now on. */
   subscribe(hear: (events: Stamped[]) => void): Promise<void>;
 }
@@ -165,6 +190,7 @@ export const tauri: Backend = {
   cancel: (job) => invoke('cancel', { job }),
   health: (repository) => invoke('health', { repository }),
   resolve: (repository, mirror, ask, choice) => invoke('resolve', { repository, mirror, ask, choice }),
+  commits: (repository, mirror, tip, without) => invoke('commits', { repository, mirror, tip, without }),
   history: (choice) => invoke('history', { choice }),
   historyExport: (choice, format) => invoke('history_export', { choice, format }),
   activity: (repository, days) => invoke('activity', { repository, days }),
@@ -172,6 +198,7 @@ export const tauri: Backend = {
   audit: (repository) => invoke('audit', { repository }),
   rescues: (repository) => invoke('rescues', { repository }),
   rescueRestore: (id) => invoke('rescue_restore', { id }),
+  rescueDrop: (id) => invoke('rescue_drop', { id }),
   tokenCheck: (repository, mirror) => invoke('token_check', { repository, mirror }),
   tokenSet: (repository, mirror, token, keep) => invoke('token_set', { repository, mirror, token, keep }),
   tokenRemove: (repository, mirror) => invoke('token_remove', { repository, mirror }),
@@ -187,6 +214,10 @@ export const tauri: Backend = {
   autostartSet: (wish) => invoke('autostart_set', { wish }),
   schedulePause: (minutes) => invoke('schedule_pause', { minutes }),
   scheduleResume: () => invoke('schedule_resume'),
+  updates: () => invoke('updates'),
+  updateLook: () => invoke('update_look'),
+  updateTake: (version) => invoke('update_take', { version }),
+  notifyTest: (name) => invoke('notify_test', { name }),
   foundSources: () => invoke('found_sources'),
   chooseSource: () => invoke('choose_source'),
   setupToken: (place, token) => invoke('setup_token', { place, token }),
@@ -203,6 +234,10 @@ export const tauri: Backend = {
   mirrorLeaving: (repository, mirror) => invoke('mirror_leaving', { repository, mirror }),
   mirrorRemove: (draft, clean) => invoke('mirror_remove', { draft, clean }),
   sentinelCheck: (repository) => invoke('sentinel_check', { repository }),
+  drills: (repository) => invoke('drills', { repository }),
+  drillCheck: (repository) => invoke('drill_check', { repository }),
+  drill: (repository, mirror) => invoke('drill', { repository, mirror }),
+  drillStop: () => invoke('drill_stop'),
   subscribe: (hear) => {
     const channel = new Channel<Stamped[]>();
     channel.onmessage = hear;

@@ -9,12 +9,12 @@ import type { Job } from '../lib/bindings/Job';
 import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
 import type { Stamped } from '../lib/bindings/Stamped';
-import { FakeSetup } from './fake_setup';
+import { FakeDrill } from './fake_drill';
 import { OID, OTHER_OID, ago, ended, job, plan, rolePlan, started } from './fake_values';
 
 export * from './fake_values';
 
-export class FakeBackend extends FakeSetup implements Backend {
+export class FakeBackend extends FakeDrill implements Backend {
   plans: Plan[] = [plan()];
   #hear: ((events: Stamped[]) => void) | null = null;
   #jobs = 0;

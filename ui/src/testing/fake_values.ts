@@ -134,6 +134,7 @@ export function overview(repositories: RepositoryReport[], over: Partial<Overvie
       config_file: '/home/you/.config/standin/standin.toml',
     },
     wanted: null,
+    newer: null,
     ...over,
   };
 }

@@ -220,6 +220,12 @@ pub enum SettingKey {
     QuietFrom,
     /// `[quiet_hours] to`: a time of the day.
     QuietTo,
+    /// `[desktop] notify`: what is shown as notifications.
+    DesktopNotify,
+    /// `[updates] check`: yes or no.
+    UpdateCheck,
+    /// `[updates] channel`: `stable` or `beta`.
+    UpdateChannel,
 }
 
 impl SettingKey {
@@ -230,6 +236,8 @@ impl SettingKey {
             Self::Parallel | Self::RunLimit | Self::RequestLimit => "limits",
             Self::KeepRuns | Self::KeepUnchangedRuns => "history",
             Self::QuietFrom | Self::QuietTo => "quiet_hours",
+            Self::DesktopNotify => "desktop",
+            Self::UpdateCheck | Self::UpdateChannel => "updates",
         }
     }
 }
@@ -247,6 +255,9 @@ impl Written for SettingKey {
             Self::KeepUnchangedRuns => "keep_unchanged",
             Self::QuietFrom => "from",
             Self::QuietTo => "to",
+            Self::DesktopNotify => "notify",
+            Self::UpdateCheck => "check",
+            Self::UpdateChannel => "channel",
         }
     }
 

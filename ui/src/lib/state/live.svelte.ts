@@ -60,6 +60,7 @@ export class LiveRun {
   #tries = new Map<Aspect, number>();
   #said = new Set<string>();
   #key = 0;
+  #retry = -1;
   #aspectLines = new Map<Aspect, number>();
   #type: MirrorType | undefined;
   #changes = new Map<Aspect, number>();
@@ -101,6 +102,15 @@ export class LiveRun {
         this.waiting = true;
         this.#add(event.at_iso, 'waiting', `Waiting for ${event.holder}`);
         break;
+      case 'run_retrying': {
+        // One line for all tries: what is met with again need not be read again, nor what an aspect says already.
+        this.#dropRetry();
+        const wait = event.wait_seconds > 0 ? ` in ${event.wait_seconds} s` : '';
+        const told = this.lines.some((line) => line.text.includes(event.error.message));
+        const why = told ? '' : `: ${event.error.message}`;
+        this.#retry = this.#add(event.at_iso, 'waiting', `Try ${event.attempt} of ${event.of}${wait}${why}`);
+        break;
+      }
       case 'run_started':
         this.startedIso = event.at_iso;
         this.#type = event.type;
@@ -172,6 +182,10 @@ export class LiveRun {
     }
   }
 
+  #dropRetry(): void {
+    this.lines = this.lines.filter((line) => line.key !== this.#retry);
+  }
+
   /** An aspect that is begun again in the same run is tried again: its line is used anew, and says why. */
   #beginAspect(at: string, aspect: Aspect): void {
     const tries = (this.#tries.get(aspect) ?? 0) + 1;
@@ -184,6 +198,7 @@ export class LiveRun {
       this.#aspectLines.set(aspect, this.#add(at, 'running', `${deed}…`, { aspect }));
       return;
     }
+    this.#dropRetry();
     // What the failed try told stands in one line now; what it did is kept.
     this.lines = this.lines.filter((line) => line.aspect !== aspect || line.depth === 0 || line.tone !== 'failed');
     const again = this.lines.find((line) => line.key === place.key);

@@ -344,6 +344,9 @@ export class WindowState {
         this.liveOf(event.repository, event.mirror)?.hear(event);
         this.announcement = `${event.mirror} waits for ${event.holder}`;
         break;
+      case 'run_retrying':
+        this.live.get(key(event.repository, event.mirror))?.hear(event);
+        break;
       case 'progress':
       case 'notice':
         if (event.mirror === null) {
