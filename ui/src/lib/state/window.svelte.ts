@@ -297,6 +297,18 @@ export class WindowState {
     await this.refresh();
   }
 
+  /** Syncs nothing by itself for so many minutes, until it is resumed with `null`, or again. Answers why not. */
+  async pause(to: number | null | 'resume'): Promise<Failure | null> {
+    let failure: Failure | null = null;
+    try {
+      await (to === 'resume' ? this.backend.scheduleResume() : this.backend.schedulePause(to));
+    } catch (thrown) {
+      failure = asFailure(thrown);
+    }
+    await this.refresh();
+    return failure;
+  }
+
   dismiss(repository: string, mirror: string): void {
     this.live.delete(key(repository, mirror));
   }
