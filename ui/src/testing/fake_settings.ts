@@ -4,10 +4,10 @@ import type { Backend } from '../lib/backend';
 import type { Autostart } from '../lib/bindings/Autostart';
 import type { Error as Failure } from '../lib/bindings/Error';
 import type { Settings } from '../lib/bindings/Settings';
-import { FakeActivity } from './fake_activity';
 import { ago } from './fake_values';
+import { FakeVault } from './fake_vault';
 
-export class FakeSettings extends FakeActivity {
+export class FakeSettings extends FakeVault {
   held: Settings = {
     file: '/home/you/.config/standin/standin.toml',
     schedule_enabled: true,
