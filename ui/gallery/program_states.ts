@@ -187,5 +187,14 @@ export const programStates: Record<string, State> = {
       press('dialog footer .quiet'),
     ],
   },
+  'wide-list': {
+    backend: () => base(),
+    then: [
+      () =>
+        void document
+          .querySelector('[role="separator"]')
+          ?.dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true })),
+    ],
+  },
   'ways-to-sync': { backend: () => base(), then: [labelled('More ways to sync mirror-1')] },
 };

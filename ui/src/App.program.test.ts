@@ -4,7 +4,7 @@ import { fireEvent, screen, within } from '@testing-library/svelte';
 import axe from 'axe-core';
 import { describe, expect, it, vi } from 'vitest';
 
-import { ago, failure, FakeBackend, mirror, overview, repository } from './testing/fake';
+import { ago, failure, FakeBackend, masterHealth, mirror, overview, repository, stands } from './testing/fake';
 import { atOneMoment, open, user } from './testing/page';
 import { several } from './testing/several';
 
@@ -27,6 +27,14 @@ describe('a schedule that is paused', () => {
     expect(backend.calls).toContainEqual(['scheduleResume']);
     await vi.waitFor(() => expect(screen.queryByText('Paused until resumed')).toBeNull());
     await vi.waitFor(() => expect(screen.getByRole('heading', { level: 1 })).toHaveFocus());
+  });
+
+  it('does not stand above a master that is down', async () => {
+    const standing = stands('master_down', 'failed', 'master down');
+    const report = repository([mirror()], { standing, master_health: masterHealth('ill') });
+    await open(new FakeBackend(overview([report], { pause })));
+    expect(screen.getByRole('region', { name: /has been down/ })).toBeVisible();
+    expect(screen.queryByText('Paused until resumed')).toBeNull();
   });
 
   it('that cannot be resumed stays, with the reason', async () => {

@@ -130,6 +130,11 @@ export function troubles(reports: readonly RepositoryReport[]): NotifyTrouble[] 
   return [...found.values()].sort((one, other) => other.at_iso.localeCompare(one.at_iso));
 }
 
+/** Whether the page of a repository is there for its master alone. */
+export function isWorstDay(report: RepositoryReport | null): boolean {
+  return report !== null && ['master_gone', 'master_down', 'change_open'].includes(report.standing.word);
+}
+
 /** What a place is called in a sentence. */
 export function placeName(name: string): string {
   return name === 'ping_url' ? 'the ping' : name;
