@@ -17,18 +17,6 @@ const state = states[name];
 // Every picture is taken at the same moment.
 Date.now = () => NOW + performance.now();
 
-/** Shows a theme whatever the system says. */
-function dress(theme: string): void {
-  document.documentElement.style.colorScheme = theme;
-  for (const sheet of document.styleSheets) {
-    for (const rule of sheet.cssRules) {
-      if (rule instanceof CSSMediaRule && rule.media.mediaText.includes('prefers-color-scheme: dark')) {
-        rule.media.mediaText = theme === 'dark' ? 'all' : 'not all';
-      }
-    }
-  }
-}
-
 async function settled(): Promise<void> {
   await tick();
   await new Promise((done) => setTimeout(done, 20));
@@ -36,12 +24,13 @@ async function settled(): Promise<void> {
 }
 
 const theme = asked.get('theme');
-if (theme) dress(theme);
 const target = document.getElementById('app');
 if (!state) {
   document.body.textContent = `No state ${name}. There are: ${Object.keys(states).join(', ')}`;
 } else if (target) {
   localStorage.clear();
+  // As a person sets it, whatever the system says.
+  if (theme) localStorage.setItem('standin.theme', theme);
   const backend = state.backend();
   mount(App, { target, props: { backend } });
   const size = asked.get('size');

@@ -3,11 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const css = readFileSync('src/styles/tokens.css', 'utf8');
-const [light = '', dark = ''] = css.split('@media (prefers-color-scheme: dark)');
-
-function tokens(text: string): Map<string, string> {
-  return new Map([...text.matchAll(/--([a-z-]+): (#[0-9a-f]{6});/g)].map(([, name, value]) => [name!, value!]));
-}
+const said = [...css.matchAll(/--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);/g)];
+const light = new Map(said.map(([, name, value]) => [name!, value!]));
+const dark = new Map(said.map(([, name, , value]) => [name!, value!]));
 
 function luminance(colour: string): number {
   const [red, green, blue] = [1, 3, 5]
@@ -46,10 +44,22 @@ const pairs: [text: string, ground: string, least: number][] = [
 ];
 
 describe.each([
-  ['light', tokens(light)],
-  ['dark', new Map([...tokens(light), ...tokens(dark)])],
+  ['light', light],
+  ['dark', dark],
 ])('in the %s theme', (_name, found) => {
   it.each(pairs)('%s on %s reaches %d:1', (text, ground, least) => {
     expect(contrast(found.get(text)!, found.get(ground)!)).toBeGreaterThanOrEqual(least);
+  });
+});
+
+describe('a theme', () => {
+  it('has every colour in both, so that neither is left half dressed', () => {
+    expect(light.size).toBeGreaterThan(25);
+    // What is no pair would look the same whatever is chosen.
+    expect(css.replace(/light-dark\([^;]*\)/g, '')).not.toMatch(/#[0-9a-f]{3,8}|rgb\(/);
+  });
+
+  it.each(['light', 'dark'])('can be forced: %s', (name) => {
+    expect(css).toMatch(new RegExp(`:root\\[data-theme='${name}'\\] \\{\\s*color-scheme: ${name};`));
   });
 });

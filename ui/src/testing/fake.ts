@@ -154,18 +154,6 @@ export class FakeBackend extends FakeDrill implements Backend {
       };
     });
   }
-  secrets: Backend['secrets'] = async (...values) => {
-    this.called('secrets', ...values);
-    return [];
-  };
-  secretSet: Backend['secretSet'] = async (repository, name) => {
-    this.called('secretSet', repository, name);
-    return { name, source: 'vault', in_vault: true, travels: true };
-  };
-  secretRemove: Backend['secretRemove'] = async (...values) => {
-    this.called('secretRemove', ...values);
-    return true;
-  };
   tokenRemove: Backend['tokenRemove'] = async (...values) => {
     this.called('tokenRemove', ...values);
     return true;

@@ -2,11 +2,12 @@
 
 import type { Backend } from '../lib/backend';
 import type { Autostart } from '../lib/bindings/Autostart';
+import type { Error as Failure } from '../lib/bindings/Error';
 import type { Settings } from '../lib/bindings/Settings';
-import { FakeActivity } from './fake_activity';
 import { ago } from './fake_values';
+import { FakeVault } from './fake_vault';
 
-export class FakeSettings extends FakeActivity {
+export class FakeSettings extends FakeVault {
   held: Settings = {
     file: '/home/you/.config/standin/standin.toml',
     schedule_enabled: true,
@@ -28,9 +29,17 @@ export class FakeSettings extends FakeActivity {
     file: '/home/you/.config/autostart/app.standin.desktop.desktop',
     other: null,
   };
+  /** Why no setting is taken, where none is. */
+  refuseSetting: Failure | null = null;
   settings: Backend['settings'] = async () => structuredClone(this.held);
   settingsSet: Backend['settingsSet'] = async (changes) => {
     this.called('settingsSet', changes);
+    if (this.refuseSetting) throw this.refuseSetting;
+    const quiet = changes.find(({ key }) => key === 'quiet_from')?.value;
+    if (quiet !== undefined) {
+      const to = String(changes.find(({ key }) => key === 'quiet_to')?.value);
+      this.held.notify.quiet_hours = quiet === null ? null : { from: String(quiet), to, time_zone: null };
+    }
     for (const { key, value } of changes) {
       if (key !== 'quiet_from' && key !== 'quiet_to') Object.assign(this.held, { [key]: value });
     }

@@ -29,7 +29,7 @@ export async function open(backend: FakeBackend): Promise<HTMLElement> {
 }
 
 export function card(id: string): ReturnType<typeof within> {
-  const found = document.querySelector<HTMLElement>(`[data-mirror="${id}"]`);
+  const found = document.querySelector<HTMLElement>(`article[data-mirror="${id}"]`);
   if (!found) throw new Error(`no card of ${id}`);
   return within(found);
 }

@@ -15,6 +15,11 @@ export function canSync(view: WindowState, report: RepositoryReport, mirror: Mir
   return isOpen(report) && mirror.enabled && !busy;
 }
 
+/** Whether all that a mirror waited for was decided here, and only a sync is left to do. */
+export function isDecided(view: WindowState, repository: string, mirror: MirrorReport): boolean {
+  return mirror.standing.word === 'waits' && view.decided.has(`${repository}/${mirror.id}`);
+}
+
 /** Whether all mirrors of a repository can be synced now. */
 export function canSyncAll(view: WindowState, report: RepositoryReport): boolean {
   return (

@@ -23,6 +23,8 @@ import { LiveRun } from './live.svelte';
 import { Merge } from './merge';
 import { Roles, Waited } from './roles.svelte';
 import { Shown } from './shown.svelte';
+import { SidebarWidth } from './sidebar.svelte';
+import { Theme } from './theme.svelte';
 import { Zoom } from './zoom.svelte';
 
 /** How long a success is shown before the new time. */
@@ -80,6 +82,10 @@ export class WindowState {
   ending = $state(false);
   readonly shown = new Shown();
   readonly zoom = new Zoom();
+  readonly theme = new Theme();
+  readonly sidebar = new SidebarWidth();
+  /** Mirrors whose every question was answered here, and whose next sync carries that out, by repository and mirror. */
+  readonly decided = new SvelteSet<string>();
   /** What was asked for elsewhere, until the page of its repository takes it. */
   wish = $state<Wish | null>(null);
   /** What is shown. */
@@ -238,7 +244,7 @@ export class WindowState {
     const place = mirror === null ? repository : key(repository, mirror);
     this.refusals.delete(place);
     try {
-      const choice: SyncChoice & Emphasis = {
+      const choice: SyncChoice = {
         repository,
         mirrors,
         yes,
@@ -291,6 +297,18 @@ export class WindowState {
     await this.refresh();
   }
 
+  /** Syncs nothing by itself for so many minutes, until it is resumed with `null`, or again. Answers why not. */
+  async pause(to: number | null | 'resume'): Promise<Failure | null> {
+    let failure: Failure | null = null;
+    try {
+      await (to === 'resume' ? this.backend.scheduleResume() : this.backend.schedulePause(to));
+    } catch (thrown) {
+      failure = asFailure(thrown);
+    }
+    await this.refresh();
+    return failure;
+  }
+
   dismiss(repository: string, mirror: string): void {
     this.live.delete(key(repository, mirror));
   }
@@ -333,6 +351,7 @@ export class WindowState {
       case 'run_started': {
         const place = key(event.repository, event.mirror);
         this.#begun.add(event.run);
+        this.decided.delete(place);
         this.live.get(place)?.hear(event);
         this.announcement = `Syncing ${event.mirror}`;
         this.#change(place, (mirror) => {

@@ -38,6 +38,11 @@ export class Zoom {
     this.#keep(100);
   }
 
+  /** One of the sizes that there are. */
+  set(size: number): void {
+    this.#keep(SIZES.find((known) => known === size) ?? this.#size);
+  }
+
   #take(size: number): void {
     this.#size = size;
     document.documentElement.style.fontSize = `${size}%`;

@@ -92,6 +92,9 @@ export function stateOf(standing: Standing): StateWord {
   return { tone: standing.tone, word: first.toUpperCase() + rest.join('') };
 }
 
+/** What waited for a decision, once all of it was decided here. */
+export const DECIDED: StateWord = { tone: 'waiting', word: 'Decided, sync to carry out' };
+
 /** Whether the reason of a standing says what no aspect and no error says. */
 export function saysMore({ word, reason }: Standing): boolean {
   return reason !== '' && ['behind', 'left_apart', 'never_synced'].includes(word);
