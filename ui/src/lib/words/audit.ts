@@ -60,7 +60,7 @@ export function roleMark(entry: AuditEntry): RoleMark | null {
   if (!isRoleAction(action)) return null;
   const end = END.exec(entry.detail)?.[1] ?? null;
   const { ok, error } = outcomeOf(entry);
-  const who = mirror ?? 'a standby';
+  const who = mirror ?? 'A standby';
   const [did, refused] = ROLE_WORDS[action](who);
   const told = ((): Pick<RoleMark, 'tone' | 'title'> => {
     if (end === 'open') return { tone: 'failed', title: `The change of master of ${who} stopped half-way` };
@@ -70,7 +70,7 @@ export function roleMark(entry: AuditEntry): RoleMark | null {
   // The trail has it in small letters.
   const plan = entry.detail.replace(END, '').replaceAll('temporary_master', 'TEMPORARY_MASTER');
   const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-  return { at_iso, mirror, actor, error, ...told, title: sentence(told.title), detail: sentence(plan) };
+  return { at_iso, mirror, actor, error, ...told, detail: sentence(plan) };
 }
 
 /** The changes of master of a trail, newest first as it is. */

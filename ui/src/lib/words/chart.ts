@@ -71,7 +71,8 @@ export function stretches(track: Track, from: number, to: number): Stretch[] {
     .sort((one, other) => one - other);
   const [first] = track.dots;
   let since = track.in_step_before_iso === null ? null : time(track.in_step_before_iso);
-  let begin = since === null ? (first ? time(first.started_iso) : null) : from;
+  // The first that is known of it is a sync: in step from its end on, or not in step from its beginning on.
+  let begin = since !== null ? from : first ? (inStepAt(first) ?? time(first.started_iso)) : null;
   const found: Stretch[] = [];
   if (begin === null) return found;
   for (const moment of [...moments, to]) {
@@ -210,7 +211,7 @@ export function trackWords(
     const gap = stretch.since === null ? stretch.to - stretch.from : stretch.to - stretch.since;
     return Math.max(most, gap);
   }, 0);
-  const over = longest > limit ? `, more than the ${spanWords(limit)} that are well` : '';
+  const over = longest > limit ? `, longer than ${spanWords(limit)}` : '';
   const gap = known.length > 0 ? `Longest time without being in step: ${spanWords(longest)}${over}.` : '';
   const syncs = all > 0 ? `${counted(all, 'sync')} in ${days} days: ${ends.join(', ')}.` : `No syncs in ${days} days.`;
   return `${track.mirror}: ${stateOfTrack(track, to, limit).word}. ${[syncs, gap].filter(Boolean).join(' ')}`;

@@ -17,6 +17,8 @@ export function cameFrom({ mirror, target }: Rescue): string {
   return target === undefined ? mirror : `${target} (${mirror})`;
 }
 
+const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
+
 /** `mirror` is the one that the rescue names, as it is now; `master` the place of the present master. */
 export function restorePlan(rescue: Rescue, mirror: MirrorReport | undefined, master: string): RestorePlan {
   const name = refWords(rescue.ref_name);
@@ -56,7 +58,7 @@ export function restorePlan(rescue: Rescue, mirror: MirrorReport | undefined, ma
     return {
       deed: `Restore ${name}`,
       facts: [
-        `${name} of the copy points to ${tip} again, as it was before.`,
+        `${capital(name)} of the copy points to ${tip} again, as it was before.`,
         'That name must be free there: nothing is moved or deleted for it.',
         'No later pull takes it away; it stays until a person removes it.',
       ],
@@ -65,7 +67,7 @@ export function restorePlan(rescue: Rescue, mirror: MirrorReport | undefined, ma
   return {
     deed: `Restore ${name}`,
     facts: [
-      `${name} of ${mirror.repo} points to ${tip} again, as it was before.`,
+      `${capital(name)} of ${mirror.repo} points to ${tip} again, as it was before.`,
       'That name must be free there: nothing is moved or deleted for it.',
       'No later sync moves or deletes it: it counts as yours.',
       ...(mirror.type === 'github' ? [workflows] : []),
