@@ -140,7 +140,7 @@ describe('a mirror in words', () => {
   it.each<[Partial<Track>, string]>([
     [
       { dots: [] },
-      'm: In step 10 days ago. No syncs in 10 days. Longest time without being in step: 10 days, longer than 1 day.',
+      'm: Last in step 10 days ago. No syncs in 10 days. Longest time without being in step: 10 days, longer than 1 day.',
     ],
     [{ dots: [], ...unknown }, 'm: No syncs yet. No syncs in 10 days.'],
     [

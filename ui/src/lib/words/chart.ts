@@ -184,8 +184,8 @@ function stateOfTrack(track: Track, now: number, limit: number): Line['state'] {
       ? { tone: 'failed', word: 'Never in step' }
       : { tone: 'unknown', word: 'No syncs yet' };
   }
-  const word = `In step ${relativeTime(new Date(since).toISOString(), now)}`;
-  return { tone: now - since > limit ? 'failed' : 'ok', word };
+  const age = relativeTime(new Date(since).toISOString(), now);
+  return now - since > limit ? { tone: 'failed', word: `Last in step ${age}` } : { tone: 'ok', word: `In step ${age}` };
 }
 
 const SYNC_ENDS = [
