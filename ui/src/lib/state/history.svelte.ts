@@ -65,14 +65,15 @@ export class History {
     readonly backend: Backend,
     readonly repository: string,
   ) {
-    this.first = new Reading(async () => {
-      const asked = this.#choice(this.until);
-      const read = await backend.history(asked);
-      const isAll = read.length < LOADED;
-      this.runs = merged(this.runs, read, isAll);
-      if (isAll || this.runs.length === read.length) this.more = !isAll;
-      return read;
-    });
+    this.first = new Reading(
+      () => backend.history(this.#choice(this.until)),
+      (read) => {
+        const isAll = read.length < LOADED;
+        this.runs = merged(this.runs, read, isAll);
+        // Where older ones are loaded, what is known of the last of them stays.
+        if (isAll || this.runs.length === read.length) this.more = !isAll;
+      },
+    );
     this.trail = new Reading(() => backend.audit(repository));
   }
 
@@ -146,12 +147,12 @@ export class History {
     if (!last) return;
     this.loadingOlder = true;
     this.olderFailure = null;
-    const asked = this.asked;
+    const { asked, until: before } = this;
     try {
       // Others may have begun in the very same moment.
       const until = new Date(Date.parse(last.started_iso) + 1).toISOString();
       const read = await this.backend.history(this.#choice(until));
-      if (asked !== this.asked) return;
+      if (asked !== this.asked || before !== this.until) return;
       const known = new Set(this.runs.map(({ id }) => id));
       const older = read.filter(({ id }) => !known.has(id));
       this.runs = [...this.runs, ...older];

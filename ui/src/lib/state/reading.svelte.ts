@@ -15,7 +15,11 @@ export class Reading<T> {
   #turn = 0;
   #soon: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly ask: () => Promise<T>) {}
+  /** `take` is given each answer that counts. */
+  constructor(
+    readonly ask: () => Promise<T>,
+    readonly take: (value: T) => void = () => {},
+  ) {}
 
   /** Reads now. An answer that comes after that of a later question is dropped. */
   async read(): Promise<void> {
@@ -27,6 +31,7 @@ export class Reading<T> {
       const value = await this.ask();
       if (turn !== this.#turn) return;
       this.value = value;
+      this.take(value);
       this.failure = null;
     } catch (thrown) {
       if (turn !== this.#turn) return;
