@@ -33,7 +33,9 @@ import {
 } from '../src/testing/fake';
 import { programStates } from './program_states';
 
-type Step = (backend: FakeBackend) => void | Promise<void>;
+import { activityStates } from './states_activity';
+
+export type Step = (backend: FakeBackend) => void | Promise<void>;
 
 export interface State {
   backend(): FakeBackend;
@@ -423,9 +425,8 @@ export const states: Record<string, State> = {
   'mirrors-200': { backend: crowd(200) },
   'several-repositories': { backend: several },
   preview: { backend: decide, then: [press('Preview')] },
-  activity: { backend: one([mirror(), archive()]), then: [press('Activity')] },
-  'audit-trail': { backend: wordy, then: [press('Activity'), press('Audit trail')] },
-  rescues: { backend: one([mirror()]), then: [press('Activity'), press('Rescues')] },
+  ...activityStates(press),
+  'audit-trail': { backend: wordy, then: [press('Activity'), press('Audit trail'), press('failed')] },
   tokens: { backend: one([mirror(), archive()]), then: [press('Tokens'), press('Set')] },
   shortcuts: {
     backend: one([mirror()]),

@@ -191,37 +191,6 @@ describe('the configuration', () => {
   });
 });
 
-describe('activity', () => {
-  it('lists the runs, and opens one to its changes', async () => {
-    await open(new FakeBackend(overview([repository([mirror()])])));
-    await user.click(screen.getByRole('tab', { name: 'Activity' }));
-    const first = (await screen.findAllByRole('button', { expanded: false }))[0]!;
-    expect(first).toHaveTextContent('5.0 s');
-    await user.click(first);
-    const changes = within(await screen.findByRole('list', { name: 'Changes of this run' }));
-    expect(changes.getByText(/Fast-forwarded branch main/)).toBeVisible();
-    expect(changes.getByText(/Updated secret RESEND_API_KEY/)).toBeVisible();
-  });
-
-  it('restores a rescued tip', async () => {
-    const backend = new FakeBackend(overview([repository([mirror()])]));
-    await open(backend);
-    await user.click(screen.getByRole('tab', { name: 'Activity' }));
-    await user.click(screen.getByRole('button', { name: 'Rescues' }));
-    await user.click(await screen.findByRole('button', { name: 'Restore branch topic of mirror-1' }));
-    expect(backend.calls).toContainEqual(['rescueRestore', 'r1']);
-    expect(await screen.findByText('Restored branch topic on mirror-1.')).toBeVisible();
-  });
-
-  it('is reached with the arrow keys', async () => {
-    await open(new FakeBackend(overview([repository([mirror()])])));
-    screen.getByRole('tab', { name: 'Repo Mirrors' }).focus();
-    await user.keyboard('{ArrowRight}');
-    expect(screen.getByRole('tab', { name: 'Activity' })).toHaveFocus();
-    expect(screen.getByRole('tab', { name: 'Activity' })).toHaveAttribute('aria-selected', 'true');
-  });
-});
-
 describe('tokens', () => {
   const secret = 'ghp_typed_by_the_user';
 

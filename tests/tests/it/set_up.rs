@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use standin_core::Code;
-use standin_core::engine::{Engine, SetUpRequest, TypedTokens, Where};
+use standin_core::engine::{Engine, SetUpRequest, SyncOutcome, SyncRequest, TypedTokens, Where};
 use standin_core::event::Notice;
 use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
 use standin_core::outside::SystemClock;
@@ -82,6 +82,10 @@ impl Desk {
 
     fn typed(&self) -> TypedTokens {
         TypedTokens { source: Some(secret(&self.world.source_token)), mirror: Some(secret(&self.token)) }
+    }
+
+    fn sync(&self, request: SyncRequest) -> SyncOutcome {
+        self.runtime.block_on(async { self.engine.sync(request).unwrap().finished().await })
     }
 
     fn toml(&self) -> PathBuf {
@@ -287,8 +291,9 @@ fn set_up() {
     assert_eq!(refs(&desk.world.sandbox.repository_path(SECOND, NAME)), refs(&desk.world.primary()));
     let secrets = desk.world.sandbox.secrets(SECOND, NAME);
     assert_eq!(secrets.len(), desk.world.secrets.len(), "{}", synced.all());
-    for secret in secrets {
-        assert_eq!(secret.value, desk.world.secrets[&secret.name].as_bytes(), "{}", secret.name);
+    for (name, value) in &desk.world.secrets {
+        let there = desk.world.sandbox.secret_value(SECOND, NAME, name);
+        assert_eq!(there.as_deref(), Some(value.as_bytes()), "{name}");
     }
 
     // A second one knows the source, its token and the values by now.
@@ -317,7 +322,7 @@ fn what_cannot_be_kept_is_told_and_a_session_keeps_it_instead() {
 
     let kept = desk.runtime.block_on(desk.engine.keep_typed(&request(Where::Session(&desk.session))));
     assert!(kept.is_empty(), "{kept:?}");
-    let synced = desk.runtime.block_on(desk.engine.sync(&standin_core::engine::SyncRequest::default())).unwrap();
+    let synced = desk.sync(SyncRequest::default());
     assert!(synced.mirrors.iter().all(|outcome| outcome.error.is_none()), "{synced:?}");
     assert_eq!(refs(&desk.world.sandbox.repository_path(SECOND, NAME)), refs(&desk.world.primary()));
 }
@@ -399,8 +404,7 @@ fn a_clone_that_is_named_has_no_say_before_its_owners_yes() {
     desk.engine.allow(Some(&draft.repository), &question.hash).unwrap();
     let kept = desk.runtime.block_on(desk.engine.keep_typed(&asked()));
     assert!(kept.is_empty(), "{kept:?}");
-    let request =
-        standin_core::engine::SyncRequest { mirrors: vec![draft.mirror.clone().unwrap()], ..Default::default() };
-    let synced = desk.runtime.block_on(desk.engine.sync(&request)).unwrap();
+    let request = SyncRequest { mirrors: vec![draft.mirror.clone().unwrap()], ..Default::default() };
+    let synced = desk.sync(request);
     assert!(synced.mirrors.iter().all(|outcome| outcome.error.is_none()), "{synced:?}");
 }

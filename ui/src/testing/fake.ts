@@ -10,8 +10,9 @@ import type { Overview } from '../lib/bindings/Overview';
 import type { Plan } from '../lib/bindings/Plan';
 import type { Stamped } from '../lib/bindings/Stamped';
 import { FakeDrill } from './fake_drill';
-import { OID, OTHER_OID, ago, ended, job, plan, rolePlan, started } from './fake_values';
+import { OTHER_OID, ago, ended, job, plan, rolePlan, started } from './fake_values';
 
+export { dot, madeChanges, run, track } from './fake_activity';
 export * from './fake_values';
 
 export class FakeBackend extends FakeDrill implements Backend {
@@ -62,22 +63,6 @@ export class FakeBackend extends FakeDrill implements Backend {
     this.called('resolve', ...values);
     return 'Decided; the next sync does it.';
   };
-  run: Backend['run'] = async (id) => ({
-    ...this.runs[0]!,
-    id,
-    changes: [
-      {
-        aspect: 'code',
-        action: 'fast_forward',
-        name: 'refs/heads/main',
-        before: OTHER_OID,
-        after: OID,
-        outcome: 'done',
-        at_iso: ago(127),
-      },
-      { aspect: 'secrets', action: 'update', name: 'RESEND_API_KEY', outcome: 'done', at_iso: ago(126) },
-    ],
-  });
   audit: Backend['audit'] = async () => [
     {
       at_iso: ago(125),

@@ -7,6 +7,8 @@ import type { Job } from '../bindings/Job';
 export class Jobs {
   #all = new SvelteMap<string, Job>();
   #ended = new Set<string>();
+  /** How many have ended: another number each time that something may have been written down. */
+  over = $state(0);
   /** The sync of each mirror; rather one of it alone than one of all. */
   #byMirror = $derived.by(() => {
     const found = new Map<string, Job>();
@@ -36,6 +38,7 @@ export class Jobs {
 
   end(job: Job): void {
     this.#ended.add(job.id);
+    this.over += 1;
     this.#all.delete(job.id);
   }
 
