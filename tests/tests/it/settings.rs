@@ -55,7 +55,7 @@ fn a_setting_is_written_at_once_and_everything_else_of_the_file_stays() {
 
     // Every setting there is; what is taken out is the default again.
     let all = [
-        say(SettingKey::ScheduleEnabled, false),
+        Change { key: SettingKey::ScheduleEnabled, value: Some(Given::Flag(false)) },
         say(SettingKey::ScheduleInterval, "1h30m"),
         say(SettingKey::LookAtSource, "2m"),
         say(SettingKey::RequestLimit, "30s"),

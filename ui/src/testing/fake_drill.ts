@@ -94,7 +94,12 @@ export class FakeDrill extends FakeSetup {
     version: '0.1.0',
     channel: 'stable',
     check: true,
-    owner: { owner: 'package_manager', manager: 'apt', package: 'standin', command: 'sudo apt install --only-upgrade standin' },
+    owner: {
+      owner: 'package_manager',
+      manager: 'apt',
+      package: 'standin',
+      command: 'sudo apt install --only-upgrade standin',
+    },
     advice: 'apt looks after this program and brings its newer versions: sudo apt install --only-upgrade standin',
   });
   updateLook: Backend['updateLook'] = async () => {

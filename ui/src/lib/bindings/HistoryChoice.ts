@@ -27,4 +27,8 @@ trigger: Trigger | null,
 /**
  * Only those that began before this time: for the page behind the last one.
  */
-until_iso: string | null, };
+until_iso: string | null, 
+/**
+ * Only those whose error, or the name of a change, has this in it.
+ */
+text: string | null, };

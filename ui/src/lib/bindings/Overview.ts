@@ -2,6 +2,7 @@
 import type { Error } from "./Error";
 import type { Job } from "./Job";
 import type { Notice } from "./Notice";
+import type { Offer } from "./Offer";
 import type { Places } from "./Places";
 import type { RepositoryId } from "./RepositoryId";
 import type { RepositoryReport } from "./RepositoryReport";
@@ -42,4 +43,8 @@ places: Places,
 /**
  * The repository that the user asked to see, outside of the window.
  */
-wanted: RepositoryId | null, };
+wanted: RepositoryId | null, 
+/**
+ * A newer version of this program that was found.
+ */
+newer: Offer | null, };

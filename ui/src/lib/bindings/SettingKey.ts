@@ -3,4 +3,4 @@
 /**
  * What can be said of the whole program.
  */
-export type SettingKey = "schedule_enabled" | "schedule_interval" | "look_at_source" | "parallel" | "run_limit" | "request_limit" | "keep_runs" | "keep_unchanged_runs" | "quiet_from" | "quiet_to";
+export type SettingKey = "schedule_enabled" | "schedule_interval" | "look_at_source" | "parallel" | "run_limit" | "request_limit" | "keep_runs" | "keep_unchanged_runs" | "quiet_from" | "quiet_to" | "desktop_notify" | "update_check" | "update_channel";

@@ -59,7 +59,35 @@ repo: string,
 /**
  * What it is.
  */
-type: MirrorType, } | { "event": "aspect_started", 
+type: MirrorType, } | { "event": "run_retrying", 
+/**
+ * The run.
+ */
+run: RunId, 
+/**
+ * The repository.
+ */
+repository: RepositoryId, 
+/**
+ * The mirror.
+ */
+mirror: MirrorId, 
+/**
+ * Which try comes next, from 2.
+ */
+attempt: number, 
+/**
+ * Of how many at most.
+ */
+of: number, 
+/**
+ * How long it waits before that, in seconds.
+ */
+wait_seconds: number, 
+/**
+ * What the last one met with.
+ */
+error: Error, } | { "event": "aspect_started", 
 /**
  * The run.
  */
