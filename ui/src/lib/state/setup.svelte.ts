@@ -58,7 +58,7 @@ export class Setup {
   troubles = $state.raw<Failure[]>([]);
   /** What the last command was refused with. */
   failure = $state.raw<Failure | null>(null);
-  work = $state<Work | null>(null);
+  #goesOn = $state<Work[]>([]);
 
   /** Which tokens the backend holds in memory, and the names of the values. */
   typed = $state<Record<TypedPlace, boolean>>({ source: false, mirror: false });
@@ -66,7 +66,10 @@ export class Setup {
 
   #sourceOfLook = $state('');
   #placeOfLook = $state('');
-  #looks = 0;
+  /** The host that each typed token was used for; empty before that. */
+  #hosts: Record<TypedPlace, string> = { source: '', mirror: '' };
+  /** The latest question of each work; an older answer is none. */
+  #asked: Record<Work, number> = { source: 0, mirror: 0, draft: 0, writing: 0, keeping: 0 };
 
   constructor(
     private readonly backend: Backend,
@@ -150,18 +153,28 @@ export class Setup {
     return this.done && { repository: this.done.repository, mirror: this.done.mirror };
   }
 
+  /** What has to be waited for. A look at a source that is known goes on beside the other steps. */
+  get work(): Work | null {
+    return this.#goesOn.find((work) => work !== 'source' || this.step === 'source') ?? null;
+  }
+
+  get isLookingAtSource(): boolean {
+    return this.#goesOn.includes('source');
+  }
+
   async #at<T>(work: Work, ask: () => Promise<T>): Promise<T | null> {
-    const mine = (this.#looks += 1);
-    this.work = work;
+    const mine = (this.#asked[work] += 1);
+    const isLatest = () => mine === this.#asked[work];
+    if (!this.#goesOn.includes(work)) this.#goesOn.push(work);
     this.failure = null;
     try {
       const answer = await ask();
-      return mine === this.#looks ? answer : null;
+      return isLatest() ? answer : null;
     } catch (thrown) {
-      if (mine === this.#looks) this.failure = asFailure(thrown);
+      if (isLatest()) this.failure = asFailure(thrown);
       return null;
     } finally {
-      if (mine === this.#looks) this.work = null;
+      if (isLatest()) this.#goesOn = this.#goesOn.filter((one) => one !== work);
     }
   }
 
@@ -216,6 +229,7 @@ export class Setup {
 
   /** Hands a token on; the caller has emptied its field already. */
   async give(place: TypedPlace, token: string): Promise<void> {
+    this.#hosts[place] = '';
     try {
       await this.backend.setupToken(place, token);
       this.typed[place] = true;
@@ -250,26 +264,24 @@ export class Setup {
   }
 
   async lookAtSource(): Promise<void> {
-    const before = this.#sourceOfLook;
     const key = this.#sourceKey;
-    if (before !== '' && before !== key) await this.#changeSource(before);
+    await this.#keepToHost('source', hostOf(this.source));
+    if (this.#sourceOfLook !== '' && this.#sourceOfLook !== key) await this.#changeSource();
     const look = await this.#at('source', () => this.backend.setupSource(requestOf(this.answers, [])));
     if (!look) return;
     this.sourceLook = look;
     this.#sourceOfLook = key;
   }
 
-  /** Values belong to the source that was, and a token to its host: neither goes to another. */
-  async #changeSource(before: string): Promise<void> {
+  /** Values belong to the source that was, and go to no other. */
+  async #changeSource(): Promise<void> {
     for (const name of this.values) await this.value(name, null);
-    const [, source] = JSON.parse(before) as [string | null, string];
-    if (this.typed.source && hostOf(source) !== hostOf(this.source)) await this.forget('source');
     this.mirrorLook = null;
   }
 
   async lookAtPlace(): Promise<void> {
     const key = this.#placeKey;
-    await this.#keepToHost();
+    await this.#keepToHost('mirror', hostOf(this.kind === 'github' ? this.repo : this.url));
     const look = await this.#at('mirror', () => this.backend.setupMirror(this.request));
     if (!look) return;
     this.mirrorLook = look;
@@ -277,13 +289,11 @@ export class Setup {
     if (look.login) this.login = look.login;
   }
 
-  #hostOfToken = '';
-
   /** A token that was typed for one host is sent to no other. */
-  async #keepToHost(): Promise<void> {
-    const host = hostOf(this.kind === 'github' ? this.repo : this.url);
-    if (this.typed.mirror && this.#hostOfToken !== '' && this.#hostOfToken !== host) await this.forget('mirror');
-    this.#hostOfToken = host;
+  async #keepToHost(place: TypedPlace, host: string): Promise<void> {
+    const before = this.#hosts[place];
+    if (this.typed[place] && before !== '' && before !== host) await this.forget(place);
+    this.#hosts[place] = host;
   }
 
   /** Whose token it is, so that a name can be proposed: the host tells it with whatever is asked about. */
@@ -294,7 +304,7 @@ export class Setup {
     const name = nameOf(source);
     const prefix = this.isGitHub && host !== '' && host !== 'github.com' ? `${host}/` : '';
     const anything = { ...this.answers, repo: `${prefix}${ownerOf(source) || name}/${name}-standby` };
-    this.#hostOfToken = hostOf(anything.repo);
+    this.#hosts.mirror = hostOf(anything.repo);
     const look = await this.#at('mirror', () =>
       this.backend.setupMirror(requestOf(anything, settingsOf(anything, this.isGitHub))),
     );
@@ -324,7 +334,7 @@ export class Setup {
       case 'what':
         this.#go(1);
         // Known already: it is looked at while somebody says where.
-        if (this.step === 'where' && !this.isSourceLooked) void this.lookAtSource();
+        if (this.given !== null && !this.isSourceLooked) void this.lookAtSource();
         break;
       case 'source':
         if (!this.isSourceLooked || this.sourceLook?.error) await this.lookAtSource();
@@ -408,7 +418,8 @@ export class Setup {
 
   /** Leaves nothing behind. */
   async leave(): Promise<void> {
-    this.#looks += 1;
+    for (const work of Object.keys(this.#asked) as Work[]) this.#asked[work] += 1;
+    this.#goesOn = [];
     this.typed = { source: false, mirror: false };
     this.values = [];
     try {

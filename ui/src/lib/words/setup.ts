@@ -134,7 +134,8 @@ export function tokenPage(host: string): string {
 }
 
 /** What a typed value or token comes to where it cannot be kept yet. */
-export const MEMORY_ONLY = 'What you typed is in memory only, until this is set up. Going back keeps it, leaving forgets it.';
+export const MEMORY_ONLY =
+  'What you typed is in memory only, until this is set up. Going back keeps it, leaving forgets it.';
 
 /** How the sentinel is set up today, one step each. */
 export function sentinelSteps(mirror: string): { words: string; command: string }[] {
