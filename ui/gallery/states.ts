@@ -31,6 +31,7 @@ import {
   UPSTREAM,
   waits,
 } from '../src/testing/fake';
+import { setupStates } from './setup_states';
 
 type Step = (backend: FakeBackend) => void | Promise<void>;
 
@@ -431,4 +432,5 @@ export const states: Record<string, State> = {
     then: [() => void window.dispatchEvent(new KeyboardEvent('keydown', { key: 'F1' }))],
   },
   'long-words': { backend: wordy },
+  ...setupStates,
 };

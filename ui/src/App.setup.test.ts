@@ -22,11 +22,19 @@ import { atOneMoment, open, user } from './testing/page';
 import { archived, closed, fresh, hostKey, seen } from './testing/setting_up';
 
 atOneMoment();
+// The whole way is walked in each of them.
+vi.setConfig({ testTimeout: 30_000 });
 
 const TOKEN = 'ghp_neverShownAgain';
 const called = (backend: FakeBackend, name: string) => backend.calls.filter(([what]) => what === name);
 const press = (name: string | RegExp) => user.click(screen.getByRole('button', { name }));
 const step = (name: string) => screen.findByRole('heading', { level: 2, name });
+/** Puts a text into a field at once, as from the clipboard, and goes on with Enter where the text says so. */
+async function fill(label: string | RegExp, text: string): Promise<void> {
+  await user.click(screen.getByLabelText(label));
+  await user.paste(text.replace('{Enter}', ''));
+  if (text.endsWith('{Enter}')) await user.keyboard('{Enter}');
+}
 const ready = async (name: string | RegExp) => {
   const button = await screen.findByRole('button', { name });
   await vi.waitFor(() => expect(button).not.toHaveAttribute('aria-disabled'));
@@ -49,12 +57,12 @@ async function toWhere(backend: FakeBackend, kind: RegExp): Promise<HTMLElement>
 /** A standby up to the review, with its token and one value typed. */
 async function toReview(backend: FakeBackend): Promise<HTMLElement> {
   const container = await toWhere(backend, /Standby on GitHub/);
-  await user.type(screen.getByLabelText('Token of the other account'), `${TOKEN}{Enter}`);
+  await fill('Token of the other account', `${TOKEN}{Enter}`);
   await screen.findByText(/of backup-account, in memory only/);
   await user.click(await ready('Look there'));
   await user.click(await ready('Next'));
   await step('What is kept in step?');
-  await user.type(screen.getByLabelText('API_KEY'), 'value-of-it{Enter}');
+  await fill('API_KEY', 'value-of-it{Enter}');
   await user.click(await ready('Next'));
   await step('Who watches when no computer of yours is on?');
   await press('Next');
@@ -134,8 +142,8 @@ describe('a standby on GitHub', () => {
   it('hands on a token that still stands in its field when one goes on', async () => {
     const backend = fresh();
     await toWhere(backend, /Standby on GitHub/);
-    await user.type(screen.getByLabelText('Token of the other account'), TOKEN);
-    await user.type(screen.getByLabelText('Repository there'), 'backup-account/orchestrator{Enter}');
+    await fill('Token of the other account', TOKEN);
+    await fill('Repository there', 'backup-account/orchestrator{Enter}');
     await vi.waitFor(() => expect(called(backend, 'setupToken')).toEqual([['setupToken', 'mirror', 'typed']]));
     expect(await ready('Next')).toBeVisible();
   });
@@ -143,7 +151,7 @@ describe('a standby on GitHub', () => {
   it('is proposed in the account of the token, under the name of the source', async () => {
     const backend = fresh();
     await toWhere(backend, /Standby on GitHub/);
-    await user.type(screen.getByLabelText('Token of the other account'), `${TOKEN}{Enter}`);
+    await fill('Token of the other account', `${TOKEN}{Enter}`);
     await vi.waitFor(() =>
       expect(screen.getByLabelText('Repository there')).toHaveValue('backup-account/orchestrator'),
     );
@@ -151,10 +159,10 @@ describe('a standby on GitHub', () => {
 
   it('in the account of its source is warned of before it is looked at', async () => {
     await toWhere(fresh(), /Standby on GitHub/);
-    await user.type(screen.getByLabelText('Repository there'), 'You/spare');
+    await fill('Repository there', 'You/spare');
     expect(screen.getByText(/If it is suspended, so is the standby/)).toBeVisible();
     await user.clear(screen.getByLabelText('Repository there'));
-    await user.type(screen.getByLabelText('Repository there'), 'backup-account/spare');
+    await fill('Repository there', 'backup-account/spare');
     expect(screen.queryByText(/If it is suspended, so is the standby/)).toBeNull();
   });
 
@@ -162,7 +170,7 @@ describe('a standby on GitHub', () => {
     const backend = fresh();
     backend.mirrorLook = { ...backend.mirrorLook, login: 'you', repo: 'organisation/spare' };
     await toWhere(backend, /Standby on GitHub/);
-    await user.type(screen.getByLabelText('Repository there'), 'organisation/spare');
+    await fill('Repository there', 'organisation/spare');
     await press('Look there');
     expect(await screen.findByText(/The token is you’s, with whom the source is read/)).toBeVisible();
   });
@@ -170,7 +178,7 @@ describe('a standby on GitHub', () => {
   it('is made only where that is wished, and one does not go on without it', async () => {
     const backend = fresh();
     await toWhere(backend, /Standby on GitHub/);
-    await user.type(screen.getByLabelText('Repository there'), 'backup-account/orchestrator');
+    await fill('Repository there', 'backup-account/orchestrator');
     await press('Look there');
     await ready('Next');
     await user.click(screen.getByRole('checkbox', { name: 'Create a private repository there' }));
@@ -198,7 +206,7 @@ describe('a standby on GitHub', () => {
       }),
     };
     await toWhere(backend, /Standby on GitHub/);
-    await user.type(screen.getByLabelText('Repository there'), 'backup-account/orchestrator');
+    await fill('Repository there', 'backup-account/orchestrator');
     await press('Look there');
     expect(await screen.findByText('A sync would make 1 change.')).toBeVisible();
     expect(screen.getByRole('region', { name: /Loses something/ })).toHaveTextContent('branch old');
@@ -235,7 +243,7 @@ describe('an archive', () => {
     const backend = fresh();
     backend.mirrorLook = archived({ host_key: hostKey });
     await toWhere(backend, /Archive over git/);
-    await user.type(screen.getByLabelText('Path or URL'), 'git@nas.local:srv/orchestrator.git');
+    await fill('Path or URL', 'git@nas.local:srv/orchestrator.git');
     await press('Look there');
     expect(await screen.findByText(hostKey.fingerprint)).toBeVisible();
     expect(called(backend, 'hostKeyAccept')).toEqual([]);
@@ -261,7 +269,7 @@ describe('an archive', () => {
     const error = failure({ message: '/media/disk/app.git: it cannot find the folder', hint: 'Is the disk there?' });
     backend.mirrorLook = archived({ repo: '/media/disk/app.git', error });
     await toWhere(backend, /Archive over git/);
-    await user.type(screen.getByLabelText('Path or URL'), '/media/disk/app.git{Enter}');
+    await fill('Path or URL', '/media/disk/app.git{Enter}');
     expect(await screen.findByRole('alert')).toHaveTextContent('it cannot find the folder');
     await press('Go on all the same');
     await step('What is kept in step?');
@@ -279,7 +287,7 @@ describe('a pull mirror', () => {
     const backend = fresh();
     backend.mirrorLook = archived({ mirror: 'copy', repo: 'you/orchestrator' });
     await toWhere(backend, /Pull mirror/);
-    await user.type(screen.getByLabelText(/How often/), '6h');
+    await fill(/How often/, '6h');
     await press('Look there');
     await user.click(await ready('Next'));
     await press('Next');
@@ -297,11 +305,12 @@ describe('the source', () => {
     await open(backend);
     await press('Set up a standby…');
     await press('Next');
-    await user.type(await screen.findByLabelText('owner/name, URL or path'), 'you/orchestrator{Enter}');
+    await screen.findByLabelText('owner/name, URL or path');
+    await fill('owner/name, URL or path', 'you/orchestrator{Enter}');
     expect(await screen.findByRole('alert')).toHaveTextContent('there is no token for you/orchestrator');
     expect(screen.getByText(/scopes=repo,workflow/)).toBeInTheDocument();
     backend.sourceLook = seen;
-    await user.type(screen.getByLabelText('Token for the source'), `${TOKEN}{Enter}`);
+    await fill('Token for the source', `${TOKEN}{Enter}`);
     expect(
       await screen.findByText('private · 12 branches and tags · 5 secrets · 3 variables · 4 workflows'),
     ).toBeVisible();
@@ -313,7 +322,7 @@ describe('the source', () => {
     await toReview(backend);
     for (const _ of [1, 2, 3, 4]) await press('Back');
     await user.click(await screen.findByRole('radio', { name: 'Another one' }));
-    await user.type(screen.getByLabelText('owner/name, URL or path'), 'https://git.example.com/a/b');
+    await fill('owner/name, URL or path', 'https://git.example.com/a/b');
     await press('Look at it');
     await ready('Next');
     expect(called(backend, 'setupValue').at(-1)).toEqual(['setupValue', 'API_KEY', null]);
