@@ -168,7 +168,6 @@ export const setupStates: Record<string, State> = {
   'setup-syncing': { backend: fresh, then: [...toSync, begin] },
   'setup-ready': { backend: fresh, then: [...toSync, begin, end('success')] },
   'setup-failed': { backend: fresh, then: [...toSync, begin, end('failed')] },
-  'mirror-menu': { backend: one, then: [menu] },
   'mirror-edit': {
     backend: one,
     then: [menu, press('Edit'), type('edit-place', 'backup-account/another'), press('Show what changes')],

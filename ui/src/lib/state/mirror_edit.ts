@@ -44,8 +44,8 @@ const key: Setting = {
 const hooks: Setting = {
   key: 'hooks',
   label: 'Hooks of the folder',
-  about: 'Whether git runs the hooks that stand in it.',
-  fallback: 'as Standin decides',
+  about: 'Whether the hooks that stand in it run, and the programs that its own settings name.',
+  fallback: 'they do not run',
   how: 'yes_or_no',
 };
 
