@@ -213,6 +213,30 @@ describe('a standby on GitHub', () => {
     expect(screen.getByText(/is public: everybody will see/)).toBeVisible();
   });
 
+  it('takes values that still stand in their fields along, and those of several lines whole', async () => {
+    const backend = fresh();
+    const given: unknown[] = [];
+    const keep = backend.setupValue;
+    backend.setupValue = (name, value) => {
+      given.push([name, value]);
+      return keep(name, value);
+    };
+    await toWhere(backend, /Standby on GitHub/);
+    await fill('Repository there', 'backup-account/orchestrator{Enter}');
+    await user.click(await ready('Next'));
+    await step('What is kept in step?');
+    await user.click(screen.getByLabelText('API_KEY'));
+    await user.paste('-----BEGIN KEY-----\nabc\n-----END KEY-----\n');
+    await screen.findByText(/^API_KEY: typed/);
+    await fill('DATABASE_URL', ' as it is ');
+    await press('Next');
+    await step('Who watches when no computer of yours is on?');
+    expect(given).toEqual([
+      ['API_KEY', '-----BEGIN KEY-----\nabc\n-----END KEY-----\n'],
+      ['DATABASE_URL', ' as it is '],
+    ]);
+  });
+
   it('asks for the values that are missing, and says how many still are', async () => {
     const backend = fresh();
     await toReview(backend);

@@ -231,7 +231,7 @@ export class Setup {
   async give(place: TypedPlace, token: string): Promise<void> {
     this.#hosts[place] = '';
     try {
-      await this.backend.setupToken(place, token);
+      await this.backend.setupToken(place, token.trim());
       this.typed[place] = true;
     } catch (thrown) {
       this.failure = asFailure(thrown);
