@@ -3,7 +3,7 @@
 import { screen, within } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 
-import { failure, mirror, overview, repository, totals } from './testing/fake';
+import { failure, mirror, overview, repository } from './testing/fake';
 import { atOneMoment, open, user } from './testing/page';
 import { fresh } from './testing/setting_up';
 import { called, press, ready, step, toReview, synced } from './testing/wizard';
