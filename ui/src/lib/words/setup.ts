@@ -133,6 +133,9 @@ export function tokenPage(host: string): string {
   return `https://${host || 'github.com'}/settings/tokens/new?scopes=repo,workflow&description=Standin`;
 }
 
+/** Stands above what is written, but for a token or a value. */
+export const NOT_ALL_KEPT = 'It is set up, but not all could be kept';
+
 /** What a typed value or token comes to where it cannot be kept yet. */
 export const MEMORY_ONLY =
   'What you typed is in memory only, until this is set up. Going back keeps it, leaving forgets it.';
