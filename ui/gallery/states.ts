@@ -31,7 +31,8 @@ import {
   UPSTREAM,
   waits,
 } from '../src/testing/fake';
-import { programStates } from './program_states';
+import { programStates } from './states_program';
+import { setupStates } from './states_setup';
 
 import { activityStates } from './states_activity';
 
@@ -434,4 +435,5 @@ export const states: Record<string, State> = {
   },
   'long-words': { backend: wordy },
   ...programStates,
+  ...setupStates,
 };

@@ -178,7 +178,17 @@ describe('the menu', () => {
         menu()
           .getAllByRole('menuitem')
           .map((item) => item.textContent),
-      ).toEqual(['Sync now', 'Preview', 'Copy address', 'Copy error']),
+      ).toEqual([
+        'Sync now',
+        'Preview',
+        'Copy address',
+        'Copy error',
+        'Edit…',
+        'Disable…',
+        'Test…',
+        'Remove…',
+        'Add another mirror…',
+      ]),
     );
     await user.click(menu().getByRole('menuitem', { name: 'Copy error' }));
     await user.pointer({ keys: '[MouseRight]', target: card() });

@@ -165,10 +165,13 @@ describe('the card', () => {
 });
 
 describe('the configuration', () => {
-  it('that names nothing is met with exactly what to write', async () => {
+  it('that names nothing is met with a button, and with exactly what to write for who asks', async () => {
     const backend = new FakeBackend(overview([]));
     await open(backend);
     expect(screen.getByRole('heading', { name: 'Nothing to keep in step yet' })).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Set up a standby…' })).toBeVisible();
+    expect(screen.getByText(/MIRROR_1_TYPE=github/)).not.toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'I configure by file' }));
     expect(screen.getByText('/home/you/orchestrator/.env')).toBeVisible();
     expect(screen.getByText(/MIRROR_1_TYPE=github/)).toBeVisible();
     backend.answer = overview([repository([mirror()])]);

@@ -5,7 +5,7 @@ import type { RepositoryReport } from '../bindings/RepositoryReport';
 import { isMaster, waitsForHandBack } from '../words/words';
 import { copyText } from './copy';
 import { canSync } from './everything';
-import type { WindowState } from './window.svelte';
+import type { MirrorDeed, WindowState } from './window.svelte';
 
 export interface Entry {
   label: string;
@@ -33,6 +33,22 @@ function errors(view: WindowState, report: RepositoryReport, mirror: MirrorRepor
   return [...new Set(texts)];
 }
 
+/** What changes the configuration. The source that waits for its hand-back is no mirror in it. */
+function configuring(view: WindowState, report: RepositoryReport, mirror: MirrorReport): Entry[] {
+  if (mirror.id === 'source') return [];
+  const entry = (label: string, deed: MirrorDeed['deed']): Entry => ({
+    label,
+    run: () => (view.mirrorDeed = { repository: report.repository, mirror: mirror.id, deed }),
+  });
+  return [
+    entry('Edit…', 'edit'),
+    entry(mirror.enabled ? 'Disable…' : 'Enable…', 'switch'),
+    entry('Test…', 'test'),
+    entry('Remove…', 'remove'),
+    { label: 'Add another mirror…', run: () => view.showSetup(report.repository) },
+  ];
+}
+
 function ofMirror(view: WindowState, report: RepositoryReport, mirror: MirrorReport): Entry[] {
   const { repository } = report;
   const told = errors(view, report, mirror);
@@ -51,6 +67,7 @@ function ofMirror(view: WindowState, report: RepositoryReport, mirror: MirrorRep
       : []),
     copying(view, 'Copy address', 'Address', mirror.mirror_url ?? mirror.repo),
     ...(told.length > 0 ? [copying(view, 'Copy error', 'Error', told.join('\n\n'))] : []),
+    ...configuring(view, report, mirror),
   ];
 }
 

@@ -63,6 +63,13 @@ export interface Wish {
   mirror?: string | undefined;
 }
 
+/** A change of a mirror that is asked for, and not done yet. */
+export interface MirrorDeed {
+  repository: string;
+  mirror: string;
+  deed: 'edit' | 'switch' | 'test' | 'remove';
+}
+
 export class WindowState {
   overview = $state<Overview | null>(null);
   /** Why the overview could not be read. */
@@ -92,6 +99,8 @@ export class WindowState {
   page = $state<Page>('repositories');
   /** The repository that a mirror is set up for; null where its source is still to be found. */
   setupFor = $state<string | null>(null);
+  /** The mirror that is about to be changed, tried or taken out. */
+  mirrorDeed = $state<MirrorDeed | null>(null);
   #chosen = $state<string | null>(null);
   /** Runs that hold their mirror. */
   #begun = new Set<string>();
