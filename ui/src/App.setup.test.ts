@@ -38,7 +38,7 @@ describe('a standby on GitHub', () => {
     };
     expect(called(backend, 'setUp')).toEqual([['setUp', draft(request), true, 'keychain']]);
     expect(called(backend, 'sync')).toEqual([
-      ['sync', { repository: 'orchestrator', mirrors: ['standby'], yes: false }],
+      ['sync', { repository: 'orchestrator', mirrors: ['standby'], yes: true }],
     ]);
     synced(backend, 'success');
     expect(await screen.findByText('Ready.')).toBeVisible();

@@ -1,5 +1,7 @@
 //! `mirror add`, `mirror edit`: drafted, shown, written.
 
+use std::path::Path;
+
 use standin_state::config::edit::{self, Edited, Form};
 use standin_state::config::{Config, Consent, RepositoryConfig};
 use standin_state::model::{MirrorId, RepositoryId};
@@ -43,12 +45,12 @@ impl Engine {
         self.reload()?;
         let config = self.config();
         let edited = self.still(&config, draft)?;
-        let needs_no_yes = may_say_yes(&config, draft)?;
+        let needs_no_yes = may_say_yes(&config, draft.form, &draft.file)?;
         if !edited.is_as_it_was() {
             edited.write()?;
         }
         self.reload()?;
-        if needs_no_yes { self.say_yes(draft) } else { Ok(()) }
+        if needs_no_yes { self.say_yes(&draft.file) } else { Ok(()) }
     }
 
     /// The change as it would be now, if it is still the one that was shown.
@@ -65,7 +67,8 @@ impl Engine {
         ))
     }
 
-    pub(super) fn drafted(&self, config: &Config, request: &MirrorRequest) -> Result<(Draft, Edited)> {
+    /// Which file a request changes, and how.
+    pub(super) fn resolved(&self, config: &Config, request: &MirrorRequest) -> Result<Resolved> {
         let load = &self.shared.load;
         let toml = edit::config_file(load);
         let files = Files {
@@ -74,20 +77,19 @@ impl Engine {
             env_at_hand: edit::env_file_at_hand(load),
             current_dir: load.current_dir.clone(),
         };
-        let Resolved { repository, mirror, form, file, edits } = setup::resolve(config, &files, request)?;
-        if let Some(known) = config.repositories.iter().find(|known| known.id == repository) {
+        setup::resolve(config, &files, request)
+    }
+
+    pub(super) fn drafted(&self, config: &Config, request: &MirrorRequest) -> Result<(Draft, Edited)> {
+        let resolved = self.resolved(config, request)?;
+        if let Some(known) = config.repositories.iter().find(|known| known.id == resolved.repository) {
             self.refuse_unseating(known, &request.change)?;
         }
-        let edited = edit::draft(load, &self.shared.store.consents()?, form, &file, &edits)?;
+        let consents = self.shared.store.consents()?;
+        let edited = edit::draft(&self.shared.load, &consents, resolved.form, &resolved.file, &resolved.edits)?;
         let after = &edited.loaded.config;
-        // A repository that a `.env` speaks of has the id that its source gives it.
-        let is_its = |known: &&RepositoryConfig| known.env_file.as_ref() == Some(&file);
-        let repository = match form {
-            Form::Env if !after.repositories.iter().any(|known| known.id == repository) => {
-                after.repositories.iter().find(is_its).map_or(repository, |known| known.id.clone())
-            }
-            Form::Env | Form::Toml => repository,
-        };
+        let repository = id_after(&resolved, after);
+        let Resolved { mirror, form, file, edits, .. } = resolved;
         match (&request.change, &mirror) {
             (MirrorChange::Remove { .. }, Some(mirror)) => refuse_what_stays(config, after, &repository, mirror)?,
             (MirrorChange::Add { .. }, Some(mirror)) => refuse_twice(config, after, &repository, mirror)?,
@@ -110,9 +112,9 @@ impl Engine {
     }
 
     /// What an owner wrote by Standin's own hand is what they want.
-    pub(super) fn say_yes(&self, draft: &Draft) -> Result<()> {
+    pub(super) fn say_yes(&self, file: &Path) -> Result<()> {
         let config = self.config();
-        let Some(known) = config.repositories.iter().find(|known| known.env_file.as_ref() == Some(&draft.file)) else {
+        let Some(known) = config.repositories.iter().find(|known| known.env_file.as_deref() == Some(file)) else {
             return Ok(());
         };
         if let Consent::Waits(wish, _) = &known.consent {
@@ -126,17 +128,29 @@ impl Engine {
     }
 }
 
+/// What the repository is called once that is written: one that a `.env` speaks of has the id that its source gives it.
+pub(super) fn id_after(resolved: &Resolved, after: &Config) -> RepositoryId {
+    let Resolved { repository, form, file, .. } = resolved;
+    let is_its = |known: &&RepositoryConfig| known.env_file.as_ref() == Some(file);
+    match form {
+        Form::Env if !after.repositories.iter().any(|known| known.id == *repository) => {
+            after.repositories.iter().find(is_its).map_or_else(|| repository.clone(), |known| known.id.clone())
+        }
+        Form::Env | Form::Toml => repository.clone(),
+    }
+}
+
 /// Whether the file asked for nothing before, or had its owner's yes.
-pub(super) fn may_say_yes(config: &Config, draft: &Draft) -> Result<bool> {
-    if draft.form != Form::Env {
+pub(super) fn may_say_yes(config: &Config, form: Form, file: &Path) -> Result<bool> {
+    if form != Form::Env {
         return Ok(false);
     }
-    let its = config.repositories.iter().find(|known| known.env_file.as_ref() == Some(&draft.file));
+    let its = config.repositories.iter().find(|known| known.env_file.as_deref() == Some(file));
     if let Some(Consent::Given(_)) = its.filter(|known| known.mistakes.is_empty()).map(|known| &known.consent) {
         return Ok(true);
     }
     // What stood there already may be somebody else's.
-    let text = edit::read(&draft.file)?.unwrap_or_default();
+    let text = edit::read(file)?.unwrap_or_default();
     Ok(its.is_none_or(|known| known.consent.wish().is_none()) && !edit::speaks_of_standin(&text))
 }
 

@@ -10,11 +10,11 @@ use standin_state::config::{self, Instead, LoadRequest, RepositoryConfig, Source
 use standin_state::model::{Aspect, MirrorId};
 use tempfile::TempDir;
 
-use super::mirror_edit::may_say_yes;
+use super::mirror_edit::{id_after, may_say_yes};
 use super::{Engine, EngineOptions, SyncRequest};
 use crate::keychain::SessionKeychain;
 use crate::outside::{Outside, Silent};
-use crate::setup::{Draft, FoundSource, MirrorLook, MirrorRequest, PlaceState, SourceLook, SourcePart};
+use crate::setup::{FoundSource, MirrorLook, MirrorRequest, PlaceState, SourceLook, SourcePart};
 use crate::tokens::{self, Place};
 use crate::{Error, Result, code};
 
@@ -140,9 +140,10 @@ impl Engine {
     /// The configuration as it would be, on a copy of what is remembered, with tokens that were typed.
     fn rehearsal(&self, request: &MirrorRequest, tokens: &TypedTokens, with_mirror: bool) -> Result<Rehearsal> {
         let shared = &self.shared;
-        let (draft, edits) = self.edits_of(request)?;
-        let edits: Vec<Edit> = edits.into_iter().filter_map(|edit| rehearsed(edit, with_mirror)).collect();
-        let edited = edit::draft(&shared.load, &shared.store.consents()?, draft.form, &draft.file, &edits)?;
+        let resolved = self.resolved(&self.config(), request)?;
+        let edits = resolved.edits.iter().cloned().filter_map(|edit| rehearsed(edit, with_mirror)).collect::<Vec<_>>();
+        let (form, file) = (resolved.form, &resolved.file);
+        let edited = edit::draft(&shared.load, &shared.store.consents()?, form, file, &edits)?;
         let folder = tempfile::Builder::new().prefix("standin-").tempdir().map_err(|error| {
             let message = format!("no folder could be made to look at it: {error}");
             Error::new(
@@ -155,7 +156,7 @@ impl Engine {
         // Host keys that were accepted hold there, too; where there are none, none are known.
         let _ = std::fs::copy(shared.state_dir.join("known_hosts"), folder.path().join("known_hosts"));
         let session = SessionKeychain::over(shared.outside.keychain.clone());
-        let instead = Instead { file: draft.file.clone(), text: Arc::from(&*edited.after) };
+        let instead = Instead { file: file.clone(), text: Arc::from(&*edited.after) };
         let (engine, _) = Engine::open(EngineOptions {
             state_dir: folder.path().to_owned(),
             load: LoadRequest { instead: Some(instead), ..shared.load.clone() },
@@ -166,11 +167,11 @@ impl Engine {
             },
             actor: shared.actor.clone(),
         })?;
-        if may_say_yes(&self.config(), &draft)? {
-            engine.say_yes(&draft)?;
+        if may_say_yes(&self.config(), form, file)? {
+            engine.say_yes(file)?;
         }
-        let repository = engine.repository(Some(&draft.repository))?;
-        let mirror = draft.mirror.filter(|_| with_mirror).map(Place::Mirror);
+        let repository = engine.repository(Some(&id_after(&resolved, &engine.config())))?;
+        let mirror = resolved.mirror.filter(|_| with_mirror).map(Place::Mirror);
         let typed = [(Some(Place::Source), &tokens.source), (mirror, &tokens.mirror)];
         for (place, token) in typed {
             if let (Some(place), Some(token)) = (place, token) {
@@ -178,12 +179,6 @@ impl Engine {
             }
         }
         Ok(Rehearsal { engine, repository, _folder: folder })
-    }
-
-    fn edits_of(&self, request: &MirrorRequest) -> Result<(Draft, Vec<Edit>)> {
-        let (draft, _) = self.drafted(&self.config(), request)?;
-        let edits = draft.edits.clone();
-        Ok((draft, edits))
     }
 }
 

@@ -400,6 +400,9 @@ fn who_is_told_in_the_toml_file() {
         "[quiet_hours]\nfrom = \"22:00\"\nto = \"22:00\"",
         "[quiet_hours]\nfrom = \"22:00\"\nto = \"07:00\"\ntime_zone = \"Europe/Berlim\"",
         "[quiet_hours]\nfrom = \"22:00\"\nuntil = \"07:00\"\nto = \"07:00\"",
+        "[desktop]\nnotify = [\"master_dwn\"]",
+        "[desktop]\nnotify = \"all\"\nsound = true",
+        "[updates]\ncheck = \"yes\"\nchannel = \"nightly\"",
         "[schedule]\nping_url = \"http://hc.example/CANARY\"",
         "[schedule]\nping_url = \"hc-ping.com/CANARY\"",
     ]));

@@ -286,7 +286,8 @@ fn set_up() {
 
     // Another program finds all of it: the tokens and values are in the keychain and the vault.
     let elsewhere = Machine { folder: desk.world.folder().join("home"), ..desk.machine.clone() };
-    let synced = elsewhere.standin(&["sync"]);
+    // The names were shown and typed; nothing was there.
+    let synced = elsewhere.standin(&["sync", "--yes"]);
     assert_eq!(synced.code(), 0, "{}", synced.all());
     assert_eq!(refs(&desk.world.sandbox.repository_path(SECOND, NAME)), refs(&desk.world.primary()));
     let secrets = desk.world.sandbox.secrets(SECOND, NAME);

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use standin_core::Code;
 use standin_core::engine::Engine;
 use standin_core::state::config::edit::{Change, Given, SettingKey};
+use standin_core::state::config::{Channel, Updates};
+use standin_core::state::model::NotifyEvent;
 use standin_tests::local::Local;
 
 fn program() -> &'static str {
@@ -50,19 +52,24 @@ fn a_setting_is_written_at_once_and_everything_else_of_the_file_stays() {
     // Another program reads it so.
     assert_eq!(local.engine().settings().unwrap().parallel, 4);
     // And it stands in the audit trail.
-    let audit = local.standin(&["audit", "--json"]);
+    let audit = local.standin(&["history", "--audit", "--json"]);
     assert!(audit.contains("\"settings\"") && audit.contains("RunLimit, Parallel"), "{audit}");
 
     // Every setting there is; what is taken out is the default again.
+    let events = |words: &[&str]| Given::Words(words.iter().map(|word| (*word).to_owned()).collect());
     let all = [
         Change { key: SettingKey::ScheduleEnabled, value: Some(Given::Flag(false)) },
         say(SettingKey::ScheduleInterval, "1h30m"),
         say(SettingKey::LookAtSource, "2m"),
+        // Tables take turns: each is written once.
+        Change { key: SettingKey::UpdateCheck, value: Some(Given::Flag(false)) },
         say(SettingKey::RequestLimit, "30s"),
         say(SettingKey::KeepRuns, "30d"),
         say(SettingKey::KeepUnchangedRuns, "2d"),
         say(SettingKey::QuietFrom, "22:00"),
         say(SettingKey::QuietTo, "07:00"),
+        say(SettingKey::UpdateChannel, "beta"),
+        Change { key: SettingKey::DesktopNotify, value: Some(events(&["master_down", "waits"])) },
     ];
     set(&engine, &all);
     let held = engine.settings().unwrap();
@@ -70,6 +77,11 @@ fn a_setting_is_written_at_once_and_everything_else_of_the_file_stays() {
     assert_eq!((held.look_at_source.as_deref(), &*held.request_limit), (Some("2m"), "30s"));
     assert_eq!((&*held.keep_runs, &*held.keep_unchanged_runs), ("30d", "2d"));
     assert!(held.notify.quiet_hours.is_some());
+    assert_eq!(held.desktop_notify, [NotifyEvent::MasterDown, NotifyEvent::Waits]);
+    let updates = engine.config().updates;
+    assert_eq!((updates.check, updates.channel), (false, Channel::Beta));
+    set(&engine, &[Change { key: SettingKey::DesktopNotify, value: Some(events(&[])) }]);
+    assert!(engine.settings().unwrap().desktop_notify.is_empty(), "nothing is shown where nothing is wished");
     let none: Vec<_> = all.iter().map(|change| Change { key: change.key, value: None }).collect();
     set(&engine, &none);
     set(&engine, &[Change { key: SettingKey::Parallel, value: None }]);
@@ -78,6 +90,8 @@ fn a_setting_is_written_at_once_and_everything_else_of_the_file_stays() {
     let held = engine.settings().unwrap();
     assert_eq!(held.schedule_interval, fresh.schedule_interval);
     assert_eq!((held.parallel, held.notify.quiet_hours), (fresh.parallel, None));
+    assert_eq!(held.desktop_notify, fresh.desktop_notify);
+    assert_eq!(engine.config().updates, Updates::default());
 }
 
 #[test]
@@ -88,9 +102,11 @@ fn a_value_that_cannot_be_used_is_refused_with_its_mistake_and_nothing_is_writte
     for (change, told) in [
         (say(SettingKey::ScheduleInterval, "soon"), "soon"),
         (say(SettingKey::ScheduleInterval, "-5m"), "-5m"),
-        (say(SettingKey::ScheduleEnabled, "perhaps"), "perhaps"),
+        (say(SettingKey::ScheduleEnabled, "perhaps"), "`enabled`: this is text"),
         (number(SettingKey::Parallel, 0), "0"),
-        (say(SettingKey::Parallel, "many"), "many"),
+        (say(SettingKey::Parallel, "many"), "`parallel`: this is text"),
+        (say(SettingKey::UpdateChannel, "nightly"), "nightly"),
+        (Change { key: SettingKey::DesktopNotify, value: Some(Given::Words(vec!["weather".to_owned()])) }, "weather"),
         (say(SettingKey::KeepRuns, ""), "keep"),
         (say(SettingKey::QuietFrom, "25:00"), "25:00"),
         (Change { key: SettingKey::RunLimit, value: Some(Given::Words(vec!["1h".to_owned()])) }, "run"),
@@ -134,8 +150,10 @@ fn odd_files_are_written_into_as_they_are_or_left_alone() {
     };
     let inline = written(&format!("limits = {{ parallel = 2, run = \"20m\" }}\n{base}")).unwrap();
     assert!(inline.contains("limits = { parallel = 2, run = \"45m\" }"), "{inline}");
-    let dotted = written(&format!("limits.run = '20m' # mine\n{base}")).unwrap();
-    assert!(dotted.contains("limits.run = \"45m\" # mine"), "{dotted}");
+    let text = format!("limits.run = '20m' # mine\n{base}");
+    let dotted = written(&text).unwrap_err();
+    assert!(dotted.message.contains("`limits` is written in a way that this cannot change"), "{dotted}");
+    assert_eq!(fs::read_to_string(toml(&local)).unwrap(), text);
     let lines = written(&format!("[limits]\r\nparallel = 2\r\n{}", base.replace('\n', "\r\n"))).unwrap();
     assert!(
         lines.contains("run = \"45m\"\r\n") && lines.matches('\n').count() == lines.matches("\r\n").count(),

@@ -188,6 +188,7 @@ impl<'a> File<'a> {
     /// Changes what stands in the tables of settings; one that is not there comes to the end.
     fn set(&mut self, changes: &[Change<SettingKey>]) -> Result<()> {
         let mut tables: Vec<&'static str> = changes.iter().map(|change| change.key.table()).collect();
+        tables.sort_unstable();
         tables.dedup();
         for table in tables {
             let of_table: Vec<_> = changes.iter().filter(|change| change.key.table() == table).cloned().collect();
