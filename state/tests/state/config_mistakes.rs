@@ -401,8 +401,10 @@ fn who_is_told_in_the_toml_file() {
         "[quiet_hours]\nfrom = \"22:00\"\nto = \"07:00\"\ntime_zone = \"Europe/Berlim\"",
         "[quiet_hours]\nfrom = \"22:00\"\nuntil = \"07:00\"\nto = \"07:00\"",
         "[desktop]\nnotify = [\"master_dwn\"]",
-        "[desktop]\nnotify = \"all\"\nsound = true",
-        "[updates]\ncheck = \"yes\"\nchannel = \"nightly\"",
+        "[desktop]\nnotify = \"all\"",
+        "[desktop]\nsound = true",
+        "[updates]\ncheck = \"yes\"",
+        "[updates]\nchannel = \"nightly\"",
         "[schedule]\nping_url = \"http://hc.example/CANARY\"",
         "[schedule]\nping_url = \"hc-ping.com/CANARY\"",
     ]));

@@ -20,7 +20,7 @@ impl Machine {
             keychain,
             progress: Arc::new(Silent),
             clock,
-            credential_helper: "/nonexistent".into(),
+            credential_helper: self.program.clone(),
             environment: Arc::new(environment.clone()),
         };
         let load = LoadRequest {

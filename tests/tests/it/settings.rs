@@ -160,6 +160,22 @@ fn odd_files_are_written_into_as_they_are_or_left_alone() {
         "{lines:?}"
     );
 
+    // What was said and is no more leaves nothing that would be a mistake, and no comment is lost.
+    let unsaid = |text: &str| {
+        fs::write(toml(&local), format!("{text}{base}")).unwrap();
+        let keys = [SettingKey::QuietFrom, SettingKey::QuietTo, SettingKey::RunLimit];
+        let changes = keys.map(|key| Change { key, value: None });
+        local.engine().set_settings(&changes).unwrap();
+        fs::read_to_string(toml(&local)).unwrap()
+    };
+    assert_eq!(
+        unsaid("[quiet_hours]\nfrom = \"22:00\"  # late\nto = \"07:00\"\n\n[limits]\nrun = \"20m\"\n\n"),
+        format!("\n{base}")
+    );
+    assert_eq!(unsaid("quiet_hours = { from = \"22:00\", to = \"07:00\" }\nlimits = { run = \"20m\" }\n"), base);
+    assert_eq!(unsaid("[limits]\n# a slow disk\nrun = \"20m\"\n"), format!("[limits]\n# a slow disk\n{base}"));
+    assert_eq!(unsaid("[limits]\nrun = \"20m\"\nparallel = 2\n"), format!("[limits]\nparallel = 2\n{base}"));
+
     // A file that went, one that is broken, and one that is gone from under the program.
     let engine = local.engine();
     fs::write(toml(&local), "[limits\n").unwrap();

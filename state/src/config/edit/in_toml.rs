@@ -193,6 +193,13 @@ impl<'a> File<'a> {
         for table in tables {
             let of_table: Vec<_> = changes.iter().filter(|change| change.key.table() == table).cloned().collect();
             match self.document.get(table) {
+                // A table of which nothing would be left goes whole: one that is empty may be a mistake.
+                Some(Item::Table(found)) if goes_whole(found, &of_table) && !self.is_commented(found) => {
+                    self.remove(self.document.as_table(), table, Element::Block(found))?;
+                }
+                Some(item @ Item::Value(Value::InlineTable(found))) if goes_whole(found, &of_table) => {
+                    self.remove_key(Element::Block(self.document.as_table()), table, item)?;
+                }
                 Some(Item::Table(found)) if !found.is_implicit() && !found.is_dotted() => {
                     self.change(Element::Block(found), &of_table)?;
                 }
@@ -216,6 +223,12 @@ impl<'a> File<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody wrote a comment into a table, which is kept unless the table could not be without its keys.
+    fn is_commented(&self, table: &Table) -> bool {
+        let must_have_keys = table.contains_key(SettingKey::QuietFrom.in_toml());
+        !must_have_keys && blocks_of(table).into_iter().any(|block| self.text[block].contains('#'))
     }
 
     fn change<K: Written>(&mut self, found: Element<'a>, changes: &[Change<K>]) -> Result<()> {
@@ -426,6 +439,12 @@ fn written(given: &Given, as_it_stands: bool) -> String {
             format!("[{}]", words.join(", "))
         }
     }
+}
+
+/// Whether these changes take all out that stands in a table, and put nothing in.
+fn goes_whole(table: &dyn TableLike, changes: &[Change<SettingKey>]) -> bool {
+    let goes = |key: &str| changes.iter().any(|change| change.key.in_toml() == key && change.value.is_none());
+    !table.is_empty() && changes.iter().all(|change| change.value.is_none()) && table.iter().all(|(key, _)| goes(key))
 }
 
 /// A text between double quotes.
