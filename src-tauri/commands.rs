@@ -20,6 +20,7 @@ use standin_core::roles::preview::RolePlan;
 use standin_core::sentinel::check::SentinelReport;
 use standin_core::setup::{Draft, FoundSource, MirrorLook, MirrorRequest, SourceLook};
 use standin_core::state::config::edit::{Change, SettingKey};
+use standin_core::state::config::secret_name;
 use standin_core::state::model::{AskId, JobId, MirrorId, NotifyName, Oid, RepositoryId, RunId, SchedulePause};
 use standin_core::state::store::{AuditEntry, AuditFilter, DecisionChoice, Rescue, RunFilter, RunRecord};
 use standin_core::tokens::{Place, TokenReport};
@@ -232,7 +233,7 @@ pub async fn setup_token(desktop: Here<'_>, place: TypedPlace, token: Option<Str
 
 #[tauri::command]
 pub async fn setup_value(desktop: Here<'_>, name: String, value: Option<String>) -> Result<Vec<String>> {
-    Ok(desktop.typed.set_value(name, value.map(SecretString::from)))
+    Ok(desktop.typed.set_value(secret_name(&name)?, value.map(SecretString::from)))
 }
 
 #[tauri::command]

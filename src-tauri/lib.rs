@@ -16,6 +16,8 @@ mod dialogs;
 mod feed;
 mod geometry;
 mod gh;
+#[cfg(test)]
+mod ipc_tests;
 mod notifications;
 mod rehearsal;
 mod resident;

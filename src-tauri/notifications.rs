@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Shows what is decided from now on, as long as the program runs.
 pub async fn keep(app: AppHandle, desktop: Arc<Desktop>) {
     let shower = app.state::<Arc<Shower>>().inner().clone();
-    let mut last = None;
+    // What was decided before this program began is no news.
+    let mut last = desktop.engine().ok().and_then(|engine| engine.last_word().ok());
     loop {
         tokio::time::sleep(PULSE).await;
         // Without a configuration that can be used there is nothing to tell.

@@ -9,6 +9,7 @@ pub mod crash;
 pub mod git;
 pub mod keyring;
 pub mod local;
+pub mod notifications;
 pub mod pair;
 pub mod replay;
 pub mod rooms;

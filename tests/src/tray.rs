@@ -13,6 +13,7 @@ use zbus::blocking::{Connection, Proxy};
 use zbus::zvariant::{OwnedValue, Value};
 
 use crate::cli::{Machine, Running, finish};
+use crate::notifications::Service;
 use crate::window::{first_line, program, start_bus};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -57,6 +58,11 @@ impl Desk {
     /// Starts the desktop program.
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.machine.start(arguments)
+    }
+
+    /// Somebody shows notifications from now on.
+    pub fn notifications(&self) -> Service {
+        Service::start(&self.bus_address)
     }
 
     /// Somebody shows icons from now on.

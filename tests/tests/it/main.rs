@@ -91,6 +91,7 @@ mod triggers_webhook;
 mod variables_sync;
 mod window_consent;
 mod window_roles;
+mod window_setup;
 mod window_sync;
 mod workflows_mended;
 mod workflows_sync;

@@ -183,6 +183,8 @@ fn odd_files_are_written_into_as_they_are_or_left_alone() {
     assert_eq!(broken.code, Code::Configuration, "{broken:?}");
     assert_eq!(fs::read_to_string(toml(&local)).unwrap(), "[limits\n");
     fs::remove_file(toml(&local)).unwrap();
+    set(&engine, &[Change { key: SettingKey::RunLimit, value: None }]);
+    assert!(!toml(&local).exists(), "nothing that would say nothing is written");
     set(&engine, &[say(SettingKey::RunLimit, "50m")]);
     assert_eq!(fs::read_to_string(toml(&local)).unwrap(), "[limits]\nrun = \"50m\"\n");
 }

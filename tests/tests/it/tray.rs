@@ -104,3 +104,35 @@ fn whoever_is_started_second_shows_the_first_and_never_waits_for_one_that_hangs(
     signal(&first, Signal::SIGTERM);
     assert_eq!(first.wait().code(), 0);
 }
+
+#[test]
+fn word_of_what_changed_is_a_notification_that_opens_the_window() {
+    let local = Local::new(PROGRAM, &["--bare"]);
+    let desk = Desk::new(&local.machine);
+    let (host, service) = (desk.host(), desk.notifications());
+    let running = desk.start(&["--hidden"]);
+    host.until_there();
+    host.until("site: in step");
+    assert_eq!(service.count(), 0, "that all is well is no word");
+
+    // Somebody pushes to the mirror: that waits for a decision. Names of branches are strangers' words.
+    let theirs = local.git(&local.mirror, &["commit-tree", "main^{tree}", "-p", "main", "-m", "theirs"]);
+    local.git(&local.mirror, &["update-ref", "refs/heads/main", &theirs]);
+    local.update("refs/heads/a<b>&c", "ours");
+    host.until("site: waits for your decision");
+    let shown = service.until(1);
+    assert_eq!(shown.title, "site: waits for your decision", "{shown:?}");
+    assert!(shown.body.contains("backup") && !shown.body.contains('<'), "{shown:?}");
+    assert_eq!((shown.replaces, shown.urgency, shown.actions[1].as_str()), (0, 1, "Open"), "{shown:?}");
+
+    // A service that went and came back shows the next one; what another process decided is shown as well.
+    drop(service);
+    let service = desk.notifications();
+    let words = rusqlite::Connection::open(local.machine.state.join("standin.db")).unwrap();
+    let again = "INSERT INTO words (at_ns, word) SELECT at_ns, word FROM words ORDER BY id LIMIT 1";
+    words.execute(again, []).unwrap();
+    let shown = service.until(1);
+    assert!(!has_window(&running));
+    service.press(&shown);
+    finish("a window", PATIENCE, || has_window(&running));
+}

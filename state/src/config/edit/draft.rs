@@ -83,7 +83,7 @@ impl Edited {
 
     /// Whether the file says so already.
     pub fn is_as_it_was(&self) -> bool {
-        self.before.as_ref() == Some(&self.hash())
+        self.before.as_ref() == Some(&self.hash()) || (self.before.is_none() && self.after.is_empty())
     }
 
     /// Writes it: whole or not at all, with the rights that the file has, where a link leads. A new file is the owner's alone.
