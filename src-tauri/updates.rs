@@ -74,6 +74,8 @@ impl Newer {
                 let folder = file.parent().unwrap_or(Path::new("/"));
                 let brought = update::bring(&offer, folder, |_| {}).await?;
                 update::put_in_place(&brought, file)?;
+                // It is no news any more.
+                *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 Ok(format!("{version} is in place. It runs from the next start on."))
             }
             Owner::Installer => {

@@ -37,7 +37,8 @@ impl Publisher {
     /// The one that was built in by `STANDIN_UPDATE_FOLDER` and `STANDIN_UPDATE_KEY`; `None` in a program that was built without.
     pub fn built_in() -> Option<Self> {
         let (folder, key) = (option_env!("STANDIN_UPDATE_FOLDER")?, option_env!("STANDIN_UPDATE_KEY")?);
-        Some(Self { folder: folder.to_owned(), key: key.to_owned() })
+        // A build that was given nothing for them.
+        (!folder.is_empty() && !key.is_empty()).then(|| Self { folder: folder.to_owned(), key: key.to_owned() })
     }
 }
 

@@ -90,6 +90,7 @@ mod triggers_watch;
 mod triggers_webhook;
 mod variables_sync;
 mod window_consent;
+mod window_drill;
 mod window_roles;
 mod window_setup;
 mod window_sync;

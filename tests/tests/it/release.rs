@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
+use standin_core::update::Channel;
+use standin_core::update::manifest::{Asker, judge};
 use standin_tests::zizmor;
 
 const PATH: &str = ".github/workflows/release.yml";
@@ -74,5 +77,66 @@ fn each_action_is_githubs_own_and_named_by_a_commit() {
         assert!(name.starts_with("actions/"), "{action}");
         assert!(commit.len() == 40 && commit.chars().all(|digit| digit.is_ascii_hexdigit()), "{action}");
         assert_eq!(version.split('.').count(), 3, "{action}");
+    }
+}
+
+/// What a step of the workflow runs.
+fn script(name: &str) -> String {
+    let text = text();
+    let (_, step) = text.split_once(&format!("      - name: {name}\n")).unwrap();
+    let (_, run) = step.split_once("        run: |\n").unwrap();
+    let lines = run.lines().take_while(|line| line.is_empty() || line.starts_with("          "));
+    lines.map(|line| line.trim_start_matches("          ").to_owned() + "\n").collect()
+}
+
+#[test]
+fn what_the_release_says_of_itself_is_what_programs_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = Command::new("minisign")
+        .args(["-G", "-W", "-p", "key.pub", "-s", "key.sec"])
+        .current_dir(folder.path())
+        .output();
+    assert!(made.as_ref().is_ok_and(|made| made.status.success()), "{made:?}");
+    let key = std::fs::read_to_string(path("key.pub")).unwrap().lines().nth(1).unwrap().to_owned();
+    let script = script("Say what is newest, signed");
+    let script: String =
+        script.lines().filter(|line| !line.contains("apt-get")).map(|line| format!("{line}\n")).collect();
+    for (tag, channel, version) in
+        [("v9.1.0", Channel::Stable, "9.1.0"), ("v9.2.0-beta.3", Channel::Beta, "9.2.0-beta.3")]
+    {
+        for left in ["out", "newest"] {
+            let _ = std::fs::remove_dir_all(path(left));
+        }
+        std::fs::create_dir(path("out")).unwrap();
+        for file in ["amd64.AppImage", "aarch64.AppImage", "universal.dmg", "x64-setup.exe"] {
+            std::fs::write(path("out").join(format!("Standin_{version}_{file}")), format!("{file} of {version}"))
+                .unwrap();
+        }
+        let ran = Command::new("bash")
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script])
+            .current_dir(folder.path())
+            .env("GITHUB_REF_NAME", tag)
+            .env("GITHUB_SERVER_URL", "https://github.com")
+            .env("GITHUB_REPOSITORY", "standin-app/standin")
+            .env("STANDIN_UPDATE_KEY", &key)
+            .env("UPDATE_SIGNING_KEY", std::fs::read_to_string(path("key.sec")).unwrap().trim_end())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        assert!(!path("newest.key").exists(), "the key is left behind");
+        let read = |end: &str| std::fs::read_to_string(path("newest").join(format!("{channel}.json{end}"))).unwrap();
+        let (manifest, signature) = (read(""), read(".minisig"));
+        let asker = |target| Asker { key: &key, channel, version: "9.0.0", target };
+        let offer = judge(manifest.as_bytes(), &signature, &asker("linux-x86_64")).unwrap().unwrap();
+        assert_eq!(offer.version, version);
+        let url =
+            format!("https://github.com/standin-app/standin/releases/download/{tag}/Standin_{version}_amd64.AppImage");
+        assert_eq!((offer.file.url, offer.file.size), (url, format!("amd64.AppImage of {version}").len() as u64));
+        for target in ["linux-aarch64", "macos", "windows-x86_64"] {
+            assert!(judge(manifest.as_bytes(), &signature, &asker(target)).unwrap().is_some(), "{target}");
+        }
+        let flipped = manifest.replace("9.", "8.");
+        assert!(judge(flipped.as_bytes(), &signature, &asker("macos")).is_err());
     }
 }

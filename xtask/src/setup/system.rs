@@ -130,6 +130,7 @@ const LINUX: &[Need] = &[
         debian: &["libjgit-java"],
         elsewhere: "JGit, as /usr/share/java/org.eclipse.jgit.jar with slf4j-api.jar and javaewah.jar beside it",
     },
+    Need { probe: Probe::Program("minisign"), purpose: For::Test, debian: &["minisign"], elsewhere: "minisign" },
     Need { probe: Probe::Program("git-lfs"), purpose: For::Test, debian: &["git-lfs"], elsewhere: "git-lfs" },
     // What it runs as a service is of no use here; the tests start one of their own.
     Need {
