@@ -157,26 +157,55 @@ describe('the filters', () => {
     await user.selectOptions(screen.getByRole('combobox', { name: 'Set off by' }), 'On schedule');
     expect(backend.calls.at(-1)).toEqual([
       'history',
-      { repository: 'orchestrator', mirror: 'mirror-2', status: 'failed', trigger: 'schedule', until_iso: null },
+      {
+        repository: 'orchestrator',
+        mirror: 'mirror-2',
+        status: 'failed',
+        trigger: 'schedule',
+        until_iso: null,
+        text: null,
+      },
     ]);
     await user.click(screen.getByRole('button', { name: 'Clear filters' }));
     await waitFor(async () => expect(await rows()).toHaveLength(2));
     expect(screen.getByRole('searchbox', { name: 'Words' })).toHaveFocus();
   });
 
-  it('look for words and for changes in what is loaded', async () => {
+  it('look for changes in what is loaded', async () => {
     const backend = backendOf();
     await activity(backend);
-    await user.type(await screen.findByRole('searchbox', { name: 'Words' }), 'REACHED');
-    expect(await rows()).toHaveLength(1);
-    expect((await rows())[0]).toHaveTextContent('Failed');
-    await user.clear(screen.getByRole('searchbox', { name: 'Words' }));
+    await rows();
     await user.click(screen.getByRole('checkbox', { name: 'Only syncs that changed something' }));
     expect(await rows()).toHaveLength(1);
     expect((await rows())[0]).toHaveTextContent('RESEND_API_KEY');
     expect(backend.calls.filter(([name]) => name === 'history')).toHaveLength(1);
-    await user.type(screen.getByRole('searchbox', { name: 'Words' }), 'nothing like it');
+  });
+
+  it('look for words in what is loaded at once, and ask for them once nobody types', async () => {
+    const backend = backendOf();
+    const old = run('run-old', 90_000, { status: 'failed', error: failure() });
+    await activity(backend);
+    await rows();
+    backend.runs = [...backend.runs, old];
+    await user.type(screen.getByRole('searchbox', { name: 'Words' }), 'REACHED');
+    expect(await rows()).toHaveLength(1);
+    expect((await rows())[0]).toHaveTextContent('Failed');
+    await waitFor(async () => expect(await rows()).toHaveLength(2));
+    expect(backend.calls.filter(([name]) => name === 'history').map(([, choice]) => choice)).toEqual([
+      expect.objectContaining({ text: null }),
+      expect.objectContaining({ text: 'REACHED' }),
+    ]);
+    await user.type(screen.getByRole('searchbox', { name: 'Words' }), ' nothing like it');
     expect(screen.getByText('None of the 2 runs that are loaded.')).toBeVisible();
+    expect(await screen.findByText('No sync is as asked for.')).toBeVisible();
+  });
+
+  it('narrow the file by words too, as they stand there', async () => {
+    const backend = backendOf();
+    await activity(backend);
+    await user.type(await screen.findByRole('searchbox', { name: 'Words' }), 'RESEND');
+    await user.click(screen.getByRole('button', { name: 'Export as JSON' }));
+    expect(backend.calls).toContainEqual(['historyExport', expect.objectContaining({ text: 'RESEND' }), 'json']);
   });
 
   it('narrow the file that is written, which is named afterwards', async () => {
