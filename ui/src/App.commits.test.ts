@@ -7,7 +7,19 @@ import { describe, expect, it, vi } from 'vitest';
 import type { CodePlan } from './lib/bindings/CodePlan';
 import type { Divergence } from './lib/bindings/Divergence';
 import type { PlannedChange } from './lib/bindings/PlannedChange';
-import { ago, ask, failure, FakeBackend, mirror, OID, OTHER_OID, overview, plan, repository, section } from './testing/fake';
+import {
+  ago,
+  ask,
+  failure,
+  FakeBackend,
+  mirror,
+  OID,
+  OTHER_OID,
+  overview,
+  plan,
+  repository,
+  section,
+} from './testing/fake';
 import { codePlan } from './testing/fake_code';
 import { atOneMoment, open, user } from './testing/page';
 
@@ -26,7 +38,12 @@ function backendOf(names: string[], changes: PlannedChange[] = [], over: Partial
   const backend = new FakeBackend(overview([repository([mirror()])]));
   const code = codePlan(names.map(diverged), over);
   const asks = names.map((id) =>
-    ask({ id, topic: 'diverged', words: 'It is another.', choices: [{ choice: 'take', label: 'Take', words: 'Home.' }] }),
+    ask({
+      id,
+      topic: 'diverged',
+      words: 'It is another.',
+      choices: [{ choice: 'take', label: 'Take', words: 'Home.' }],
+    }),
   );
   backend.plans = [plan({ sections: [section('code', { asks, changes, details: { code } })] })];
   return backend;
