@@ -34,6 +34,7 @@ import {
 import { programStates } from './program_states';
 
 import { activityStates } from './states_activity';
+import { drillStates } from './states_drill';
 
 export type Step = (backend: FakeBackend) => void | Promise<void>;
 
@@ -426,6 +427,7 @@ export const states: Record<string, State> = {
   'several-repositories': { backend: several },
   preview: { backend: decide, then: [press('Preview')] },
   ...activityStates(press),
+  ...drillStates(press),
   'audit-trail': { backend: wordy, then: [press('Activity'), press('Audit trail'), press('failed')] },
   tokens: { backend: one([mirror(), archive()]), then: [press('Tokens'), press('Set')] },
   shortcuts: {
