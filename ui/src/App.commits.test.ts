@@ -124,8 +124,9 @@ describe('the commits of a decision', () => {
     backend.commitList = { commits, count: 140, files: [], file_count: 0 };
     const { page } = await preview(backend);
     const own = await page.findByRole('group', { name: 'Only at backup-account/orchestrator (140)' });
-    expect(within(own).getAllByRole('listitem')).toHaveLength(8);
-    await user.click(within(own).getByRole('button', { name: 'Show 4 more' }));
+    expect(within(own).getAllByRole('listitem')).toHaveLength(5);
+    expect(own).toHaveTextContent('Only at backup-account/orchestrator (140)');
+    await user.click(within(own).getByRole('button', { name: 'Show 7 more' }));
     expect(within(own).getAllByRole('listitem')).toHaveLength(12);
     expect(within(own).getByText('and 128 older')).toBeVisible();
     expect(own).toHaveFocus();

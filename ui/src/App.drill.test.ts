@@ -100,7 +100,7 @@ describe('a drill', () => {
     await vi.waitFor(() => expect(end).toHaveFocus());
     expect(within(end).getByText('Passed')).toBeVisible();
     const phases = within(end).getByRole('list', { name: 'Phases of the drill' });
-    expect(phases).toHaveTextContent(/the standby takes over 14\.6 s, 78 minutes on the day/);
+    expect(phases).toHaveTextContent(/The standby takes over 14\.6 s, 78 minutes on the day/);
     expect(within(end).getByText('API_KEY has no value here')).toBeVisible();
     expect(count(backend, 'drills')).toBe(2);
   });

@@ -361,7 +361,7 @@ describe('newer versions of the program', () => {
     const take = backend.updateTake;
     backend.updateTake = () => Promise.reject(failure({ message: 'the download was cut' }));
     await user.click(within(shown).getByRole('button', { name: 'Take 0.2.0' }));
-    expect(await group('About').findByRole('alert')).toHaveTextContent('the download was cut');
+    expect(await within(shown).findByRole('alert')).toHaveTextContent('the download was cut');
     let brought = () => {};
     backend.updateTake = async (version) => {
       await new Promise<void>((resolve) => (brought = resolve));

@@ -33,6 +33,10 @@ export function secondsWords(seconds: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+export function phaseTitle({ what }: DrillPhase): string {
+  return what.charAt(0).toUpperCase() + what.slice(1);
+}
+
 /** How long a phase took here, and would take on the day. */
 export function phaseTime({ seconds, minutes_on_the_day }: DrillPhase): string {
   const here = secondsWords(seconds);
