@@ -5,7 +5,7 @@ import axe from 'axe-core';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { DrillReport } from './lib/bindings/DrillReport';
-import { ago, archive, failure, FakeBackend, mirror, overview, repository } from './testing/fake';
+import { ago, archive, failure, FakeBackend, masterHealth, mirror, overview, repository, stands } from './testing/fake';
 import { drillReport } from './testing/fake_drill';
 import { atOneMoment, open, user } from './testing/page';
 
@@ -36,6 +36,13 @@ const count = (backend: FakeBackend, name: string) => backend.calls.filter(([cal
 describe('the way to a rehearsal', () => {
   it('is there where a standby on GitHub could take over, and nowhere else', async () => {
     await open(backendOf([archive()]));
+    expect(screen.queryByRole('button', { name: 'Rehearse a fail-over…' })).toBeNull();
+  });
+
+  it('is not in the way on the day itself', async () => {
+    const standing = stands('master_down', 'failed', 'master down');
+    const report = repository([mirror()], { standing, master_health: masterHealth('ill') });
+    await open(new FakeBackend(overview([report])));
     expect(screen.queryByRole('button', { name: 'Rehearse a fail-over…' })).toBeNull();
   });
 
