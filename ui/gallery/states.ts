@@ -35,6 +35,7 @@ import { programStates } from './states_program';
 import { setupStates } from './states_setup';
 
 import { activityStates } from './states_activity';
+import { drillStates } from './states_drill';
 
 export type Step = (backend: FakeBackend) => void | Promise<void>;
 
@@ -427,6 +428,7 @@ export const states: Record<string, State> = {
   'several-repositories': { backend: several },
   preview: { backend: decide, then: [press('Preview')] },
   ...activityStates(press),
+  ...drillStates(press),
   'audit-trail': { backend: wordy, then: [press('Activity'), press('Audit trail'), press('failed')] },
   tokens: { backend: one([mirror(), archive()]), then: [press('Tokens'), press('Set')] },
   shortcuts: {

@@ -1,6 +1,7 @@
 // The states of the settings, of the vault, and of what is so of the whole program.
 
 import type { NotifyTrouble } from '../src/lib/bindings/NotifyTrouble';
+import type { Offer } from '../src/lib/bindings/Offer';
 import type { SecretState } from '../src/lib/bindings/SecretState';
 import type { Settings } from '../src/lib/bindings/Settings';
 import {
@@ -129,6 +130,37 @@ function secrets(): FakeBackend {
   return backend;
 }
 
+const offer: Offer = {
+  version: '0.2.0',
+  notes: 'https://github.com/an-organisation-with-a-long-name/standin/releases/tag/v0.2.0',
+  file: { url: 'https://standin.example.com/f', size: 18_200_000, sha256: '00' },
+};
+
+/** A program that brings its newer versions itself, and found one. */
+function ownUpdates(): FakeBackend {
+  const backend = base({ newer: offer });
+  backend.updates = async () => ({
+    version: '0.1.0',
+    channel: 'stable',
+    check: true,
+    owner: { owner: 'itself', file: '/home/you/Standin.AppImage' },
+    advice: null,
+  });
+  backend.updateTake = () =>
+    Promise.reject(failure({ message: 'The download was cut after 3.1 MB', hint: 'Take it again.' }));
+  backend.notifyTest = () =>
+    Promise.reject(
+      failure({ message: 'nobody shows notifications in this session', hint: 'Start a notification service.' }),
+    );
+  return backend;
+}
+
+const words = (text: string) => () => {
+  const found = [...document.querySelectorAll('button')].find((one) => one.textContent?.trim().startsWith(text));
+  if (!found) throw new Error(`no button ${text}`);
+  found.click();
+};
+
 export const programStates: Record<string, State> = {
   settings: { backend: () => base(), then: [settings] },
   'settings-trouble': {
@@ -141,6 +173,10 @@ export const programStates: Record<string, State> = {
     backend: full,
     then: [settings, type('setting-run_limit-field', 'soon'), show('settings-limits')],
   },
+  'settings-desktop': { backend: ownUpdates, then: [settings, words('Show one'), show('settings-notify')] },
+  'settings-about': { backend: () => base(), then: [settings, show('settings-about')] },
+  newer: { backend: ownUpdates },
+  'newer-offer': { backend: ownUpdates, then: [settings, words('Take 0.2.0'), show('settings-about')] },
   'settings-unread': {
     backend() {
       const backend = base();

@@ -14,6 +14,7 @@ import {
   job,
   madeChanges,
   mirror,
+  OTHER_OID,
   overview,
   repository,
   run,
@@ -157,26 +158,55 @@ describe('the filters', () => {
     await user.selectOptions(screen.getByRole('combobox', { name: 'Set off by' }), 'On schedule');
     expect(backend.calls.at(-1)).toEqual([
       'history',
-      { repository: 'orchestrator', mirror: 'mirror-2', status: 'failed', trigger: 'schedule', until_iso: null },
+      {
+        repository: 'orchestrator',
+        mirror: 'mirror-2',
+        status: 'failed',
+        trigger: 'schedule',
+        until_iso: null,
+        text: null,
+      },
     ]);
     await user.click(screen.getByRole('button', { name: 'Clear filters' }));
     await waitFor(async () => expect(await rows()).toHaveLength(2));
     expect(screen.getByRole('searchbox', { name: 'Words' })).toHaveFocus();
   });
 
-  it('look for words and for changes in what is loaded', async () => {
+  it('look for changes in what is loaded', async () => {
     const backend = backendOf();
     await activity(backend);
-    await user.type(await screen.findByRole('searchbox', { name: 'Words' }), 'REACHED');
-    expect(await rows()).toHaveLength(1);
-    expect((await rows())[0]).toHaveTextContent('Failed');
-    await user.clear(screen.getByRole('searchbox', { name: 'Words' }));
+    await rows();
     await user.click(screen.getByRole('checkbox', { name: 'Only syncs that changed something' }));
     expect(await rows()).toHaveLength(1);
     expect((await rows())[0]).toHaveTextContent('RESEND_API_KEY');
     expect(backend.calls.filter(([name]) => name === 'history')).toHaveLength(1);
-    await user.type(screen.getByRole('searchbox', { name: 'Words' }), 'nothing like it');
+  });
+
+  it('look for words in what is loaded at once, and ask for them once nobody types', async () => {
+    const backend = backendOf();
+    const old = run('run-old', 90_000, { status: 'failed', error: failure() });
+    await activity(backend);
+    await rows();
+    backend.runs = [...backend.runs, old];
+    await user.type(screen.getByRole('searchbox', { name: 'Words' }), 'REACHED');
+    expect(await rows()).toHaveLength(1);
+    expect((await rows())[0]).toHaveTextContent('Failed');
+    await waitFor(async () => expect(await rows()).toHaveLength(2));
+    expect(backend.calls.filter(([name]) => name === 'history').map(([, choice]) => choice)).toEqual([
+      expect.objectContaining({ text: null }),
+      expect.objectContaining({ text: 'REACHED' }),
+    ]);
+    await user.type(screen.getByRole('searchbox', { name: 'Words' }), ' nothing like it');
     expect(screen.getByText('None of the 2 runs that are loaded.')).toBeVisible();
+    expect(await screen.findByText('No sync is as asked for.')).toBeVisible();
+  });
+
+  it('narrow the file by words too, as they stand there', async () => {
+    const backend = backendOf();
+    await activity(backend);
+    await user.type(await screen.findByRole('searchbox', { name: 'Words' }), 'RESEND');
+    await user.click(screen.getByRole('button', { name: 'Export as JSON' }));
+    expect(backend.calls).toContainEqual(['historyExport', expect.objectContaining({ text: 'RESEND' }), 'json']);
   });
 
   it('narrow the file that is written, which is named afterwards', async () => {
@@ -327,6 +357,58 @@ describe('a rescued tip', () => {
     const plan = await asked(backend);
     expect(plan.getByText(/The mirror mirror-1 is not configured any more/)).toBeVisible();
     expect(plan.queryByRole('button', { name: /Restore/ })).toBeNull();
+  });
+
+  it('is told with the first line of its commit and who wrote it', async () => {
+    const backend = backendOf();
+    await activity(backend);
+    await user.click(screen.getByRole('button', { name: 'Rescues' }));
+    const rows = await screen.findByRole('list', { name: 'Rescued tips' });
+    expect(await within(rows).findByText(/^Answer twice as fast/)).toHaveTextContent('Answer twice as fast by Grace');
+    expect(backend.calls).toContainEqual(['commits', 'orchestrator', 'mirror-1', OTHER_OID, null]);
+  });
+
+  it('of which the commit cannot be read can be restored and dropped all the same', async () => {
+    const backend = backendOf();
+    backend.commits = () => Promise.reject(failure());
+    await asked(backend);
+    expect(await screen.findByText('Its commit cannot be read here.')).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Drop… branch topic of mirror-1' })).toBeEnabled();
+  });
+
+  it('is dropped by a button with the deed, once it is said that it may be the only copy', async () => {
+    const backend = backendOf();
+    await activity(backend);
+    await user.click(screen.getByRole('button', { name: 'Rescues' }));
+    await user.click(await screen.findByRole('button', { name: 'Drop… branch topic of mirror-1' }));
+    const plan = screen.getByRole('group', { name: 'What a drop of branch topic does' });
+    expect(plan).toHaveFocus();
+    expect(plan).toHaveTextContent(/may be the only copy/);
+    expect(backend.calls.filter(([name]) => name === 'rescueDrop')).toEqual([]);
+    const drop = backend.rescueDrop;
+    backend.rescueDrop = () => Promise.reject(failure({ message: 'state.db is locked' }));
+    await user.click(within(plan).getByRole('button', { name: 'Drop branch topic for good' }));
+    expect(await within(plan).findByRole('alert')).toHaveTextContent('state.db is locked');
+    backend.rescueDrop = drop;
+    backend.rescues = async () => [];
+    await user.click(within(plan).getByRole('button', { name: 'Drop branch topic for good' }));
+    expect(backend.calls).toContainEqual(['rescueDrop', 'r1']);
+    expect(await screen.findByText(/^Dropped branch topic at 5c1d8f00aa11/)).toHaveFocus();
+    expect(await screen.findByText(/^Nothing had to be rescued/)).toBeVisible();
+  });
+
+  it('of many is listed and asked about as far as it is shown', async () => {
+    const backend = backendOf();
+    const [first] = await backend.rescues('orchestrator');
+    backend.rescues = async () => Array.from({ length: 25 }, (_, at) => ({ ...first!, id: `r${at}` }));
+    await activity(backend);
+    await user.click(screen.getByRole('button', { name: 'Rescues' }));
+    const commits = () => backend.calls.filter(([name]) => name === 'commits');
+    await waitFor(() => expect(commits()).toHaveLength(20));
+    await user.click(screen.getByText('Show 5 more of 25'));
+    await waitFor(() => expect(commits()).toHaveLength(25));
+    expect(document.activeElement).toHaveAttribute('data-rescue', 'r20');
+    expect(document.querySelectorAll('[data-deed="drop"]')).toHaveLength(25);
   });
 });
 

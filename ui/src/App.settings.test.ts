@@ -5,6 +5,8 @@ import axe from 'axe-core';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { NotifyTrouble } from './lib/bindings/NotifyTrouble';
+import type { Offer } from './lib/bindings/Offer';
+import type { Updates } from './lib/bindings/Updates';
 import { ago, archive, failure, FakeBackend, mirror, NOW, overview, repository } from './testing/fake';
 import { atOneMoment, open, user } from './testing/page';
 
@@ -235,6 +237,164 @@ describe('the places that word is sent to', () => {
     expect(notify.getByText(/2 messages wait to be sent again/)).toBeVisible();
     expect(notify.getByText(/^hc-ping.com is asked/)).toBeVisible();
     expect(notify.getByText('/home/you/.config/standin/standin.toml')).toBeVisible();
+    const read = vi.spyOn(backend, 'settings');
+    await user.click(notify.getByRole('button', { name: 'Send a test to phone' }));
+    expect(backend.calls).toContainEqual(['notifyTest', 'phone']);
+    expect(await notify.findByText('The test was sent')).toBeVisible();
+    expect(read).toHaveBeenCalledTimes(1);
+    backend.notifyTest = () => Promise.reject(failure({ message: 'ntfy.sh does not answer' }));
+    await user.click(notify.getByRole('button', { name: 'Send a test to phone' }));
+    expect(await notify.findByRole('alert')).toHaveTextContent('ntfy.sh does not answer');
+  });
+});
+
+describe('what is shown on this desktop', () => {
+  it('is switched by a box for each kind, saved at once, and none is lost that was switched meanwhile', async () => {
+    const { backend } = await settings();
+    const set = backend.settingsSet;
+    let answer = () => {};
+    backend.settingsSet = async (changes) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return set(changes);
+    };
+    const shown = within(screen.getByRole('group', { name: 'Shown on this desktop' }));
+    expect(shown.getByRole('checkbox', { name: 'Something is well again' })).not.toBeChecked();
+    await user.click(shown.getByRole('checkbox', { name: 'Something is well again' }));
+    await user.click(shown.getByRole('checkbox', { name: 'A master is back' }));
+    answer();
+    await vi.waitFor(() => expect(changes(backend)).toHaveLength(1));
+    answer();
+    await vi.waitFor(() => expect(changes(backend)).toHaveLength(2));
+    const [{ value }] = changes(backend).at(-1) as [{ value: string[] }];
+    expect(value).toContain('mended');
+    expect(value).not.toContain('master_back');
+    expect(value).toHaveLength(8);
+    expect(shown.getByRole('checkbox', { name: 'A master is back' })).not.toBeChecked();
+    expect(await group('Notifications').findByText('Saved')).toBeVisible();
+  });
+
+  it('stays as it was where it is refused', async () => {
+    const { backend } = await settings();
+    backend.refuseSetting = failure({ message: 'the file cannot be written' });
+    const box = screen.getByRole('checkbox', { name: 'A master is down' });
+    await user.click(box);
+    expect(group('Notifications').getByRole('alert')).toHaveTextContent('the file cannot be written');
+    expect(box).toBeChecked();
+  });
+
+  it('is tried by a button, with the answer or the reason beside it', async () => {
+    const { backend } = await settings();
+    await user.click(screen.getByRole('button', { name: 'Show one' }));
+    expect(backend.calls).toContainEqual(['notifyTest', null]);
+    expect(await screen.findByText('It was given to the desktop')).toBeVisible();
+    backend.notifyTest = () => Promise.reject(failure({ message: 'nobody shows notifications here' }));
+    await user.click(screen.getByRole('button', { name: 'Show one' }));
+    expect(group('Notifications').getByRole('alert')).toHaveTextContent('nobody shows notifications here');
+    expect(screen.queryByText('It was given to the desktop')).toBeNull();
+  });
+});
+
+describe('newer versions of the program', () => {
+  const offer: Offer = {
+    version: '0.2.0',
+    notes: 'https://standin.example.com/0.2.0',
+    file: { url: 'https://standin.example.com/f', size: 18_200_000, sha256: '00' },
+  };
+  const own: Updates = {
+    version: '0.1.0',
+    channel: 'stable',
+    check: true,
+    owner: { owner: 'itself', file: '/home/you/Standin.AppImage' },
+    advice: null,
+  };
+
+  function ownBackend(newer: Offer | null = null): FakeBackend {
+    const backend = new FakeBackend(overview([repository([mirror()])], { newer }));
+    const told = { ...own };
+    backend.updates = async () => structuredClone(told);
+    const set = backend.settingsSet;
+    backend.settingsSet = async (changed) => {
+      const held = await set(changed);
+      for (const { key, value } of changed) Object.assign(told, { [key.replace('update_', '')]: value });
+      return held;
+    };
+    return backend;
+  }
+
+  it('come by the package manager, and nothing is offered that has no effect then', async () => {
+    await settings();
+    const about = group('About');
+    expect(await about.findByText('apt looks after this program and brings its newer versions.')).toBeVisible();
+    expect(about.getByText('sudo apt install --only-upgrade standin')).toBeVisible();
+    expect(about.getByRole('button', { name: 'Copy command' })).toBeVisible();
+    expect(about.queryByRole('button', { name: 'Look for a newer version' })).toBeNull();
+    expect(about.queryByRole('checkbox')).toBeNull();
+  });
+
+  it('are followed as it is chosen', async () => {
+    const { backend } = await settings(ownBackend());
+    const about = group('About');
+    await user.click(await about.findByRole('radio', { name: 'Beta' }));
+    await user.click(about.getByRole('checkbox', { name: 'Look once a day' }));
+    expect(changes(backend)).toEqual([
+      [{ key: 'update_channel', value: 'beta' }],
+      [{ key: 'update_check', value: false }],
+    ]);
+    await vi.waitFor(() => expect(about.getByRole('checkbox', { name: 'Look once a day' })).not.toBeChecked());
+    expect(about.getByRole('radio', { name: 'Beta' })).toBeChecked();
+  });
+
+  it('are looked for by a button, which says that there is none', async () => {
+    const { backend } = await settings(ownBackend());
+    await user.click(await screen.findByRole('button', { name: 'Look for a newer version' }));
+    expect(backend.calls).toContainEqual(['updateLook']);
+    expect(await screen.findByText('0.1.0 is the newest.')).toBeVisible();
+  });
+
+  it('are shown before they are taken, and the answer says what is to do then', async () => {
+    const { backend } = await settings(ownBackend());
+    backend.offer = offer;
+    await user.click(await screen.findByRole('button', { name: 'Look for a newer version' }));
+    const shown = await screen.findByRole('group', { name: 'Standin 0.2.0 is there' });
+    await vi.waitFor(() => expect(shown).toHaveFocus());
+    expect(within(shown).getByText('https://standin.example.com/0.2.0')).toBeVisible();
+    const take = backend.updateTake;
+    backend.updateTake = () => Promise.reject(failure({ message: 'the download was cut' }));
+    await user.click(within(shown).getByRole('button', { name: 'Take 0.2.0' }));
+    expect(await within(shown).findByRole('alert')).toHaveTextContent('the download was cut');
+    let brought = () => {};
+    backend.updateTake = async (version) => {
+      await new Promise<void>((resolve) => (brought = resolve));
+      return take(version);
+    };
+    await user.click(within(shown).getByRole('button', { name: 'Take 0.2.0' }));
+    expect(within(shown).getByText(/^Bringing 18\.2 MB/)).toBeVisible();
+    brought();
+    const answer = await screen.findByText('0.2.0 is in place. It runs from the next start on.');
+    await vi.waitFor(() => expect(answer).toHaveFocus());
+    expect(backend.calls).toContainEqual(['updateTake', '0.2.0']);
+    expect(screen.queryByRole('button', { name: 'Take 0.2.0' })).toBeNull();
+  });
+
+  it('that were found by themselves are told above the page, and lead to the offer', async () => {
+    await open(ownBackend(offer));
+    expect(screen.getByText('Standin 0.2.0 is there')).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'What to do' }));
+    const shown = await screen.findByRole('group', { name: 'Standin 0.2.0 is there' });
+    expect(shown).toHaveFocus();
+    expect(screen.queryByRole('button', { name: 'What to do' })).toBeNull();
+    expect(await within(shown).findByRole('button', { name: 'Take 0.2.0' })).toBeVisible();
+  });
+
+  it('cannot be asked about where that fails, and can be asked again', async () => {
+    const backend = ownBackend();
+    const read = backend.updates;
+    backend.updates = () => Promise.reject(failure({ message: 'the configuration has a mistake' }));
+    await settings(backend);
+    expect(await group('About').findByRole('alert')).toHaveTextContent('the configuration has a mistake');
+    backend.updates = read;
+    await user.click(group('About').getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByRole('button', { name: 'Look for a newer version' })).toBeVisible();
   });
 });
 

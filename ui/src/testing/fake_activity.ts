@@ -70,12 +70,15 @@ export class FakeActivity extends FakeCalls {
   /** Answers as the real one does: what was asked for, newest first, and not more than it lists. */
   history: Backend['history'] = async (choice) => {
     this.called('history', choice);
-    const { mirror, status, trigger, until_iso } = choice;
+    const { mirror, status, trigger, until_iso, text } = choice;
+    const said = ({ error, changes = [] }: RunRecord) => [error?.message ?? '', ...changes.map(({ name }) => name)];
+    const words = (text ?? '').toLowerCase();
     const found = this.runs.filter(
       (run) =>
         (mirror === null || run.mirror === mirror) &&
         (status === null || run.status === status) &&
         (trigger === null || run.trigger === trigger) &&
+        (words === '' || said(run).some((one) => one.toLowerCase().includes(words))) &&
         (until_iso === null || Date.parse(run.started_iso) < Date.parse(until_iso)),
     );
     return structuredClone(found.slice(0, LISTED));

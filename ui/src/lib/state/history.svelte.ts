@@ -17,6 +17,8 @@ import { Reading } from './reading.svelte';
 const LOADED = 200;
 /** So many rows more are shown at a time. */
 export const PAGE = 50;
+/** So long after the last key the backend is asked for what was typed, in milliseconds. */
+const TYPED = 300;
 /** So long after the beginning of a run the other runs of its sync have begun as well, in milliseconds. */
 const TOGETHER = 60_000;
 
@@ -25,14 +27,19 @@ export interface Asked {
   mirror: string | null;
   status: RunStatus | null;
   trigger: Trigger | null;
+  text: string | null;
 }
 
-const ALL: Asked = { mirror: null, status: null, trigger: null };
+const ALL: Asked = { mirror: null, status: null, trigger: null, text: null };
 
 export class History {
   asked = $state.raw<Asked>(ALL);
-  /** The same, of what is loaded alone. */
-  text = $state('');
+  /** What is typed; asked for as soon as nobody types. */
+  #text = $state('');
+  #typed: ReturnType<typeof setTimeout> | undefined;
+  /** The words that what is loaded was asked for with. */
+  #answered = $state<string | null>(null);
+  /** Only what changed something, of what is loaded. */
   onlyChanged = $state(false);
   /** Only what began before this: where an old run was asked for. */
   until = $state<string | null>(null);
@@ -52,7 +59,7 @@ export class History {
   #marks: RoleMark[] = $derived.by(() => this.#tellsRoles().filter((mark) => this.#isOf(mark)));
   rows: Row[] = $derived(
     rowsOf(
-      this.#all.filter((sync) => hasWords(sync, this.text) && (!this.onlyChanged || changedAnything(sync))),
+      this.#all.filter((sync) => this.#hasWords(sync) && (!this.onlyChanged || changedAnything(sync))),
       this.#marks,
       this.more,
     ),
@@ -69,12 +76,29 @@ export class History {
       () => backend.history(this.#choice(this.until)),
       (read) => {
         const isAll = read.length < LOADED;
-        this.runs = merged(this.runs, read, isAll);
+        // What was loaded for other words goes with the answer, and not before.
+        const known = this.#answered === this.asked.text ? this.runs : [];
+        this.#answered = this.asked.text;
+        this.runs = merged(known, read, isAll);
         // Where older ones are loaded, what is known of the last of them stays.
         if (isAll || this.runs.length === read.length) this.more = !isAll;
       },
     );
     this.trail = new Reading(() => backend.audit(repository));
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  set text(typed: string) {
+    this.#text = typed;
+    clearTimeout(this.#typed);
+    this.#typed = setTimeout(() => void this.#askWords(), TYPED);
+  }
+
+  get #wanted(): string | null {
+    return this.#text.trim() || null;
   }
 
   /** Whether anything but the newest of all is asked for. */
@@ -92,7 +116,7 @@ export class History {
 
   /** What is written into a file: all that the backend can tell apart. */
   get exported(): HistoryChoice {
-    return this.#choice(null);
+    return { ...this.#choice(null), text: this.#wanted };
   }
 
   /** Something happened, or the page is shown. */
@@ -106,7 +130,7 @@ export class History {
   }
 
   async choose(change: Partial<Asked>): Promise<void> {
-    this.asked = { ...this.asked, ...change };
+    this.asked = { ...this.asked, text: this.#wanted, ...change };
     await this.#anew();
   }
 
@@ -121,7 +145,8 @@ export class History {
     const hidden = this.text.trim() !== '' || this.onlyChanged;
     let sync = this.#of(id);
     if (!sync || hidden) {
-      if (!sync) {
+      // Where words were asked for, what is around it is not loaded.
+      if (!sync || this.asked.text !== null) {
         const run = await this.backend.run(id);
         if (!run) return null;
         const until = new Date(Date.parse(run.started_iso) + TOGETHER).toISOString();
@@ -141,6 +166,8 @@ export class History {
 
   /** Shows more rows, and loads what is missing for them. */
   async older(): Promise<void> {
+    // Behind which run it goes on is known with the answer.
+    if (this.#answered !== this.asked.text) return;
     this.limit += PAGE;
     if (this.rows.length >= this.limit || !this.more) return;
     const last = this.runs.at(-1);
@@ -166,8 +193,23 @@ export class History {
   }
 
   stop(): void {
+    clearTimeout(this.#typed);
     this.first.stop();
     this.trail.stop();
+  }
+
+  async #askWords(): Promise<void> {
+    const text = this.#wanted;
+    if (text === this.asked.text) return;
+    this.asked = { ...this.asked, text };
+    this.limit = PAGE;
+    this.olderFailure = null;
+    await this.first.read();
+  }
+
+  /** Until the answer is there, what is loaded is looked through here. */
+  #hasWords(sync: Sync): boolean {
+    return this.#answered === this.#wanted || hasWords(sync, this.#text);
   }
 
   async #anew(): Promise<void> {

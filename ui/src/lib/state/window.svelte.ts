@@ -18,6 +18,7 @@ import type { Verb } from '../bindings/Verb';
 import { byWorst } from '../words/order';
 import { shownNames } from '../words/repositories';
 import { roleEndWord } from '../words/words';
+import { Drills } from './drills.svelte';
 import { Jobs } from './jobs.svelte';
 import { LiveRun } from './live.svelte';
 import { Merge } from './merge';
@@ -80,6 +81,7 @@ export class WindowState {
   flashes = new SvelteSet<string>();
   readonly jobs = new Jobs();
   readonly roles: Roles;
+  readonly drills: Drills;
   readonly waited = new Waited();
   now = $state(Date.now());
   /** The last thing worth saying aloud to who does not see the page. */
@@ -120,6 +122,7 @@ export class WindowState {
   );
 
   constructor(readonly backend: Backend) {
+    this.drills = new Drills(backend, (words) => (this.announcement = words));
     this.roles = new Roles({
       backend,
       refused: (repository, failure) => {

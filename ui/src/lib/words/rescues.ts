@@ -17,6 +17,21 @@ export function cameFrom({ mirror, target }: Rescue): string {
   return target === undefined ? mirror : `${target} (${mirror})`;
 }
 
+/** What dropping a tip means, before it is done. */
+export function dropPlan(rescue: Rescue): RestorePlan {
+  return {
+    deed: `Drop ${refWords(rescue.ref_name)} for good`,
+    facts: [
+      `${shortOid(rescue.oid)} may be the only copy that is left of its commits.`,
+      'Nothing brings it back afterwards. What the source and the mirrors have stays as it is.',
+    ],
+  };
+}
+
+export function droppedWords(rescue: Rescue): string {
+  return `Dropped ${refWords(rescue.ref_name)} at ${shortOid(rescue.oid)}, which came from ${cameFrom(rescue)}.`;
+}
+
 const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
 /** `mirror` is the one that the rescue names, as it is now; `master` the place of the present master. */

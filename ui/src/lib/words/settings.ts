@@ -16,7 +16,10 @@ import { counted } from './time';
 import type { StateWord } from './words';
 
 /** Settings that are typed: a length of time, or a number. */
-export type TypedKey = Exclude<SettingKey, 'schedule_enabled' | 'quiet_from' | 'quiet_to'>;
+export type TypedKey = Exclude<
+  SettingKey,
+  'schedule_enabled' | 'quiet_from' | 'quiet_to' | 'desktop_notify' | 'update_check' | 'update_channel'
+>;
 
 export interface SettingWords {
   label: string;
