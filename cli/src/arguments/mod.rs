@@ -95,7 +95,7 @@ pub enum Command {
     /// List the mirrors, test one without changing anything; add, change or remove one
     Mirror {
         #[command(subcommand)]
-        command: MirrorCommand,
+        command: Box<MirrorCommand>,
     },
     /// Keep tokens in the keychain, and see what they can do
     Token {

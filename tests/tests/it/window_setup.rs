@@ -65,7 +65,7 @@ fn a_standby_is_set_up_from_the_first_start_to_its_first_sync() {
     });
     window.enter("#setup-token-source", &world.source_token);
     press(&window, "Use");
-    window.until("main", &format!("{OWNER}"));
+    window.until("main", OWNER);
     keep("source", &window);
     press(&window, "Next");
 
