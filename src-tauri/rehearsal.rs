@@ -42,9 +42,9 @@ impl Rehearsal {
         repository: &RepositoryId,
         mirror: Option<&MirrorId>,
     ) -> Result<DrillReport> {
-        let program = program(desktop).await?;
         let stop = CancellationToken::new();
         let playing = Playing::begin(self, &stop)?;
+        let program = program(desktop).await?;
         let mut command = Command::new(&program);
         command.args(["drill", "--json", "--repository", repository.as_str()]);
         command.args(mirror.iter().flat_map(|mirror| ["--mirror", mirror.as_str()]));

@@ -34,7 +34,13 @@ fn a_fail_over_is_looked_at_rehearsed_and_stopped_from_the_window() {
 
     let ready = answer(&window, "drill_check", &repository, || {});
     assert_eq!(ready["one"]["standbys"][0]["mirror"], STANDBY, "{ready}");
-    assert_eq!(ready["one"]["ready"], true, "{ready}");
+    // No sentinel watches there, and that is said.
+    assert_eq!(
+        (&ready["one"]["ready"], &ready["one"]["standbys"][0]["missing_commits"]),
+        (&json!(false), &json!(0)),
+        "{ready}"
+    );
+    assert!(ready["one"]["findings"].to_string().contains("sentinel.yml is not there"), "{ready}");
 
     let mut choice = repository.clone();
     choice["mirror"] = json!(STANDBY);
