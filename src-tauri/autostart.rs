@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use standin_core::state::{files, private, reading};
+use standin_core::update::owner;
 use standin_core::{Code, Error, Result};
 use ts_rs::TS;
 
@@ -61,7 +62,7 @@ pub fn look(environment: &BTreeMap<String, String>) -> Result<Autostart> {
     let program = text.as_deref().and_then(|text| value(text, "Exec"));
     let is_off = |text: &str| value(text, "Hidden").is_some_and(|hidden| hidden == "true");
     let enabled = text.as_deref().is_some_and(|text| !is_off(text)) && program.is_some();
-    let ours = this_program()?;
+    let ours = this_program(environment)?;
     let other = program.filter(|program| enabled && !program.starts_with(&quoted(&ours)));
     Ok(Autostart {
         possible: cfg!(target_os = "linux"),
@@ -100,7 +101,7 @@ pub fn set(environment: &BTreeMap<String, String>, wish: AutostartWish) -> Resul
     let text = format!(
         "[Desktop Entry]\nType=Application\nName=Standin\nComment=Keeps standbys of your repositories ready to take over\n\
          Exec={}{hidden}\nIcon=app.standin.desktop\nTerminal=false\n{MARK}\n",
-        quoted(&this_program()?)
+        quoted(&this_program(environment)?)
     );
     if let Some(folder) = file.parent() {
         private::create_folder(folder)?;
@@ -114,11 +115,11 @@ fn place(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
     Some(config.join("autostart").join(NAME))
 }
 
-fn this_program() -> Result<PathBuf> {
+fn this_program(environment: &BTreeMap<String, String>) -> Result<PathBuf> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::new(Code::Internal, format!("this program cannot be found: {error}"), ""))?;
     // An AppImage is started by its own file; what runs then lies in a folder that goes again.
-    let image = std::env::var_os("APPIMAGE").map(PathBuf::from).filter(|path| path.is_absolute());
-    let program = image.map_or_else(std::env::current_exe, Ok);
-    program.map_err(|error| Error::new(Code::Internal, format!("this program cannot be found: {error}"), ""))
+    Ok(owner::image(&program, environment).unwrap_or(program))
 }
 
 /// A path as the value of `Exec`: between double quotes, with what is special there escaped, and once more as a string.

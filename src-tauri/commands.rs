@@ -52,7 +52,7 @@ pub async fn overview(
     newer: State<'_, Arc<Newer>>,
 ) -> Result<Overview> {
     let overview = desktop.overview()?;
-    Ok(Overview { wanted: resident.wanted(), newer: newer.found(), ..overview })
+    Ok(Overview { wanted: resident.wanted(), newer: newer.news(), ..overview })
 }
 
 #[tauri::command]
@@ -244,12 +244,14 @@ pub async fn setup_forget(desktop: Here<'_>) -> Result<()> {
 
 #[tauri::command]
 pub async fn setup_source(desktop: Here<'_>, request: MirrorRequest) -> Result<SourceLook> {
-    desktop.engine()?.setup_source(&request, &desktop.typed.tokens()).await
+    let (engine, tokens) = (desktop.engine()?, desktop.typed.tokens());
+    desktop.typed.unless_left(engine.setup_source(&request, &tokens)).await
 }
 
 #[tauri::command]
 pub async fn setup_mirror(desktop: Here<'_>, request: MirrorRequest) -> Result<MirrorLook> {
-    desktop.engine()?.setup_mirror(&request, &desktop.typed.tokens()).await
+    let (engine, tokens) = (desktop.engine()?, desktop.typed.tokens());
+    desktop.typed.unless_left(engine.setup_mirror(&request, &tokens)).await
 }
 
 #[tauri::command]

@@ -177,6 +177,7 @@ impl Desktop {
             places,
             wanted: None,
             newer: None,
+            drill: self.rehearsal.of(),
         })
     }
 
@@ -222,6 +223,7 @@ impl Desktop {
     pub fn is_busy(&self) -> bool {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         keeper.as_ref().is_some_and(|keeper| !keeper.inner().is_finished())
+            || self.rehearsal.of().is_some()
             || self.opened().engine.as_ref().is_some_and(|engine| !engine.jobs().is_empty())
     }
 

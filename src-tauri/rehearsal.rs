@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The drill that is being played, at most one.
 #[derive(Default)]
-pub struct Rehearsal(Mutex<Option<CancellationToken>>);
+pub struct Rehearsal(Mutex<Option<(RepositoryId, CancellationToken)>>);
 
 /// What the command line prints with `--json`.
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ impl Rehearsal {
         mirror: Option<&MirrorId>,
     ) -> Result<DrillReport> {
         let stop = CancellationToken::new();
-        let playing = Playing::begin(self, &stop)?;
+        let playing = Playing::begin(self, repository, &stop)?;
         let program = program(desktop).await?;
         let mut command = Command::new(&program);
         command.args(["drill", "--json", "--repository", repository.as_str()]);
@@ -64,10 +64,15 @@ impl Rehearsal {
 
     /// Asks the drill that is being played to end; `false` where there is none.
     pub fn stop(&self) -> bool {
-        self.playing().as_ref().inspect(|stop| stop.cancel()).is_some()
+        self.playing().as_ref().inspect(|(_, stop)| stop.cancel()).is_some()
     }
 
-    fn playing(&self) -> MutexGuard<'_, Option<CancellationToken>> {
+    /// The repository whose drill is being played.
+    pub fn of(&self) -> Option<RepositoryId> {
+        self.playing().as_ref().map(|(repository, _)| repository.clone())
+    }
+
+    fn playing(&self) -> MutexGuard<'_, Option<(RepositoryId, CancellationToken)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,7 +81,7 @@ impl Rehearsal {
 struct Playing<'a>(&'a Rehearsal);
 
 impl<'a> Playing<'a> {
-    fn begin(rehearsal: &'a Rehearsal, stop: &CancellationToken) -> Result<Self> {
+    fn begin(rehearsal: &'a Rehearsal, repository: &RepositoryId, stop: &CancellationToken) -> Result<Self> {
         let mut playing = rehearsal.playing();
         if playing.is_some() {
             return Err(Error::new(
@@ -85,7 +90,7 @@ impl<'a> Playing<'a> {
                 "Wait until it is through, or stop it.",
             ));
         }
-        *playing = Some(stop.clone());
+        *playing = Some((repository.clone(), stop.clone()));
         Ok(Self(rehearsal))
     }
 }

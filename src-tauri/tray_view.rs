@@ -146,6 +146,7 @@ mod tests {
             places: Places::default(),
             wanted: None,
             newer: None,
+            drill: None,
         }
     }
 

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 use standin_core::engine::TypedTokens;
+use standin_core::{Code, Error, Result};
+use tokio_util::sync::CancellationToken;
 
 use crate::wire::TypedPlace;
 
@@ -17,6 +19,8 @@ pub struct Typed(Mutex<Inner>);
 struct Inner {
     tokens: TypedTokens,
     values: BTreeMap<String, SecretString>,
+    /// Ends the looks that go on, since nobody waits for them any more.
+    left: CancellationToken,
 }
 
 impl Typed {
@@ -39,9 +43,21 @@ impl Typed {
         inner.values.keys().cloned().collect()
     }
 
-    /// Forgets everything.
+    /// Forgets everything, and ends the looks that go on with it.
     pub fn forget(&self) {
-        *self.inner() = Inner::default();
+        std::mem::take(&mut *self.inner()).left.cancel();
+    }
+
+    /// A look that ends when what was typed is forgotten.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] then.
+    pub async fn unless_left<T>(&self, look: impl Future<Output = Result<T>>) -> Result<T> {
+        let left = self.inner().left.clone();
+        tokio::select! {
+            looked = look => looked,
+            () = left.cancelled() => Err(Error::new(Code::Cancelled, "the setup was left", "Begin it again.")),
+        }
     }
 
     /// The tokens.

@@ -1,10 +1,10 @@
 //! Newer versions of this program: looked for once a day and when somebody asks, brought only when somebody says so.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use standin_core::update::{self, Offer, Owner, Publisher, Updates};
+use standin_core::update::{self, Channel, Offer, Owner, Publisher, Updates};
 use standin_core::{Code, Error, Result};
 use tokio::sync::OnceCell;
 
@@ -22,13 +22,21 @@ pub struct Newer {
     desktop: Arc<Desktop>,
     publisher: Option<Publisher>,
     owner: OnceCell<Owner>,
-    found: Mutex<Option<Offer>>,
+    found: Mutex<Option<(Channel, Offer)>>,
+    /// The version that was put in place, and runs from the next start on.
+    taken: OnceLock<String>,
 }
 
 impl Newer {
     /// Nothing is known yet, and nobody was asked.
     pub fn new(desktop: Arc<Desktop>) -> Self {
-        Self { desktop, publisher: Publisher::built_in(), owner: OnceCell::new(), found: Mutex::default() }
+        Self {
+            desktop,
+            publisher: Publisher::built_in(),
+            owner: OnceCell::new(),
+            found: Mutex::default(),
+            taken: OnceLock::new(),
+        }
     }
 
     /// How this program comes by newer versions.
@@ -50,13 +58,23 @@ impl Newer {
         let publisher = self.publisher().await?;
         let channel = self.desktop.engine()?.config().updates.channel;
         let offer = update::look(publisher, channel, VERSION).await;
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = offer.as_ref().ok().cloned().flatten();
+        // What is in place already is no news, though an older version runs until its end.
+        let offer = offer.map(|offer| offer.filter(|offer| self.taken.get() != Some(&offer.version)));
+        // A look that failed says nothing about what was found before.
+        if let Ok(found) = &offer {
+            *self.found() = found.clone().map(|offer| (channel, offer));
+        }
         offer
     }
 
-    /// The newer version that was found last.
-    pub fn found(&self) -> Option<Offer> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The newer version that was found last, of the channel that is followed.
+    pub fn news(&self) -> Option<Offer> {
+        let followed = self.desktop.engine().ok()?.config().updates.channel;
+        self.found().as_ref().filter(|(channel, _)| *channel == followed).map(|(_, offer)| offer.clone())
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<(Channel, Offer)>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Brings the version that was shown and puts it in the place of this one, or hands it to the system's installer; what is to do
@@ -74,8 +92,9 @@ impl Newer {
                 let folder = file.parent().unwrap_or(Path::new("/"));
                 let brought = update::bring(&offer, folder, |_| {}).await?;
                 update::put_in_place(&brought, file)?;
-                // It is no news any more.
-                *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                // It is no news any more. Only one can be taken before the next start.
+                let _ = self.taken.set(version.to_owned());
+                *self.found() = None;
                 Ok(format!("{version} is in place. It runs from the next start on."))
             }
             Owner::Installer => {
@@ -84,9 +103,10 @@ impl Newer {
                     Error::new(Code::Storage, message, "Make room on the disk for temporary files.")
                 })?;
                 let brought = update::bring(&offer, folder.path(), |_| {}).await?;
-                begin(&named(&brought, &offer)?)?;
-                // The installer reads it after this program has ended.
+                let file = named(&brought, &offer)?;
+                // The installer reads it after this program has ended; where it cannot be started, a person finds it there.
                 let _ = folder.keep();
+                begin(&file)?;
                 Ok(format!("The installer of {version} was started. Quit Standin where it asks for that."))
             }
             Owner::PackageManager { .. } | Owner::Nobody => Err(self.not_ours().await),

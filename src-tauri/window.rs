@@ -186,6 +186,10 @@ fn is_own_page(url: &Url) -> bool {
 /// A window that is closed is gone. Where nothing else shows that the program is there, it ends with it, once what goes on is at
 /// a safe point.
 fn on_close(window: &Window, event: &WindowEvent) {
+    if let WindowEvent::Destroyed = event {
+        // The page that it was typed into is gone.
+        window.state::<Arc<Desktop>>().typed.forget();
+    }
     let WindowEvent::CloseRequested { api, .. } = event else { return };
     Geometry::keep(&window.state::<StateDir>().0, window);
     let resident = window.state::<Arc<Resident>>();

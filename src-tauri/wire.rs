@@ -35,6 +35,8 @@ pub struct Overview {
     pub wanted: Option<RepositoryId>,
     /// A newer version of this program that was found.
     pub newer: Option<Offer>,
+    /// The repository whose drill is being played.
+    pub drill: Option<RepositoryId>,
 }
 
 /// Where things are on this machine.

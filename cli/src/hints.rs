@@ -54,7 +54,8 @@ fn arguments(command: &str) -> Vec<String> {
         let filled_in = word.contains('{') || word.chars().all(|character| character.is_ascii_uppercase());
         if filled_in { "x".to_owned() } else { word.to_owned() }
     };
-    command.split_whitespace().map(word).collect()
+    // What a shell reads for the command is none of its arguments.
+    command.split_whitespace().take_while(|word| *word != "<").map(word).collect()
 }
 
 #[test]
@@ -82,6 +83,7 @@ fn a_command_that_does_not_exist_is_found_out() {
     let said = |text: &str| commands(&without_comments(text)).iter().map(|line| arguments(line)).collect::<Vec<_>>();
     let split = "\"Run `standin resolve {mirror} \\\n    {} overwrite|take` now.\"\n// `standin nothing`\n";
     assert_eq!(said(split), [["standin", "resolve", "x", "x", "overwrite"]]);
+    assert_eq!(said("`standin token set {mirror} < token`"), [["standin", "token", "set", "x"]]);
     for bad in ["standin dismiss {mirror}", "standin token set", "standin sync --mirrors {}", "standin health --yes"] {
         assert!(Arguments::try_parse_from(arguments(bad)).is_err(), "{bad}");
     }

@@ -204,3 +204,18 @@ describe('the drills that were played', () => {
     expect(found.violations.map((violation) => violation.id)).toEqual([]);
   });
 });
+
+describe('a drill that an earlier page began', () => {
+  it('can be stopped from this one, and is over when it is', async () => {
+    const backend = new FakeBackend({ ...overview([repository([mirror(), archive()])]), drill: 'orchestrator' });
+    await open(backend);
+    await user.click(screen.getByRole('button', { name: /^Rehears/ }));
+    const page = within(await screen.findByRole('dialog', { name: 'Rehearse a fail-over' }));
+    await user.click(await page.findByRole('button', { name: 'Stop' }));
+    expect(count(backend, 'drillStop')).toBe(1);
+    expect(count(backend, 'drill')).toBe(0);
+    backend.answer = { ...backend.answer, drill: null };
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await page.findByRole('button', { name: 'Start the drill' })).not.toHaveAttribute('aria-disabled');
+  });
+});

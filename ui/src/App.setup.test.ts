@@ -38,7 +38,7 @@ describe('a standby on GitHub', () => {
     };
     expect(called(backend, 'setUp')).toEqual([['setUp', draft(request), true, 'keychain']]);
     expect(called(backend, 'sync')).toEqual([
-      ['sync', { repository: 'orchestrator', mirrors: ['standby'], yes: true }],
+      ['sync', { repository: 'orchestrator', mirrors: ['standby'], yes: false }],
     ]);
     synced(backend, 'success');
     expect(await screen.findByText('Ready.')).toBeVisible();
@@ -72,6 +72,28 @@ describe('a standby on GitHub', () => {
     await fill('Repository there', 'backup-account/orchestrator{Enter}');
     await vi.waitFor(() => expect(called(backend, 'setupToken')).toEqual([['setupToken', 'mirror', 'typed']]));
     expect(await ready('Next')).toBeVisible();
+  });
+
+  it('has its token sent to no host that was not named, though the source is at another', async () => {
+    const backend = fresh();
+    await open(backend);
+    await press('Set up a standby…');
+    await user.click(await screen.findByRole('radio', { name: /Standby on GitHub/ }));
+    await press('Next');
+    await user.click(await screen.findByRole('radio', { name: 'Another one' }));
+    await fill('owner/name, URL or path', 'ghe.example.com/you/orchestrator');
+    backend.sourceLook = { ...backend.sourceLook, source: 'ghe.example.com/you/orchestrator' };
+    await press('Look at it');
+    await user.click(await ready('Next'));
+    await step('Where is it to be?');
+    await fill('Token of the other account', `${TOKEN}{Enter}`);
+    expect(await screen.findByText(/typed, in memory only/)).toBeVisible();
+    expect(called(backend, 'setupMirror')).toEqual([]);
+    // It was typed for github.com, whose page was shown.
+    await fill('Repository there', 'ghe.example.com/backup-account/orchestrator');
+    await press('Look there');
+    await vi.waitFor(() => expect(called(backend, 'setupMirror')).toHaveLength(1));
+    expect(called(backend, 'setupToken').at(-1)).toEqual(['setupToken', 'mirror', null]);
   });
 
   it('is proposed in the account of the token, under the name of the source', async () => {

@@ -34,11 +34,12 @@ describe('going back and leaving', () => {
     await user.keyboard('{Escape}');
     const asks = within(screen.getByRole('dialog', { name: 'Leave the setup?' }));
     await user.click(asks.getByRole('button', { name: 'Stay' }));
-    expect(called(backend, 'setupForget')).toEqual([]);
+    // Once at its beginning: what an earlier page left behind.
+    expect(called(backend, 'setupForget')).toHaveLength(1);
     await press('Cancel');
     await press('Leave');
     expect(screen.getByRole('heading', { name: 'Nothing to keep in step yet' })).toBeVisible();
-    expect(called(backend, 'setupForget')).toHaveLength(1);
+    expect(called(backend, 'setupForget')).toHaveLength(2);
     expect(called(backend, 'setUp')).toEqual([]);
   });
 
@@ -46,7 +47,7 @@ describe('going back and leaving', () => {
     const backend = fresh();
     await toReview(backend);
     await press('Settings');
-    expect(called(backend, 'setupForget')).toHaveLength(1);
+    expect(called(backend, 'setupForget')).toHaveLength(2);
   });
 
   it('asks nothing where nothing was typed', async () => {

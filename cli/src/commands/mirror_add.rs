@@ -1,7 +1,8 @@
 //! `mirror add`: what is to be kept where, written, with its repository made and its token kept where that is wished.
 
-use secrecy::SecretString;
-use standin_core::engine::{Created, Engine};
+use std::collections::BTreeMap;
+
+use standin_core::engine::{Engine, SetUp, SetUpRequest, TypedTokens, Where};
 use standin_core::setup::{Draft, MirrorChange};
 use standin_core::state::config::edit::{Given, MirrorKey, Setting};
 use standin_core::state::model::{MirrorType, Slug};
@@ -38,49 +39,35 @@ pub async fn add(global: &Global, arguments: &MirrorAddArguments) -> Result<Exit
         true => Some(typed::secret(&format!("token of {}", place_of(&draft)))?),
         false => None,
     };
-    let created = match &wanted {
-        Wanted::GitHub(slug) if arguments.create => {
-            Some(engine.create_repository(&draft.repository, slug, token.as_ref()).await?)
-        }
-        Wanted::GitHub(_) | Wanted::Git(_) | Wanted::Pull(_) => None,
-    };
-    if let Some(created) = created.as_ref().filter(|_| !global.json) {
-        mirrors::created(created).iter().for_each(|line| lines::print(line));
-    }
-    engine.mirror_write(&draft)?;
-    finish(&engine, global, &draft, created.as_ref(), token.as_ref()).await
+    let tokens = TypedTokens { source: None, mirror: token };
+    let values = BTreeMap::new();
+    let (create, keep) = (arguments.create, Where::Keychain);
+    let done = engine.set_up(SetUpRequest { draft: &draft, create, tokens: &tokens, values: &values, keep }).await?;
+    finish(&engine, global, &draft, &done, tokens.mirror.is_some())
 }
 
-/// Keeps the token, and says what comes next.
-async fn finish(
-    engine: &Engine,
-    global: &Global,
-    draft: &Draft,
-    created: Option<&Created>,
-    token: Option<&SecretString>,
-) -> Result<Exit> {
-    let place = place_of(draft);
-    let kept = match token {
-        Some(token) => Some(engine.token_set(Some(&draft.repository), &place, token).await),
-        None => None,
-    };
-    let next = next(engine, draft, matches!(kept, Some(Ok(()))))?;
-    let trouble = kept.as_ref().and_then(|kept| kept.as_ref().err());
+/// Says what was done, and what comes next.
+fn finish(engine: &Engine, global: &Global, draft: &Draft, done: &SetUp, has_token: bool) -> Result<Exit> {
+    let trouble = done.troubles.first();
+    let next = next(engine, draft, has_token && trouble.is_none())?;
     if global.json {
         output::json(&serde_json::json!({
             "draft": draft,
             "written": true,
-            "created": created,
-            "token_stored": kept.as_ref().map(Result::is_ok),
+            "created": done.created,
+            "token_stored": has_token.then_some(trouble.is_none()),
             "error": trouble,
             "next": next,
         }));
     } else {
+        if let Some(created) = &done.created {
+            mirrors::created(created).iter().for_each(|line| lines::print(line));
+        }
         told(draft, Answer::Yes, false, "wrote", &next)?;
         if let Some(error) = trouble {
-            output::error(&error.clone().during("the mirror is written, and its token is not kept"), false);
-        } else if token.is_some() {
-            lines::print(&format!("stored the token of {place} in the keychain"));
+            output::error(&error.clone().during("the mirror is written"), false);
+        } else if has_token {
+            lines::print(&format!("stored the token of {} in the keychain", place_of(draft)));
         }
     }
     Ok(trouble.map_or(Exit::Well, Exit::of_error))

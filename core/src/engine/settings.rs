@@ -1,11 +1,10 @@
 //! Settings of the whole program: what holds now, and what is said from now on.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::path::Path;
 
 use serde::Serialize;
 use standin_state::config::edit::{self, Change, Edit, Form, SettingKey};
-use standin_state::config::{self, Config, length_as_written};
+use standin_state::config::{Config, LoadRequest, length_as_written};
 use standin_state::model::NotifyEvent;
 use ts_rs::TS;
 
@@ -91,11 +90,27 @@ impl Engine {
         if edited.is_as_it_was() {
             return Ok(());
         }
-        // The same loader with another text: where that makes no difference, another layer is stronger.
-        if said(&self.config()) == said(&edited.loaded.config) && !says_the_default(changes) {
+        // The same file, read where nothing else says anything: where that makes a difference, another layer is stronger.
+        let environment = shared.load.environment.iter().filter(|(name, _)| !name.starts_with("STANDIN_"));
+        let alone = LoadRequest {
+            environment: environment.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            repo: None,
+            repository: None,
+            config_file: Some(file.clone()),
+            current_dir: Path::new("/").to_owned(),
+            ..shared.load.clone()
+        };
+        let meant = edit::draft(&alone, &shared.store.consents()?, Form::Toml, &file, &edits)?.loaded.config;
+        let is_overruled =
+            |change: &Change<SettingKey>| held(&meant, change.key) != held(&edited.loaded.config, change.key);
+        if let Some(Change { key, .. }) = changes.iter().find(|change| is_overruled(change)) {
             return Err(Error::new(
                 Code::Usage,
-                format!("{} would say so, and the environment of this program says otherwise", file.display()),
+                format!(
+                    "{} would say so, and the environment of this program says otherwise: {}",
+                    file.display(),
+                    held(&self.config(), *key)
+                ),
                 "The environment is stronger than `standin.toml`: change it where Standin is started, or take it out there.",
             ));
         }
@@ -104,42 +119,29 @@ impl Engine {
     }
 }
 
-fn words(events: &BTreeSet<NotifyEvent>) -> Vec<String> {
-    events.iter().map(|event| event.as_str().to_owned()).collect()
-}
-
-/// Everything that a setting can change.
-fn said(config: &Config) -> String {
+/// What holds of one setting, in words.
+fn held(config: &Config, key: SettingKey) -> String {
     let Config { schedule, limits, history, notify, updates, .. } = config;
-    format!("{schedule:?} {limits:?} {history:?} {updates:?} {:?} {:?}", notify.quiet_hours, notify.desktop)
-}
-
-/// Whether the change is only that the default is written down, or no more.
-fn says_the_default(changes: &[Change<SettingKey>]) -> bool {
-    let default = |key: SettingKey| {
-        let (schedule, limits, history) =
-            (config::Schedule::default(), config::Limits::default(), config::History::default());
-        let written = |length: Duration| edit::Given::Text(length_as_written(length));
-        match key {
-            SettingKey::ScheduleEnabled => Some(edit::Given::Flag(schedule.enabled)),
-            SettingKey::ScheduleInterval => Some(written(schedule.interval)),
-            SettingKey::LookAtSource => schedule.look_at_source.map(written),
-            SettingKey::Parallel => u32::try_from(limits.parallel).ok().map(edit::Given::Number),
-            SettingKey::RunLimit => Some(written(limits.run)),
-            SettingKey::RequestLimit => Some(written(limits.request)),
-            SettingKey::KeepRuns => Some(written(history.keep)),
-            SettingKey::KeepUnchangedRuns => Some(written(history.keep_unchanged)),
-            SettingKey::DesktopNotify => Some(edit::Given::Words(words(&config::Notify::default().desktop))),
-            SettingKey::UpdateCheck => Some(edit::Given::Flag(config::Updates::default().check)),
-            SettingKey::UpdateChannel => Some(edit::Given::Text(config::Updates::default().channel.to_string())),
-            SettingKey::QuietFrom | SettingKey::QuietTo => None,
-        }
-    };
-    changes.iter().all(|change| change.value.is_none() || change.value == default(change.key))
+    let hours = notify.quiet_hours.as_ref();
+    match key {
+        SettingKey::ScheduleEnabled => schedule.enabled.to_string(),
+        SettingKey::ScheduleInterval => length_as_written(schedule.interval),
+        SettingKey::LookAtSource => schedule.look_at_source.map(length_as_written).unwrap_or_default(),
+        SettingKey::Parallel => limits.parallel.to_string(),
+        SettingKey::RunLimit => length_as_written(limits.run),
+        SettingKey::RequestLimit => length_as_written(limits.request),
+        SettingKey::KeepRuns => length_as_written(history.keep),
+        SettingKey::KeepUnchangedRuns => length_as_written(history.keep_unchanged),
+        SettingKey::QuietFrom => hours.map(|hours| hours.from.to_string()).unwrap_or_default(),
+        SettingKey::QuietTo => hours.map(|hours| hours.to.to_string()).unwrap_or_default(),
+        SettingKey::DesktopNotify => notify.desktop.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(", "),
+        SettingKey::UpdateCheck => updates.check.to_string(),
+        SettingKey::UpdateChannel => updates.channel.to_string(),
+    }
 }
 
 /// The bytes of all files below a folder. What cannot be read is not counted; links are not followed.
-fn bytes_below(folder: &std::path::Path, depth: usize) -> u64 {
+fn bytes_below(folder: &Path, depth: usize) -> u64 {
     if depth > 32 {
         return 0;
     }

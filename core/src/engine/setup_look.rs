@@ -8,10 +8,10 @@ use secrecy::SecretString;
 use standin_state::config::edit::{self, Edit, RepositoryKey};
 use standin_state::config::{self, Instead, LoadRequest, RepositoryConfig, Source, Target};
 use standin_state::model::{Aspect, MirrorId};
-use tempfile::TempDir;
 
 use super::mirror_edit::{id_after, may_say_yes};
 use super::{Engine, EngineOptions, SyncRequest};
+use crate::git::Scratch;
 use crate::keychain::SessionKeychain;
 use crate::outside::{Outside, Silent};
 use crate::setup::{FoundSource, MirrorLook, MirrorRequest, PlaceState, SourceLook, SourcePart};
@@ -35,7 +35,7 @@ struct Rehearsal {
     engine: Engine,
     repository: Arc<RepositoryConfig>,
     /// Removed when this goes, before which nothing of it may be in use.
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 impl Engine {
@@ -144,14 +144,8 @@ impl Engine {
         let edits = resolved.edits.iter().cloned().filter_map(|edit| rehearsed(edit, with_mirror)).collect::<Vec<_>>();
         let (form, file) = (resolved.form, &resolved.file);
         let edited = edit::draft(&shared.load, &shared.store.consents()?, form, file, &edits)?;
-        let folder = tempfile::Builder::new().prefix("standin-").tempdir().map_err(|error| {
-            let message = format!("no folder could be made to look at it: {error}");
-            Error::new(
-                crate::Code::Storage,
-                message,
-                "Check that TMPDIR can be written to, and that the disk is not full.",
-            )
-        })?;
+        // One that the next start removes, should this process be killed.
+        let folder = Scratch::make()?;
         shared.store.copy_to(folder.path())?;
         // Host keys that were accepted hold there, too; where there are none, none are known.
         let _ = std::fs::copy(shared.state_dir.join("known_hosts"), folder.path().join("known_hosts"));

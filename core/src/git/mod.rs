@@ -70,6 +70,6 @@ pub use log::{CommitLine, CommitList};
 pub use program::{GitProgram, MINIMUM_VERSION, Version};
 pub use push::{MAX_UPDATES_PER_PUSH, PushOptions, PushReport, PushResult, Update};
 pub use remote::{Progress, Remote, RemoteOptions};
-pub(crate) use scratch::sweep;
+pub(crate) use scratch::{Scratch, sweep};
 pub use settle::Capabilities;
 pub(crate) use words::{Kind, Meaning, is_talk, new_address, said};

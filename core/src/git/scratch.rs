@@ -22,7 +22,7 @@ const OWNER_TO_BE: &str = "owner.new";
 const MAX_SOCKET_FOLDER: usize = 70;
 
 /// A folder that only we can enter, removed when dropped.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     // Closed first, since Windows removes no folder with open files.
     _owner: File,
     folder: TempDir,
@@ -33,7 +33,7 @@ impl Scratch {
     ///
     /// # Errors
     /// [`Code::Storage`].
-    pub(super) fn make() -> Result<Self> {
+    pub(crate) fn make() -> Result<Self> {
         let place = place();
         make_in(&place).map_err(|error| {
             Error::new(
@@ -44,7 +44,7 @@ impl Scratch {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 }

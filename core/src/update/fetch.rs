@@ -10,7 +10,7 @@ use reqwest::{Response, Url};
 use sha2::{Digest as _, Sha256};
 use standin_state::config::Channel;
 
-use super::manifest::{Asker, judge, refused};
+use super::manifest::{Asker, Told, judge, refused};
 use super::{Offer, Publisher, target};
 use crate::github::connections;
 use crate::{Code, Error, Result};
@@ -28,10 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// As [`judge`]; [`Code::Network`], [`Code::TimedOut`], [`Code::HostFailed`] where it cannot be asked.
 pub async fn look(publisher: &Publisher, channel: Channel, version: &str) -> Result<Option<Offer>> {
     let name = format!("{}{channel}.json", publisher.folder);
-    let manifest = small(&name).await?;
-    let signature = small(&format!("{name}.minisig")).await?;
-    let signature = String::from_utf8(signature).map_err(|_| refused("its signature is no text"))?;
-    judge(&manifest, &signature, &Asker { key: &publisher.key, channel, version, target: &target() })
+    let told: Told = serde_json::from_slice(&small(&name).await?)
+        .map_err(|error| refused(format!("{name} cannot be read: {error}")))?;
+    let asker = Asker { key: &publisher.key, channel, version, target: &target() };
+    judge(told.manifest.as_bytes(), &told.signature, &asker)
 }
 
 /// Brings the file of an offer into this folder, and gives it only if it is the one that was signed. Tells how many bytes are there.

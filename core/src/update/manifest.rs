@@ -15,6 +15,15 @@ const SCHEMA: u32 = 1;
 /// No program of ours is larger, in bytes.
 const LARGEST: u64 = 512 * 1024 * 1024;
 
+/// The one file that a program reads: two would be of two releases for a moment, each time that they are replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The manifest, as it was signed.
+    pub manifest: String,
+    /// The signature, as minisign writes it.
+    pub signature: String,
+}
+
 /// What a release says of itself. Written by the release workflow, signed as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -68,11 +77,11 @@ pub struct Asker<'a> {
     pub target: &'a str,
 }
 
-/// Judges a manifest, which must be signed as it stands; `None` where this version is the newest.
+/// Judges a manifest, which must be signed as it stands; `None` where it offers nothing newer than this version.
 ///
 /// # Errors
-/// [`Code::UpdateRefused`] for a signature that is not of this key or not of these bytes, for a manifest of another channel or shape,
-/// and for a version that is older than this one: somebody would take this program back to faults that are mended.
+/// [`Code::UpdateRefused`] for a signature that is not of this key or not of these bytes, and for a manifest of another channel or
+/// shape.
 pub fn judge(manifest: &[u8], signature: &str, asker: &Asker<'_>) -> Result<Option<Offer>> {
     let key = PublicKey::from_base64(asker.key).map_err(|error| {
         Error::new(Code::Internal, format!("the key for updates cannot be read: {error}"), "Please report this.")
@@ -92,11 +101,10 @@ pub fn judge(manifest: &[u8], signature: &str, asker: &Asker<'_>) -> Result<Opti
         return Err(refused(format!("it is of the channel {theirs}, and this program follows {ours}")));
     }
     let (theirs, ours) = (version(&manifest.version)?, version(asker.version)?);
-    if theirs == ours {
+    // An older one is never taken: it would bring faults back that are mended. Nothing is wrong with it for who tried what
+    // comes next and follows what was released again.
+    if theirs <= ours {
         return Ok(None);
-    }
-    if theirs < ours {
-        return Err(refused(format!("it offers {theirs}, which is older than this version, {ours}")));
     }
     let Some(file) = manifest.files.get(asker.target) else { return Ok(None) };
     let is_hash = file.sha256.len() == 64 && file.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());

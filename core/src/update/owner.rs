@@ -62,10 +62,8 @@ impl Owner {
 
 /// Who looks after the program in this file, as far as the system knows.
 pub async fn of(program: &Path, environment: &BTreeMap<String, String>) -> Owner {
-    // The mount of an AppImage is nobody's file; the image is the user's, and says where it is.
-    let image = environment.get("APPIMAGE").map(Path::new).filter(|_| environment.contains_key("APPDIR"));
-    if let Some(image) = image.filter(|image| image.is_absolute() && image.is_file()) {
-        return Owner::Itself { file: image.to_owned() };
+    if let Some(file) = image(program, environment) {
+        return Owner::Itself { file };
     }
     if cfg!(windows) || (cfg!(target_os = "macos") && program.components().any(|part| part.as_os_str() == "Contents")) {
         return Owner::Installer;
@@ -81,6 +79,15 @@ pub async fn of(program: &Path, environment: &BTreeMap<String, String>) -> Owner
         return Owner::PackageManager { manager: "dnf".to_owned(), package, command };
     }
     Owner::Nobody
+}
+
+/// The AppImage that a program runs from; `None` for one that runs from none. Whatever an AppImage starts is told of that image: only
+/// what lies in its mount is part of it.
+pub fn image(program: &Path, environment: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let named = |name: &str| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let (image, mount) = (named("APPIMAGE")?, named("APPDIR")?);
+    let is_part = program.canonicalize().ok()?.starts_with(mount.canonicalize().ok()?);
+    (is_part && image.is_file()).then_some(image)
 }
 
 /// What a package manager says of a file; `None` where it is not there, or does not know the file.

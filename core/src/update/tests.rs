@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::manifest::{Asker, Manifest, ReleasedFile};
+use super::manifest::{Asker, Manifest, ReleasedFile, Told};
 use super::*;
 use crate::{Code, Error};
 
@@ -25,6 +25,12 @@ impl Maker {
     fn new() -> Self {
         let keys = KeyPair::generate_unencrypted_keypair().unwrap();
         Self { key: keys.pk.to_base64(), keys }
+    }
+
+    /// The one file that a program reads.
+    fn told(&self, manifest: &[u8]) -> Vec<u8> {
+        let told = Told { manifest: String::from_utf8(manifest.to_vec()).unwrap(), signature: self.sign(manifest) };
+        serde_json::to_vec(&told).unwrap()
     }
 
     fn sign(&self, text: &[u8]) -> String {
@@ -60,11 +66,18 @@ fn reason<T: std::fmt::Debug>(refused: crate::Result<T>) -> String {
 }
 
 #[test]
-fn a_newer_version_is_offered_and_this_one_is_not() {
+fn a_newer_version_is_offered_and_this_one_or_an_older_one_never() {
     let maker = Maker::new();
-    for (version, offered) in
-        [("1.2.1", true), ("2.0.0", true), ("1.2.0", false), ("1.10.0", true), ("1.2.1-rc.1", true)]
-    {
+    for (version, offered) in [
+        ("1.2.1", true),
+        ("2.0.0", true),
+        ("1.2.0", false),
+        ("1.10.0", true),
+        ("1.2.1-rc.1", true),
+        ("1.1.9", false),
+        ("1.2.0-rc.1", false),
+        ("0.9.0", false),
+    ] {
         let text = bytes(&manifest(version, Channel::Stable, "https://example.com/standin"));
         let offer = judged(&maker, &text, &maker.sign(&text)).unwrap();
         assert_eq!(offer.is_some(), offered, "{version}");
@@ -98,7 +111,7 @@ fn what_is_not_signed_as_it_stands_is_refused_whatever_byte_is_another() {
 }
 
 #[test]
-fn a_version_that_is_older_one_of_another_channel_and_one_of_another_shape_are_refused() {
+fn one_of_another_channel_of_another_shape_or_without_sense_is_refused() {
     let maker = Maker::new();
     let good = manifest("1.3.0", Channel::Stable, "https://example.com/standin");
     let file = |change: &dyn Fn(&mut ReleasedFile)| {
@@ -107,8 +120,6 @@ fn a_version_that_is_older_one_of_another_channel_and_one_of_another_shape_are_r
         manifest
     };
     for (manifest, told) in [
-        (Manifest { version: "1.1.9".to_owned(), ..good.clone() }, "older"),
-        (Manifest { version: "1.2.0-rc.1".to_owned(), ..good.clone() }, "older"),
         (Manifest { version: "newest".to_owned(), ..good.clone() }, "no version"),
         (Manifest { channel: Channel::Beta, ..good.clone() }, "channel beta"),
         (Manifest { schema: 2, ..good.clone() }, "shape 2"),
@@ -173,8 +184,7 @@ async fn a_release_is_found_brought_and_put_in_place_while_the_old_one_runs() {
         // Release files are kept elsewhere than they are named.
         let text = bytes(&manifest("9.0.0", Channel::Stable, &format!("http://{address}/named")));
         BTreeMap::from([
-            ("/updates/stable.json".to_owned(), whole("200 OK", &text)),
-            ("/updates/stable.json.minisig".to_owned(), whole("200 OK", maker.sign(&text).as_bytes())),
+            ("/updates/stable.json".to_owned(), whole("200 OK", &maker.told(&text))),
             ("/named".to_owned(), leads_to("/kept")),
             ("/kept".to_owned(), whole("200 OK", PROGRAM)),
         ])
@@ -288,14 +298,17 @@ async fn a_package_managers_program_is_left_to_it() {
     assert!(owner.advice().unwrap().contains("sudo dnf upgrade standin"), "{owner:?}");
     tool("rpm", "echo \"file $4 is not owned by any package\"; exit 1");
     assert_eq!(owner::of(&program, &environment(&[])).await, Owner::Nobody);
-    // An image of its own, as it says where it is: both variables, and the file is there.
-    let image = path("Standin.AppImage");
+    // An image of its own: what runs lies in the image's mount. What another image started is not part of that one.
+    let (image, mount) = (path("Standin.AppImage"), path("mount"));
     fs::write(&image, "").unwrap();
-    let image = image.display().to_string();
-    let of_image = environment(&[("APPIMAGE", &image), ("APPDIR", "/tmp/.mount")]);
-    assert!(
-        matches!(owner::of(&program, &of_image).await, Owner::Itself { file } if file.display().to_string() == image)
-    );
+    fs::create_dir_all(mount.join("usr/bin")).unwrap();
+    let inside = mount.join("usr/bin/standin-desktop");
+    fs::write(&inside, "").unwrap();
+    let (image, mount) = (image.display().to_string(), mount.display().to_string());
+    let of_image = environment(&[("APPIMAGE", &image), ("APPDIR", &mount)]);
+    let owner = owner::of(&inside, &of_image).await;
+    assert!(matches!(&owner, Owner::Itself { file } if file.display().to_string() == image), "{owner:?}");
+    assert_eq!(owner::of(&program, &of_image).await, Owner::Nobody, "it was started from another image");
     let not_running = environment(&[("APPIMAGE", &image)]);
     assert_eq!(owner::of(&program, &not_running).await, Owner::Nobody);
 }

@@ -161,7 +161,7 @@ fn a_repository_that_cannot_be_made_stops_before_anything_is_written() {
     world.sandbox.create_repository_blocking(SECOND, NAME, RepositorySpec::default()).unwrap();
     let there = add(&format!("{SECOND}/{NAME}"), &token);
     assert!(there.stdout.contains("is there already, and empty"), "{}", there.all());
-    assert!(there.stderr.contains("the mirror is written, and its token is not kept"), "{}", there.all());
+    assert!(there.stderr.contains("the mirror is written: the token of standby is not kept"), "{}", there.all());
     assert_eq!(there.code(), 1, "{}", there.all());
     assert!(toml(&world).exists());
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use standin_core::update::Channel;
-use standin_core::update::manifest::{Asker, judge};
+use standin_core::update::manifest::{Asker, Told, judge};
 use standin_tests::zizmor;
 
 const PATH: &str = ".github/workflows/release.yml";
@@ -125,8 +125,14 @@ fn what_the_release_says_of_itself_is_what_programs_take() {
             .unwrap();
         assert!(ran.status.success(), "{ran:?}");
         assert!(!path("newest.key").exists(), "the key is left behind");
-        let read = |end: &str| std::fs::read_to_string(path("newest").join(format!("{channel}.json{end}"))).unwrap();
-        let (manifest, signature) = (read(""), read(".minisig"));
+        let told = |channel: Channel| std::fs::read(path("newest").join(format!("{channel}.json")));
+        let Told { manifest, signature } = serde_json::from_slice(&told(channel).unwrap()).unwrap();
+        assert_eq!(
+            told(Channel::Stable).is_ok(),
+            channel == Channel::Stable,
+            "a beta is none of who follows what is released"
+        );
+        assert!(told(Channel::Beta).is_ok(), "who follows beta hears of all");
         let asker = |target| Asker { key: &key, channel, version: "9.0.0", target };
         let offer = judge(manifest.as_bytes(), &signature, &asker("linux-x86_64")).unwrap().unwrap();
         assert_eq!(offer.version, version);
@@ -138,5 +144,29 @@ fn what_the_release_says_of_itself_is_what_programs_take() {
         }
         let flipped = manifest.replace("9.", "8.");
         assert!(judge(flipped.as_bytes(), &signature, &asker("macos")).is_err());
+    }
+}
+
+#[test]
+fn a_mend_of_an_older_line_does_not_become_the_newest() {
+    let script = script("Tell programs that bring their newer versions themselves");
+    let (_, compared) = script.split_once("newest=\"$(").unwrap();
+    let (compared, _) = compared.split_once(")\"\n").unwrap();
+    for (before, tag, newest) in [
+        ("1.2.0", "v1.1.9", "1.2.0"),
+        ("1.2.0", "v1.2.0", "1.2.0"),
+        ("1.9.0", "v1.10.0", "1.10.0"),
+        ("1.2.0-beta.9", "v1.2.0", "1.2.0"),
+        ("1.2.0-beta.9", "v1.2.0-beta.10", "1.2.0-beta.10"),
+        ("1.2.0", "v1.2.0-beta.3", "1.2.0"),
+        ("0", "v0.1.0", "0.1.0"),
+    ] {
+        let ran = Command::new("bash")
+            .args(["-eo", "pipefail", "-c", compared])
+            .env("before", before)
+            .env("GITHUB_REF_NAME", tag)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(ran.stdout).unwrap().trim(), newest, "{before} {tag}");
     }
 }

@@ -132,6 +132,20 @@ fn what_the_environment_says_is_stronger_and_that_is_told_instead_of_written() {
     assert!(refused.message.contains("the environment of this program says otherwise"), "{refused}");
     assert_eq!(fs::read_to_string(toml(&local)).unwrap(), before);
     assert_eq!(engine.settings().unwrap().parallel, 3);
+    // Also where what is wished is the default, and where nothing is to be said any more.
+    let off = local.engine_with(&[("STANDIN_SCHEDULE", "false"), ("STANDIN_PARALLEL", "3")]);
+    for change in [
+        Change { key: SettingKey::ScheduleEnabled, value: Some(Given::Flag(true)) },
+        number(SettingKey::Parallel, 32),
+        Change { key: SettingKey::Parallel, value: None },
+    ] {
+        let refused = off.set_settings(std::slice::from_ref(&change)).map(|held| held.schedule_enabled);
+        // What is not in the file need not be taken out.
+        if change.value.is_some() {
+            assert_eq!(refused.unwrap_err().code, Code::Usage, "{change:?}");
+        }
+        assert_eq!(fs::read_to_string(toml(&local)).unwrap(), before, "{change:?}");
+    }
     // What it says nothing of can be said.
     set(&engine, &[say(SettingKey::RunLimit, "45m")]);
     assert_eq!(engine.settings().unwrap().run_limit, "45m");
@@ -172,6 +186,8 @@ fn odd_files_are_written_into_as_they_are_or_left_alone() {
         unsaid("[quiet_hours]\nfrom = \"22:00\"  # late\nto = \"07:00\"\n\n[limits]\nrun = \"20m\"\n\n"),
         format!("\n{base}")
     );
+    let zoned = "[quiet_hours]\nfrom = \"22:00\"\nto = \"07:00\"\ntime_zone = \"Europe/Berlin\"\n";
+    assert_eq!(unsaid(zoned), base);
     assert_eq!(unsaid("quiet_hours = { from = \"22:00\", to = \"07:00\" }\nlimits = { run = \"20m\" }\n"), base);
     assert_eq!(unsaid("[limits]\n# a slow disk\nrun = \"20m\"\n"), format!("[limits]\n# a slow disk\n{base}"));
     assert_eq!(unsaid("[limits]\nrun = \"20m\"\nparallel = 2\n"), format!("[limits]\nparallel = 2\n{base}"));

@@ -135,6 +135,7 @@ export function overview(repositories: RepositoryReport[], over: Partial<Overvie
     },
     wanted: null,
     newer: null,
+    drill: null,
     ...over,
   };
 }

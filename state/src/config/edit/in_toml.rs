@@ -444,7 +444,12 @@ fn written(given: &Given, as_it_stands: bool) -> String {
 /// Whether these changes take all out that stands in a table, and put nothing in.
 fn goes_whole(table: &dyn TableLike, changes: &[Change<SettingKey>]) -> bool {
     let goes = |key: &str| changes.iter().any(|change| change.key.in_toml() == key && change.value.is_none());
-    !table.is_empty() && changes.iter().all(|change| change.value.is_none()) && table.iter().all(|(key, _)| goes(key))
+    let hours = [SettingKey::QuietFrom, SettingKey::QuietTo].map(SettingKey::in_toml);
+    // Whatever else is said of quiet hours says nothing without them.
+    let is_nothing_without = hours.iter().all(|key| goes(key));
+    !table.is_empty()
+        && changes.iter().all(|change| change.value.is_none())
+        && (is_nothing_without || table.iter().all(|(key, _)| goes(key)))
 }
 
 /// A text between double quotes.

@@ -47,4 +47,8 @@ wanted: RepositoryId | null,
 /**
  * A newer version of this program that was found.
  */
-newer: Offer | null, };
+newer: Offer | null, 
+/**
+ * The repository whose drill is being played.
+ */
+drill: RepositoryId | null, };

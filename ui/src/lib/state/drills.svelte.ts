@@ -9,8 +9,11 @@ import type { Error as Failure } from '../bindings/Error';
 /** How the last one ended that was begun here. */
 export type DrillEnd = { report: DrillReport } | { failure: Failure } | 'stopped';
 
+/** After so long it is asked again whether a drill that an earlier page began is over, in milliseconds. */
+export const DRILL_REST = 2000;
+
 export class Drills {
-  playing = $state.raw<{ repository: string; since: number } | null>(null);
+  playing = $state.raw<{ repository: string; since: number; isOfEarlierPage?: boolean } | null>(null);
   /** It was asked to end. */
   stopping = $state(false);
   /** By repository. */
@@ -21,6 +24,18 @@ export class Drills {
     readonly backend: Backend,
     readonly say: (words: string) => void,
   ) {}
+
+  /** Takes note of one that an earlier page began: this one can stop it. Answers whether it goes on, to be asked again. */
+  told(repository: string | null): boolean {
+    if (repository !== null && !this.playing) {
+      this.playing = { repository, since: Date.now(), isOfEarlierPage: true };
+      this.stopping = false;
+    } else if (repository === null && this.playing?.isOfEarlierPage) {
+      this.say(`The drill of ${this.playing.repository} is over`);
+      this.playing = null;
+    }
+    return this.playing?.isOfEarlierPage ?? false;
+  }
 
   isPlaying(repository: string): boolean {
     return this.playing?.repository === repository;

@@ -71,6 +71,8 @@ export class Setup {
   /** The latest question of each work; an older answer is none. */
   #asked: Record<Work, number> = { source: 0, mirror: 0, draft: 0, writing: 0, keeping: 0 };
 
+  readonly #fresh: Promise<void>;
+
   constructor(
     private readonly backend: Backend,
     /** The repository that a mirror is added to; null where it is still to be found. */
@@ -79,6 +81,8 @@ export class Setup {
     private readonly master = '',
   ) {
     this.repository = given;
+    // What an earlier page could not forget any more, as when its window was closed, is no part of this one.
+    this.#fresh = backend.setupForget().catch(() => {});
   }
 
   get answers(): Answers {
@@ -168,6 +172,7 @@ export class Setup {
     if (!this.#goesOn.includes(work)) this.#goesOn.push(work);
     this.failure = null;
     try {
+      await this.#fresh;
       const answer = await ask();
       return isLatest() ? answer : null;
     } catch (thrown) {
@@ -229,8 +234,10 @@ export class Setup {
 
   /** Hands a token on; the caller has emptied its field already. */
   async give(place: TypedPlace, token: string): Promise<void> {
-    this.#hosts[place] = '';
+    // Without a repository named yet, the page for a token that is shown is that of github.com.
+    this.#hosts[place] = place === 'mirror' && this.kind === 'github' && !this.isNamed ? 'github.com' : '';
     try {
+      await this.#fresh;
       await this.backend.setupToken(place, token.trim());
       this.typed[place] = true;
     } catch (thrown) {
@@ -257,6 +264,7 @@ export class Setup {
   async value(name: string, value: string | null): Promise<void> {
     this.failure = null;
     try {
+      await this.#fresh;
       this.values = await this.backend.setupValue(name, value);
     } catch (thrown) {
       this.failure = asFailure(thrown);
@@ -300,10 +308,10 @@ export class Setup {
   async askWhoseToken(): Promise<void> {
     if (this.kind !== 'github') return;
     const source = this.sourceWords;
-    const host = hostOf(source);
+    // Only what was named gets a token: where the source is at another host, the repository is to be named first.
+    if (!['', 'github.com'].includes(hostOf(source))) return;
     const name = nameOf(source);
-    const prefix = this.isGitHub && host !== '' && host !== 'github.com' ? `${host}/` : '';
-    const anything = { ...this.answers, repo: `${prefix}${ownerOf(source) || name}/${name}-standby` };
+    const anything = { ...this.answers, repo: `${ownerOf(source) || name}/${name}-standby` };
     this.#hosts.mirror = hostOf(anything.repo);
     const look = await this.#at('mirror', () =>
       this.backend.setupMirror(requestOf(anything, settingsOf(anything, this.isGitHub))),
@@ -311,7 +319,7 @@ export class Setup {
     if (!look) return;
     this.login = look.login;
     if (!look.login) this.failure = look.error;
-    else if (this.repo.trim() === '') this.repo = `${prefix}${look.login}/${name}`;
+    else if (this.repo.trim() === '') this.repo = `${look.login}/${name}`;
   }
 
   async trust(): Promise<void> {

@@ -18,7 +18,7 @@ import type { Verb } from '../bindings/Verb';
 import { byWorst } from '../words/order';
 import { shownNames } from '../words/repositories';
 import { roleEndWord } from '../words/words';
-import { Drills } from './drills.svelte';
+import { DRILL_REST, Drills } from './drills.svelte';
 import { Jobs } from './jobs.svelte';
 import { LiveRun } from './live.svelte';
 import { Merge } from './merge';
@@ -207,6 +207,7 @@ export class WindowState {
       if (asked < this.#shown) return;
       this.#shown = asked;
       this.overview = this.#merge.into(this.overview, overview);
+      if (this.drills.told(overview.drill)) setTimeout(() => void this.refresh(), DRILL_REST);
       this.failure = null;
       for (const job of overview.running) this.#note(job);
       if (overview.wanted) this.select(overview.wanted);
