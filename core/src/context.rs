@@ -150,8 +150,8 @@ impl MirrorContext {
                 "Only mirrors of type `github` have secrets, variables and workflows.",
             ));
         };
-        let place = || Place::Mirror(self.mirror.id.clone());
-        let client = self.github.as_ref().ok_or_else(|| tokens::missing(self.repository(), &place()))?;
+        let missing = || tokens::missing(&self.source.store, self.repository(), &Place::Mirror(self.mirror.id.clone()));
+        let client = self.github.as_ref().ok_or_else(missing)?;
         Ok((slug, client))
     }
 

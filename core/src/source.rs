@@ -93,15 +93,7 @@ impl SharedSource {
         let found = tokens::find(&source.outside, &source.config, &source.store, &source.repository, &place);
         let token = keychain::unless_stopped(&cancel, found).await??;
         if mirror.slug().is_some() && token.is_none() {
-            let name = tokens::variable_name(&source.repository, &place);
-            return Err(Error::new(
-                Code::TokenMissing,
-                format!("no token for mirror {} ({})", mirror.id, mirror.target.display()),
-                format!(
-                    "Store one in the keychain with `standin token set {}`, or put it into {name} in `.env` or the environment.",
-                    mirror.id
-                ),
-            ));
+            return Err(tokens::missing(&source.store, &source.repository, &place));
         }
         let github = match (mirror.slug(), &token) {
             (Some(slug), Some(token)) => Some(Client::new(

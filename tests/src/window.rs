@@ -180,8 +180,16 @@ impl Window {
         }
     }
 
-    /// Clicks as a person does: the element must be there, visible, and not covered.
+    /// Clicks as a person does: the element must be there, visible, and not covered; while it moves, one waits.
     pub fn click(&self, selector: &str) {
+        let quoted = serde_json::to_string(selector).unwrap();
+        let place = format!("const at = document.querySelector({quoted})?.getBoundingClientRect(); return [at?.x, at?.y];");
+        let mut before = Value::Null;
+        finish(&format!("a place of {selector} that stays"), PATIENCE, || {
+            std::thread::sleep(Duration::from_millis(30));
+            let now = self.run(&place);
+            std::mem::replace(&mut before, now.clone()) == now
+        });
         let found = self.session("/element", json!({ "using": "css selector", "value": selector }));
         let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
         self.session(&format!("/element/{id}/click"), json!({}));

@@ -11,11 +11,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Finds both: the checkout is where this program was compiled, the build folder is where it lies.
+    /// Finds both: cargo says where the checkout is, and the build folder is where this program lies. What was compiled
+    /// in would still say where a checkout was before it was moved.
     pub fn find() -> Result<Self, Failure> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf);
+        let said = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let root = said.as_deref().and_then(Path::parent).map(Path::to_path_buf);
         let root = root.filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
-            Failure::new("The checkout that this program was built from is gone.", "Run it as `cargo xtask`.")
+            Failure::new("This program does not know which checkout it is for.", "Run it as `cargo xtask`.")
         })?;
         let program = std::env::current_exe().map_err(|error| Failure::io("find this program's own path", error))?;
         let target = program.parent().and_then(Path::parent).map(Path::to_path_buf);

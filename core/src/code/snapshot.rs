@@ -14,6 +14,7 @@ use crate::fence::{self, Fence};
 use crate::git::{Cache, Listing, Refs, Remote, foreign};
 use crate::mirror::{cache, fence_move, fence_read, listed_prefixes, source_remote, travelling_prefixes};
 use crate::plan::{LfsReport, counted};
+use crate::tokens::{self, Place};
 use crate::{Code, Error, Result};
 
 /// Where the source's own fence is kept in the cache.
@@ -76,7 +77,7 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
     let cache = cache(source)?;
     let prefixes = listed_prefixes(&source.repository);
     let (listing, info) = tokio::try_join!(remote.list(&prefixes), info(source))
-        .map_err(|error| error.during(format!("Reading the source `{}`", source.repository.source.display())))?;
+        .map_err(|error| unread(source, error))?;
     let refs = fetch(source, &remote, &cache, &listing).await?;
     let fence = match listing.refs.get(&RefName::fence()) {
         Some(oid) => Some(Fence { oid: oid.clone(), document: source_document(source, &cache, oid)? }),
@@ -90,6 +91,18 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
     Ok(Arc::new(Snapshot { cache, refs, default_branch, fence, id, private, notices, lfs: Mutex::default() }))
 }
 
+/// Why the source could not be read. Git knows of a token that is missing only that it is.
+fn unread(source: &SourceContext, error: Error) -> Error {
+    let error = match (error.code, &source.repository.source) {
+        (Code::TokenMissing, Source::GitHub(_)) => {
+            let Error { hint, .. } = tokens::missing(&source.store, &source.repository, &Place::Source);
+            Error { hint, ..error }
+        }
+        _ => error,
+    };
+    error.during(format!("Reading the source `{}`", source.repository.source.display()))
+}
+
 /// The branches and tags of the source as they are now, those that travel. Fetches nothing.
 ///
 /// # Errors
@@ -99,7 +112,7 @@ pub async fn listed(source: &SourceContext) -> Result<Refs> {
     let mut refs = source_remote(source, "git.source")?
         .list(&listed_prefixes(&source.repository))
         .await
-        .map_err(|error| error.during(format!("Reading the source `{}`", source.repository.source.display())))?
+        .map_err(|error| unread(source, error))?
         .refs;
     refs.remove(&RefName::fence());
     Ok(refs)

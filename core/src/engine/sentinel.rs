@@ -34,7 +34,7 @@ impl Engine {
         let source = self.source_by_hand(&known).await?;
         let installed = match &source.context.github {
             Some(client) => install::install(client, &rendered, request).await,
-            None => Err(missing(&known, &Place::Source)),
+            None => Err(missing(&source.context.store, &known, &Place::Source)),
         };
         let detail = match &installed {
             Ok(installed) => format!("{}: {:?}", installed.repo, installed.written),

@@ -45,7 +45,7 @@ impl Look<'_> {
         let token = context
             .token
             .as_ref()
-            .ok_or_else(|| crate::tokens::missing(&context.repository, &crate::tokens::Place::Source))?;
+            .ok_or_else(|| crate::tokens::missing(&context.store, &context.repository, &crate::tokens::Place::Source))?;
         let client = brief(context, self.slug, token, context.repository.master.as_ref())?;
         let (repository, control) = tokio::join!(self.ask(&client, "get_repository", ""), self.control());
         let mut seen = Observation {

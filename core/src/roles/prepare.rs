@@ -174,7 +174,10 @@ pub(super) async fn look_at_both(parties: &Parties) -> Seen {
             },
             other => other,
         },
-        Err(_) => Master::Unclear(crate::tokens::missing(&parties.direction.home, &crate::tokens::Place::Source)),
+        Err(_) => {
+            let (store, home) = (&parties.home.context.store, &parties.direction.home);
+            Master::Unclear(crate::tokens::missing(store, home, &crate::tokens::Place::Source))
+        }
     };
     Seen { standby, source, master: None }
 }

@@ -123,7 +123,8 @@ async fn call(
     input: SecretString,
 ) -> Result<Option<Failed>> {
     let Some(token) = &ctx.token else {
-        return Err(crate::tokens::missing(ctx.repository(), &crate::tokens::Place::Mirror(ctx.mirror.id.clone())));
+        let place = crate::tokens::Place::Mirror(ctx.mirror.id.clone());
+        return Err(crate::tokens::missing(&ctx.source.store, ctx.repository(), &place));
     };
     let count = values.len();
     client.pace(count).await?;

@@ -136,7 +136,8 @@ async fn master(source: &SharedSource, rendered: &Rendered) -> PlaceReport {
     let place = source.context.repository.master.as_ref().map_or_else(|| "source".to_owned(), ToString::to_string);
     let mut report = PlaceReport::new(place, &rendered.master, true);
     let Some(client) = &source.context.github else {
-        report.failed(&crate::tokens::missing(&source.context.repository, &crate::tokens::Place::Source));
+        let context = &source.context;
+        report.failed(&crate::tokens::missing(&context.store, &context.repository, &crate::tokens::Place::Source));
         return report;
     };
     if let Err(error) = look(client, &rendered.master, rendered, &mut report).await {

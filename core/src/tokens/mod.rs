@@ -14,6 +14,7 @@ use std::fmt;
 use secrecy::SecretString;
 use standin_state::config::{MirrorConfig, RepositoryConfig, Source};
 use standin_state::model::{MirrorId, Slug};
+use standin_state::store::{Fact, Store};
 
 use crate::event::Notice;
 use crate::{Code, Error, Result};
@@ -124,8 +125,8 @@ pub fn variable_name(repository: &RepositoryConfig, place: &Place) -> String {
     }
 }
 
-/// The error for a place that needs a token and has none.
-pub fn missing(repository: &RepositoryConfig, place: &Place) -> Error {
+/// The error for a place that needs a token and has none. Says so where gh gave it until now.
+pub fn missing(store: &Store, repository: &RepositoryConfig, place: &Place) -> Error {
     let whose = match place {
         Place::Source => format!("the source {}", repository.source.display()),
         Place::Mirror(id) => {
@@ -133,14 +134,22 @@ pub fn missing(repository: &RepositoryConfig, place: &Place) -> Error {
             format!("mirror {id} ({target})")
         }
     };
-    Error::new(
-        Code::TokenMissing,
-        format!("no token for {whose}"),
-        format!(
-            "Store one in the keychain with `standin token set {place}`, or put it into {} in `.env` or the environment.",
-            variable_name(repository, place)
-        ),
-    )
+    let store_one = format!(
+        "Store one in the keychain with `standin token set {place}`, or put it into {} in `.env` or the environment.",
+        variable_name(repository, place)
+    );
+    let mirror = match place {
+        Place::Source => None,
+        Place::Mirror(id) => Some(id),
+    };
+    // What is remembered is of no use where it cannot be read.
+    let of_gh = store.fact(&repository.id, mirror, Fact::GhFits).ok().flatten().is_some();
+    let gh_gave_it = if of_gh {
+        "gh gave its own until now and gives none any more: see whether it is installed and signed in (`gh auth status`). "
+    } else {
+        ""
+    };
+    Error::new(Code::TokenMissing, format!("no token for {whose}"), format!("{gh_gave_it}{store_one}"))
 }
 
 fn mirror_of<'a>(repository: &'a RepositoryConfig, id: &MirrorId) -> Result<&'a MirrorConfig> {

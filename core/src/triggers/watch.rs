@@ -161,6 +161,8 @@ struct Target {
     known: Option<Content>,
     /// Whether it has to be looked from time to time.
     silent: bool,
+    /// How many looks one after the other could not tell what is there.
+    failed: u32,
 }
 
 /// What is there.
@@ -170,10 +172,18 @@ enum Content {
     Hash([u8; 32]),
 }
 
+/// It could not be told what is there.
+struct Untold;
+
 impl Target {
+    /// Whether it is looked at without an event as well.
+    fn is_looked_at(&self) -> bool {
+        self.silent || self.failed > 0
+    }
+
     fn new(watched: Watched, known: &Known) -> Self {
         let known = known.0.get(&watched).copied();
-        Self { watched, places: Places::new(), known, silent: false }
+        Self { watched, places: Places::new(), known, silent: false, failed: 0 }
     }
 }
 
@@ -262,12 +272,15 @@ impl Work {
             let now = Instant::now();
             let is_lost = !self.touched.lock().lost.is_empty();
             let mut due = self.touched.lock().take_due(&self.pace);
+            if now >= upkeep {
+                due.extend((0..self.targets.len()).filter(|index| self.targets[*index].failed == 1));
+            }
             if now >= upkeep || is_lost || !due.is_empty() {
                 due.extend(self.keep_up().await);
                 upkeep = Instant::now() + self.pace.upkeep;
             }
             if now >= look {
-                due.extend((0..self.targets.len()).filter(|index| self.targets[*index].silent));
+                due.extend((0..self.targets.len()).filter(|index| self.targets[*index].is_looked_at()));
                 look = Instant::now() + self.pace.look;
             }
             self.look(&due).await;
@@ -355,38 +368,45 @@ impl Work {
         // One that hangs holds up the others no longer than its own question may take.
         let found = join_all(due.iter().map(|index| self.content(&self.targets[*index].watched))).await;
         for (index, found) in due.iter().zip(found) {
-            let Some(found) = found else { continue };
             let target = &self.targets[*index];
-            if target.watched.is_news(target.known, found) {
+            let (is_asked_for, known, failed) = match found {
+                Ok(None) => continue,
+                Ok(Some(found)) => (target.watched.is_news(target.known, found), Some(found), 0),
+                // It may have changed. The sync finds out, or says what is wrong; once is enough for that.
+                Err(Untold) => (target.failed == 1, target.known, target.failed.saturating_add(1)),
+            };
+            if is_asked_for {
                 self.send(target.watched.seen()).await;
             }
             // Only now: where it is stopped before, whoever goes on sees it.
-            self.targets[*index].known = Some(found);
+            let target = &mut self.targets[*index];
+            (target.known, target.failed) = (known, failed);
         }
     }
 
-    /// What is there now. `None` where that cannot be told: nothing is known to be changed then.
-    async fn content(&self, watched: &Watched) -> Option<Content> {
-        match watched {
+    /// What is there now. `None` where nothing can be there: nothing is known to be changed then.
+    async fn content(&self, watched: &Watched) -> Result<Option<Content>, Untold> {
+        Ok(match watched {
             Watched::EnvFile { path, .. } => {
                 let path = path.clone();
-                tokio::task::spawn_blocking(move || of_file(&path)).await.ok()?
+                Some(tokio::task::spawn_blocking(move || of_file(&path)).await.ok().flatten().ok_or(Untold)?)
             }
             Watched::Refs { named, .. } => {
                 let named = named.clone();
                 // Of a linked work tree, in the repository that it belongs to.
-                let common = tokio::task::spawn_blocking(move || config::common_git_folder(&named)).await.ok()??;
+                let common = tokio::task::spawn_blocking(move || config::common_git_folder(&named)).await.ok().flatten();
+                let Some(common) = common else { return Ok(None) };
                 let found = self.git.fingerprint_of_refs(&common, &self.cancel).await;
-                found
-                    .inspect_err(|error| tracing::debug!(error = %error.message, "refs cannot be read now"))
-                    .ok()
-                    .map(Content::Hash)
+                Some(Content::Hash(found.map_err(|error| {
+                    tracing::debug!(error = %error.message, "refs cannot be read now");
+                    Untold
+                })?))
             }
             Watched::Drops { folder } => {
                 let folder = folder.clone();
-                tokio::task::spawn_blocking(move || of_folder(&folder)).await.ok()?
+                tokio::task::spawn_blocking(move || of_folder(&folder)).await.ok().flatten()
             }
-        }
+        })
     }
 
     async fn tell_none_left(&mut self, why: &str) {
@@ -421,7 +441,7 @@ impl Work {
     }
 }
 
-/// The bytes of a file, as a hash.
+/// The bytes of a file, as a hash; `None` where they cannot be read.
 fn of_file(path: &Path) -> Option<Content> {
     // A pipe in its place must not make anybody wait.
     match path.metadata() {

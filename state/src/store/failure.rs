@@ -40,7 +40,7 @@ impl Failure {
     }
 
     pub(super) fn into_error(self, path: &Path) -> Error {
-        let path = path.display();
+        let (folder, path) = (path.parent(), path.display());
         let error = match self {
             Self::Refused(error) => return error,
             Self::File(error) => {
@@ -53,11 +53,18 @@ impl Failure {
             Self::Sql(error) => error,
         };
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::passing(
-                Code::Storage,
-                format!("the database {path} is in use by another program"),
-                "Try again in a moment; end what holds the file if this stays.",
-            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => match folder.and_then(no_locks) {
+                Some(error) => Error::new(
+                    Code::Storage,
+                    format!("the database {path} could not be locked: {error}"),
+                    "Keep the state folder on a disk that supports file locks; name another with `--state-dir`.",
+                ),
+                None => Error::passing(
+                    Code::Storage,
+                    format!("the database {path} is in use by another program"),
+                    "Try again in a moment; end what holds the file if this stays.",
+                ),
+            },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::new(
                 Code::Storage,
                 format!("the database {path} is damaged: {error}"),
@@ -81,4 +88,24 @@ impl Failure {
             ),
         }
     }
+}
+
+/// Why no file in the folder can be locked; none where one can. SQLite calls a file busy on a disk that knows no locks.
+#[cfg(unix)]
+pub(super) fn no_locks(folder: &Path) -> Option<std::io::Error> {
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    // Deleted at once: nobody else can hold a lock of it.
+    let path = folder.join(format!(".lock-{:016x}", rand::random::<u64>()));
+    let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path).ok()?;
+    let _ = std::fs::remove_file(&path);
+    let whole = libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };
+    fcntl(&file, FcntlArg::F_SETLK(&whole)).err().map(std::io::Error::from)
+}
+
+#[cfg(not(unix))]
+pub(super) fn no_locks(_: &Path) -> Option<std::io::Error> {
+    None
 }

@@ -58,6 +58,8 @@ pub const DATABASE: &str = "standin.db";
 
 /// How long a call waits for another process that is writing.
 const BUSY_LIMIT: Duration = Duration::from_secs(20);
+/// How long one try to open it waits.
+const BUSY_AT_OPENING: Duration = Duration::from_millis(250);
 
 /// The memory. Clones share one connection.
 #[derive(Clone, Debug)]
@@ -152,7 +154,11 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
     loop {
         match prepare(path) {
             // Two processes that open a new database at once cannot both switch it to WAL; SQLite does not wait there.
-            Err(failure) if failure.is_busy() && Instant::now() < deadline => {
+            Err(failure)
+                if failure.is_busy()
+                    && Instant::now() < deadline
+                    && path.parent().and_then(failure::no_locks).is_none() =>
+            {
                 std::thread::sleep(Duration::from_millis(20));
             }
             result => return result,
@@ -163,7 +169,8 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
 fn prepare(path: &Path) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_LIMIT)?;
+    // Who calls tries again, and finds out what a busy file means.
+    connection.busy_timeout(BUSY_AT_OPENING)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     migrations::check_version(&connection)?;
@@ -178,5 +185,6 @@ fn prepare(path: &Path) -> Result<Connection, Failure> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     migrations::apply(&mut connection)?;
     connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(BUSY_LIMIT)?;
     Ok(connection)
 }

@@ -192,14 +192,14 @@ async fn without_any_token_there_is_none_and_the_error_names_both_ways() {
     let standby = Standby::start().await;
     let (outside, _) = outside(&standby, &[]);
     assert!(find(&standby, &outside, &mirror()).await.is_none());
-    let error = tokens::missing(&standby.repository, &mirror());
+    let error = tokens::missing(&standby.store(), &standby.repository, &mirror());
     assert_eq!(error.code, Code::TokenMissing);
     assert_eq!(error.message, "no token for mirror mirror-1 (backup/standby)");
     assert_eq!(
         error.hint,
         "Store one in the keychain with `standin token set mirror-1`, or put it into MIRROR_1_TOKEN in `.env` or the environment."
     );
-    let error = tokens::missing(&standby.repository, &Place::Source);
+    let error = tokens::missing(&standby.store(), &standby.repository, &Place::Source);
     assert!(error.hint.contains("MIRROR_SOURCE_TOKEN"));
 }
 

@@ -135,7 +135,10 @@ fn a_setup_that_is_left_leaves_nothing_behind() {
     });
     window.enter("#setup-token-source", &world.source_token);
     press(&window, "Use");
-    window.until("main", OWNER);
+    finish("the source", PATIENCE, || {
+        let onward = "return document.querySelector('main footer button.primary')";
+        window.run(&format!("{onward}?.innerText")) == "Next" && window.run(&format!("{onward}?.ariaDisabled")).is_null()
+    });
     press(&window, "Cancel");
     press(&window, "Leave");
     window.until("main", "Set up a standby");
