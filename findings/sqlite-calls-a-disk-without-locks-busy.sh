@@ -3,8 +3,8 @@
 # its lock daemon, for one. Waiting longer, as the words suggest and `busy_timeout` does, never helps.
 #
 # Seen with: sqlite 3.49.1 as apsw 3.49.1.0 brings it along (PyPI), on Linux.
-# A library in between refuses each lock with ENOLCK, as such a share does; nothing else is changed. Each of two programs that ask how
-# the error is called are told the code of a file that is in use (SQLITE_BUSY), and no more:
+# A library in between refuses each lock with ENOLCK, as such a share does; nothing else is changed. The result is the one of a file
+# that is in use (SQLITE_BUSY), and no extended one says more:
 #
 #   locks refused: BusyError: database is locked (result 5, extended 5), after the whole timeout
 #   locks granted: written

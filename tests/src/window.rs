@@ -183,7 +183,8 @@ impl Window {
     /// Clicks as a person does: the element must be there, visible, and not covered; while it moves, one waits.
     pub fn click(&self, selector: &str) {
         let quoted = serde_json::to_string(selector).unwrap();
-        let place = format!("const at = document.querySelector({quoted})?.getBoundingClientRect(); return [at?.x, at?.y];");
+        let place =
+            format!("const at = document.querySelector({quoted})?.getBoundingClientRect(); return [at?.x, at?.y];");
         let mut before = Value::Null;
         finish(&format!("a place of {selector} that stays"), PATIENCE, || {
             std::thread::sleep(Duration::from_millis(30));

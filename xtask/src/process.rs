@@ -91,11 +91,11 @@ impl Program {
         self
     }
 
-    /// Puts a folder of programs before all others.
+    /// Puts folders of programs before all others.
     #[must_use]
-    pub fn with_programs(mut self, folder: &Path) -> Self {
+    pub fn with_programs(mut self, folders: &[&Path]) -> Self {
         let known = std::env::var_os("PATH").unwrap_or_default();
-        let search = std::iter::once(folder.to_path_buf()).chain(std::env::split_paths(&known));
+        let search = folders.iter().map(|folder| folder.to_path_buf()).chain(std::env::split_paths(&known));
         if let Ok(search) = std::env::join_paths(search) {
             self.command.env("PATH", search);
         }

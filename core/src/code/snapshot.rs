@@ -76,8 +76,8 @@ pub async fn snapshot(source: &SourceContext) -> Result<Arc<Snapshot>> {
     let remote = source_remote(source, "git.source")?;
     let cache = cache(source)?;
     let prefixes = listed_prefixes(&source.repository);
-    let (listing, info) = tokio::try_join!(remote.list(&prefixes), info(source))
-        .map_err(|error| unread(source, error))?;
+    let (listing, info) =
+        tokio::try_join!(remote.list(&prefixes), info(source)).map_err(|error| unread(source, error))?;
     let refs = fetch(source, &remote, &cache, &listing).await?;
     let fence = match listing.refs.get(&RefName::fence()) {
         Some(oid) => Some(Fence { oid: oid.clone(), document: source_document(source, &cache, oid)? }),

@@ -178,7 +178,8 @@ impl Engine {
             };
             match self.token_check(Some(&home.id), &place).await {
                 Ok(Some(report)) => findings.extend(of_token(&id, &report)),
-                Ok(None) => findings.push(DrillFinding::of_error(Some(&id), &crate::tokens::missing(&self.shared.store, home, &place))),
+                Ok(None) => findings
+                    .push(DrillFinding::of_error(Some(&id), &crate::tokens::missing(&self.shared.store, home, &place))),
                 Err(error) => findings.push(DrillFinding::of_error(Some(&id), &error)),
             }
         }

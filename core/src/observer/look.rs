@@ -42,10 +42,9 @@ impl Look<'_> {
     /// [`Code::TokenMissing`] without a token; [`Code::Storage`]; an address that cannot be used.
     pub(super) async fn observe(&self) -> Result<Observation> {
         let context = &self.source.context;
-        let token = context
-            .token
-            .as_ref()
-            .ok_or_else(|| crate::tokens::missing(&context.store, &context.repository, &crate::tokens::Place::Source))?;
+        let token = context.token.as_ref().ok_or_else(|| {
+            crate::tokens::missing(&context.store, &context.repository, &crate::tokens::Place::Source)
+        })?;
         let client = brief(context, self.slug, token, context.repository.master.as_ref())?;
         let (repository, control) = tokio::join!(self.ask(&client, "get_repository", ""), self.control());
         let mut seen = Observation {

@@ -394,7 +394,8 @@ impl Work {
             Watched::Refs { named, .. } => {
                 let named = named.clone();
                 // Of a linked work tree, in the repository that it belongs to.
-                let common = tokio::task::spawn_blocking(move || config::common_git_folder(&named)).await.ok().flatten();
+                let common =
+                    tokio::task::spawn_blocking(move || config::common_git_folder(&named)).await.ok().flatten();
                 let Some(common) = common else { return Ok(None) };
                 let found = self.git.fingerprint_of_refs(&common, &self.cancel).await;
                 Some(Content::Hash(found.map_err(|error| {

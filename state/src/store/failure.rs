@@ -101,7 +101,8 @@ pub(super) fn no_locks(folder: &Path) -> Option<std::io::Error> {
     let path = folder.join(format!(".lock-{:016x}", rand::random::<u64>()));
     let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path).ok()?;
     let _ = std::fs::remove_file(&path);
-    let whole = libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };
+    let whole =
+        libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 };
     fcntl(&file, FcntlArg::F_SETLK(&whole)).err().map(std::io::Error::from)
 }
 

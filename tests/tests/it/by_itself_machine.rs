@@ -39,7 +39,9 @@ fn family(id: u32) -> Vec<u32> {
     while at < all.len() {
         let children = fs::read_dir(format!("/proc/{}/task", all[at])).into_iter().flatten().flatten();
         let children = children.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        all.extend(children.flat_map(|text| text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>()));
+        all.extend(
+            children.flat_map(|text| text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>()),
+        );
         at += 1;
     }
     all
@@ -159,7 +161,13 @@ fn a_gh_that_is_taken_away_stops_no_sync_and_is_named_where_its_token_is_missed(
     finish("a failure", PATIENCE, || status("failed"));
     // What was known is kept, and who gave the token until now is named.
     let said = machine.standin(&["status"]).stdout;
-    for words in ["gh gave its own until now", "`gh auth status`", "`standin token set mirror-1`", "`standin token set source`", "3/3"] {
+    for words in [
+        "gh gave its own until now",
+        "`gh auth status`",
+        "`standin token set mirror-1`",
+        "`standin token set source`",
+        "3/3",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     symlink(&real, &gh).unwrap();

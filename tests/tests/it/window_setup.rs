@@ -137,7 +137,8 @@ fn a_setup_that_is_left_leaves_nothing_behind() {
     press(&window, "Use");
     finish("the source", PATIENCE, || {
         let onward = "return document.querySelector('main footer button.primary')";
-        window.run(&format!("{onward}?.innerText")) == "Next" && window.run(&format!("{onward}?.ariaDisabled")).is_null()
+        window.run(&format!("{onward}?.innerText")) == "Next"
+            && window.run(&format!("{onward}?.ariaDisabled")).is_null()
     });
     press(&window, "Cancel");
     press(&window, "Leave");

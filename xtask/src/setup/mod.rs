@@ -2,13 +2,14 @@
 //!
 //! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
 //! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
-//! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git ([`newest_git`]), the root folder of the container
-//! ([`container_root`], by way of [`debian`]), cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+//! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git and jq ([`newest_git`], [`newest_jq`]) and the root folder of the
+//! container ([`container_root`]) by way of [`debian`], cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
 
 mod container_root;
 pub mod debian;
 mod gh;
 mod newest_git;
+mod newest_jq;
 mod node;
 mod python;
 mod rust;
@@ -39,6 +40,7 @@ pub struct Tools {
     gh: PathBuf,
     zizmor: Option<PathBuf>,
     newest_git: Option<PathBuf>,
+    newest_jq: Option<PathBuf>,
     container_root: Option<PathBuf>,
 }
 
@@ -46,6 +48,11 @@ impl Tools {
     /// The folder of the newest git, for the tests of what git says; `None` where it cannot be had.
     pub fn newest_git(&self) -> Option<&Path> {
         self.newest_git.as_deref()
+    }
+
+    /// The folder of a jq like that of GitHub's runners, where this machine's is older.
+    pub fn newest_jq(&self) -> Option<&Path> {
+        self.newest_jq.as_deref()
     }
 
     /// Tells Standin which gh to use, and the tests which zizmor and which root folder of the container.
@@ -70,15 +77,16 @@ pub fn prepare(place: &Place, purpose: For) -> Result<Tools, Failure> {
             if purpose == For::Test { node::install(place, "sandbox/openapi") } else { Ok(()) }
         })?;
     }
-    let (mut zizmor, mut newest_git, mut container_root) = (None, None, None);
+    let (mut zizmor, mut newest_git, mut newest_jq, mut container_root) = (None, None, None, None);
     if purpose == For::Test {
         newest_git = report.must("The newest git", || newest_git::provide(place))?;
+        newest_jq = report.must("A jq as on GitHub", || newest_jq::provide(place))?;
         container_root = report.must("The container's root folder", || container_root::provide(place))?;
         zizmor = Some(report.must("zizmor", || zizmor::provide(place))?);
         report.must("cargo-nextest", || rust::nextest(place))?;
     }
     say(&format!("\nEverything needed is there ({}).", seconds(report.elapsed())));
-    Ok(Tools { gh, zizmor, newest_git, container_root })
+    Ok(Tools { gh, zizmor, newest_git, newest_jq, container_root })
 }
 
 /// A version such as `2.103.3`, found anywhere in a program's answer to `--version`.

@@ -147,26 +147,40 @@ fn build(place: &Place) -> Result<(), Failure> {
 const OF_GITS_WORDS: &str = "package(standin-tests) and test(/^(git_push|git_push_http|git_trouble|git_cache|code_races|code_refused|\
                              code_fence|code_mended|code_jgit|code_default_branch|many_refs)::/)";
 
+/// What is tried with a jq that is older than that of GitHub's runners, as machines of one's own may have it: a master that goes and
+/// comes back.
+const OF_AN_OLDER_JQ: &str =
+    "package(standin-tests) and test(=sentinel_acts::the_whole_way_there_and_back_loses_nothing)";
+
 /// The tests that rest on what is written to a disk and read back: the store, its files and locks, the cache of git.
 const OF_THE_DISK: &str = "package(standin-state) or (package(standin-tests) and test(/^git_cache::/))";
+
+/// How many tests cargo-nextest runs side by side.
+const THREADS: &str = "NEXTEST_TEST_THREADS";
 
 /// All Rust tests: in memory where that can be, but for those of the disk. What is asked for by name is run as asked.
 fn every_rust_test(place: &Place, tools: &Tools, asked: &[String], report: &mut Report, results: &mut Results) {
     let only = |filter: String| ["-E".to_owned(), filter];
-    let mut step = |name: &str, worlds: Option<&Worlds>, newest_git: Option<&Path>, extra: &[String]| {
-        report.step(name, || rust_tests(place, tools, worlds, newest_git, extra, results));
+    let mut step = |name: &str, worlds: Option<&Worlds>, programs: &[Option<&Path>], extra: &[String]| {
+        let programs: Vec<&Path> = programs.iter().flatten().copied().collect();
+        report.step(name, || rust_tests(place, tools, worlds, &programs, extra, results));
     };
     let worlds = Worlds::in_memory(place);
-    let worlds = worlds.as_ref();
+    let (worlds, jq) = (worlds.as_ref(), tools.newest_jq());
     if !asked.is_empty() || worlds.is_none() {
-        step("Rust: tests", worlds, None, asked);
+        step("Rust: tests", worlds, &[jq], asked);
     } else {
-        step("Rust: tests", worlds, None, &only(format!("not ({OF_THE_DISK})")));
-        step("Rust: tests of the disk", None, None, &only(OF_THE_DISK.to_owned()));
+        step("Rust: tests", worlds, &[jq], &only(format!("not ({OF_THE_DISK})")));
+        step("Rust: tests of the disk", None, &[jq], &only(OF_THE_DISK.to_owned()));
+    }
+    if !asked.is_empty() {
+        return;
+    }
+    if jq.is_some() {
+        step("Rust: the sentinel with this machine's jq", worlds, &[], &only(OF_AN_OLDER_JQ.to_owned()));
     }
     match tools.newest_git() {
-        _ if !asked.is_empty() => {}
-        Some(git) => step("Rust: tests with the newest git", worlds, Some(git), &only(OF_GITS_WORDS.to_owned())),
+        Some(git) => step("Rust: tests with the newest git", worlds, &[Some(git), jq], &only(OF_GITS_WORDS.to_owned())),
         None => report.skip("Rust: tests with the newest git", "since it cannot be had here"),
     }
 }
@@ -175,18 +189,20 @@ fn rust_tests(
     place: &Place,
     tools: &Tools,
     worlds: Option<&Worlds>,
-    newest_git: Option<&Path>,
+    programs: &[&Path],
     extra: &[String],
     results: &mut Results,
 ) -> Result<(), Failure> {
     let written = place.scratch("nextest/ci/junit.xml");
     forget(&written);
-    let mut cargo = Program::cargo(place);
-    if let Some(folder) = newest_git {
-        cargo = cargo.with_programs(folder);
-    }
+    let mut cargo = Program::cargo(place).with_programs(programs);
     if let Some(worlds) = worlds {
         cargo = cargo.env("TMPDIR", worlds.folder());
+    }
+    if std::env::var_os(THREADS).is_none() {
+        // Half of what most tests do is to wait for programs that they started.
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        cargo = cargo.env(THREADS, (cpus + cpus.div_ceil(2)).to_string());
     }
     let outcome = cargo
         .args(["nextest", "run", "--locked", "--workspace", "--all-targets", "--profile", "ci"])
