@@ -13,6 +13,7 @@ use standin_core::leaving::Leaving;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::{NEVER_TRAVELS, RolePlan};
 use standin_core::sentinel::check::SentinelReport;
+use standin_core::sentinel::{Installed, SecretsSet};
 use standin_core::setup::{Draft, FoundSource, MirrorLook, SourceLook};
 use standin_core::state::config::edit::{Change, SettingKey};
 use standin_core::state::store::{AuditEntry, ChangeAction, DecisionChoice, Rescue, RunRecord};
@@ -54,6 +55,8 @@ fn export(folder: &Path) -> Result<(), ExportError> {
     Leaving::export_all(&config)?;
     Removed::export_all(&config)?;
     SentinelReport::export_all(&config)?;
+    Installed::export_all(&config)?;
+    SecretsSet::export_all(&config)?;
     RolePlan::export_all(&config)?;
     RoleOutcome::export_all(&config)?;
     OpenChangeChoice::export_all(&config)?;

@@ -53,9 +53,12 @@ for_each_command! {
     mirror_leaving,
     mirror_remove,
     sentinel_check,
+    sentinel_install,
+    sentinel_tokens,
     drills,
     drill_check,
     drill,
     drill_stop,
+    close_answer,
     subscribe,
 }

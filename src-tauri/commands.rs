@@ -18,6 +18,7 @@ use standin_core::notify::Word;
 use standin_core::plan::Plan;
 use standin_core::roles::preview::RolePlan;
 use standin_core::sentinel::check::SentinelReport;
+use standin_core::sentinel::{Installed, SecretsSet, Tokens, install};
 use standin_core::setup::{Draft, FoundSource, MirrorLook, MirrorRequest, SourceLook};
 use standin_core::state::config::edit::{Change, SettingKey};
 use standin_core::state::config::secret_name;
@@ -210,6 +211,13 @@ pub async fn schedule_resume(desktop: Here<'_>) -> Result<bool> {
     desktop.engine()?.schedule_resume()
 }
 
+/// Whether the window is to be closed, with which the schedule ends.
+#[tauri::command]
+pub async fn close_answer(resident: State<'_, Arc<Resident>>, yes: bool) -> Result<()> {
+    resident.close_answered(yes);
+    Ok(())
+}
+
 #[tauri::command]
 pub async fn found_sources(desktop: Here<'_>) -> Result<Vec<FoundSource>> {
     Ok(desktop.engine()?.found_sources())
@@ -342,6 +350,31 @@ pub async fn drill_stop(desktop: Here<'_>) -> Result<bool> {
 #[tauri::command]
 pub async fn sentinel_check(desktop: Here<'_>, repository: RepositoryId) -> Result<SentinelReport> {
     desktop.engine()?.sentinel_check(Some(&repository)).await
+}
+
+/// Commits the sentinel to the master, or asks for it by a pull request.
+#[tauri::command]
+pub async fn sentinel_install(
+    desktop: Here<'_>,
+    repository: RepositoryId,
+    pull_request: bool,
+    replace: bool,
+) -> Result<Installed> {
+    let request = install::Request { pull_request, replace };
+    desktop.engine()?.sentinel_install(Some(&repository), request).await
+}
+
+/// Makes the sentinel's tokens secrets of a standby; one that is not given stays as it is.
+#[tauri::command]
+pub async fn sentinel_tokens(
+    desktop: Here<'_>,
+    repository: RepositoryId,
+    mirror: MirrorId,
+    standin: Option<String>,
+    master: Option<String>,
+) -> Result<SecretsSet> {
+    let tokens = Tokens { standin: standin.map(SecretString::from), master: master.map(SecretString::from) };
+    desktop.engine()?.sentinel_set_tokens(Some(&repository), Some(&mirror), &tokens).await
 }
 
 #[tauri::command]

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use standin_core::engine::{Engine, EngineOptions, SyncRequest};
 use standin_core::event::{Event, Notice, ScheduleNews};
 use standin_core::keychain::{Manner, OsKeychain, SessionKeychain};
@@ -179,6 +180,11 @@ impl Desktop {
             newer: None,
             drill: self.rehearsal.of(),
         })
+    }
+
+    /// The present moment, by the clock that all goes by.
+    pub fn now(&self) -> Timestamp {
+        self.outside.clock.now()
     }
 
     /// What the command line is started with, so that it sees the same configuration and memory.

@@ -27,11 +27,14 @@ pub struct Geometry {
     place: Option<(f64, f64)>,
     #[serde(default)]
     is_maximized: bool,
+    /// Whether it was said that the program goes on in the tray.
+    #[serde(default)]
+    knows_the_tray: bool,
 }
 
 impl Default for Geometry {
     fn default() -> Self {
-        Self { width: FIRST.0, height: FIRST.1, place: None, is_maximized: false }
+        Self { width: FIRST.0, height: FIRST.1, place: None, is_maximized: false, knows_the_tray: false }
     }
 }
 
@@ -57,17 +60,32 @@ impl Geometry {
         let size: LogicalSize<f64> = window.inner_size()?.to_logical(scale);
         let place: LogicalPosition<f64> = window.outer_position()?.to_logical(scale);
         let is_maximized = window.is_maximized()?;
-        Ok(Self { width: size.width, height: size.height, place: Some((place.x, place.y)), is_maximized })
+        let (width, height, place) = (size.width, size.height, Some((place.x, place.y)));
+        Ok(Self { width, height, place, is_maximized, knows_the_tray: false })
     }
 
     /// Remembers how a window is. A maximised one keeps the size that it had before.
     pub fn keep(state_dir: &Path, window: &Window) {
         let Ok(now) = Self::of(window) else { return };
-        let kept = if now.is_maximized { Self { is_maximized: true, ..Self::read(state_dir) } } else { now };
-        let Ok(text) = serde_json::to_vec(&kept) else { return };
+        let known = Self::read(state_dir);
+        let kept = if now.is_maximized { Self { is_maximized: true, ..known } } else { now };
+        Self { knows_the_tray: known.knows_the_tray, ..kept }.write(state_dir);
+    }
+
+    fn write(&self, state_dir: &Path) {
+        let Ok(text) = serde_json::to_vec(self) else { return };
         if let Err(error) = files::write_atomically(&file(state_dir), &text) {
             tracing::debug!(error = %error.message, "where the window was is not remembered");
         }
+    }
+
+    /// Whether this is the first time that the program goes on in the tray; remembered.
+    pub fn is_first_in_tray(state_dir: &Path) -> bool {
+        let known = Self::read(state_dir);
+        if !known.knows_the_tray {
+            Self { knows_the_tray: true, ..known }.write(state_dir);
+        }
+        !known.knows_the_tray
     }
 
     /// The size of its inside.
@@ -118,6 +136,8 @@ mod tests {
         ] {
             assert_eq!(read(odd), Geometry::default(), "{odd}");
         }
+        read("{");
+        assert!(Geometry::is_first_in_tray(folder.path()) && !Geometry::is_first_in_tray(folder.path()));
         std::fs::remove_file(file(folder.path())).unwrap();
         assert_eq!(Geometry::read(folder.path()), Geometry::default());
     }

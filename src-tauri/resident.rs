@@ -32,6 +32,8 @@ pub struct Resident {
     tray: Mutex<Option<Tray>>,
     /// Whether it is ending.
     ends: AtomicBool,
+    /// Whether somebody is asked if they want that.
+    asks: AtomicBool,
     /// Which repository the next page shows first.
     wanted: Mutex<Option<RepositoryId>>,
     changed: Arc<Notify>,
@@ -48,6 +50,7 @@ impl Resident {
             has_host: AtomicBool::new(false),
             tray: Mutex::default(),
             ends: AtomicBool::new(false),
+            asks: AtomicBool::new(false),
             wanted: Mutex::default(),
             changed,
         }
@@ -132,6 +135,24 @@ impl Resident {
     /// Which repository is to be shown first, once.
     pub fn wanted(&self) -> Option<RepositoryId> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The window is to be closed, and with it the program. Where nothing would be synced by itself any more, that is asked first;
+    /// who closes it while they are asked means it, also where the page does not show the question.
+    pub fn close(&self) {
+        let is_needed = || self.desktop.engine().and_then(|engine| engine.is_schedule_kept_here()).unwrap_or(false);
+        if self.ends() || self.asks.swap(true, Ordering::SeqCst) || !is_needed() {
+            return self.quit();
+        }
+        self.desktop.feed.event(&Event::Schedule { news: ScheduleNews::Closing, detail: String::new() });
+    }
+
+    /// What was answered to that.
+    pub fn close_answered(&self, yes: bool) {
+        self.asks.store(false, Ordering::SeqCst);
+        if yes {
+            self.quit();
+        }
     }
 
     /// Ends the program, once what goes on is at a safe point.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use standin_core::notify::Word;
 use standin_core::start::{self, StartOptions};
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager as _, RunEvent, Url, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent};
@@ -183,6 +185,12 @@ fn is_own_page(url: &Url) -> bool {
     }
 }
 
+/// Said the first time that the window is closed and the program is not.
+fn in_the_tray(now: Timestamp) -> Word {
+    let text = "It keeps your mirrors in step and tells you what needs you. A click on its icon opens it, \"Quit\" in the menu ends it.";
+    Word::of_the_program("Standin goes on in the tray", text.to_owned(), now)
+}
+
 /// A window that is closed is gone. Where nothing else shows that the program is there, it ends with it, once what goes on is at
 /// a safe point.
 fn on_close(window: &Window, event: &WindowEvent) {
@@ -195,7 +203,11 @@ fn on_close(window: &Window, event: &WindowEvent) {
     let resident = window.state::<Arc<Resident>>();
     if !resident.stays() {
         api.prevent_close();
-        resident.quit();
+        resident.close();
+    } else if Geometry::is_first_in_tray(&window.state::<StateDir>().0) {
+        let (shower, desktop) = (window.state::<Arc<Shower>>().inner().clone(), window.state::<Arc<Desktop>>());
+        let now = desktop.now();
+        tauri::async_runtime::spawn(async move { shower.show(&in_the_tray(now)).await });
     }
 }
 

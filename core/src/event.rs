@@ -81,6 +81,8 @@ pub enum ScheduleNews {
     ConfigurationBroken,
     /// Something that a person should know of what is watched.
     Told,
+    /// Somebody closes the window of a program that would end with it, and with it the schedule: they are asked first.
+    Closing,
     /// This program ends as soon as what goes on is at a safe point.
     Ending,
 }

@@ -56,6 +56,11 @@ pub fn holder(who: &str, since: Timestamp) -> String {
     format!("{who} pid {}, since {since:.0}", std::process::id())
 }
 
+/// Whether this process left that text.
+pub fn is_own(holder: &str) -> bool {
+    holder.contains(&format!(" pid {}, since ", std::process::id()))
+}
+
 impl MirrorLock {
     /// Takes the lock of a mirror without waiting. `holder` is what others are told meanwhile.
     ///

@@ -14,6 +14,7 @@ use zbus::zvariant::{OwnedValue, Value};
 
 use crate::cli::{Machine, Running, finish};
 use crate::notifications::Service;
+use crate::screen;
 use crate::window::{first_line, program, start_bus};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -24,6 +25,7 @@ const MENU: &str = "com.canonical.dbusmenu";
 /// A session without a window manager: a screen, a message bus, a folder of its own.
 pub struct Desk {
     machine: Machine,
+    display: String,
     bus_address: String,
     _bus: Running,
     _screen: Running,
@@ -52,12 +54,17 @@ impl Desk {
         .iter()
         .fold(machine.clone(), |machine, (name, value)| machine.with(name, value));
         let machine = Machine { program: program(), ..machine };
-        Self { machine, bus_address, _bus: bus, _screen: screen }
+        Self { machine, display, bus_address, _bus: bus, _screen: screen }
     }
 
     /// Starts the desktop program.
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.machine.start(arguments)
+    }
+
+    /// Presses the cross of the window.
+    pub fn close_window(&self) {
+        screen::close(&self.display, "Standin");
     }
 
     /// Somebody shows notifications from now on.

@@ -13,6 +13,8 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::cli::{Machine, Running, finish};
+use crate::reader::Reader;
+use crate::screen;
 
 /// How long something in the window may take to show.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -46,6 +48,7 @@ pub struct Window {
     client: reqwest::Client,
     // In the order in which they are ended.
     driver: Running,
+    display: String,
     _bus: Running,
     _screen: Running,
 }
@@ -74,6 +77,19 @@ pub(crate) fn first_line(running: &Running, what: &str) -> String {
 impl Window {
     /// Opens the window on a machine, with these arguments.
     pub fn open(machine: &Machine, arguments: &[&str], theme: Theme) -> Self {
+        Self::open_before(machine, arguments, theme, None::<fn(&str)>)
+    }
+
+    /// The same with a screen reader, which is there before it.
+    pub fn open_and_hear(machine: &Machine, arguments: &[&str], theme: Theme) -> (Self, Reader) {
+        let mut reader = None;
+        let listen = |bus: &str| reader = Some(Reader::start(bus, &machine.said));
+        let window = Self::open_before(machine, arguments, theme, Some(listen));
+        (window, reader.unwrap())
+    }
+
+    /// Opens it when somebody is on the bus who listens, where one is to be.
+    fn open_before(machine: &Machine, arguments: &[&str], theme: Theme, listen: Option<impl FnOnce(&str)>) -> Self {
         let folder = tempfile::Builder::new().prefix("bus-").tempdir_in(&machine.environment["TMPDIR"]).unwrap().keep();
         let mut screen = Command::new("Xvfb");
         screen.args(["-displayfd", "1", "-screen", "0", "1920x1200x24", "-nolisten", "tcp"]);
@@ -81,6 +97,10 @@ impl Window {
         let display = format!(":{}", first_line(&screen, "a display"));
         let bus = start_bus(&folder, &machine.said);
         let bus_address = first_line(&bus, "a message bus");
+        let is_heard = listen.is_some();
+        if let Some(listen) = listen {
+            listen(&bus_address);
+        }
         let port = free_port();
         let mut driver = Command::new("WebKitWebDriver");
         driver
@@ -98,10 +118,12 @@ impl Window {
                 ("GDK_BACKEND", "x11"),
                 ("GTK_THEME", if theme == Theme::Dark { "Adwaita:dark" } else { "Adwaita" }),
                 ("GTK_USE_PORTAL", "0"),
-                ("NO_AT_BRIDGE", "1"),
                 ("TAURI_WEBVIEW_AUTOMATION", "true"),
                 ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
             ]);
+        if !is_heard {
+            driver.env("NO_AT_BRIDGE", "1");
+        }
         let driver = Running::start(driver, &machine.said, "WebKitWebDriver");
         finish("the driver", PATIENCE, || TcpStream::connect(("127.0.0.1", port)).is_ok());
         // The client wants one even for a loopback without TLS; another test's may be there already.
@@ -112,6 +134,7 @@ impl Window {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             client: reqwest::Client::builder().no_proxy().timeout(REQUEST_LIMIT).build().unwrap(),
             driver,
+            display: display.clone(),
             _bus: bus,
             _screen: screen,
         };
@@ -194,6 +217,18 @@ impl Window {
         let found = self.session("/element", json!({ "using": "css selector", "value": selector }));
         let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
         self.session(&format!("/element/{id}/click"), json!({}));
+    }
+
+    /// Presses the cross of the window.
+    pub fn close(&self) {
+        screen::close(&self.display, "Standin");
+    }
+
+    /// Whether the program has ended.
+    pub fn has_ended(&self) -> bool {
+        let driver = self.driver.id();
+        let children = fs::read_to_string(format!("/proc/{driver}/task/{driver}/children")).unwrap_or_default();
+        children.trim().is_empty()
     }
 
     /// Types into an element.

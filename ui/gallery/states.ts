@@ -36,6 +36,7 @@ import { setupStates } from './states_setup';
 
 import { activityStates } from './states_activity';
 import { drillStates } from './states_drill';
+import { sentinelStates } from './states_sentinel';
 
 export type Step = (backend: FakeBackend) => void | Promise<void>;
 
@@ -429,6 +430,7 @@ export const states: Record<string, State> = {
   preview: { backend: decide, then: [press('Preview')] },
   ...activityStates(press),
   ...drillStates(press),
+  ...sentinelStates(press),
   'audit-trail': { backend: wordy, then: [press('Activity'), press('Audit trail'), press('failed')] },
   tokens: { backend: one([mirror(), archive()]), then: [press('Tokens'), press('Set')] },
   shortcuts: {

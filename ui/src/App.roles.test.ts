@@ -1,6 +1,7 @@
 // The worst day, and changes of master: what the page says, what it offers, and that nothing begins unasked.
 
 import { screen, within } from '@testing-library/svelte';
+import axe from 'axe-core';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { MasterCause } from './lib/bindings/MasterCause';
@@ -256,6 +257,24 @@ describe('the program', () => {
     await open(backend);
     backend.say({ at_iso: ago(0), event: 'schedule', news: 'ending', detail: '' });
     expect(await screen.findByRole('dialog', { name: 'Stopping at a safe point…' })).toBeVisible();
+  });
+
+  it('asks before it ends where the schedule ends with it', async () => {
+    const backend = new FakeBackend(overview([repository([mirror()])]));
+    const container = await open(backend);
+    const closing = { at_iso: ago(0), event: 'schedule', news: 'closing', detail: '' } as const;
+    const title = 'Close Standin, and the schedule with it?';
+    backend.say(closing);
+    expect(await screen.findByRole('dialog', { name: title })).toHaveTextContent('standin service install');
+    expect((await axe.run(container)).violations).toEqual([]);
+    await user.click(screen.getByRole('button', { name: 'Keep it open' }));
+    expect(screen.queryByRole('dialog', { name: title })).toBeNull();
+    backend.say(closing);
+    await user.click(await screen.findByRole('button', { name: 'Close' }));
+    expect(backend.calls.filter(([name]) => name === 'closeAnswer')).toEqual([
+      ['closeAnswer', false],
+      ['closeAnswer', true],
+    ]);
   });
 
   it('shows the repository that was asked for in the tray', async () => {

@@ -115,6 +115,7 @@ fn schedule_line(news: ScheduleNews, detail: &str) -> String {
         ScheduleNews::Resumed => "goes on",
         ScheduleNews::ConfigurationRead => "read the configuration again",
         ScheduleNews::Told => "",
+        ScheduleNews::Closing => "would end with the window: asked first",
         ScheduleNews::Ending => "ends at a safe point",
         ScheduleNews::ConfigurationBroken => {
             "goes on with the configuration as it was before, since it has mistakes now:"

@@ -55,6 +55,18 @@ impl Engine {
         })
     }
 
+    /// Whether mirrors are synced by themselves by this process, and by nobody where it ends.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub fn is_schedule_kept_here(&self) -> Result<bool> {
+        let report = self.schedule()?;
+        let is_here = report.kept_by.is_some_and(|holder| lock::is_own(&holder));
+        // A pause with an end is one after which it would go on.
+        let goes_on = report.pause.is_none_or(|pause| pause.until_iso.is_some());
+        Ok(is_here && goes_on && report.mirrors.iter().any(|mirror| mirror.rhythm != "off"))
+    }
+
     /// The pause that holds now, if any.
     ///
     /// # Errors

@@ -101,16 +101,22 @@ impl Word {
 
     /// A message that says nothing but that it arrived.
     pub fn test(name: &str, now: Timestamp) -> Self {
+        let text = format!("Word from Standin reaches `{name}`. Nothing has happened.");
+        Self { test: true, ..Self::of_the_program("Standin: a test", text, now) }
+    }
+
+    /// What the program says of itself: nothing has happened to a repository.
+    pub fn of_the_program(title: &str, text: String, now: Timestamp) -> Self {
         Self {
             schema: SCHEMA,
             id: new_id(),
             at_iso: now,
             repository: None,
             urgent: false,
-            title: "Standin: a test".to_owned(),
-            text: format!("Word from Standin reaches `{name}`. Nothing has happened."),
+            title: title.to_owned(),
+            text,
             events: Vec::new(),
-            test: true,
+            test: false,
         }
     }
 

@@ -92,6 +92,8 @@ mod triggers_webhook;
 mod variables_sync;
 mod window_consent;
 mod window_drill;
+mod window_heard;
+mod window_pictures;
 mod window_roles;
 mod window_setup;
 mod window_sync;

@@ -1,12 +1,14 @@
 //! The program in the tray: without a window, with a menu that says what is so and does what is pressed, alone for its state folder.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use standin_tests::cli::{Running, finish};
+use standin_tests::cli::{Machine, Running, finish};
 use standin_tests::local::Local;
 use standin_tests::tray::{Desk, has_window};
+use standin_tests::window::{Theme, Window, program};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_standin-under-test");
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,4 +137,54 @@ fn word_of_what_changed_is_a_notification_that_opens_the_window() {
     assert!(!has_window(&running));
     service.press(&shown);
     finish("a window", PATIENCE, || has_window(&running));
+
+    // The first time that the window is closed, it is said where the program is; once.
+    desk.close_window();
+    let shown = service.until(2);
+    assert_eq!(shown.title, "Standin goes on in the tray", "{shown:?}");
+    finish("the end of the window", PATIENCE, || !has_window(&running));
+    service.press(&shown);
+    finish("a window", PATIENCE, || has_window(&running));
+    desk.close_window();
+    finish("the end of the window", PATIENCE, || !has_window(&running));
+    assert_eq!(service.count(), 2);
+    signal(&running, Signal::SIGTERM);
+    assert_eq!(running.wait().code(), 0);
+}
+
+/// Nobody shows icons here.
+#[test]
+fn a_window_asks_before_the_schedule_ends_with_it() {
+    let local = Local::new(PROGRAM, &["--bare"]);
+    let desk = Machine { program: program(), ..local.machine.with("STANDIN_SCHEDULE", "true") };
+    let question = "Close Standin, and the schedule with it?";
+    let window = Window::open(&desk, &[], Theme::Light);
+    window.until("h1", "site");
+    window.until("main", "in step");
+    window.close();
+    window.until("dialog[open]", question);
+    // It is as high as its words, and no higher.
+    let height = window.run("return document.querySelector('dialog[open]').offsetHeight").as_u64().unwrap();
+    assert!((80..320).contains(&height), "{height}");
+    if let Some(folder) = std::env::var_os("STANDIN_SCREENSHOTS") {
+        fs::write(std::path::Path::new(&folder).join("closing.png"), window.picture()).unwrap();
+    }
+    window.click("dialog[open] .primary");
+    finish("the end of the question", PATIENCE, || window.text("dialog[open]").is_empty());
+    // Asked again the next time; who closes it while they are asked means it, whatever the page does.
+    window.close();
+    window.until("dialog[open]", question);
+    window.close();
+    finish("the end of the program", PATIENCE, || window.has_ended());
+    drop(window);
+
+    // Where somebody else keeps the schedule, nothing is asked.
+    let watch = local.machine.start(&["watch"]);
+    finish("somebody who keeps the schedule", PATIENCE, || watch.stdout().contains("keeps the schedule of this"));
+    let window = Window::open(&desk, &[], Theme::Light);
+    window.until("main", "in step");
+    window.close();
+    finish("the end of the program", PATIENCE, || window.has_ended());
+    signal(&watch, Signal::SIGTERM);
+    assert_eq!(watch.wait().code(), 0);
 }

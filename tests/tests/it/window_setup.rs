@@ -4,8 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use standin_sandbox::TokenSpec;
-use standin_tests::cli::{Machine, NAME, OWNER, World, finish, refs};
+use standin_sandbox::{Level, TokenSpec};
+use standin_tests::canary::Watch;
+use standin_tests::cli::{BACKUP, Machine, NAME, OWNER, STANDBY, World, finish, refs};
 use standin_tests::window::{Theme, Window, program};
 
 /// Whose account the new standby is in.
@@ -150,6 +151,75 @@ fn a_setup_that_is_left_leaves_nothing_behind() {
     let look = window
         .wait_for(&format!("window.__TAURI_INTERNALS__.invoke('setup_source', {})", json!({ "request": request })));
     assert!(look["token"].is_null() && !look["error"].is_null(), "{look}");
+}
+
+/// Presses a button of the panel that is open.
+fn press_in_panel(window: &Window, words: &str) {
+    let mark = format!(
+        "const found = [...document.querySelectorAll('dialog[open] button')].find((one) => one.innerText.trim().startsWith({words:?}));
+         document.querySelectorAll('[data-pressed]').forEach((old) => old.removeAttribute('data-pressed'));
+         found?.setAttribute('data-pressed', '');
+         return found !== undefined && !found.disabled && found.ariaDisabled !== 'true';"
+    );
+    finish(words, PATIENCE, || window.run(&mark) == Value::Bool(true));
+    window.click("[data-pressed]");
+}
+
+#[test]
+fn the_sentinel_is_set_up_by_buttons_and_its_tokens_are_seen_nowhere() {
+    let world = World::new(env!("CARGO_BIN_EXE_standin-under-test"));
+    let machine = world.machine();
+    assert_eq!(machine.standin(&["sync"]).code(), 0);
+    let rights = |names: &[(&'static str, Level)], owner: &str| {
+        world.sandbox.create_token(owner, TokenSpec::fine_grained(owner, &[NAME], names))
+    };
+    let write = Level::Write;
+    let standin = rights(&[("contents", write), ("actions", write), ("actions_variables", write)], BACKUP);
+    let master = rights(&[("contents", Level::Read)], OWNER);
+    let mut desk = Machine { program: program(), ..machine.clone() };
+    let watch = Watch::over(&world, &mut desk, &[&standin, &master]);
+    let looking = watch.look(&world, std::process::id());
+    let window = Window::open(&desk, &[], Theme::Light);
+    window.resize(1100, 800);
+    window.until("h1", NAME);
+    press(&window, "Sentinel…");
+    window.until("dialog[open]", "not set up yet");
+    press_in_panel(&window, "Commit it");
+    window.until("dialog[open]", "was committed to ada/orchestrator");
+    keep("sentinel-committed", &window);
+    press_in_panel(&window, "");
+    press(&window, "Sync All Now");
+    window.until("[aria-label='Output of mirror-1']", "Done in");
+    press(&window, "Sentinel…");
+    window.until("dialog[open]", "STANDIN_TOKEN is not there");
+    for (key, secret, token) in [("standin", "STANDIN_TOKEN", &standin), ("master", "MASTER_TOKEN", &master)] {
+        window.enter(&format!("#sentinel-{STANDBY}-{key}"), token);
+        window
+            .run(&format!("document.querySelector('#sentinel-{STANDBY}-{key}').form.querySelector('button').focus()"));
+        window.click(&format!("form:has(#sentinel-{STANDBY}-{key}) button"));
+        window.until("dialog[open]", &format!("{secret} was stored just now"));
+    }
+    keep("sentinel-tokens", &window);
+    let page = window.run(
+        "return document.documentElement.outerHTML + [...document.querySelectorAll('input')].map((one) => one.value)",
+    );
+    let said = window.said();
+    for token in [&standin, &master] {
+        assert!(!page.as_str().unwrap().contains(token.as_str()) && !said.contains(token.as_str()));
+    }
+    drop(window);
+    drop(looking);
+    assert!(watch.starts("gh") > 0 && watch.looked_at() > 0);
+    assert_eq!(watch.findings(&world), Vec::<String>::new());
+    // What the window did is what the command line finds.
+    let report = machine.json(&["sentinel", "check"]);
+    let secrets = report["places"][1]["secrets"].as_array().unwrap();
+    assert!(secrets.iter().all(|secret| !secret["updated_iso"].is_null()), "{report}");
+    assert_eq!(
+        (&report["places"][0]["file"], &report["places"][1]["file"]),
+        (&json!("current"), &json!("current")),
+        "{report}"
+    );
 }
 
 /// Whether it is a whole argument that says nothing: a choice of all, and no change at all.

@@ -18,6 +18,7 @@ import type { ExportFormat } from './bindings/ExportFormat';
 import type { FoundSource } from './bindings/FoundSource';
 import type { HistoryChoice } from './bindings/HistoryChoice';
 import type { HostKey } from './bindings/HostKey';
+import type { Installed } from './bindings/Installed';
 import type { Job } from './bindings/Job';
 import type { Keep } from './bindings/Keep';
 import type { Leaving } from './bindings/Leaving';
@@ -38,6 +39,7 @@ import type { RolePlan } from './bindings/RolePlan';
 import type { RunRecord } from './bindings/RunRecord';
 import type { SchedulePause } from './bindings/SchedulePause';
 import type { SecretPlace } from './bindings/SecretPlace';
+import type { SecretsSet } from './bindings/SecretsSet';
 import type { SentinelReport } from './bindings/SentinelReport';
 import type { SetUp } from './bindings/SetUp';
 import type { SettingKey } from './bindings/SettingKey';
@@ -115,6 +117,8 @@ export interface Backend {
   schedulePause(minutes: number | null): Promise<SchedulePause>;
   /** Ends a pause; false where there was none. */
   scheduleResume(): Promise<boolean>;
+  /** Whether the window is to be closed after all, and the schedule ends with it. */
+  closeAnswer(yes: boolean): Promise<void>;
   /** How this program comes by newer versions of itself. */
   updates(): Promise<Updates>;
   /** Looks for a newer version; null where this one is the newest. */
@@ -155,6 +159,14 @@ export interface Backend {
   mirrorRemove(draft: Draft, clean: LeftKind[]): Promise<Removed>;
   /** Looks at the sentinel on the master and on each standby. */
   sentinelCheck(repository: string): Promise<SentinelReport>;
+  /** Commits the sentinel to the master, or asks for it by a pull request; over a file that is not Standin's only where `replace` says so. */
+  sentinelInstall(repository: string, pullRequest: boolean, replace: boolean): Promise<Installed>;
+  /** Makes the sentinel's tokens secrets of a standby; one that is not given stays as it is. */
+  sentinelTokens(
+    repository: string,
+    mirror: string,
+    tokens: { standin?: string | null; master?: string | null },
+  ): Promise<SecretsSet>;
   /** The drills that were played, newest first. */
   drills(repository: string): Promise<DrillReport[]>;
   /** Whether each standby could take over now; changes nothing. Asks the hosts. */
@@ -214,6 +226,7 @@ export const tauri: Backend = {
   autostartSet: (wish) => invoke('autostart_set', { wish }),
   schedulePause: (minutes) => invoke('schedule_pause', { minutes }),
   scheduleResume: () => invoke('schedule_resume'),
+  closeAnswer: (yes) => invoke('close_answer', { yes }),
   updates: () => invoke('updates'),
   updateLook: () => invoke('update_look'),
   updateTake: (version) => invoke('update_take', { version }),
@@ -234,6 +247,10 @@ export const tauri: Backend = {
   mirrorLeaving: (repository, mirror) => invoke('mirror_leaving', { repository, mirror }),
   mirrorRemove: (draft, clean) => invoke('mirror_remove', { draft, clean }),
   sentinelCheck: (repository) => invoke('sentinel_check', { repository }),
+  sentinelInstall: (repository, pullRequest, replace) =>
+    invoke('sentinel_install', { repository, pullRequest, replace }),
+  sentinelTokens: (repository, mirror, { standin = null, master = null }) =>
+    invoke('sentinel_tokens', { repository, mirror, standin, master }),
   drills: (repository) => invoke('drills', { repository }),
   drillCheck: (repository) => invoke('drill_check', { repository }),
   drill: (repository, mirror) => invoke('drill', { repository, mirror }),

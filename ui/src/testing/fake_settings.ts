@@ -73,4 +73,5 @@ export class FakeSettings extends FakeVault {
     this.called('scheduleResume');
     return true;
   };
+  closeAnswer: Backend['closeAnswer'] = async (yes) => this.called('closeAnswer', yes);
 }

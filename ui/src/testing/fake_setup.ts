@@ -1,6 +1,8 @@
 // What a backend says while something is set up, changed or taken out: for tests.
 
 import type { Backend } from '../lib/backend';
+import type { PlaceReport } from '../lib/bindings/PlaceReport';
+import type { SentinelReport } from '../lib/bindings/SentinelReport';
 import type { Draft } from '../lib/bindings/Draft';
 import type { FoundSource } from '../lib/bindings/FoundSource';
 import type { MirrorLook } from '../lib/bindings/MirrorLook';
@@ -32,6 +34,29 @@ export function draft(request: MirrorRequest, over: Partial<Draft> = {}): Draft 
     ].join('\n'),
     edits: [],
     notices: [],
+    ...over,
+  };
+}
+
+/** Its file. */
+export const SENTINEL = '.github/workflows/standin-sentinel.yml';
+
+/** A place at which the sentinel is, or is to be. */
+export function sentinelPlace(over: Partial<PlaceReport> = {}): PlaceReport {
+  return {
+    place: 'mirror-1',
+    repo: 'backup-account/orchestrator',
+    is_master: false,
+    health: 'warning',
+    file: 'missing',
+    workflow: null,
+    secrets: [
+      { name: 'STANDIN_TOKEN', updated_iso: null, expires_iso: null },
+      { name: 'MASTER_TOKEN', updated_iso: null, expires_iso: null },
+    ],
+    last_run: null,
+    state: null,
+    findings: [{ message: `${SENTINEL} is not there`, hint: 'Commit it to the master, then sync.' }],
     ...over,
   };
 }
@@ -109,8 +134,35 @@ export class FakeSetup extends FakeSettings {
     this.called('mirrorRemove', draft, clean);
     return { repository: draft.repository, mirror: draft.mirror ?? '', cleaned: clean };
   };
+  sentinel: SentinelReport = {
+    master: 'you/orchestrator',
+    cron: '*/30 * * * *',
+    health: 'warning',
+    places: [
+      sentinelPlace({ place: 'source', repo: 'you/orchestrator', is_master: true, secrets: [] }),
+      sentinelPlace(),
+    ],
+  };
   sentinelCheck: Backend['sentinelCheck'] = async (repository) => {
     this.called('sentinelCheck', repository);
-    return { master: 'you/orchestrator', cron: '*/30 * * * *', health: 'warning', places: [] };
+    return structuredClone(this.sentinel);
+  };
+  sentinelInstall: Backend['sentinelInstall'] = async (repository, pullRequest, replace) => {
+    this.called('sentinelInstall', repository, pullRequest, replace);
+    const [master] = this.sentinel.places;
+    if (master && !pullRequest) master.file = 'current';
+    return {
+      repo: 'you/orchestrator',
+      path: SENTINEL,
+      written: pullRequest ? 'pull_request' : 'committed',
+      pull_request: pullRequest ? 'https://github.com/you/orchestrator/pull/7' : null,
+      cron: this.sentinel.cron,
+      notices: [],
+    };
+  };
+  sentinelTokens: Backend['sentinelTokens'] = async (repository, mirror, tokens) => {
+    this.called('sentinelTokens', repository, mirror, tokens);
+    const names = [...(tokens.standin ? ['STANDIN_TOKEN'] : []), ...(tokens.master ? ['MASTER_TOKEN'] : [])];
+    return { mirror, repo: 'backup-account/orchestrator', names };
   };
 }

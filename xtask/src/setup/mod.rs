@@ -3,8 +3,9 @@
 //! On Debian and its relatives packages come by apt ([`system`]); elsewhere the exact list is printed and the command
 //! stops. What Debian has too old or not at all goes into `target/tools`, for this checkout alone: gh ([`gh`]) and
 //! zizmor ([`zizmor`]) by PyPI ([`python`]), the newest git and jq ([`newest_git`], [`newest_jq`]) and the root folder of the
-//! container ([`container_root`]) by way of [`debian`], cargo-nextest ([`rust`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
+//! container ([`container_root`]) by way of [`debian`], cargo-nextest ([`rust`]). A Chromium shows the gallery ([`chromium`]). Frontend packages come by `npm ci` ([`node`]). What is there already costs a moment.
 
+mod chromium;
 mod container_root;
 pub mod debian;
 mod gh;
@@ -42,6 +43,7 @@ pub struct Tools {
     newest_git: Option<PathBuf>,
     newest_jq: Option<PathBuf>,
     container_root: Option<PathBuf>,
+    chromium: bool,
 }
 
 impl Tools {
@@ -53,6 +55,11 @@ impl Tools {
     /// The folder of a jq like that of GitHub's runners, where this machine's is older.
     pub fn newest_jq(&self) -> Option<&Path> {
         self.newest_jq.as_deref()
+    }
+
+    /// Whether there is a browser for the gallery.
+    pub fn has_chromium(&self) -> bool {
+        self.chromium
     }
 
     /// Tells Standin which gh to use, and the tests which zizmor and which root folder of the container.
@@ -78,15 +85,17 @@ pub fn prepare(place: &Place, purpose: For) -> Result<Tools, Failure> {
         })?;
     }
     let (mut zizmor, mut newest_git, mut newest_jq, mut container_root) = (None, None, None, None);
+    let mut chromium = false;
     if purpose == For::Test {
         newest_git = report.must("The newest git", || newest_git::provide(place))?;
         newest_jq = report.must("A jq as on GitHub", || newest_jq::provide(place))?;
         container_root = report.must("The container's root folder", || container_root::provide(place))?;
         zizmor = Some(report.must("zizmor", || zizmor::provide(place))?);
+        chromium = report.must("A browser for the gallery", || chromium::provide(place))?;
         report.must("cargo-nextest", || rust::nextest(place))?;
     }
     say(&format!("\nEverything needed is there ({}).", seconds(report.elapsed())));
-    Ok(Tools { gh, zizmor, newest_git, newest_jq, container_root })
+    Ok(Tools { gh, zizmor, newest_git, newest_jq, container_root, chromium })
 }
 
 /// A version such as `2.103.3`, found anywhere in a program's answer to `--version`.

@@ -107,6 +107,12 @@ const LINUX: &[Need] = &[
         elsewhere: "dbus-run-session (Fedora: dbus-daemon; Arch: dbus)",
     },
     Need {
+        probe: Probe::File("/usr/libexec/at-spi-bus-launcher"),
+        purpose: For::Test,
+        debian: &["at-spi2-core"],
+        elsewhere: "at-spi2-core, as /usr/libexec/at-spi-bus-launcher",
+    },
+    Need {
         probe: Probe::Program("gnome-keyring-daemon"),
         purpose: For::Test,
         debian: &["gnome-keyring"],

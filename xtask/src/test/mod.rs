@@ -49,6 +49,11 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
         report.step("Frontend: check", || Program::npm(place, "ui").args(["run", "check"]).run());
         report.step("Frontend: tests", || frontend_tests(place, &mut results));
     }
+    if parts.contains(&Part::Ui) && tools.has_chromium() {
+        report.step("Frontend: gallery", || gallery(place, &mut results));
+    } else if parts.contains(&Part::Ui) {
+        report.skip("Frontend: gallery", "since there is no browser for it");
+    }
     if parts.contains(&Part::Ui) || !place.path("ui/dist/index.html").is_file() {
         // The desktop application embeds the result, so it cannot even be checked without it.
         report.step("Frontend: build", || desktop::build_frontend(place));
@@ -124,11 +129,21 @@ fn choice(arguments: &[String]) -> Result<Choice, Failure> {
     Ok(Choice { parts, times, for_nextest: arguments.cloned().collect() })
 }
 
+/// The components, one by one and together.
 fn frontend_tests(place: &Place, results: &mut Results) -> Result<(), Failure> {
-    let written = place.scratch("xtask/vitest.xml");
+    vitest(place, "test", results)
+}
+
+/// Every state of the window at six widths, two sizes of text, light and dark.
+fn gallery(place: &Place, results: &mut Results) -> Result<(), Failure> {
+    vitest(place, "gallery", results)
+}
+
+fn vitest(place: &Place, script: &str, results: &mut Results) -> Result<(), Failure> {
+    let written = place.scratch(&format!("xtask/{script}.xml"));
     forget(&written);
     let outcome = Program::npm(place, "ui")
-        .args(["test", "--", "--reporter=default", "--reporter=junit"])
+        .args(["run", script, "--", "--reporter=default", "--reporter=junit"])
         .arg(format!("--outputFile.junit={}", written.display()))
         .run();
     results.add_from(&written, outcome)

@@ -3,4 +3,4 @@
 /**
  * What became of the schedule.
  */
-export type ScheduleNews = "kept" | "stands_by" | "left" | "paused" | "resumed" | "configuration_read" | "configuration_broken" | "told" | "ending";
+export type ScheduleNews = "kept" | "stands_by" | "left" | "paused" | "resumed" | "configuration_read" | "configuration_broken" | "told" | "closing" | "ending";

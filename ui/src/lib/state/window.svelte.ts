@@ -89,6 +89,10 @@ export class WindowState {
   reloading = $state(false);
   /** The program ends as soon as what goes on is at a safe point. */
   ending = $state(false);
+  /** Whose sentinel is shown. */
+  sentinelFor = $state<string | null>(null);
+  /** Somebody closes the window, and nothing would be synced by itself any more. */
+  closing = $state(false);
   readonly shown = new Shown();
   readonly zoom = new Zoom();
   readonly theme = new Theme();
@@ -154,6 +158,18 @@ export class WindowState {
       clearTimeout(this.#soon);
       window.removeEventListener('focus', onFocus);
     };
+  }
+
+  /** Shows the sentinel of a repository, on its page; of none with `null`. */
+  showSentinel(repository: string | null): void {
+    if (repository !== null) this.select(repository);
+    this.sentinelFor = repository;
+  }
+
+  /** Answers whether the window is to be closed. */
+  answerClosing(yes: boolean): void {
+    this.closing = false;
+    void this.backend.closeAnswer(yes);
   }
 
   /** Shows a repository, or all of them with `null`. */
@@ -423,6 +439,7 @@ export class WindowState {
         this.announcement = `${event.number} of ${event.of}: ${event.what}`;
         break;
       case 'schedule':
+        if (event.news === 'closing') this.closing = true;
         if (event.news === 'ending') this.ending = true;
         this.#refreshSoon();
         break;

@@ -139,16 +139,3 @@ export const NOT_ALL_KEPT = 'It is set up, but not all could be kept';
 /** What a typed value or token comes to where it cannot be kept yet. */
 export const MEMORY_ONLY =
   'What you typed is in memory only, until this is set up. Going back keeps it, leaving forgets it.';
-
-/** How the sentinel is set up today, one step each. */
-export function sentinelSteps(mirror: string): { words: string; command: string }[] {
-  return [
-    { words: 'Put its workflow into the master:', command: 'standin sentinel install' },
-    { words: 'Bring it to the standby, as any file:', command: 'standin sync' },
-    {
-      words: 'Give the standby its two tokens, read from a file so that they are in no history:',
-      command: `standin sentinel install --tokens --mirror ${mirror} < tokens`,
-    },
-    { words: 'See whether it watches:', command: 'standin sentinel check' },
-  ];
-}
