@@ -34,13 +34,20 @@ fn keep(window: &Window, theme: Theme, scene: &str) {
     }
 }
 
+/// Waits until no look goes on.
+fn at_rest(window: &Window) {
+    let is_busy = "return /Checking…|Looking…/.test(document.querySelector('main').innerText)";
+    finish("the end of the look", Duration::from_secs(40), || window.run(is_busy) == Value::Bool(false));
+}
+
 fn good_days(watched: &Watched, theme: Theme) {
-    let desk = Machine { program: program(), ..watched.machine.clone() };
+    let desk = Machine { program: program(), ..watched.machine.with("STANDIN_SCHEDULE", "true") };
     let window = Window::open(&desk, &[], theme);
     window.resize(1100, 760);
     window.until("h1", NAME);
     press(&window, "header", "Check health");
-    window.until("main", "in step");
+    at_rest(&window);
+    window.until("main", "In step");
     window.click("#tab-activity");
     window.until("#panel-activity", "mirror-1");
     keep(&window, theme, "activity");
@@ -85,6 +92,7 @@ fn worst_day(watched: &Watched, theme: Theme) {
     window.until("h1", NAME);
     press(&window, "header", "Check health");
     window.until("[aria-labelledby^='news-']", "has been down");
+    at_rest(&window);
     keep(&window, theme, "worst-day");
     press(&window, "[aria-labelledby^='news-']", "Make mirror-1 the master");
     window.until("dialog[open]", "Starts running there");
@@ -94,6 +102,8 @@ fn worst_day(watched: &Watched, theme: Theme) {
 #[test]
 fn screenshots_of_the_first_hour_of_good_days_and_of_the_worst() {
     let watched = Watched::new(PROGRAM);
+    // The sentinel is awake.
+    watched.check();
     for theme in [Theme::Light, Theme::Dark] {
         first_hour(&watched, theme);
         good_days(&watched, theme);
