@@ -129,12 +129,15 @@ fn choice(arguments: &[String]) -> Result<Choice, Failure> {
     Ok(Choice { parts, times, for_nextest: arguments.cloned().collect() })
 }
 
+/// How much of the gallery is shown: `sample`, or anything else for all of it.
+const EXTENT: &str = "STANDIN_GALLERY";
+
 /// The components, one by one and together.
 fn frontend_tests(place: &Place, results: &mut Results) -> Result<(), Failure> {
     vitest(place, "test", results)
 }
 
-/// Every state of the window at six widths, two sizes of text, light and dark.
+/// Every state of the window at six widths; two sizes of text, light and dark take turns, unless all are asked for.
 fn gallery(place: &Place, results: &mut Results) -> Result<(), Failure> {
     vitest(place, "gallery", results)
 }
@@ -142,7 +145,9 @@ fn gallery(place: &Place, results: &mut Results) -> Result<(), Failure> {
 fn vitest(place: &Place, script: &str, results: &mut Results) -> Result<(), Failure> {
     let written = place.scratch(&format!("xtask/{script}.xml"));
     forget(&written);
+    let extent = std::env::var_os(EXTENT).unwrap_or_else(|| "sample".into());
     let outcome = Program::npm(place, "ui")
+        .env(EXTENT, extent)
         .args(["run", script, "--", "--reporter=default", "--reporter=junit"])
         .arg(format!("--outputFile.junit={}", written.display()))
         .run();
