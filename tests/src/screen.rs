@@ -5,6 +5,7 @@ use std::time::Duration;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{Atom, AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, MapState, Window};
 use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
 
 use crate::cli::finish;
 
@@ -24,7 +25,8 @@ pub fn close(display: &str, title: &str) {
     let data = [atom("WM_DELETE_WINDOW"), 0, 0, 0, 0];
     let message = ClientMessageEvent::new(32, window, atom("WM_PROTOCOLS"), data);
     screen.send_event(false, window, EventMask::NO_EVENT, message).unwrap();
-    screen.flush().unwrap();
+    // What was sent is lost where the connection ends before the screen has read it.
+    screen.sync().unwrap();
 }
 
 fn shown(screen: &RustConnection, root: Window) -> Vec<Window> {

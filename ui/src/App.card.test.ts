@@ -55,7 +55,7 @@ describe('a row of the card', () => {
     expect(within(found).getByText('standin sync', { selector: 'code' })).toBeVisible();
     expect(found).not.toHaveTextContent('`');
 
-    const button = within(found).getByRole('button', { name: /^Code Failed/ });
+    const button = within(found).getByRole('button', { name: /^Code ?: ?Failed/ });
     expect(button).toHaveAttribute('aria-expanded', 'true');
     await user.click(button);
     expect(button).toHaveAttribute('aria-expanded', 'false');

@@ -268,7 +268,7 @@ describe('the program', () => {
     expect(await screen.findByRole('dialog', { name: title })).toHaveTextContent('standin service install');
     expect((await axe.run(container)).violations).toEqual([]);
     await user.click(screen.getByRole('button', { name: 'Keep it open' }));
-    expect(screen.queryByRole('dialog', { name: title })).toBeNull();
+    await vi.waitFor(() => expect(screen.queryByRole('dialog', { name: title })).toBeNull());
     backend.say(closing);
     await user.click(await screen.findByRole('button', { name: 'Close' }));
     expect(backend.calls.filter(([name]) => name === 'closeAnswer')).toEqual([

@@ -3,6 +3,7 @@
 
 mod by_itself;
 mod by_itself_clock;
+mod by_itself_host;
 mod by_itself_machine;
 mod by_itself_trouble;
 mod canary_cli;

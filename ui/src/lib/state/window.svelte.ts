@@ -168,8 +168,8 @@ export class WindowState {
 
   /** Answers whether the window is to be closed. */
   answerClosing(yes: boolean): void {
-    this.closing = false;
-    void this.backend.closeAnswer(yes);
+    // Gone only when it is heard: who closes the window while they are asked means it.
+    void this.backend.closeAnswer(yes).finally(() => (this.closing = false));
   }
 
   /** Shows a repository, or all of them with `null`. */
