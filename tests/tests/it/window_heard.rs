@@ -7,7 +7,7 @@ use standin_tests::cli::{Machine, NAME, World, finish};
 use standin_tests::reader::{Heard, Reader, Role};
 use standin_tests::window::{Theme, Window, program};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The headings, buttons, tabs, links, boxes and fields that the eye sees, in the page's order, each as `role name`.
 const SEEN: &str = "
