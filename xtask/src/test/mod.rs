@@ -53,8 +53,10 @@ pub fn run(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
         let is_asked_for = std::env::var_os(EXTENT).is_some() || std::env::var_os("CI").is_none();
         match (is_asked_for, tools.has_chromium()) {
             (true, true) => drop(report.step("Frontend: gallery", || gallery(place, &mut results))),
-            (true, false) => report.skip("Frontend: gallery", "since there is no browser for it"),
-            (false, _) => report.skip("Frontend: gallery", "since CI has no time for it; STANDIN_GALLERY asks for it"),
+            (true, false) => say("\n── Frontend: gallery\n   left out, since there is no browser for it"),
+            (false, _) => {
+                say("\n── Frontend: gallery\n   left out, since CI has no time for it; STANDIN_GALLERY asks for it")
+            }
         }
     }
     if parts.contains(&Part::Ui) || !place.path("ui/dist/index.html").is_file() {
@@ -204,7 +206,7 @@ fn every_rust_test(place: &Place, tools: &Tools, asked: &[String], report: &mut 
     }
     match tools.newest_git() {
         Some(git) => step("Rust: tests with the newest git", worlds, &[Some(git), jq], &only(OF_GITS_WORDS.to_owned())),
-        None => report.skip("Rust: tests with the newest git", "since it cannot be had here"),
+        None => say("\n── Rust: tests with the newest git\n   left out, since it cannot be had here"),
     }
 }
 
