@@ -1,9 +1,12 @@
 //! What a screen reader finds on the screen: the tree that AT-SPI gives it, in the order in which it reads.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 use zbus::blocking::{Connection, Proxy};
@@ -21,7 +24,7 @@ const VISIBLE: u32 = 1 << 30;
 /// A screen reader that hears everything and says nothing.
 pub struct Reader {
     bus: Connection,
-    _launcher: Running,
+    launcher: Running,
 }
 
 /// What it would say.
@@ -72,11 +75,28 @@ impl Role {
     }
 }
 
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // The bus that it started is a process of its own, and what that started ends with it.
+        let id = self.launcher.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+            let _ = kill(Pid::from_raw(child), Signal::SIGTERM);
+        }
+    }
+}
+
 impl Reader {
     /// Begins to listen, on the bus of a session: programs that begin after that tell what they show.
     pub fn start(session: &str, said: &Path) -> Self {
         let mut command = Command::new(LAUNCHER);
-        command.arg("--launch-immediately").env("DBUS_SESSION_BUS_ADDRESS", session).env_remove("DISPLAY");
+        let folder = said.join("a11y");
+        fs::create_dir_all(&folder).unwrap();
+        command.arg("--launch-immediately").env_clear().env("DBUS_SESSION_BUS_ADDRESS", session);
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        for name in ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"] {
+            command.env(name, &folder);
+        }
         let launcher = Running::start(command, said, "at-spi-bus-launcher");
         let session = Builder::address(session).unwrap().build().unwrap();
         let names = DBusProxy::new(&session).unwrap();
@@ -87,7 +107,7 @@ impl Reader {
             |interface: &'static str| Proxy::new(&session, "org.a11y.Bus", "/org/a11y/bus", interface).unwrap();
         of_bus("org.a11y.Status").set_property("IsEnabled", Value::from(true)).unwrap();
         let address: String = of_bus("org.a11y.Bus").call("GetAddress", &()).unwrap();
-        Self { bus: Builder::address(address.as_str()).unwrap().build().unwrap(), _launcher: launcher }
+        Self { bus: Builder::address(address.as_str()).unwrap().build().unwrap(), launcher }
     }
 
     /// All that is shown, in the order in which it is read.
